@@ -1,0 +1,31 @@
+/** `npm start`: the whole service on this machine. Further arguments go to `wrangler dev`. */
+import { spawn, spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { readConfig } from "../src/shared/config.ts";
+import { ensureSettings } from "./settings.ts";
+
+const root = join(import.meta.dirname, "..");
+const wrangler = join(createRequire(import.meta.url).resolve("wrangler/package.json"), "..", "bin", "wrangler.js");
+const env = { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" };
+
+const settings = ensureSettings(join(root, ".dev.vars"));
+const config = readConfig(settings);
+if (!config.ok) {
+  console.error(`${config.error} (settings are in .dev.vars)`);
+  process.exit(1);
+}
+
+const passedOn = process.argv.slice(2);
+const at = passedOn.findIndex((argument) => /^--persist-to(=|$)/.test(argument));
+const persistence = at === -1 ? [] : passedOn.slice(at, passedOn[at] === "--persist-to" ? at + 2 : at + 1);
+const migrations = spawnSync(process.execPath, [wrangler, "d1", "migrations", "apply", "DB", "--local", ...persistence], { cwd: root, env, encoding: "utf8" });
+if (migrations.status !== 0) {
+  console.error(migrations.stdout, migrations.stderr);
+  process.exit(1);
+}
+
+console.log(`ROOT_API_KEY=${config.value.rootApiKey}`);
+const server = spawn(process.execPath, [wrangler, "dev", "--show-interactive-dev-session=false", ...passedOn], { cwd: root, env, stdio: "inherit" });
+server.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 0 : 1)));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => server.kill(signal));

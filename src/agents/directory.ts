@@ -1,0 +1,103 @@
+/**
+ * Who the agents of a tenant are, quickly: D1 behind KV and a cache in the isolate.
+ *
+ * D1. A snapshot that is decided on is at most `directoryAgeMs` old, so a change or deletion is felt within that time.
+ * D2. KV spares D1 the many isolates that ask at once, and answers, however old, when D1 cannot.
+ */
+import { z } from "zod";
+import { log, messageOf } from "../shared/log.ts";
+import { LIMITS } from "../shared/limits.ts";
+import type { AgentRecord } from "./agent.ts";
+import type { AgentRegistry } from "./registry.ts";
+import { snapshotOf, type DirectorySnapshot } from "./selection.ts";
+
+/** PERSISTED in KV under `directory/{tenant}`. */
+const storedDirectory = z.object({ v: z.literal(1), at: z.number(), agents: z.array(z.custom<AgentRecord>()) });
+
+/** Shared by everything in this isolate; plain data that is replaced, never changed. */
+const snapshotByTenant = new Map<string, DirectorySnapshot>();
+
+export class AgentDirectory {
+  readonly #registry: AgentRegistry;
+  readonly #kv: KVNamespace;
+
+  constructor(registry: AgentRegistry, kv: KVNamespace) {
+    this.#registry = registry;
+    this.#kv = kv;
+  }
+
+  /** What this isolate knows, if it is fresh enough to decide on. */
+  known(tenant: string, now: number): DirectorySnapshot | null {
+    const snapshot = snapshotByTenant.get(tenant);
+    return snapshot !== undefined && now - snapshot.at <= LIMITS.directoryAgeMs ? snapshot : null;
+  }
+
+  /** A fresh enough snapshot, from wherever it is quickest. */
+  async load(tenant: string, now: number): Promise<DirectorySnapshot> {
+    const known = this.known(tenant, now);
+    if (known !== null) return known;
+    const stored = await this.#readKv(tenant);
+    if (stored !== null && now - stored.at <= LIMITS.directoryAgeMs) return remember(tenant, snapshotOf(stored.agents, stored.at));
+    return this.#refreshFrom(tenant, now, stored);
+  }
+
+  /** The present truth from D1: after a change, and before anything fails for want of an agent. */
+  async refresh(tenant: string, now: number): Promise<DirectorySnapshot> {
+    return this.#refreshFrom(tenant, now, null);
+  }
+
+  /** A registration changed: everything in this isolate sees it at once, others within `directoryAgeMs`. */
+  async changed(tenant: string, now: number): Promise<void> {
+    const agents = await this.#registry.all(tenant);
+    remember(tenant, snapshotOf(agents, now));
+    await this.#writeKv(tenant, agents, now);
+  }
+
+  /** What is known of the agents turned out wrong: ask afresh next time. */
+  forget(tenant: string): void {
+    snapshotByTenant.delete(tenant);
+  }
+
+  async #refreshFrom(tenant: string, now: number, stored: z.infer<typeof storedDirectory> | null): Promise<DirectorySnapshot> {
+    try {
+      const agents = await this.#registry.all(tenant);
+      return remember(tenant, snapshotOf(agents, now));
+    } catch (error) {
+      const fallback = stored ?? (await this.#readKv(tenant));
+      log("warn", "directory unavailable", { tenant, error: messageOf(error), fallback_at: fallback?.at ?? null });
+      if (fallback === null) throw error;
+      return remember(tenant, snapshotOf(fallback.agents, now));
+    }
+  }
+
+  async #readKv(tenant: string): Promise<z.infer<typeof storedDirectory> | null> {
+    try {
+      const text = await this.#kv.get(kvKey(tenant));
+      return text === null ? null : (storedDirectory.safeParse(JSON.parse(text)).data ?? null);
+    } catch (error) {
+      log("warn", "directory cache unreadable", { tenant, error: messageOf(error) });
+      return null;
+    }
+  }
+
+  async #writeKv(tenant: string, agents: readonly AgentRecord[], at: number): Promise<void> {
+    try {
+      await this.#kv.put(kvKey(tenant), JSON.stringify({ v: 1, at, agents: [...agents] } satisfies z.infer<typeof storedDirectory>));
+    } catch (error) {
+      // KV takes one write a second per key; D1 has the change, and nobody decides on an old KV value while D1 answers.
+      log("warn", "directory cache not written", { tenant, error: messageOf(error) });
+    }
+  }
+}
+
+const kvKey = (tenant: string): string => `directory/${tenant}`;
+
+function remember(tenant: string, snapshot: DirectorySnapshot): DirectorySnapshot {
+  snapshotByTenant.delete(tenant);
+  snapshotByTenant.set(tenant, snapshot);
+  for (const oldest of snapshotByTenant.keys()) {
+    if (snapshotByTenant.size <= LIMITS.directoryTenants) break;
+    snapshotByTenant.delete(oldest);
+  }
+  return snapshot;
+}

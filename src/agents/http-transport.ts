@@ -1,0 +1,80 @@
+/** Calls an agent over HTTP and reads its reply, within the attempt's time and a bound on bytes. Never throws. */
+import type { Failure } from "../engine/event.ts";
+import { log, messageOf } from "../shared/log.ts";
+import type { Keyring } from "../shared/keyring.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { failureOf, parseCompletion, replyInvalid, requestOf, SecretUnreadable, type AgentCall, type AgentRequest, type Outcome } from "./protocol.ts";
+import { readText, TooLarge } from "../shared/read-text.ts";
+import { brokenUrlRule, type UrlPolicy } from "./url-guard.ts";
+
+/** `signal` ends the call early, which only who aborted it cares about; the outcome is then a failure like any other. */
+export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPolicy, signal: AbortSignal): Promise<Outcome> {
+  const startedAt = Date.now();
+  const fail = (error: Failure, isGone = false): Outcome => ({ type: "failed", error, ms: Date.now() - startedAt, ...(isGone && { isGone }) });
+
+  const broken = brokenUrlRule(call.agent.url, policy);
+  if (broken !== null) return fail({ code: "url_refused", message: `The URL of agent "${call.agent.id}" is not allowed: ${broken}`, retryable: false });
+  const timeout = AbortSignal.timeout(Math.min(call.timeoutMs, LIMITS.awaitMs));
+  try {
+    const { url, headers, body } = requestOf(call, keyring, new Date(startedAt));
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: AbortSignal.any([timeout, signal]) });
+    const { status } = response;
+    if (status === 202) {
+      await response.body?.cancel();
+      return { type: "accepted", ms: Date.now() - startedAt };
+    }
+    if (status >= 300 && status < 400) {
+      await response.body?.cancel();
+      return fail({ code: "redirect_refused", message: `The agent answered with status ${status}; redirects are not followed, register the final URL`, retryable: false, status });
+    }
+    const text = await readText(response, LIMITS.valueBytes);
+    if (!response.ok) return fail(failureOf(status, response.headers.get("retry-after"), parseJson(text), Date.now()), status === 404 || status === 410);
+    return completed(text, Date.now() - startedAt);
+  } catch (error) {
+    if (timeout.aborted) return fail({ code: "timeout", message: timeoutMessage(call.timeoutMs), retryable: true });
+    if (error instanceof TooLarge) return fail({ code: "reply_too_large", message: `The agent's reply is larger than ${LIMITS.valueBytes} bytes`, retryable: false });
+    if (error instanceof SecretUnreadable) return fail({ code: "agent_misconfigured", message: error.message, retryable: false });
+    if (isPlatformTrouble(error)) return { type: "lost", message: messageOf(error) };
+    return fail({ code: "agent_unreachable", message: `The agent could not be reached: ${messageOf(error)}`, retryable: true }, true);
+  }
+}
+
+/** A best-effort request whose answer nobody needs. Never throws. */
+export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Promise<void> {
+  if (brokenUrlRule(request.url, policy) !== null) return;
+  try {
+    const { url, headers, body } = request;
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: AbortSignal.timeout(LIMITS.courtesyCallMs) });
+    await response.body?.cancel();
+  } catch (error) {
+    log("info", "courtesy call failed", { url: request.url, error: messageOf(error) });
+  }
+}
+
+function completed(text: string, ms: number): Outcome {
+  const body = parseJson(text);
+  if (body === undefined) return { type: "failed", error: replyInvalid(text === "" ? "with an empty body" : "not in JSON"), ms };
+  const reply = parseCompletion(body);
+  return "code" in reply ? { type: "failed", error: reply, ms } : { type: "completed", ...reply, bytes: text.length, ms };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function timeoutMessage(timeoutMs: number): string {
+  if (timeoutMs <= LIMITS.awaitMs) return `The agent did not answer within ${timeoutMs} ms`;
+  return `The agent did not answer within ${LIMITS.awaitMs} ms, the longest a request is awaited; for longer work it should answer 202 and call back`;
+}
+
+/** What the runtime says when it, not the network or the agent, ended something. */
+const PLATFORM_TROUBLE = /code was updated|has been reset|memory limit|exceeded its CPU|overloaded|shutting down|starting up/i;
+
+export function isPlatformTrouble(error: unknown): boolean {
+  const { overloaded, durableObjectReset } = error as { overloaded?: unknown; durableObjectReset?: unknown };
+  return overloaded === true || durableObjectReset === true || PLATFORM_TROUBLE.test(messageOf(error));
+}

@@ -1,0 +1,160 @@
+/**
+ * The contract with an agent: what it receives and what its reply means, whatever carried it. One place reads replies,
+ * so a fetch, a queue consumer and a callback cannot disagree.
+ */
+import { Webhook } from "standardwebhooks";
+import { z } from "zod";
+import type { Failure, Usage } from "../engine/event.ts";
+import { excerpt } from "../shared/text.ts";
+import type { Json } from "../shared/json.ts";
+import type { Keyring } from "../shared/keyring.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { secretPlace, type AgentRecord } from "./agent.ts";
+
+/** One attempt, ready to be sent: everything a transport needs and nothing it has to look up. */
+export interface AgentCall {
+  readonly tenant: string;
+  readonly agent: AgentRecord;
+  readonly taskId: string;
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly capability: string | null;
+  readonly input: Json;
+  readonly workflow: { readonly name: string | null; readonly version: number | null };
+  /** RFC 3339, or `null`. */
+  readonly deadline: string | null;
+  readonly callbackUrl: string;
+  /** The same for all attempts at a step. */
+  readonly idempotencyKey: string;
+  readonly traceparent: string;
+  readonly timeoutMs: number;
+}
+
+/** What came of calling an agent. `ms`: from the request to the reply, where somebody awaited it. */
+export type Outcome =
+  /** `bytes`: the size of the reply that the output came in. */
+  | { readonly type: "completed"; readonly output: Json; readonly bytes: number; readonly usage?: Usage; readonly ms?: number }
+  /** It will call back. */
+  | { readonly type: "accepted"; readonly ms: number }
+  /** `isGone`: what we know of the agent may be out of date. */
+  | { readonly type: "failed"; readonly error: Failure; readonly ms?: number; readonly isGone?: boolean }
+  /** Trouble of the platform: no fault of the agent, no attempt spent. */
+  | { readonly type: "lost"; readonly message: string };
+
+export interface AgentRequest {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+export function requestOf(call: AgentCall, keyring: Keyring, now: Date): AgentRequest {
+  const body = JSON.stringify({
+    task_id: call.taskId,
+    step_id: call.stepId,
+    attempt: call.attempt,
+    capability: call.capability,
+    input: call.input,
+    context: { workflow: call.workflow, deadline: call.deadline, callback_url: call.callbackUrl },
+  });
+  return { url: call.agent.url, headers: headersFor(call, body, keyring, now), body };
+}
+
+/** Tells an agent that nobody wants a reply any more. `null` when it did not ask to be told. */
+export function cancelRequestOf(call: AgentCall, reason: string, keyring: Keyring, now: Date): AgentRequest | null {
+  if (call.agent.cancelUrl === null) return null;
+  const body = JSON.stringify({ task_id: call.taskId, step_id: call.stepId, attempt: call.attempt, reason });
+  return { url: call.agent.cancelUrl, headers: headersFor(call, body, keyring, now), body };
+}
+
+function headersFor(call: AgentCall, body: string, keyring: Keyring, now: Date): Record<string, string> {
+  const messageId = `${call.idempotencyKey}/${call.attempt}`;
+  return {
+    "content-type": "application/json",
+    accept: "application/json",
+    "user-agent": "orchestrator",
+    "idempotency-key": call.idempotencyKey,
+    traceparent: call.traceparent,
+    ...signatureHeaders(call, messageId, body, keyring, now),
+    ...authHeader(call, keyring),
+  };
+}
+
+function signatureHeaders(call: AgentCall, messageId: string, body: string, keyring: Keyring, now: Date): Record<string, string> {
+  const secret = keyring.open(call.agent.signing, secretPlace(call.tenant, call.agent.id, "signing"));
+  if (secret === null) throw new SecretUnreadable(call.agent.id);
+  return {
+    "webhook-id": messageId,
+    "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
+    "webhook-signature": new Webhook(secret).sign(messageId, now, body),
+  };
+}
+
+function authHeader(call: AgentCall, keyring: Keyring): Record<string, string> {
+  const { auth } = call.agent;
+  if (auth === null) return {};
+  const value = keyring.open(auth.sealed, secretPlace(call.tenant, call.agent.id, "auth"));
+  if (value === null) throw new SecretUnreadable(call.agent.id);
+  return auth.type === "bearer" ? { authorization: `Bearer ${value}` } : { [auth.name.toLowerCase()]: value };
+}
+
+/** An agent's secrets were sealed under a key that the key ring no longer has. */
+export class SecretUnreadable extends Error {
+  constructor(agent: string) {
+    super(`The secrets of agent "${agent}" cannot be decrypted with the present ENCRYPTION_KEYS; register the agent again`);
+  }
+}
+
+const tokens = z.int().min(0);
+const usage = z.object({ input_tokens: tokens.optional(), output_tokens: tokens.optional(), cost_usd: z.number().min(0).optional() });
+const completion = z
+  .object({ output: z.unknown(), usage: usage.optional() })
+  .refine((reply) => "output" in reply && reply.output !== undefined, { message: 'expected an "output"', path: ["output"] });
+
+export type Completion = { readonly output: Json; readonly usage?: Usage };
+
+/** The body of a successful reply, or the failure that a malformed one is. */
+export function parseCompletion(body: unknown): Completion | Failure {
+  const parsed = completion.safeParse(body);
+  if (parsed.success) return { output: parsed.data.output as Json, ...(parsed.data.usage && { usage: parsed.data.usage as Usage }) };
+  const [issue] = parsed.error.issues;
+  const place = issue?.path.length ? ` at /${issue.path.join("/")}` : "";
+  return replyInvalid(`the reply is not {"output": …}${place}: ${issue?.message ?? "malformed"}`);
+}
+
+/** A reply that cannot be read. The agent may do better next time. */
+export function replyInvalid(what: string): Failure {
+  return { code: "reply_invalid", message: excerpt(`The agent answered, but ${what}`, LIMITS.errorMessageLength), retryable: true };
+}
+
+const problem = z.object({
+  code: z.string().min(1).max(LIMITS.nameLength).optional().catch(undefined),
+  message: z.string().optional().catch(undefined),
+  detail: z.string().optional().catch(undefined),
+  title: z.string().optional().catch(undefined),
+  retryable: z.boolean().optional().catch(undefined),
+});
+
+const RETRYABLE_STATUS: readonly number[] = [408, 425, 429];
+
+/** What an error status means. Overload and server faults may pass, other client errors will not; the body may know better. */
+export function failureOf(status: number, retryAfter: string | null, body: unknown, now: number): Failure {
+  const said = problem.safeParse(body).data ?? {};
+  const isTransient = status >= 500 || RETRYABLE_STATUS.includes(status);
+  const text = said.message ?? said.detail ?? said.title;
+  const retryAfterMs = parseRetryAfter(retryAfter, now);
+  return {
+    code: said.code ?? (isTransient ? "agent_unavailable" : "agent_refused"),
+    message: excerpt(text ?? `The agent answered with status ${status}`, LIMITS.errorMessageLength),
+    retryable: said.retryable ?? isTransient,
+    ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }),
+    status,
+  };
+}
+
+/** `Retry-After` as seconds or as a date, in milliseconds from `now`. */
+export function parseRetryAfter(value: string | null, now: number): number | null {
+  if (value === null) return null;
+  if (/^\d{1,9}$/.test(value.trim())) return Number(value) * 1_000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? null : Math.max(0, at - now);
+}

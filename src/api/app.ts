@@ -1,0 +1,96 @@
+/** The HTTP API: what every request passes, and which rooms there are. */
+import { HTTPException } from "hono/http-exception";
+import type { Context } from "hono";
+import { isPlatformTrouble } from "../agents/http-transport.ts";
+import { rejection, type Rejection } from "../shared/errors.ts";
+import { newId } from "../shared/ids.ts";
+import { log, messageOf } from "../shared/log.ts";
+import { agentRoutes } from "./agents.ts";
+import { callbackRoutes } from "./callbacks.ts";
+import { docsPage } from "./docs.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import { keyRoutes } from "./keys.ts";
+import { problem, Refused } from "./problem.ts";
+import { createRouter, type Api } from "./route.ts";
+import type { Services } from "./services.ts";
+import { taskRoutes } from "./tasks.ts";
+import { workflowRoutes } from "./workflows.ts";
+
+export const BASE_PATH = "/api/v1";
+
+/** `services` is asked at every request; `null` with a message while the configuration is not valid. */
+export function createApp(services: (env: Api["Bindings"]) => { readonly services: Services } | { readonly fault: string }) {
+  const app = createRouter();
+
+  app.use(async (c, next) => {
+    const requestId = newId("req", Date.now());
+    c.set("requestId", requestId);
+    const configured = services(c.env);
+    if ("fault" in configured) {
+      if (c.req.path !== "/health") throw new Refused(rejection("misconfigured", configured.fault));
+    } else {
+      c.set("services", configured.services);
+    }
+    await next();
+    // A response that came from elsewhere, a WebSocket's for one, has headers that cannot be changed.
+    if (c.res.status !== 101) c.res.headers.set("X-Request-Id", requestId);
+  });
+
+  app.route(BASE_PATH, taskRoutes);
+  app.route(BASE_PATH, eventRoutes);
+  app.route(BASE_PATH, workflowRoutes);
+  app.route(BASE_PATH, agentRoutes);
+  app.route(BASE_PATH, callbackRoutes);
+  app.route(BASE_PATH, keyRoutes);
+  app.route("/", healthRoutes);
+
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer", description: "An API key, `orc_…`, or the root key" });
+  app.get("/openapi.json", (c) => c.json(app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Orchestrator", version: "1", description: "Tasks, workflows and agents." } })));
+  app.get("/docs", () => docsPage());
+
+  app.notFound((c) => {
+    const allowed = methodsFor(app.routes, c.req.path);
+    if (allowed.length === 0) return withRequestId(c, problem(c, rejection("not_found", `There is nothing at ${c.req.path}; see /docs`)));
+    const refused = problem(c, rejection("method_not_allowed", `${c.req.method} is not allowed here; allowed: ${allowed.join(", ")}`));
+    refused.headers.set("Allow", allowed.join(", "));
+    return withRequestId(c, refused);
+  });
+  app.onError(async (error, c) => withRequestId(c, problem(c, await rejectionFor(error, c))));
+  return app;
+}
+
+function withRequestId(c: Context<Api>, response: Response): Response {
+  response.headers.set("X-Request-Id", c.get("requestId"));
+  return response;
+}
+
+/** Whatever was thrown, as something the caller can act on. */
+async function rejectionFor(error: Error, c: Context<Api>): Promise<Rejection> {
+  if (error instanceof Refused) return error.rejection;
+  if (error instanceof HTTPException) {
+    if (error.status === 400) return rejection("invalid_json", `The body is not JSON: ${await jsonFault(c)}`);
+    if (error.status === 415) return rejection("unsupported_media_type", "Expected Content-Type: application/json");
+  }
+  const facts = { request_id: c.get("requestId"), method: c.req.method, path: c.req.path, error: messageOf(error) };
+  if (isPlatformTrouble(error) || (error as { retryable?: unknown }).retryable === true || /D1_ERROR|Network connection lost/.test(messageOf(error))) {
+    log("warn", "request met trouble of the platform", facts);
+    return rejection("unavailable", "Something the service needs did not answer; try again", { retryAfterMs: 1_000 });
+  }
+  log("error", "request failed", { ...facts, stack: error.stack ?? "" });
+  return rejection("internal", "This is a defect of the service; it was logged under the request id");
+}
+
+async function jsonFault(c: Context<Api>): Promise<string> {
+  try {
+    JSON.parse(await c.req.text());
+    return "malformed";
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function methodsFor(routes: readonly { readonly method: string; readonly path: string }[], path: string): readonly string[] {
+  const matching = routes.filter((route) => route.method !== "ALL" && new RegExp(`^${route.path.replace(/:[^/]+/g, "[^/]+")}$`).test(path));
+  return [...new Set(matching.map((route) => route.method))];
+}

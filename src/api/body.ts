@@ -1,0 +1,37 @@
+/** Reads a JSON body before any schema sees it: bounded in bytes and depth, UTF-8, of the right media type. */
+import type { MiddlewareHandler } from "hono";
+import { rejection } from "../shared/errors.ts";
+import { nestingDepth } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { readText, TooLarge } from "../shared/read-text.ts";
+import { Refused } from "./problem.ts";
+import type { Api } from "./route.ts";
+
+/** Must run before the validators, which take the text from where this puts it. An optional body reads as `{}`. */
+export function jsonBody(maxBytes: number, isRequired: boolean): MiddlewareHandler<Api> {
+  return async (c, next) => {
+    const mediaType = (c.req.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+    const text = await read(c.req.raw, maxBytes);
+    if (text === "" && !isRequired) {
+      c.req.addValidatedData("json", {});
+      return next();
+    }
+    if (mediaType !== "application/json" && !/^application\/[\w.-]+\+json$/.test(mediaType)) {
+      throw new Refused(rejection("unsupported_media_type", `Expected Content-Type: application/json, got ${mediaType === "" ? "none" : `"${mediaType}"`}`));
+    }
+    if (nestingDepth(text) > LIMITS.jsonDepth) throw new Refused(rejection("invalid_json", `The body nests deeper than ${LIMITS.jsonDepth} levels`));
+    // Hono keeps promises here, whatever its type says.
+    c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+    return next();
+  };
+}
+
+async function read(request: Request, maxBytes: number): Promise<string> {
+  try {
+    return await readText(request, maxBytes, { fatal: true });
+  } catch (error) {
+    if (error instanceof TooLarge) throw new Refused(rejection("body_too_large", `The body is larger than ${maxBytes} bytes`));
+    if (error instanceof TypeError) throw new Refused(rejection("invalid_json", "The body is not UTF-8"));
+    throw error;
+  }
+}

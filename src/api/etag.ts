@@ -1,0 +1,18 @@
+/** Entity tags: what is edited carries its revision, and `If-Match` makes sure nobody overwrites what they have not seen. */
+import type { Context } from "hono";
+import { rejection } from "../shared/errors.ts";
+import { Refused } from "./problem.ts";
+import type { Api } from "./route.ts";
+
+export function etag(revision: number): string {
+  return `"${revision}"`;
+}
+
+/** The revision that the caller expects, or `null` when it does not say. */
+export function expectedRevision(c: Context<Api>): number | null {
+  const header = c.req.header("if-match");
+  if (header === undefined || header === "*") return null;
+  const revision = /^"(\d{1,15})"$/.exec(header)?.[1];
+  if (revision === undefined) throw new Refused(rejection("precondition_failed", `If-Match: expected one entity tag such as "3", got ${header}`));
+  return Number(revision);
+}

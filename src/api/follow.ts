@@ -1,0 +1,90 @@
+/**
+ * Reading a task live. The object is followed over a hibernating WebSocket, so that it can sleep while nothing happens;
+ * what is opened here survives deploys and crashes of the object by continuing after the last event seen.
+ */
+import { CLOSE_CONTINUE, CLOSE_ENDED } from "../task/live-feed.ts";
+import { isTerminal, type EventView } from "../engine/event-view.ts";
+import type { TaskContract } from "../task/contract.ts";
+
+/** Opens a socket to the task, or `null` when its object has no such task (any more). */
+export async function openSocket(stub: TaskContract, query: string): Promise<WebSocket | null> {
+  const response = await stub.fetch(`https://task/?${query}`, { headers: { upgrade: "websocket" } });
+  return response.webSocket;
+}
+
+/** Pauses between attempts to reach an object that closed the connection unexpectedly; then the reader is let go. */
+const RECONNECT_MS = [50, 200, 1_000, 2_000, 5_000, 10_000];
+
+/** Every event after `after`, past and to come, up to the task's end. Ends early when the object cannot be reached. */
+export async function* follow(stub: () => TaskContract, after: number, signal: AbortSignal): AsyncGenerator<EventView> {
+  let position = after;
+  let failures = 0;
+  while (!signal.aborted) {
+    const socket = await openSocket(stub(), `after=${position}`).catch(() => undefined);
+    if (socket === null) return;
+    if (socket !== undefined) {
+      const messages = messagesOf(socket, signal);
+      for await (const message of messages) {
+        const event = JSON.parse(message) as EventView;
+        position = event.seq;
+        failures = 0;
+        yield event;
+        if (isTerminal(event.type)) return;
+      }
+      if (messages.closedWith() === CLOSE_ENDED) return;
+      if (messages.closedWith() === CLOSE_CONTINUE) continue;
+    }
+    const pauseMs = RECONNECT_MS[failures++];
+    if (pauseMs === undefined) return;
+    await scheduler.wait(pauseMs);
+  }
+}
+
+/** Waits for the end of a task, at most `waitMs`; `null` when it has not ended by then or cannot be reached. */
+export async function waitForEnd(stub: TaskContract, waitMs: number): Promise<unknown> {
+  const timeout = AbortSignal.timeout(waitMs);
+  const socket = await openSocket(stub, "wants=end").catch(() => null);
+  if (socket === null) return null;
+  for await (const message of messagesOf(socket, timeout)) return JSON.parse(message) as unknown;
+  return null;
+}
+
+interface Messages extends AsyncIterable<string> {
+  /** The close code, once the iteration has ended. */
+  readonly closedWith: () => number | null;
+}
+
+/** A socket's text messages as they come, until it closes or `signal` aborts. */
+function messagesOf(socket: WebSocket, signal: AbortSignal): Messages {
+  const queue: string[] = [];
+  let closeCode: number | null = null;
+  let wake = (): void => {};
+  socket.addEventListener("message", ({ data }) => {
+    queue.push(data as string);
+    wake();
+  });
+  socket.addEventListener("close", ({ code }) => {
+    closeCode = code;
+    wake();
+  });
+  socket.addEventListener("error", () => {
+    closeCode ??= 1006;
+    wake();
+  });
+  signal.addEventListener("abort", () => wake());
+  socket.accept();
+
+  async function* iterate(): AsyncGenerator<string> {
+    try {
+      for (;;) {
+        const next = queue.shift();
+        if (next !== undefined) yield next;
+        else if (closeCode !== null || signal.aborted) return;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      if (closeCode === null) socket.close(1000, "done");
+    }
+  }
+  return { [Symbol.asyncIterator]: iterate, closedWith: () => closeCode };
+}

@@ -1,0 +1,22 @@
+/** What the routes work with. Built once per isolate; the composition root says of what. */
+import type { AgentDirectory } from "../agents/directory.ts";
+import type { AgentRegistry } from "../agents/registry.ts";
+import type { ApiKeys } from "../auth/keys.ts";
+import type { TaskRows } from "../history/task-rows.ts";
+import type { Config } from "../shared/config.ts";
+import type { TaskGateway } from "../task/gateway.ts";
+import type { WorkflowRegistry } from "../workflows/registry.ts";
+
+export interface Services {
+  readonly config: Config;
+  readonly tasks: TaskGateway;
+  readonly history: TaskRows;
+  readonly workflows: WorkflowRegistry;
+  readonly agents: AgentRegistry;
+  readonly directory: AgentDirectory;
+  readonly keys: ApiKeys;
+  /** Whether a caller may make another request now. */
+  readonly mayRequest: (caller: string) => Promise<boolean>;
+  /** Every dependency by name, each checked by using it. */
+  readonly checks: Readonly<Record<string, () => Promise<void>>>;
+}

@@ -1,0 +1,117 @@
+/** From a submitted body to a task in its object. */
+import { createHash } from "node:crypto";
+import { compileWorkflow, type Workflow } from "../engine/compile.ts";
+import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
+import { newTaskId, taskIdFromKey } from "../shared/ids.ts";
+import { canonicalJson, pointer, type Json } from "../shared/json.ts";
+import { DEFAULTS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { nearest } from "../shared/text.ts";
+import { parseDuration } from "../shared/time.ts";
+import type { Submitted } from "../task/contract.ts";
+import type { Submission } from "../task/submission.ts";
+import { inputFaults } from "../workflows/input-schema.ts";
+import type { Services } from "./services.ts";
+import { isOption, type SubmissionBody } from "./task-schemas.ts";
+
+export interface SubmitContext {
+  readonly services: Services;
+  readonly tenant: string;
+  readonly idempotencyKey: string | null;
+  readonly traceparent: string | null;
+  readonly origin: string;
+}
+
+export async function submitTask(body: SubmissionBody, context: SubmitContext): Promise<Result<Submitted, Rejection>> {
+  const { services, tenant, idempotencyKey } = context;
+  const now = Date.now();
+  const pinned = await pinWorkflow(body, services, tenant);
+  if (!pinned.ok) return pinned;
+  const input = inputOf(body);
+  const faults = inputFaults(pinned.value.workflow.definition, input);
+  if (faults.length > 0) return err(rejectionOf(faults, "invalid_input"));
+
+  const task = idempotencyKey === null ? newTaskId(tenant, now) : taskIdFromKey(tenant, idempotencyKey);
+  const submission: Submission = {
+    tenant,
+    task,
+    type: body.type ?? null,
+    workflow: { name: pinned.value.name, version: pinned.value.version },
+    definition: pinned.value.definition,
+    input,
+    priority: body.priority ?? DEFAULTS.priority,
+    tags: [...new Set(body.tags ?? [])],
+    deadlineAt: body.deadline === undefined ? null : deadlineAt(body.deadline, now),
+    queueTtlMs: (body.queue_ttl === undefined ? null : parseDuration(body.queue_ttl)) ?? DEFAULTS.queueTtlMs,
+    onNoAgent: body.on_no_agent ?? "wait",
+    failFast: body.fail_fast ?? false,
+    fingerprint: idempotencyKey === null ? null : fingerprintOf(body),
+    traceparent: context.traceparent ?? newTraceparent(),
+    origin: services.config.publicUrl ?? context.origin,
+  };
+  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(submission));
+  if (answer.ok) return answer;
+  return answer.error === "archived" ? replayFromHistory(services, submission) : err(answer.error);
+}
+
+interface Pinned {
+  readonly name: string | null;
+  readonly version: number | null;
+  readonly definition: string;
+  readonly workflow: Workflow;
+}
+
+/** The definition the task will run, fixed now. */
+async function pinWorkflow(body: SubmissionBody, services: Services, tenant: string): Promise<Result<Pinned, Rejection>> {
+  if (body.workflow !== undefined) {
+    const definition = JSON.stringify(body.workflow);
+    const compiled = compileWorkflow(definition);
+    if (compiled.ok) return ok({ name: body.workflow.name ?? null, version: null, definition, workflow: compiled.value });
+    const faults = compiled.error.map((fault) => ({ ...fault, pointer: pointer("workflow") + fault.pointer }));
+    return err(rejectionOf(faults, "invalid_definition"));
+  }
+  const name = body.type as string;
+  const found = await services.workflows.latest(tenant, name);
+  if (found === null) return err(await unknownType(name, services, tenant));
+  const compiled = compileWorkflow(found.definition);
+  if (!compiled.ok) return err(rejectionOf(compiled.error, "invalid_definition"));
+  return ok({ name, version: found.version, definition: found.definition, workflow: compiled.value });
+}
+
+async function unknownType(name: string, services: Services, tenant: string): Promise<Rejection> {
+  const known = (await services.workflows.list(tenant, null, 100)).map((workflow) => workflow.name);
+  const close = nearest(name, known);
+  const hint = close === null ? "" : `; did you mean "${close}"?`;
+  return rejection("unknown_type", `There is no task type "${name}"${hint} Known types: ${known.join(", ")}`.replace("?;", "?"), { facts: { known_types: known } });
+}
+
+/** The input as given, or in the short form every field that is no option. */
+function inputOf(body: SubmissionBody): Json {
+  if ("input" in body) return (body.input ?? null) as Json;
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !isOption(name))) as Json;
+}
+
+function deadlineAt(deadline: string, now: number): number {
+  const durationMs = parseDuration(deadline);
+  return durationMs === null ? Date.parse(deadline) : now + durationMs;
+}
+
+function fingerprintOf(body: SubmissionBody): string {
+  return createHash("sha256").update(canonicalJson(body as Json)).digest("hex");
+}
+
+/** The start of a trace of our own, sampled. */
+function newTraceparent(): string {
+  const hex = (bytes: number): string => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("hex");
+  return `00-${hex(16)}-${hex(8)}-01`;
+}
+
+/** The object is gone, but the key is remembered as long as history has the task. */
+async function replayFromHistory(services: Services, submission: Submission): Promise<Result<Submitted, Rejection>> {
+  const row = await services.history.find(submission.tenant, submission.task);
+  if (row === null) return err(rejection("unavailable", "The task was deleted just now; submit again", { retryAfterMs: 1_000 }));
+  if (row.fingerprint !== submission.fingerprint) {
+    return err(rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", { facts: { task_id: submission.task } }));
+  }
+  return ok({ head: row.head, isReplay: true });
+}

@@ -1,0 +1,109 @@
+/** What a task looks like on the wire, in both directions. */
+import { z } from "@hono/zod-openapi";
+import { identifier, duration, type WorkflowDefinition } from "../engine/definition.ts";
+import { LIMITS } from "../shared/limits.ts";
+
+export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
+const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "failed", "skipped", "canceled"] as const;
+
+/** Options of a task. Everything else in a short-form submission is its input. */
+const options = {
+  type: identifier.optional().openapi({ description: "A registered workflow, built-in ones included" }),
+  // Checked when it is compiled, which is remembered; here its shape is for the documentation only.
+  workflow: z
+    .custom<WorkflowDefinition>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "expected a workflow definition")
+    .optional()
+    .openapi({ type: "object", description: "An inline definition, instead of a type", allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }] }),
+  input: z.unknown().optional().openapi({ description: "Any JSON; absent in the short form" }),
+  priority: z.int().min(0).max(9).optional(),
+  tags: z.array(z.string().min(1).max(LIMITS.tagLength)).max(LIMITS.tags).optional(),
+  deadline: z.union([duration, z.iso.datetime({ offset: true })], { error: 'expected a duration such as "10m" or an RFC 3339 time' }).optional(),
+  queue_ttl: duration.optional().openapi({ description: "How long a step may wait for an agent" }),
+  on_no_agent: z.enum(["wait", "fail"]).optional(),
+  fail_fast: z.boolean().optional(),
+};
+
+/** Options of the contract that this version does not have yet: never taken for input. */
+const UNAVAILABLE = ["goal", "budget", "webhook", "concurrency", "start_at"];
+
+const optionNames = new Set(Object.keys(options));
+
+/**
+ * A submission. With a `type` and without an `input`, fields that are no options are the input
+ * (`{"type": "simple", "message": "Hello"}`); otherwise an unknown field is refused.
+ */
+export const submission = z
+  .looseObject(options)
+  .superRefine((body, context) => {
+    const refuse = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
+    const isShort = body.type !== undefined && !("input" in body);
+    for (const name of Object.keys(body)) {
+      if (UNAVAILABLE.includes(name)) refuse(name, "this option is not available");
+      else if (!optionNames.has(name) && !isShort) refuse(name, "unknown field");
+    }
+    if (body.type === undefined && body.workflow === undefined) refuse("type", 'expected a "type" or a "workflow"');
+    if (body.type !== undefined && body.workflow !== undefined) refuse("workflow", 'expected a "type" or a "workflow", not both');
+  })
+  .openapi("TaskSubmission", { example: { type: "simple", message: "Hello" } });
+export type SubmissionBody = z.infer<typeof submission>;
+
+export function isOption(name: string): boolean {
+  return optionNames.has(name);
+}
+
+const time = z.iso.datetime();
+const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional() });
+const waitingOn = z.object({
+  type: z.enum(["agent", "timer"]),
+  step_id: z.string(),
+  capability: z.string().optional(),
+  agent: z.string().optional(),
+  since: time.optional(),
+  until: time,
+  count: z.int().optional(),
+});
+
+export const taskHead = z
+  .object({
+    id: z.string(),
+    type: z.string().nullable(),
+    workflow: z.object({ name: z.string().nullable(), version: z.int().nullable() }),
+    status: z.enum(TASK_STATUS),
+    waiting_on: waitingOn.nullable(),
+    priority: z.int(),
+    tags: z.array(z.string()).readonly(),
+    created_at: time,
+    started_at: time.nullable(),
+    finished_at: time.nullable(),
+    deadline: time.nullable(),
+    error: errorView.nullable(),
+  })
+  .openapi("TaskStatus");
+
+export const stepView = z
+  .object({
+    id: z.string(),
+    status: z.enum(STEP_STATUS),
+    attempts: z.int(),
+    agent: z.string().nullable(),
+    started_at: time.nullable(),
+    finished_at: time.nullable(),
+    error: errorView.nullable(),
+    waiting_on: waitingOn.optional(),
+    reason: z.string().optional(),
+    degraded: z.literal(true).optional(),
+  })
+  .openapi("Step");
+
+export const stepDetail = stepView.extend({ output: z.unknown().optional() }).openapi("StepDetail");
+
+export const taskView = taskHead.extend({ steps: z.array(stepView).readonly(), steps_total: z.int().optional() }).openapi("Task");
+
+export const taskResult = z.object({ status: z.enum(TASK_STATUS), output: z.unknown(), error: errorView.nullable() }).openapi("TaskResult");
+
+/** What `wait` answers when the task has ended. */
+export const endedTask = taskResult.extend({ id: z.string() }).openapi("EndedTask");
+
+export const eventView = z
+  .object({ seq: z.int(), at: time, type: z.string(), step_id: z.string().optional(), data: z.record(z.string(), z.unknown()) })
+  .openapi("Event");

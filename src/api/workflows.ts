@@ -1,0 +1,113 @@
+/** `/workflows`: register, read, check. */
+import { z } from "@hono/zod-openapi";
+import { compileWorkflow } from "../engine/compile.ts";
+import { identifier, workflowDefinition } from "../engine/definition.ts";
+import { rejection, rejectionOf } from "../shared/errors.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { isoTime } from "../shared/time.ts";
+import type { WorkflowSummary, WorkflowVersion } from "../workflows/registry.ts";
+import { etag, expectedRevision } from "./etag.ts";
+import { page, pageOf, pageQuery, readCursor } from "./page.ts";
+import { accepted, Refused } from "./problem.ts";
+import { createRouter, defineRoute } from "./route.ts";
+
+const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { "application/json": { schema } } });
+const params = z.object({ name: z.string() });
+const definitionSchema = workflowDefinition.openapi("WorkflowDefinition");
+const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable() }).openapi("WorkflowSummary");
+const version = summary.extend({ definition: definitionSchema }).openapi("Workflow");
+const fault = z.object({ pointer: z.string(), message: z.string(), code: z.string() });
+/** Checked when it is compiled, so that faults carry their own codes. */
+const anyDefinition = z.custom<object>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "expected a workflow definition").openapi({ type: "object", allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }] });
+const definitionBody = { required: true, content: { "application/json": { schema: anyDefinition } } };
+
+const putRoute = defineRoute({
+  method: "put",
+  path: "/workflows/{name}",
+  summary: "Register a workflow",
+  description: "A changed definition becomes the next version, an unchanged one stays the version it is. Versions never change.",
+  access: "workflows:write",
+  maxBodyBytes: LIMITS.definitionBytes,
+  request: { params: z.object({ name: identifier }), body: definitionBody },
+  responses: { 200: json(version, "Registered already"), 201: json(version, "The new version") },
+});
+const listRoute = defineRoute({ method: "get", path: "/workflows", summary: "List workflows", access: "workflows:read", request: { query: z.strictObject(pageQuery) }, responses: { 200: json(pageOf(summary), "Names with their newest versions") } });
+const readRoute = defineRoute({ method: "get", path: "/workflows/{name}", summary: "Read a workflow's newest version", access: "workflows:read", request: { params }, responses: { 200: json(version, "The newest version") } });
+const versionsRoute = defineRoute({ method: "get", path: "/workflows/{name}/versions", summary: "List a workflow's versions", access: "workflows:read", request: { params, query: z.strictObject(pageQuery) }, responses: { 200: json(pageOf(summary), "Versions, newest first") } });
+const versionRoute = defineRoute({ method: "get", path: "/workflows/{name}/versions/{version}", summary: "Read a version", access: "workflows:read", request: { params: z.object({ name: z.string(), version: z.string() }) }, responses: { 200: json(version, "The version") } });
+const deleteRoute = defineRoute({ method: "delete", path: "/workflows/{name}", summary: "Delete a workflow", description: "Stops new tasks of this type; tasks that have started keep their definition.", access: "workflows:write", request: { params }, responses: { 204: { description: "Deleted" } } });
+const validateRoute = defineRoute({
+  method: "post",
+  path: "/workflows/validate",
+  summary: "Check a definition without registering it",
+  access: "workflows:read",
+  maxBodyBytes: LIMITS.definitionBytes,
+  request: { body: definitionBody },
+  responses: { 200: json(z.object({ valid: z.boolean(), errors: z.array(fault).readonly(), warnings: z.array(fault).readonly() }), "Every fault at once, each at its place") },
+});
+
+export const workflowRoutes = createRouter()
+  .openapi(validateRoute, (c) => {
+    const compiled = compileWorkflow(JSON.stringify(c.req.valid("json")));
+    if (!compiled.ok) return c.json({ valid: false, errors: compiled.error, warnings: [] }, 200);
+    return c.json({ valid: true, errors: [], warnings: compiled.value.graph.warnings }, 200);
+  })
+  .openapi(putRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const text = JSON.stringify(c.req.valid("json"));
+    const compiled = compileWorkflow(text);
+    if (!compiled.ok) throw new Refused(rejectionOf(compiled.error, "invalid_definition"));
+    const named = compiled.value.definition.name;
+    if (named !== undefined && named !== name) {
+      throw new Refused(rejectionOf([{ pointer: "/name", message: `expected "${name}" as in the path, or no name`, code: "invalid_definition" }], "invalid_definition"));
+    }
+    const registered = accepted(await c.var.services.workflows.register(c.var.principal.tenant, name, text, expectedRevision(c), Date.now()));
+    c.header("ETag", etag(registered.version));
+    if (!registered.isNew) return c.json(versionView(registered), 200);
+    c.header("Location", `/api/v1/workflows/${name}/versions/${registered.version}`);
+    return c.json(versionView(registered), 201);
+  })
+  .openapi(listRoute, async (c) => {
+    const { limit, cursor } = c.req.valid("query");
+    const names = await c.var.services.workflows.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
+    return c.json(page(names.map(summaryView), limit, (workflow) => workflow.name), 200);
+  })
+  .openapi(readRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const latest = found(await c.var.services.workflows.latest(c.var.principal.tenant, name), name);
+    c.header("ETag", etag(latest.version));
+    return c.json(versionView(latest), 200);
+  })
+  .openapi(versionsRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const { limit, cursor } = c.req.valid("query");
+    const before = readCursor(cursor, z.int());
+    const versions = await c.var.services.workflows.versions(c.var.principal.tenant, name, before, limit + 1);
+    if (versions.length === 0 && before === null) found(null, name);
+    return c.json(page(versions.map(summaryView), limit, (workflow) => workflow.version), 200);
+  })
+  .openapi(versionRoute, async (c) => {
+    const { name, version } = c.req.valid("param");
+    const number = /^[1-9]\d{0,9}$/.test(version) ? Number(version) : null;
+    const row = number === null ? null : await c.var.services.workflows.version(c.var.principal.tenant, name, number);
+    return c.json(versionView(found(row, `${name} version ${version}`)), 200);
+  })
+  .openapi(deleteRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const deleted = accepted(await c.var.services.workflows.delete(c.var.principal.tenant, name, expectedRevision(c)));
+    if (!deleted) found(null, name);
+    return c.body(null, 204);
+  });
+
+function found<T>(workflow: T | null, name: string): T {
+  if (workflow === null) throw new Refused(rejection("not_found", `There is no workflow "${name}"`));
+  return workflow;
+}
+
+function summaryView({ name, version, createdAt }: WorkflowSummary) {
+  return { name, version, created_at: createdAt === 0 ? null : isoTime(createdAt) };
+}
+
+function versionView(workflow: WorkflowVersion) {
+  return { ...summaryView(workflow), definition: JSON.parse(workflow.definition) as z.infer<typeof definitionSchema> };
+}

@@ -1,0 +1,93 @@
+/** API keys: made, recognised, listed, revoked. */
+import { and, asc, count, eq, getTableColumns, gt, isNull } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { createHash, timingSafeEqual } from "node:crypto";
+import { rejection, type Rejection } from "../shared/errors.ts";
+import { newId, randomText } from "../shared/ids.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { principal, ROOT, type Principal } from "./principal.ts";
+import type { Role } from "./scopes.ts";
+import { apiKeys } from "./tables.ts";
+
+const KEY_PREFIX = "orc_";
+const PREFIX_LENGTH = KEY_PREFIX.length + 6;
+
+export type ApiKey = Omit<typeof apiKeys.$inferSelect, "hash">;
+
+/** Principals this isolate has seen, for as long as a revocation may take to be felt. */
+const seenByHash = new Map<string, { readonly until: number; readonly principal: Principal }>();
+
+export class ApiKeys {
+  readonly #db: DrizzleD1Database;
+  readonly #rootDigest: Buffer;
+
+  constructor(db: DrizzleD1Database, rootApiKey: string) {
+    this.#db = db;
+    this.#rootDigest = digest(rootApiKey);
+  }
+
+  /** Who holds a key, or `null`. */
+  async authenticate(key: string, now: number): Promise<Principal | null> {
+    const presented = digest(key);
+    // Digests have one length, so the comparison takes the same time wherever they differ.
+    if (timingSafeEqual(presented, this.#rootDigest)) return ROOT;
+    if (!key.startsWith(KEY_PREFIX)) return null;
+    const hash = presented.toString("hex");
+    const seen = seenByHash.get(hash);
+    if (seen !== undefined && seen.until > now) return seen.principal;
+    const found = await this.#lookUp(hash, now);
+    if (found === null) return null; // not remembered: it may be about to be made
+    remember(hash, found, now);
+    return found.principal;
+  }
+
+  /** Makes a key. Its text is in the result and nowhere else. */
+  async create(tenant: string, name: string, roles: readonly Role[], expiresAt: number | null, now: number): Promise<Result<ApiKey & { readonly key: string }, Rejection>> {
+    const existing = await this.#db.select({ keys: count() }).from(apiKeys).where(and(eq(apiKeys.tenant, tenant), isNull(apiKeys.revokedAt))).get();
+    if ((existing?.keys ?? 0) >= LIMITS.keysPerTenant) return err(rejection("limit_reached", `A tenant has at most ${LIMITS.keysPerTenant} keys; revoke one first`));
+    const key = `${KEY_PREFIX}${randomText(40)}`;
+    const row: ApiKey = { id: newId("key", now), tenant, name, prefix: key.slice(0, PREFIX_LENGTH), roles, createdAt: now, expiresAt, revokedAt: null };
+    await this.#db.insert(apiKeys).values({ ...row, hash: digest(key).toString("hex") });
+    return ok({ ...row, key });
+  }
+
+  async list(tenant: string, after: string | null, limit: number): Promise<readonly ApiKey[]> {
+    const { hash: _, ...columns } = getTableColumns(apiKeys);
+    return this.#db
+      .select(columns)
+      .from(apiKeys)
+      .where(and(eq(apiKeys.tenant, tenant), after === null ? undefined : gt(apiKeys.id, after)))
+      .orderBy(asc(apiKeys.id))
+      .limit(limit);
+  }
+
+  /** Whether there was such a key; revoking one twice changes nothing. */
+  async revoke(tenant: string, id: string, now: number): Promise<boolean> {
+    const row = await this.#db.select({ hash: apiKeys.hash }).from(apiKeys).where(and(eq(apiKeys.tenant, tenant), eq(apiKeys.id, id))).get();
+    if (row === undefined) return false;
+    await this.#db.update(apiKeys).set({ revokedAt: now }).where(and(eq(apiKeys.hash, row.hash), isNull(apiKeys.revokedAt)));
+    seenByHash.delete(row.hash);
+    return true;
+  }
+
+  async #lookUp(hash: string, now: number): Promise<{ readonly principal: Principal; readonly expiresAt: number | null } | null> {
+    const row = await this.#db.select().from(apiKeys).where(eq(apiKeys.hash, hash)).get();
+    if (row === undefined || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) return null;
+    return { principal: principal(row.tenant, row.id, row.roles), expiresAt: row.expiresAt };
+  }
+}
+
+function remember(hash: string, found: { readonly principal: Principal; readonly expiresAt: number | null }, now: number): void {
+  const until = Math.min(now + LIMITS.keyCacheMs, found.expiresAt ?? Number.POSITIVE_INFINITY);
+  seenByHash.delete(hash);
+  seenByHash.set(hash, { until, principal: found.principal });
+  for (const oldest of seenByHash.keys()) {
+    if (seenByHash.size <= LIMITS.keyCacheEntries) break;
+    seenByHash.delete(oldest);
+  }
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}

@@ -1,0 +1,19 @@
+/** Who makes a request. Whatever the credentials were, the rest of the service sees only this. */
+import { scopesOf, SCOPES, type Role, type Scope } from "./scopes.ts";
+
+export interface Principal {
+  readonly tenant: string;
+  /** Whom to name in logs: a key's id, or `root`. */
+  readonly subject: string;
+  readonly roles: readonly Role[];
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+export const DEFAULT_TENANT = "default";
+
+/** The root key from the configuration: admin of the default tenant, and alone in managing tenants. */
+export const ROOT: Principal = { tenant: DEFAULT_TENANT, subject: "root", roles: ["admin"], scopes: new Set(SCOPES) };
+
+export function principal(tenant: string, subject: string, roles: readonly Role[]): Principal {
+  return { tenant, subject, roles, scopes: scopesOf(roles) };
+}

@@ -1,0 +1,22 @@
+/** What a principal may do. Routes name a scope, keys name roles, and only this table connects the two. */
+export const SCOPES = ["tasks:read", "tasks:write", "workflows:read", "workflows:write", "agents:read", "agents:write", "keys:read", "keys:write", "tenants:manage"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export const ROLES = ["admin", "developer", "operator", "viewer"] as const;
+export type Role = (typeof ROLES)[number];
+
+const READ: readonly Scope[] = ["tasks:read", "workflows:read", "agents:read"];
+
+const SCOPES_OF: { readonly [R in Role]: readonly Scope[] } = {
+  /** Everything within a tenant. */
+  admin: [...READ, "tasks:write", "workflows:write", "agents:write", "keys:read", "keys:write"],
+  /** Builds: workflows, agents, tasks. */
+  developer: [...READ, "tasks:write", "workflows:write", "agents:write"],
+  /** Runs what others have built. */
+  operator: [...READ, "tasks:write"],
+  viewer: READ,
+};
+
+export function scopesOf(roles: readonly Role[]): ReadonlySet<Scope> {
+  return new Set(roles.flatMap((role) => SCOPES_OF[role]));
+}

@@ -1,0 +1,20 @@
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { Role } from "./scopes.ts";
+
+/** PERSISTED. API keys by the SHA-256 of their text; the text itself is kept nowhere. */
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    hash: text().primaryKey(),
+    id: text().notNull(),
+    tenant: text().notNull(),
+    name: text().notNull(),
+    /** The first characters of the key, by which people recognise it. */
+    prefix: text().notNull(),
+    roles: text({ mode: "json" }).$type<readonly Role[]>().notNull(),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at"),
+    revokedAt: integer("revoked_at"),
+  },
+  (table) => [index("api_keys_by_tenant").on(table.tenant, table.id)],
+);

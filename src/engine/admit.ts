@@ -1,0 +1,110 @@
+/**
+ * What an input establishes. Stale and repeated inputs establish nothing: a reply counts only while its attempt is in
+ * flight (the fence), and only the reply that settled an attempt may be repeated.
+ */
+import { rejection, type Rejection } from "../shared/errors.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import type { TaskEvent } from "./event.ts";
+import { attemptTimeoutMs, failAttempt, loseAttempt } from "./attempt.ts";
+import { stepAt, type Graph, type StepNode } from "./graph.ts";
+import type { InputOf, TaskInput } from "./input.ts";
+import { cancelSteps } from "./step.ts";
+import { liveAttempt, statusOf, stepStateAt, type Attempt, type StepState, type TaskState } from "./state.ts";
+import type { World } from "./world.ts";
+
+export type Admission = Result<readonly TaskEvent[], Rejection>;
+
+const NOTHING: Admission = ok([]);
+
+export function admit(graph: Graph, state: TaskState, input: TaskInput, world: World): Admission {
+  switch (input.type) {
+    case "wake":
+    case "look":
+      return NOTHING;
+    case "pause":
+      if (state.end !== null || state.paused) return forbidden(state, "paused");
+      return ok([{ type: "task.paused" }]);
+    case "resume":
+      if (!state.paused || state.end !== null) return forbidden(state, "resumed");
+      return ok([{ type: "task.resumed" }]);
+    case "cancel":
+      if (state.end?.status === "canceled") return NOTHING;
+      if (state.end !== null) return forbidden(state, "canceled");
+      return ok([...cancelSteps(graph, state, "task_canceled"), { type: "task.canceled", ...(input.reason !== undefined && { reason: input.reason }) }]);
+    case "archive":
+      return state.end === null || state.archivedAt !== null ? NOTHING : ok([{ type: "task.archived", parts: input.parts, bytes: input.bytes }]);
+    case "claim":
+    case "accept":
+    case "heartbeat":
+    case "complete":
+    case "fail":
+    case "lose":
+      return admitReply(graph, state, input, world);
+  }
+}
+
+type Reply = InputOf<"claim" | "accept" | "heartbeat" | "complete" | "fail" | "lose">;
+
+function admitReply(graph: Graph, state: TaskState, input: Reply, world: World): Admission {
+  const index = graph.indexById.get(input.step);
+  if (index === undefined) return err(superseded(input));
+  const node = stepAt(graph, index);
+  const step = stepStateAt(state, index);
+  const attempt = liveAttempt(step, input.attempt);
+  if (attempt === undefined) return admitLateReply(step, input);
+  switch (input.type) {
+    case "claim":
+      if (attempt.way !== "queue" || (attempt.claim !== null && !(attempt.claim.via === "queue" && input.delivery > attempt.claim.delivery))) return err(superseded(input));
+      return ok([{ ...fence(input), type: "attempt.claimed", via: "queue", delivery: input.delivery, lease_until: world.now + attemptTimeoutMs(state, node, world.now) + LIMITS.leaseGraceMs }]);
+    case "accept":
+      if (attempt.claim?.via === "callback") return NOTHING;
+      return ok([{ ...fence(input), type: "attempt.claimed", via: "callback", lease_until: world.now + attemptTimeoutMs(state, node, world.now), ...(input.ms !== undefined && { ms: input.ms }) }]);
+    case "heartbeat":
+      return admitHeartbeat(state, node, step, attempt, input, world);
+    case "complete": {
+      const { output, usage, digest, ms } = input;
+      return ok([{ type: "step.completed", step: node.id, attempt: attempt.number, output, ...(usage && { usage }), ...(digest !== undefined && { digest }), ...(ms !== undefined && { ms }) }]);
+    }
+    case "fail":
+      return ok(failAttempt(graph, state, node, { number: attempt.number, digest: input.digest, ms: input.ms }, input.error, world));
+    case "lose":
+      return ok(loseAttempt(graph, state, node, attempt, world));
+  }
+}
+
+function admitLateReply(step: StepState, input: Reply): Admission {
+  const digest = "digest" in input ? input.digest : undefined;
+  if (digest !== undefined && step.replies?.get(input.attempt) === digest) return NOTHING;
+  if (step.phase.status === "canceled" && input.attempt === step.attempts) {
+    return err(rejection("attempt_canceled", `Attempt ${input.attempt} of step "${input.step}" was canceled (${step.phase.reason}); stop working on it`));
+  }
+  return err(superseded(input));
+}
+
+/**
+ * A heartbeat moves the lease of an attempt that calls back. It is recorded only when it moves it by a share of the
+ * timeout or brings progress, so that an eager agent does not fill the journal.
+ */
+function admitHeartbeat(state: TaskState, node: StepNode, step: StepState, attempt: Attempt, input: InputOf<"heartbeat">, world: World): Admission {
+  const extendMs = Math.min(input.extendMs ?? node.timeoutMs, LIMITS.durationMs);
+  const wanted = Math.min(world.now + extendMs, state.created.deadline_at ?? Number.POSITIVE_INFINITY);
+  const current = attempt.claim?.via === "callback" ? attempt.claim.leaseUntil : null;
+  const moves = current !== null && wanted - current >= extendMs * LIMITS.heartbeatShare;
+  if (!moves && input.progress === undefined) return NOTHING;
+  if (step.heartbeats >= LIMITS.heartbeats) return err(rejection("limit_reached", `An attempt records at most ${LIMITS.heartbeats} heartbeats; send them less often`));
+  return ok([{ ...fence(input), type: "attempt.progressed", ...(moves && { lease_until: wanted }), ...(input.progress !== undefined && { progress: input.progress }) }]);
+}
+
+function fence(input: Reply): { readonly step: string; readonly attempt: number } {
+  return { step: input.step, attempt: input.attempt };
+}
+
+function superseded(input: Reply): Rejection {
+  return rejection("attempt_superseded", `Attempt ${input.attempt} of step "${input.step}" is no longer current; nothing was changed`);
+}
+
+function forbidden(state: TaskState, verb: string): Admission {
+  const status = statusOf(state);
+  return err(rejection("invalid_state", `A task that is ${status} cannot be ${verb}`, { facts: { task_status: status } }));
+}

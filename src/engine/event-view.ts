@@ -1,0 +1,39 @@
+/** An event as readers get it, in pages and live. */
+import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { isoTime } from "../shared/time.ts";
+import type { TaskEvent } from "./event.ts";
+import type { StoredValue } from "./value.ts";
+
+export interface EventView {
+  readonly seq: number;
+  readonly at: string;
+  readonly type: TaskEvent["type"];
+  readonly step_id?: string;
+  readonly data: { readonly [key: string]: Json };
+}
+
+/** Members that are ours, not the reader's. */
+const INTERNAL: readonly string[] = ["type", "step", "v", "tenant", "task", "fingerprint", "origin", "digest"];
+const VALUES: readonly string[] = ["definition", "input", "output"];
+
+export function eventView(event: TaskEvent, seq: number, at: number): EventView {
+  const data: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(event) as [string, Json][]) {
+    if (INTERNAL.includes(key)) continue;
+    if (VALUES.includes(key)) showValue(data, key, value as unknown as StoredValue);
+    else data[key] = /_(at|until)$/.test(key) && typeof value === "number" ? isoTime(value) : value;
+  }
+  return { seq, at: isoTime(at), type: event.type, ...("step" in event && { step_id: event.step }), data };
+}
+
+/** A small value is shown, a large one named by its size (`output_bytes`): it is read where it belongs. */
+function showValue(data: Record<string, Json>, key: string, stored: StoredValue): void {
+  if ("value" in stored && (stored.bytes ?? 0) <= LIMITS.eventValueBytes) data[key] = stored.value;
+  else data[`${key}_bytes`] = stored.bytes ?? 0;
+}
+
+/** Whether the event is a task's last word; only `task.archived` may follow. */
+export function isTerminal(type: string): boolean {
+  return type === "task.completed" || type === "task.failed" || type === "task.canceled" || type === "task.timed_out" || type === "task.rejected";
+}

@@ -1,0 +1,94 @@
+/**
+ * PERSISTED: the facts of a task, past tense, never refused once recorded. Fields are only ever added, and optional.
+ * Times are milliseconds since the epoch and end in `_at` or `_until`; readers outside get them in RFC 3339.
+ */
+import type { Json } from "../shared/json.ts";
+import type { StoredValue } from "./value.ts";
+
+/** Why an attempt, a step or a task failed. `retryable` says whether trying again may help. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly retry_after_ms?: number;
+  /** The HTTP status an agent answered with. */
+  readonly status?: number;
+  /** The step that made the task fail. */
+  readonly step_id?: string;
+}
+
+/** What an agent says its work used. */
+export interface Usage {
+  readonly input_tokens?: number;
+  readonly output_tokens?: number;
+  readonly cost_usd?: number;
+}
+
+/** How an attempt reaches its agent. */
+export type Way = "inline" | "queue";
+
+export interface WaitingForAgent {
+  readonly type: "agent";
+  readonly capability?: string;
+  readonly agent?: string;
+}
+
+export interface TaskCreated {
+  readonly type: "task.created";
+  readonly v: 1;
+  readonly tenant: string;
+  readonly task: string;
+  /** The type it was submitted as; absent for an inline workflow. */
+  readonly task_type?: string;
+  readonly workflow: { readonly name: string | null; readonly version: number | null };
+  readonly definition: StoredValue;
+  readonly input: StoredValue;
+  readonly priority: number;
+  readonly tags: readonly string[];
+  readonly deadline_at?: number;
+  readonly queue_ttl_ms: number;
+  readonly on_no_agent: "wait" | "fail";
+  readonly fail_fast: boolean;
+  /** SHA-256 of the submitted body, for a task with an idempotency key. */
+  readonly fingerprint?: string;
+  readonly traceparent: string;
+  /** Where the service was reached: the base of callback URLs. */
+  readonly origin: string;
+}
+
+type OfStep = { readonly step: string };
+type OfAttempt = OfStep & { readonly attempt: number };
+/** What the reply that settled an attempt is recognised by when it comes again, and how long the agent took. */
+type OfReply = { readonly digest?: string; readonly ms?: number };
+
+export type TaskEvent =
+  | TaskCreated
+  | { readonly type: "task.started" }
+  | { readonly type: "task.paused" }
+  | { readonly type: "task.resumed" }
+  | { readonly type: "task.completed"; readonly output: StoredValue }
+  | { readonly type: "task.failed"; readonly error: Failure }
+  | { readonly type: "task.canceled"; readonly reason?: string }
+  | { readonly type: "task.timed_out"; readonly error: Failure }
+  | { readonly type: "task.rejected"; readonly error: Failure }
+  | { readonly type: "task.archived"; readonly parts: number; readonly bytes: number }
+  | (OfStep & { readonly type: "step.started" })
+  | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: WaitingForAgent })
+  | (OfStep & OfReply & { readonly type: "step.completed"; readonly output: StoredValue; readonly attempt?: number; readonly usage?: Usage; readonly degraded?: Failure })
+  | (OfStep & { readonly type: "step.failed"; readonly error: Failure })
+  | (OfStep & { readonly type: "step.skipped"; readonly reason: SkipReason })
+  | (OfStep & { readonly type: "step.canceled"; readonly reason: CancelReason; readonly attempts?: readonly number[] })
+  | (OfStep & { readonly type: "step.retry_scheduled"; readonly attempt: number; readonly retry_at: number })
+  | (OfAttempt & { readonly type: "attempt.started"; readonly agent: string; readonly way: Way })
+  | (OfAttempt & { readonly type: "attempt.claimed"; readonly via: "queue"; readonly delivery: number; readonly lease_until: number })
+  | (OfAttempt & { readonly type: "attempt.claimed"; readonly via: "callback"; readonly lease_until: number; readonly ms?: number })
+  | (OfAttempt & { readonly type: "attempt.progressed"; readonly lease_until?: number; readonly progress?: Json })
+  | (OfAttempt & OfReply & { readonly type: "attempt.failed"; readonly error: Failure })
+  | (OfAttempt & { readonly type: "attempt.lost"; readonly sends: number });
+
+/** `needs`: `run_if` cannot hold any more · `when`: the condition was false. */
+export type SkipReason = "needs" | "when";
+export type CancelReason = "task_canceled" | "task_timed_out" | "task_rejected" | "task_failed" | "fail_fast";
+
+export type EventType = TaskEvent["type"];
+export type EventOf<T extends EventType> = Extract<TaskEvent, { readonly type: T }>;

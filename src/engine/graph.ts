@@ -1,0 +1,238 @@
+/**
+ * A workflow ready to run: every reference resolved to an index, every expression compiled.
+ *
+ * G1. The graph is acyclic, and `needs` holds what was written and what the step's expressions refer to.
+ * G2. Everything that can be known before running was checked; faults are reported together, each at its place.
+ */
+import type { Json } from "../shared/json.ts";
+import { pointer } from "../shared/json.ts";
+import { DEFAULTS, LIMITS } from "../shared/limits.ts";
+import type { Fault, RejectionCode } from "../shared/errors.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { excerpt, nearest } from "../shared/text.ts";
+import { durationMs } from "../shared/time.ts";
+import type { RunIf, StepDefinition, WorkflowDefinition } from "./definition.ts";
+import { compileExpression, type Expression } from "./expression.ts";
+import { retryPolicy, type RetryPolicy } from "./retry.ts";
+import { compileTemplate, type Template } from "./template.ts";
+
+/** Who may carry out a step: any agent with a capability, or one by its id. */
+export type Target = { readonly type: "capability"; readonly capability: string } | { readonly type: "agent"; readonly agent: string };
+
+export type OnError = { readonly type: "fail" } | { readonly type: "continue" } | { readonly type: "output"; readonly output: Template };
+
+export interface StepNode {
+  readonly index: number;
+  readonly id: string;
+  readonly needs: readonly number[];
+  readonly dependents: readonly number[];
+  /** Those of the needs that its expressions read. */
+  readonly reads: readonly number[];
+  readonly runIf: RunIf;
+  readonly when: Expression | null;
+  readonly onError: OnError;
+  readonly target: Target;
+  readonly input: Template;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+}
+
+export interface Graph {
+  readonly steps: readonly StepNode[];
+  readonly indexById: ReadonlyMap<string, number>;
+  /** Steps that nothing needs: their outputs are the result unless the workflow says otherwise. */
+  readonly sinks: readonly number[];
+  readonly output: Template | null;
+  /** The steps that `output` reads. */
+  readonly outputReads: readonly number[];
+  readonly warnings: readonly Fault[];
+}
+
+export function stepAt(graph: Graph, index: number): StepNode {
+  const step = graph.steps[index];
+  if (step === undefined) throw new Error(`Defect: no step ${index}`);
+  return step;
+}
+
+export function buildGraph(definition: WorkflowDefinition): Result<Graph, readonly Fault[]> {
+  const builder = new GraphBuilder(definition);
+  const graph = builder.build();
+  return builder.faults.length > 0 ? err(builder.faults) : ok(graph);
+}
+
+type Draft = Omit<StepNode, "needs" | "dependents"> & { readonly needs: Set<number>; readonly dependents: number[] };
+
+class GraphBuilder {
+  readonly faults: Fault[] = [];
+  readonly #warnings: Fault[] = [];
+  readonly #indexById = new Map<string, number>();
+  readonly #definition: WorkflowDefinition;
+  #edges = 0;
+
+  constructor(definition: WorkflowDefinition) {
+    this.#definition = definition;
+  }
+
+  build(): Graph {
+    const { steps } = this.#definition;
+    steps.forEach((step, index) => this.#register(step, index));
+    const drafts = steps.map((step, index) => this.#draft(step, index));
+    for (const draft of drafts) for (const need of draft.needs) drafts[need]?.dependents.push(draft.index);
+    if (this.#edges > LIMITS.needs) {
+      this.#fault("invalid_definition", "/steps", `a workflow has at most ${LIMITS.needs} dependencies, this one has ${this.#edges}`);
+    }
+    if (this.faults.length === 0) this.#refuseCycle(drafts);
+    const outputReads = new Set<number>();
+    const output = this.#definition.output === undefined ? null : this.#template(this.#definition.output as Json, "/output", outputReads);
+    return {
+      steps: drafts.map((draft) => ({ ...draft, needs: [...draft.needs] })),
+      indexById: this.#indexById,
+      sinks: drafts.filter((draft) => draft.dependents.length === 0).map((draft) => draft.index),
+      output,
+      outputReads: [...outputReads],
+      warnings: this.#warnings,
+    };
+  }
+
+  #register(step: StepDefinition, index: number): void {
+    if (this.#indexById.has(step.id)) {
+      this.#fault("duplicate_step_id", pointer("steps", index, "id"), `"${step.id}" is the id of an earlier step`);
+    } else {
+      this.#indexById.set(step.id, index);
+    }
+  }
+
+  #draft(step: StepDefinition, index: number): Draft {
+    const at = pointer("steps", index);
+    const reads = new Set<number>();
+    const when = step.when === undefined ? null : this.#condition(step.when, `${at}/when`, reads);
+    const input = this.#template((step.input ?? {}) as Json, `${at}/input`, reads);
+    const onError = this.#onError(step.on_error, `${at}/on_error`, reads);
+    const needs = new Set(reads);
+    step.needs?.forEach((id, position) => this.#need(needs, id, at + pointer("needs", position)));
+    this.#edges += needs.size;
+
+    const runIf = step.run_if ?? "all_completed";
+    if (needs.size === 0 && runIf.startsWith("any_")) {
+      this.#fault("invalid_definition", `${at}/run_if`, `"${runIf}" can never hold for a step that needs nothing`);
+    }
+    if (when !== null && (runIf === "all_completed" || runIf === "any_completed")) this.#warnOfFailureCondition(when, runIf, at);
+    return {
+      index,
+      id: step.id,
+      needs,
+      dependents: [],
+      reads: [...reads],
+      runIf,
+      when,
+      onError,
+      target: this.#target(step, at),
+      input,
+      timeoutMs: step.timeout === undefined ? DEFAULTS.timeoutMs : durationMs(step.timeout),
+      retry: retryPolicy(step.retry),
+    };
+  }
+
+  #target(step: StepDefinition, at: string): Target {
+    if (step.capability !== undefined && step.agent !== undefined) {
+      this.#fault("invalid_definition", at, 'a step names a "capability" or an "agent", not both');
+    }
+    if (step.agent !== undefined) return { type: "agent", agent: step.agent };
+    if (step.capability === undefined) this.#fault("invalid_definition", at, 'a step names a "capability" or an "agent"');
+    return { type: "capability", capability: step.capability ?? "" };
+  }
+
+  #onError(definition: StepDefinition["on_error"], at: string, reads: Set<number>): OnError {
+    if (definition === undefined || definition === "fail") return { type: "fail" };
+    if (definition === "continue") return { type: "continue" };
+    return { type: "output", output: this.#template(definition.output as Json, `${at}/output`, reads) };
+  }
+
+  #need(needs: Set<number>, id: string, at: string): void {
+    const index = this.#indexById.get(id);
+    if (index === undefined) this.#fault("unknown_need", at, `no step has the id "${id}"${this.#suggestion(id)}`);
+    else needs.add(index);
+  }
+
+  #condition(source: string, at: string, reads: Set<number>): Expression | null {
+    const compiled = compileExpression(source, "bool");
+    if (!compiled.ok) {
+      for (const problem of compiled.error) this.#fault(problem.code, at, problem.message);
+      return null;
+    }
+    this.#resolve([compiled.value], at, reads);
+    return compiled.value;
+  }
+
+  #template(source: Json, at: string, reads: Set<number>): Template {
+    const compiled = compileTemplate(source);
+    if (!compiled.ok) {
+      for (const problem of compiled.error) this.#fault(problem.code, at + problem.at, problem.message);
+      return NO_TEMPLATE;
+    }
+    this.#resolve(compiled.value.expressions, at, reads);
+    return compiled.value;
+  }
+
+  /** Every step that an expression names must exist. */
+  #resolve(expressions: readonly Expression[], at: string, reads: Set<number>): void {
+    for (const expression of expressions) {
+      for (const { id } of expression.steps) {
+        const index = this.#indexById.get(id);
+        if (index !== undefined) reads.add(index);
+        else {
+          const message = `in "${excerpt(expression.source, 200)}": no step has the id "${id}"${this.#suggestion(id)}`;
+          this.#fault("unknown_reference", at, message);
+        }
+      }
+    }
+  }
+
+  #warnOfFailureCondition(when: Expression, runIf: RunIf, at: string): void {
+    if (!when.steps.some((reference) => reference.field === "status" || reference.field === "error")) return;
+    const message = `with run_if "${runIf}" the step only runs when what it needs has completed; to act on a failure set run_if to "all_settled"`;
+    this.#warnings.push({ code: "invalid_definition", pointer: `${at}/when`, message });
+  }
+
+  #refuseCycle(drafts: readonly Draft[]): void {
+    const unmet = drafts.map((draft) => draft.needs.size);
+    const free = drafts.filter((draft) => draft.needs.size === 0);
+    let sorted = 0;
+    for (let draft = free.pop(); draft !== undefined; draft = free.pop()) {
+      sorted++;
+      for (const dependent of draft.dependents) {
+        unmet[dependent] = (unmet[dependent] as number) - 1;
+        if (unmet[dependent] === 0) free.push(drafts[dependent] as Draft);
+      }
+    }
+    if (sorted === drafts.length) return;
+    const circle = findCircle(drafts, unmet);
+    const path = [...circle, circle[0] as Draft].map((draft) => `"${draft.id}"`).join(" needs ");
+    this.#fault("workflow_cycle", pointer("steps", (circle[0] as Draft).index), excerpt(path, LIMITS.textLength));
+  }
+
+  #suggestion(id: string): string {
+    const close = nearest(id, this.#indexById.keys());
+    return close === null ? "" : `; did you mean "${close}"?`;
+  }
+
+  #fault(code: RejectionCode, at: string, message: string): void {
+    this.faults.push({ code, pointer: at, message });
+  }
+}
+
+/** A circle among the steps that could not be sorted: follow unmet needs until one comes again. */
+function findCircle(drafts: readonly Draft[], unmet: readonly number[]): readonly Draft[] {
+  const isStuck = (index: number): boolean => (unmet[index] as number) > 0;
+  const path: Draft[] = [];
+  const positions = new Map<number, number>();
+  for (let current = drafts.find((draft) => isStuck(draft.index)) as Draft; ; ) {
+    const seen = positions.get(current.index);
+    if (seen !== undefined) return path.slice(seen);
+    positions.set(current.index, path.length);
+    path.push(current);
+    current = drafts[[...current.needs].find(isStuck) as number] as Draft;
+  }
+}
+
+const NO_TEMPLATE: Template = { expressions: [], outputOf: null, evaluate: () => ok(null) };

@@ -1,0 +1,37 @@
+/** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
+import type { Json } from "../shared/json.ts";
+import type { Failure, Usage } from "./event.ts";
+import type { StoredValue } from "./value.ts";
+
+interface OfAttempt {
+  readonly step: string;
+  readonly attempt: number;
+}
+
+/** A reply that called back carries a digest, by which its repetition is recognised. */
+interface OfReply extends OfAttempt {
+  readonly digest?: string;
+  /** From sending the request to having the reply. */
+  readonly ms?: number;
+}
+
+export type TaskInput =
+  /** Time has passed: see what follows. */
+  | { readonly type: "wake" }
+  /** The agents were looked up afresh: steps that wait for one look again. */
+  | { readonly type: "look" }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  | { readonly type: "cancel"; readonly reason?: string }
+  /** A queue consumer is about to call the agent. A higher `delivery` takes over from a lower one. */
+  | (OfAttempt & { readonly type: "claim"; readonly delivery: number })
+  /** The agent answered 202: it will call back. */
+  | (OfReply & { readonly type: "accept" })
+  | (OfAttempt & { readonly type: "heartbeat"; readonly extendMs?: number; readonly progress?: Json })
+  | (OfReply & { readonly type: "complete"; readonly output: StoredValue; readonly usage?: Usage })
+  | (OfReply & { readonly type: "fail"; readonly error: Failure })
+  /** The attempt met trouble of the platform, not of the agent. */
+  | (OfAttempt & { readonly type: "lose" })
+  | { readonly type: "archive"; readonly parts: number; readonly bytes: number };
+
+export type InputOf<T extends TaskInput["type"]> = Extract<TaskInput, { readonly type: T }>;

@@ -1,0 +1,27 @@
+/** What follows when a step fails for good or is not wanted any more. */
+import type { CancelReason, Failure, TaskEvent } from "./event.ts";
+import { stepAt, type Graph, type StepNode } from "./graph.ts";
+import { scopeOfStep } from "./scope.ts";
+import { isSettled, type TaskState } from "./state.ts";
+import type { World } from "./world.ts";
+
+/** Facts when a step fails for good. */
+export function failStep(graph: Graph, state: TaskState, node: StepNode, error: Failure, world: World): readonly TaskEvent[] {
+  if (node.onError.type !== "output") return [{ type: "step.failed", step: node.id, error }];
+  const output = node.onError.output.evaluate(scopeOfStep(graph, state, node, world.values));
+  if (!output.ok) return [{ type: "step.failed", step: node.id, error: expressionError(node, "on_error", output.error) }];
+  return [{ type: "step.completed", step: node.id, output: world.values.write(output.value) ?? { value: null }, degraded: error }];
+}
+
+export function expressionError(node: StepNode, field: "when" | "input" | "on_error", message: string): Failure {
+  return { code: "expression_error", message: `Step "${node.id}", ${field}: ${message}`, retryable: false };
+}
+
+/** Facts that end every step that has not settled. */
+export function cancelSteps(graph: Graph, state: TaskState, reason: CancelReason): readonly TaskEvent[] {
+  return state.steps.flatMap((step, index): readonly TaskEvent[] => {
+    if (isSettled(step.phase)) return [];
+    const attempts = step.phase.status === "running" ? step.phase.live.map((attempt) => attempt.number) : [];
+    return [{ type: "step.canceled", step: stepAt(graph, index).id, reason, ...(attempts.length > 0 && { attempts }) }];
+  });
+}

@@ -1,0 +1,61 @@
+/**
+ * The engine: inputs in; facts, commands and the next alarm out. Pure but for the state it is given, which it consumes.
+ *
+ *   admit    what each input establishes
+ *   advance  what then follows, to a fixpoint
+ *   evolve   the fold of both into the state
+ */
+import type { Rejection } from "../shared/errors.ts";
+import { ok, type Result } from "../shared/result.ts";
+import { admit } from "./admit.ts";
+import { advance } from "./advance.ts";
+import { commandsFor, type Command } from "./command.ts";
+import type { TaskCreated, TaskEvent } from "./event.ts";
+import { begin, evolve } from "./evolve.ts";
+import type { Graph } from "./graph.ts";
+import type { TaskInput } from "./input.ts";
+import type { TaskState } from "./state.ts";
+import { nextWakeAt, scheduleLook } from "./wake.ts";
+import type { World } from "./world.ts";
+
+/** Whether an input changed anything, or why it may not. */
+export type Answer = Result<"changed" | "unchanged", Rejection>;
+
+export interface Transition {
+  readonly state: TaskState;
+  readonly events: readonly TaskEvent[];
+  readonly commands: readonly Command[];
+  readonly wakeAt: number | null;
+  /** One per input, in order. */
+  readonly answers: readonly Answer[];
+}
+
+export function transition(graph: Graph, state: TaskState, inputs: readonly TaskInput[], world: World): Transition {
+  const events: TaskEvent[] = [];
+  const record = (facts: readonly TaskEvent[]): void => {
+    evolve(graph, state, facts, world.now);
+    events.push(...facts);
+  };
+  const answers = inputs.map((input): Answer => {
+    const admitted = admit(graph, state, input, world);
+    if (!admitted.ok) return admitted;
+    record(admitted.value);
+    if (input.type === "look") for (const step of state.waiting) scheduleLook(state, step, world.now);
+    advance(graph, state, world, record);
+    return ok(admitted.value.length > 0 ? "changed" : "unchanged");
+  });
+  return { state, events, commands: events.flatMap(commandsFor), wakeAt: nextWakeAt(state), answers };
+}
+
+/** The first transition of a task. */
+export function create(graph: Graph, created: TaskCreated, world: World): Transition {
+  const state = begin(graph, created, world.now);
+  const { events, ...rest } = transition(graph, state, [{ type: "wake" }], world);
+  return { ...rest, events: [created, ...events] };
+}
+
+/** A state from a journal, one batch of facts after the other. */
+export function fold(graph: Graph, created: TaskCreated, createdAt: number): { readonly state: TaskState; readonly add: (events: readonly TaskEvent[], at: number) => void } {
+  const state = begin(graph, created, createdAt);
+  return { state, add: (events, at) => evolve(graph, state, events, at) };
+}

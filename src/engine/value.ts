@@ -1,0 +1,31 @@
+/** Where a recorded value is. Recorded values never change. */
+import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+
+/**
+ * PERSISTED: a value in an event. Small ones are there themselves (`bytes` only once they are worth mentioning), large
+ * ones in payload chunks, and one that an earlier event has already is named by that event's number.
+ */
+export type StoredValue =
+  | { readonly value: Json; readonly bytes?: number }
+  | { readonly payload: number; readonly bytes: number }
+  | { readonly seq: number; readonly bytes: number };
+
+/** A value that has to be fetched from the journal or from payloads. */
+export type RecordedValue = Exclude<StoredValue, { readonly value: Json }>;
+
+/** How the engine reaches values; both are synchronous, and `write` belongs to the transaction of the transition. */
+export interface Values {
+  readonly read: (recorded: RecordedValue) => Json;
+  /** `null` when the value is larger than a value may be. */
+  readonly write: (value: Json) => StoredValue | null;
+}
+
+/** What state keeps of the value in event `seq`: the value if it is small, else where to find it. */
+export function resident(stored: StoredValue, seq: number): StoredValue {
+  return "value" in stored && (stored.bytes ?? 0) > LIMITS.residentValueBytes ? { seq, bytes: stored.bytes ?? 0 } : stored;
+}
+
+export function readValue(stored: StoredValue, values: Values): Json {
+  return "value" in stored ? stored.value : values.read(stored);
+}

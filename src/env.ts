@@ -1,0 +1,14 @@
+/** The bindings in `wrangler.toml`, and the settings that `shared/config.ts` reads. */
+import type { DispatchMessage } from "./agents/dispatch-queue.ts";
+import type { HistoryRow } from "./history/port.ts";
+import type { Task } from "./index.ts";
+
+export interface Env {
+  readonly TASKS: DurableObjectNamespace<Task>;
+  readonly DB: D1Database;
+  readonly CACHE: KVNamespace;
+  readonly DISPATCH: Queue<DispatchMessage>;
+  readonly HISTORY: Queue<HistoryRow>;
+  readonly ANALYTICS: AnalyticsEngineDataset;
+  readonly REQUESTS: RateLimit;
+}

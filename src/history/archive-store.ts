@@ -1,0 +1,70 @@
+/** Archives of finished tasks: D1 with KV in front, and the purge that bounds both. */
+import { and, asc, eq, isNotNull, lt, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { log, messageOf } from "../shared/log.ts";
+import { LIMITS } from "../shared/limits.ts";
+import type { ArchivePart, HistoryRow } from "./port.ts";
+import { archiveParts, tasks, taskTags } from "./tables.ts";
+import { upsertTask } from "./task-rows.ts";
+
+export class ArchiveStore {
+  readonly #db: DrizzleD1Database;
+  readonly #kv: KVNamespace;
+
+  constructor(db: DrizzleD1Database, kv: KVNamespace) {
+    this.#db = db;
+    this.#kv = kv;
+  }
+
+  /** Stores a task's last row and its archive. Doing it again changes nothing. */
+  async write(row: HistoryRow, parts: readonly ArchivePart[]): Promise<void> {
+    const { tenant, head } = row;
+    const insert = (part: ArchivePart): BatchItem<"sqlite"> =>
+      this.#db.insert(archiveParts).values({ tenant, id: head.id, part: part.part, firstSeq: part.first_seq, body: part.body }).onConflictDoNothing();
+    const [first, ...rest] = parts;
+    // The row comes with the first part: a small task is one transaction. Large ones follow part by part.
+    const [statement, ...more] = [...upsertTask(this.#db, row), ...(first === undefined ? [] : [insert(first)])];
+    if (statement !== undefined) await this.#db.batch([statement, ...more]);
+    for (const part of rest) await this.#db.batch([insert(part)]);
+  }
+
+  /** The parts of an archive in order, or `null` when there is none. */
+  async read(tenant: string, id: string): Promise<readonly string[] | null> {
+    const key = `archive/${tenant}/${id}`;
+    const cached = await this.#kv.get<readonly string[]>(key, "json").catch(() => null);
+    if (cached !== null) return cached;
+    const rows = await this.#db
+      .select({ body: archiveParts.body })
+      .from(archiveParts)
+      .where(and(eq(archiveParts.tenant, tenant), eq(archiveParts.id, id)))
+      .orderBy(asc(archiveParts.part));
+    if (rows.length === 0) return null;
+    const bodies = rows.map((row) => row.body);
+    if (bodies.reduce((sum, body) => sum + body.length, 0) <= LIMITS.archiveCacheBytes) {
+      await this.#kv.put(key, JSON.stringify(bodies), { expirationTtl: LIMITS.archiveCacheSeconds }).catch((error: unknown) => {
+        log("warn", "archive not cached", { id, error: messageOf(error) });
+      });
+    }
+    return bodies;
+  }
+
+  /** Deletes finished tasks that are older than `before`, a bounded number at a time; answers how many. */
+  async purge(before: number): Promise<number> {
+    const expired = await this.#db
+      .select({ tenant: tasks.tenant, id: tasks.id })
+      .from(tasks)
+      .where(and(isNotNull(tasks.finishedAt), lt(tasks.finishedAt, before)))
+      .limit(LIMITS.purgeRows);
+    if (expired.length === 0) return 0;
+    const keys = JSON.stringify(expired.map(({ tenant, id }) => [tenant, id]));
+    const isExpired = (table: typeof tasks | typeof taskTags | typeof archiveParts) =>
+      sql`(${table.tenant}, ${table.id}) in (select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(${keys}))`;
+    await this.#db.batch([
+      this.#db.delete(archiveParts).where(isExpired(archiveParts)),
+      this.#db.delete(taskTags).where(isExpired(taskTags)),
+      this.#db.delete(tasks).where(isExpired(tasks)),
+    ]);
+    return expired.length;
+  }
+}

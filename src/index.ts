@@ -1,0 +1,125 @@
+/** The Worker's entry, and the only place that knows how the rooms are put together. */
+import { env as startEnv } from "cloudflare:workers";
+import { drizzle } from "drizzle-orm/d1";
+import { executeBuiltin } from "./agents/builtin.ts";
+import { callbackToken } from "./agents/callback-token.ts";
+import { AgentDirectory } from "./agents/directory.ts";
+import { consumeDispatches } from "./agents/dispatch-queue.ts";
+import { callAgent, postCourtesy } from "./agents/http-transport.ts";
+import { cancelRequestOf, type AgentCall, type Outcome } from "./agents/protocol.ts";
+import { AgentRegistry } from "./agents/registry.ts";
+import { BASE_PATH, createApp } from "./api/app.ts";
+import type { Services } from "./api/services.ts";
+import { ApiKeys } from "./auth/keys.ts";
+import type { Env } from "./env.ts";
+import { ArchiveStore } from "./history/archive-store.ts";
+import { consumeHistory } from "./history/history-queue.ts";
+import { TaskRows } from "./history/task-rows.ts";
+import { readConfig, type Config } from "./shared/config.ts";
+import { LIMITS } from "./shared/limits.ts";
+import { log } from "./shared/log.ts";
+import { TaskGateway } from "./task/gateway.ts";
+import type { TaskPorts } from "./task/ports.ts";
+import { TaskObject } from "./task/task-object.ts";
+import { WorkflowRegistry } from "./workflows/registry.ts";
+
+/** Checked when the isolate starts: one clear line in the log, and the same in every answer until it is mended. */
+const configuration = readConfig(startEnv);
+if (!configuration.ok) log("error", configuration.error);
+
+interface Service extends Services {
+  readonly archive: ArchiveStore;
+  readonly ports: TaskPorts;
+}
+
+let built: Service | undefined;
+
+function service(env: Env): Service {
+  if (!configuration.ok) throw new Error(configuration.error);
+  return (built ??= build(env, configuration.value));
+}
+
+function build(env: Env, config: Config): Service {
+  const db = drizzle(env.DB);
+  const agents = new AgentRegistry(db, config.keyring, { allowLoopback: config.allowLoopbackAgents });
+  const directory = new AgentDirectory(agents, env.CACHE);
+  const history = new TaskRows(db);
+  const archive = new ArchiveStore(db, env.CACHE);
+  return {
+    config,
+    agents,
+    directory,
+    history,
+    archive,
+    workflows: new WorkflowRegistry(db),
+    keys: new ApiKeys(db, config.rootApiKey),
+    tasks: new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id)),
+    mayRequest: async (caller) => (await env.REQUESTS.limit({ key: caller })).success,
+    checks: {
+      database: async () => void (await history.list("", {}, null, 1)),
+      cache: async () => void (await env.CACHE.get("ready")),
+      objects: async () => void (await env.TASKS.getByName("ready").head()),
+    },
+    ports: {
+      settings: { inlineCalls: config.inlineCalls, taskRetentionMs: config.taskRetentionMs },
+      directory,
+      agents: {
+        call: (call, signal) => call_(config, call, signal),
+        tellCanceled: async (call, reason) => {
+          const request = cancelRequestOf(call, reason, config.keyring, new Date());
+          if (request !== null) await postCourtesy(request, { allowLoopback: config.allowLoopbackAgents });
+        },
+        callbackUrl: (origin, attempt) => `${origin}${BASE_PATH}/callbacks/${callbackToken(config.keyring, attempt)}`,
+        enqueue: async (messages) => void (await env.DISPATCH.sendBatch(messages.map((body) => ({ body })))),
+      },
+      history: {
+        has: async (tenant, task) => (await history.find(tenant, task)) !== null,
+        publish: async (row) => void (await env.HISTORY.send(row)),
+        archive: (row, parts) => archive.write(row, parts),
+      },
+    },
+  };
+}
+
+async function call_(config: Config, call: AgentCall, signal: AbortSignal): Promise<Outcome> {
+  if (call.agent.kind === "http") return callAgent(call, config.keyring, { allowLoopback: config.allowLoopbackAgents }, signal);
+  const output = executeBuiltin(call.agent.id, call.input);
+  return { type: "completed", output, bytes: JSON.stringify(output).length, ms: 0 };
+}
+
+export class Task extends TaskObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, service(env).ports);
+  }
+}
+
+const app = createApp((env) => (configuration.ok ? { services: service(env) } : { fault: configuration.error }));
+
+export default {
+  fetch: app.fetch,
+
+  async queue(batch, env): Promise<void> {
+    const { tasks, history, config } = service(env);
+    switch (batch.queue) {
+      case "orchestrator-dispatch":
+        return consumeDispatches(batch.messages, {
+          claim: ({ tenant, task, step, attempt }, delivery) => tasks.stub(tenant, task).claim({ step, attempt }, delivery),
+          call: (call) => call_(config, call, new AbortController().signal),
+          report: async ({ tenant, task, step, attempt }, outcome) => void (await tasks.ask(tenant, task, (owner) => owner.report({ step, attempt }, outcome))),
+        });
+      case "orchestrator-history":
+        return consumeHistory(batch.messages, (rows) => history.write(rows));
+      default:
+        // What failed ten times. Tasks repair themselves from their journals; people should know.
+        for (const message of batch.messages) log("error", "message given up", { queue: batch.queue, id: message.id, body: JSON.stringify(message.body).slice(0, 1_000) });
+        batch.ackAll();
+    }
+  },
+
+  async scheduled(_controller, env): Promise<void> {
+    const { archive, config } = service(env);
+    for (let step = 0; step < LIMITS.purgeSteps; step++) {
+      if ((await archive.purge(Date.now() - config.historyRetentionMs)) < LIMITS.purgeRows) return;
+    }
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,51 @@
+/**
+ * Ids: prefixed, and sortable by time unless they are derived from an idempotency key.
+ *
+ * A task's id ends in four characters that depend on its tenant and the rest of it. An id that was made up, mistyped or
+ * belongs to another tenant is thereby known not to exist without waking (and so creating) an object.
+ */
+import { createHash } from "node:crypto";
+
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"; // Crockford's, lower case
+const BODY_LENGTH = 26;
+const CHECK_LENGTH = 4;
+
+export type IdPrefix = "task" | "agent" | "key" | "req";
+
+/** A new id, e.g. `agent_01jd…`: 48 bits of time, 80 random ones. */
+export function newId(prefix: IdPrefix, now: number): string {
+  return `${prefix}_${sortableBody(now)}`;
+}
+
+export function newTaskId(tenant: string, now: number): string {
+  return withCheck(tenant, sortableBody(now));
+}
+
+/** The id of the task that a tenant submits under an idempotency key: always the same. */
+export function taskIdFromKey(tenant: string, key: string): string {
+  return withCheck(tenant, base32(createHash("sha256").update(`${tenant}\0${key}`).digest(), BODY_LENGTH));
+}
+
+/** Whether a tenant's task can have this id. */
+export function isTaskId(tenant: string, id: string): boolean {
+  return /^task_[0-9a-hjkmnp-tv-z]{30}$/.test(id) && withCheck(tenant, id.slice(5, 5 + BODY_LENGTH)) === id;
+}
+
+export function randomText(length: number): string {
+  return base32(crypto.getRandomValues(new Uint8Array(length)), length);
+}
+
+function withCheck(tenant: string, body: string): string {
+  return `task_${body}${base32(createHash("sha256").update(`${tenant}/${body}`).digest(), CHECK_LENGTH)}`;
+}
+
+function sortableBody(now: number): string {
+  let time = "";
+  for (let rest = now; time.length < 10; rest = Math.floor(rest / 32)) time = ALPHABET.charAt(rest % 32) + time;
+  return time + randomText(BODY_LENGTH - 10);
+}
+
+/** One character per byte: five bits of each. */
+function base32(bytes: Uint8Array, length: number): string {
+  return Array.from(bytes.subarray(0, length), (byte) => ALPHABET.charAt(byte & 31)).join("");
+}

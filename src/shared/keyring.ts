@@ -1,0 +1,71 @@
+/**
+ * The keys of the service: secrets at rest and tokens it signs itself.
+ *
+ * K1. What is sealed or signed names the key it was made with, so keys can be added (`ENCRYPTION_KEYS`, the last one is
+ *     used for new values) without losing what the earlier ones made.
+ * K2. A sealed value is bound to its place (tenant, agent, field): moved elsewhere it does not open.
+ */
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+
+export interface Keyring {
+  /** AES-256-GCM; `key.iv.ciphertext.tag`, the parts in base64url. */
+  readonly seal: (text: string, place: string) => string;
+  /** `null` when the key is gone, the value was altered, or it belongs elsewhere. */
+  readonly open: (sealed: string, place: string) => string | null;
+  /** A signed token around a payload. */
+  readonly sign: (payload: string) => string;
+  /** The payload of a token of ours, else `null`. */
+  readonly verify: (token: string) => string | null;
+}
+
+/** `keys` are named secrets of 32 bytes, oldest first. */
+export function createKeyring(keys: readonly { readonly name: string; readonly secret: Uint8Array }[]): Keyring {
+  const encryption = new Map(keys.map(({ name, secret }) => [name, derive(secret, "seal")]));
+  const signing = new Map(keys.map(({ name, secret }) => [name, derive(secret, "sign")]));
+  const newest = keys.at(-1)?.name;
+  if (newest === undefined) throw new Error("Defect: a keyring needs a key");
+  const keyOf = (map: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array => map.get(name) as Uint8Array;
+
+  return {
+    seal: (text, place) => {
+      const iv = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", keyOf(encryption, newest), iv).setAAD(Buffer.from(place));
+      const ciphertext = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+      return [newest, ...[iv, ciphertext, cipher.getAuthTag()].map((part) => part.toString("base64url"))].join(".");
+    },
+    open: (sealed, place) => {
+      const [name = "", ...parts] = sealed.split(".");
+      const [iv, ciphertext, tag] = parts.map((part) => Buffer.from(part, "base64url"));
+      const key = encryption.get(name);
+      if (key === undefined || iv === undefined || ciphertext === undefined || tag?.length !== 16) return null;
+      try {
+        const decipher = createDecipheriv("aes-256-gcm", key, iv).setAAD(Buffer.from(place)).setAuthTag(tag);
+        return Buffer.concat([decipher.update(ciphertext), decipher.final()]).toString("utf8");
+      } catch {
+        return null;
+      }
+    },
+    sign: (payload) => {
+      const body = `${newest}.${Buffer.from(payload).toString("base64url")}`;
+      return `${body}.${mac(keyOf(signing, newest), body).toString("base64url")}`;
+    },
+    verify: (token) => {
+      const [name = "", payload = "", tag = "", ...rest] = token.split(".");
+      const key = signing.get(name);
+      if (key === undefined || rest.length > 0) return null;
+      const expected = mac(key, `${name}.${payload}`);
+      const actual = Buffer.from(tag, "base64url");
+      if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) return null;
+      return Buffer.from(payload, "base64url").toString("utf8");
+    },
+  };
+}
+
+/** A key for one purpose from a secret, so that no two uses ever share one. */
+export function derive(secret: Uint8Array | string, purpose: string): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", secret, "orchestrator", purpose, 32));
+}
+
+function mac(key: Uint8Array, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}

@@ -1,0 +1,154 @@
+/**
+ * Everything has a bound, and each bound has its reason here. Passing one is a rejection with a code, never a crash.
+ * Local runs do not enforce the platform's limits; this file does.
+ */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export const LIMITS = {
+  // --- What a request may carry ---
+  /** A submitted body: an isolate has 128 MB, and a parsed body weighs several times its text. */
+  bodyBytes: 16 * MIB,
+  /** Bodies that only name or configure something. */
+  smallBodyBytes: 1 * MIB,
+  /** Nesting of JSON: recursion over it must never exhaust the stack. */
+  jsonDepth: 64,
+  batchTasks: 100,
+  pageSize: 1_000,
+  defaultPageSize: 100,
+  waitMs: 60 * SECOND,
+
+  // --- Names and texts ---
+  idLength: 128,
+  nameLength: 128,
+  textLength: 2_000,
+  urlLength: 2_048,
+  secretLength: 4_096,
+  tags: 20,
+  tagLength: 64,
+  idempotencyKeyLength: 255,
+
+  // --- Workflows ---
+  steps: 10_000,
+  /** Edges of the graph: a step that needs every earlier one fits, a complete graph of ten thousand does not. */
+  needs: 200_000,
+  expressionLength: 4_096,
+  expressionNodes: 1_000,
+  expressionDepth: 32,
+  /** Expressions in one template string. */
+  templateParts: 100,
+  /** Steps of all comprehensions (`map`, `filter`, `exists` …) in one evaluation: about 0.1 s of CPU. */
+  expressionIterations: 1_000_000,
+  /** Compiled workflows an isolate keeps, by size of their text. */
+  compiledGraphBytes: 8 * MIB,
+  /** A registered definition is one row of D1, which holds 2 MB. */
+  definitionBytes: 1_800 * KIB,
+  workflowsPerTenant: 1_000,
+  versionsPerWorkflow: 1_000,
+  durationMs: 365 * DAY,
+  attempts: 100,
+  retryAfterMs: 7 * DAY,
+
+  // --- Values ---
+  /** One value: an output, an input, a result. RPC carries 32 MiB, memory holds a few of these at once. */
+  valueBytes: 16 * MIB,
+  /** A value up to this size travels inside its event, a larger one in payload chunks (a row holds 2 MB). */
+  inlineValueBytes: 32 * KIB,
+  /** A value up to this size also stays in memory with the task's state: ten thousand of them fit. */
+  residentValueBytes: 1 * KIB,
+  /** One row of the journal or of payloads; the platform allows 2 MB, encodings and keys need room. */
+  rowBytes: 1 * MIB,
+  /** Recently read values an object keeps parsed, so that a fan-out does not read its input once per step. */
+  valueCacheBytes: 8 * MIB,
+
+  // --- The object ---
+  /** Inputs applied in one flush, hence in one row. */
+  flushInputs: 256,
+  /** How long a reply that unlocks nothing waits for company. */
+  companyMs: 3,
+  /** While anything is dispatched but not known to have arrived, the alarm is at most this far away. */
+  unclaimedMs: 30 * SECOND,
+  /** What the holder of an attempt gets on top of its timeout before the attempt counts as lost. */
+  leaseGraceMs: 10 * SECOND,
+  /** How often a lost attempt is sent again. */
+  resends: 10,
+  /** Sending again what nobody claimed: the pause doubles up to this. */
+  resendMaxMs: 10 * MINUTE,
+  /** Longest pause between looks for a missing agent; a registration wakes the task sooner. */
+  agentLookMs: 60 * SECOND,
+  /** Alarms in a row that may fail before the task is sealed; the platform gives up after six. */
+  alarmFailures: 4,
+  /** Live readers of one task. */
+  sockets: 1_000,
+  /** What a live reader is sent in one go; who is further behind reconnects from where it stopped. */
+  replayBytes: 4 * MIB,
+  /** A value inside an event as readers get it; larger ones are named by size and read on their own. */
+  eventValueBytes: 8 * KIB,
+  /** Steps in the view of a task; the rest are pages of `/steps`. */
+  viewSteps: 1_000,
+  /** A heartbeat is recorded when it moves the lease by at least this share of the timeout, else only answered. */
+  heartbeatShare: 0.1,
+  heartbeats: 10_000,
+  progressBytes: 4 * KIB,
+
+  // --- Agents ---
+  agentsPerTenant: 1_000,
+  capabilitiesPerAgent: 100,
+  /** How old an object's or an isolate's picture of the agents may be. */
+  directoryAgeMs: 10 * SECOND,
+  /** Tenants whose agents an isolate remembers. */
+  directoryTenants: 100,
+  /** Awaited requests of one object; the platform allows six. */
+  inlineCalls: 6,
+  /** From here on an agent is worth a queue message: an awaiting object is billed. */
+  slowAgentMs: 1 * SECOND,
+  /** The longest a request to an agent is awaited: queue consumers live 15 minutes. Longer work calls back. */
+  awaitMs: 14 * MINUTE,
+  /** A best-effort request such as telling an agent that its work was canceled. */
+  courtesyCallMs: 5 * SECOND,
+  errorMessageLength: 1_000,
+  /** Waiting tasks woken by one registration; the others look again within `agentLookMs`. */
+  pokes: 100,
+
+  // --- History ---
+  /** A task that ends sooner is written to D1 once. */
+  historyQuietMs: 250,
+  /** A wait this long is worth a row. */
+  historyWaitMs: 10 * SECOND,
+  /** The end of a task to its archive, at the first alarm after this: late replies and status rows have landed by then. */
+  archiveDelayMs: 10 * SECOND,
+  /** … and at an alarm of its own after this, if none comes by then. */
+  archiveLatestMs: 60 * SECOND,
+  /** One part of an archive; D1 binds values up to 2 MB. */
+  archivePartBytes: 1 * MIB,
+  /** A single value larger than this stays in the object until its retention ends. */
+  archiveValueBytes: 1 * MIB,
+  /** All of a task's archive; D1 is 10 GB. Beyond it values are left out, facts never. */
+  archiveBytes: 32 * MIB,
+  /** An archive that KV keeps at hand after it was read, and for how long. */
+  archiveCacheBytes: 8 * MIB,
+  archiveCacheSeconds: 3_600,
+  /** Tasks deleted in one step of the purge, and steps in one run of it. */
+  purgeRows: 500,
+  purgeSteps: 100,
+
+  // --- Keys ---
+  /** A revocation is felt everywhere within this. */
+  keyCacheMs: 60 * SECOND,
+  keyCacheEntries: 1_000,
+  keysPerTenant: 1_000,
+  rootKeyLength: 32,
+} as const;
+
+export const DEFAULTS = {
+  timeoutMs: 5 * MINUTE,
+  retry: { maxAttempts: 3, delayMs: 1 * SECOND, factor: 2, maxDelayMs: 30 * SECOND },
+  queueTtlMs: 1 * HOUR,
+  priority: 5,
+  taskRetentionMs: 7 * DAY,
+  historyRetentionMs: 90 * DAY,
+} as const;

@@ -1,0 +1,74 @@
+/** Turns a live attempt into what a transport sends. Inputs are not recorded: they are evaluated again, to the same. */
+import { createHash } from "node:crypto";
+import type { AgentRecord } from "../agents/agent.ts";
+import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import { attemptTimeoutMs } from "../engine/attempt.ts";
+import type { Failure } from "../engine/event.ts";
+import { stepAt } from "../engine/graph.ts";
+import type { TaskInput } from "../engine/input.ts";
+import { scopeOfStep } from "../engine/scope.ts";
+import { idempotencyKey } from "../engine/state.ts";
+import type { StoredValue, Values } from "../engine/value.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { isoTime } from "../shared/time.ts";
+import type { TaskPorts } from "./ports.ts";
+import type { Loaded } from "./reading.ts";
+
+export function callOf(
+  { graph, state }: Loaded,
+  at: { readonly step: string; readonly attempt: number },
+  agent: AgentRecord,
+  values: Values,
+  ports: TaskPorts,
+  now: number,
+): Result<AgentCall, Failure> {
+  const node = stepAt(graph, graph.indexById.get(at.step) as number);
+  const input = node.input.evaluate(scopeOfStep(graph, state, node, values));
+  if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+  const { tenant, task, workflow, deadline_at, origin, traceparent } = state.created;
+  return ok({
+    tenant,
+    agent,
+    taskId: task,
+    stepId: node.id,
+    attempt: at.attempt,
+    capability: node.target.type === "capability" ? node.target.capability : null,
+    input: input.value,
+    workflow,
+    deadline: deadline_at === undefined ? null : isoTime(deadline_at),
+    callbackUrl: ports.agents.callbackUrl(origin, { tenant, task, ...at }),
+    idempotencyKey: idempotencyKey(state, node),
+    traceparent: childSpan(traceparent, `${task}/${node.id}/${at.attempt}`),
+    timeoutMs: attemptTimeoutMs(state, node, now),
+  });
+}
+
+/** What an outcome tells the task. `store` puts the output where it belongs; `null` means it is too large. */
+export function inputFor(
+  at: { readonly step: string; readonly attempt: number },
+  outcome: Outcome,
+  store: (output: Extract<Outcome, { type: "completed" }>) => StoredValue | null,
+  digest?: string,
+): TaskInput {
+  const reply = { ...at, ...("ms" in outcome && outcome.ms !== undefined && { ms: outcome.ms }), ...(digest !== undefined && { digest }) };
+  switch (outcome.type) {
+    case "completed": {
+      const output = store(outcome);
+      if (output === null) return { ...reply, type: "fail", error: { code: "reply_too_large", message: "The output is larger than a value may be", retryable: false } };
+      return { ...reply, type: "complete", output, ...(outcome.usage && { usage: outcome.usage }) };
+    }
+    case "accepted":
+      return { ...reply, type: "accept" };
+    case "failed":
+      return { ...reply, type: "fail", error: outcome.error };
+    case "lost":
+      return { ...at, type: "lose" };
+  }
+}
+
+/** W3C trace context for one attempt: the task's trace, a span of its own that is the same however often it is sent. */
+function childSpan(traceparent: string, attempt: string): string {
+  const [version, trace, , flags] = traceparent.split("-");
+  const span = createHash("sha256").update(attempt).digest("hex").slice(0, 16);
+  return [version, trace, span, flags].join("-");
+}

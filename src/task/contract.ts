@@ -1,0 +1,58 @@
+/** What the object answers to, as its callers see it: plain data in, promises of plain data out. */
+import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { EventView } from "../engine/event-view.ts";
+import type { Answer } from "../engine/transition.ts";
+import type { StepView, TaskHead } from "../engine/view.ts";
+import type { Rejection } from "../shared/errors.ts";
+import type { Json } from "../shared/json.ts";
+import type { Result } from "../shared/result.ts";
+import type { ResultReading, StepDetail, TaskView } from "./reading.ts";
+import type { Submission } from "./submission.ts";
+
+/** One attempt at a step; together with its number, the fence. */
+export interface AttemptOf {
+  readonly step: string;
+  readonly attempt: number;
+}
+
+export interface Submitted {
+  readonly head: TaskHead;
+  /** The task existed already, from the same submission. */
+  readonly isReplay: boolean;
+}
+
+/** Everywhere `null` says that the object has no such task (any more). */
+export interface TaskContract {
+  /** `archived`: history has the task, its object does not. */
+  submit(submission: Submission): Promise<Result<Submitted, Rejection | "archived">>;
+  pause(): Promise<Result<TaskHead, Rejection> | null>;
+  resume(): Promise<Result<TaskHead, Rejection> | null>;
+  cancel(reason?: string): Promise<Result<TaskHead, Rejection> | null>;
+  /** An agent appeared that a step of this task may be waiting for. */
+  poke(): Promise<void>;
+
+  /** A queue consumer is about to call the agent: the call, or `null` when it should not. */
+  claim(at: AttemptOf, delivery: number): Promise<AgentCall | null>;
+  /** What came of an attempt. With a digest the same reply may come again and is answered alike. */
+  report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null>;
+  heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null>;
+
+  head(): Promise<TaskHead | null>;
+  task(): Promise<TaskView | null>;
+  steps(from: number, limit: number): Promise<readonly StepView[] | null>;
+  step(id: string): Promise<StepDetail | "unknown" | null>;
+  result(): Promise<ResultReading | Unfinished | null>;
+  events(after: number, limit: number): Promise<readonly EventView[] | null>;
+  /** A live reader's WebSocket; 404 where there is no task. */
+  fetch(url: string, init: RequestInit): Promise<Response>;
+}
+
+export interface Heartbeat {
+  readonly extendMs?: number;
+  readonly progress?: Json;
+}
+
+export interface Unfinished {
+  readonly unfinished: true;
+  readonly status: TaskHead["status"];
+}

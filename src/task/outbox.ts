@@ -1,0 +1,189 @@
+/**
+ * The task's effects. What is owed follows from the journal: an attempt that is in flight and has not shown that it
+ * arrived is sent again, by the alarm or by the next instance. Nothing here is recorded.
+ */
+import { log, messageOf } from "../shared/log.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { assert } from "../shared/result.ts";
+import type { AgentRecord } from "../agents/agent.ts";
+import type { DispatchMessage } from "../agents/dispatch-queue.ts";
+import type { Outcome } from "../agents/protocol.ts";
+import type { Command } from "../engine/command.ts";
+import { stepAt } from "../engine/graph.ts";
+import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
+import { callOf } from "./call.ts";
+import { InlineCalls } from "./inline-calls.ts";
+import type { Journal } from "./journal.ts";
+import type { TaskPorts } from "./ports.ts";
+import type { Loaded } from "./reading.ts";
+
+interface AttemptOf {
+  readonly step: string;
+  readonly attempt: number;
+}
+
+/** What the outbox asks of and tells the task. */
+export interface OutboxTask {
+  /** The task as it stands when a call's turn comes. */
+  readonly ready: () => Promise<Loaded | null>;
+  readonly replied: (at: AttemptOf, outcome: Outcome) => void;
+  readonly agentsRefreshed: () => void;
+}
+
+export class Outbox {
+  readonly #ports: TaskPorts;
+  readonly #journal: Journal;
+  readonly #task: OutboxTask;
+  readonly #calls: InlineCalls;
+  /** When and how often this instance sent what nobody has claimed. */
+  readonly #sent = new Map<string, { readonly at: number; readonly sends: number }>();
+
+  constructor(ports: TaskPorts, journal: Journal, task: OutboxTask) {
+    this.#ports = ports;
+    this.#journal = journal;
+    this.#task = task;
+    this.#calls = new InlineCalls(ports.settings.inlineCalls);
+  }
+
+  run(loaded: Loaded, commands: readonly Command[]): void {
+    const messages: DispatchMessage[] = [];
+    let refresh = false;
+    for (const command of commands) {
+      switch (command.type) {
+        case "dispatch":
+          this.#dispatch(loaded, command, messages);
+          break;
+        case "abandon":
+          this.#abandon(loaded, command, command.reason);
+          break;
+        case "refresh_agents":
+          refresh = true;
+          break;
+      }
+    }
+    this.#send(messages);
+    if (refresh) void this.#refreshAgents(loaded);
+  }
+
+  /** A new instance holds none of the requests that the last one awaited. */
+  recover(loaded: Loaded): void {
+    for (const { at, attempt } of unclaimed(loaded)) if (attempt.way === "inline") this.#callInline(at, attempt);
+  }
+
+  /** Sends again what may have been lost. Called by the alarm. */
+  sendAgain(loaded: Loaded, now: number): void {
+    this.recover(loaded);
+    const messages: DispatchMessage[] = [];
+    for (const { at, attempt } of unclaimed(loaded)) {
+      if (attempt.way !== "queue") continue;
+      const { at: sentAt, sends } = this.#sent.get(keyOf(at)) ?? { at: attempt.startedAt, sends: 1 };
+      const pauseMs = Math.min(LIMITS.unclaimedMs * 2 ** (sends - 1), LIMITS.resendMaxMs);
+      if (now - sentAt >= pauseMs) messages.push(this.#message(loaded, at, attempt, sends + 1, now));
+    }
+    this.#send(messages);
+  }
+
+  #dispatch(loaded: Loaded, at: AttemptOf, messages: DispatchMessage[]): void {
+    const attempt = liveAttempt(stepStateAt(loaded.state, loaded.graph.indexById.get(at.step) as number), at.attempt);
+    if (attempt === undefined) return; // settled in the same flush
+    if (attempt.way === "inline") this.#callInline(at, attempt);
+    else messages.push(this.#message(loaded, at, attempt, 1, Date.now()));
+  }
+
+  #callInline(at: AttemptOf, attempt: Attempt): void {
+    this.#calls.start({
+      key: keyOf(at),
+      call: (signal) => this.#call(at, attempt.agent, signal),
+      done: (outcome) => this.#task.replied(at, outcome),
+    });
+  }
+
+  /** Never throws: what goes wrong on our side is trouble of the platform for the attempt. */
+  async #call(at: AttemptOf, agentId: string, signal: AbortSignal): Promise<Outcome> {
+    try {
+      const loaded = await this.#task.ready();
+      assert(loaded !== null, "a call for a task that does not exist");
+      const agent = await this.agent(loaded, agentId);
+      if (agent === null) return agentGone(agentId);
+      const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
+      if (!call.ok) return { type: "failed", error: call.error };
+      const outcome = await this.#ports.agents.call(call.value, signal);
+      if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
+      return outcome;
+    } catch (error) {
+      return { type: "lost", message: messageOf(error) };
+    }
+  }
+
+  /** The record of an agent, if need be from D1. */
+  async agent(loaded: Loaded, id: string): Promise<AgentRecord | null> {
+    const { tenant } = loaded.state.created;
+    const known = this.#ports.directory.known(tenant, Date.now())?.byId.get(id);
+    if (known !== undefined) return known;
+    return (await this.#ports.directory.refresh(tenant, Date.now())).byId.get(id) ?? null;
+  }
+
+  #message(loaded: Loaded, at: AttemptOf, attempt: Attempt, sends: number, now: number): DispatchMessage {
+    const { tenant, task } = loaded.state.created;
+    this.#sent.set(keyOf(at), { at: now, sends });
+    return { v: 1, tenant, task, ...at, send: attempt.losses * 100 + Math.min(sends, 99) };
+  }
+
+  #send(messages: readonly DispatchMessage[]): void {
+    for (let from = 0; from < messages.length; from += 100) {
+      this.#ports.agents.enqueue(messages.slice(from, from + 100)).catch((error: unknown) => {
+        log("warn", "dispatch not sent, the alarm will", { error: messageOf(error), messages: messages.length });
+      });
+    }
+  }
+
+  #abandon(loaded: Loaded, at: AttemptOf, reason: string): void {
+    this.#calls.abandon(keyOf(at));
+    this.#sent.delete(keyOf(at));
+    void this.#tell(loaded, at, reason);
+  }
+
+  async #tell(loaded: Loaded, at: AttemptOf, reason: string): Promise<void> {
+    try {
+      const { graph, state } = loaded;
+      const agentId = stepStateAt(state, graph.indexById.get(at.step) as number).agent;
+      const agent = agentId === null ? null : await this.agent(loaded, agentId);
+      if (agent === null || agent.cancelUrl === null) return;
+      const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
+      if (call.ok) await this.#ports.agents.tellCanceled(call.value, reason);
+    } catch (error) {
+      log("info", "agent not told of the cancellation", { step: at.step, error: messageOf(error) });
+    }
+  }
+
+  async #refreshAgents(loaded: Loaded): Promise<void> {
+    const { tenant } = loaded.state.created;
+    try {
+      await this.#ports.directory.refresh(tenant, Date.now());
+      this.#task.agentsRefreshed();
+    } catch (error) {
+      log("warn", "agents not refreshed, the alarm looks again", { tenant, error: messageOf(error) });
+    }
+  }
+
+  /** An attempt that has shown itself needs no resending. */
+  claimed(at: AttemptOf): void {
+    this.#sent.delete(keyOf(at));
+  }
+}
+
+function agentGone(agent: string): Outcome {
+  return { type: "failed", error: { code: "agent_gone", message: `Agent "${agent}" is not registered any more`, retryable: true }, isGone: true };
+}
+
+const keyOf = ({ step, attempt }: AttemptOf): string => `${step}/${attempt}`;
+
+function* unclaimed({ graph, state }: Loaded): Iterable<{ readonly at: AttemptOf; readonly attempt: Attempt }> {
+  if (state.unclaimed === 0) return;
+  for (const [index, { phase }] of state.steps.entries()) {
+    if (phase.status !== "running") continue;
+    for (const attempt of phase.live) {
+      if (attempt.claim === null) yield { at: { step: stepAt(graph, index).id, attempt: attempt.number }, attempt };
+    }
+  }
+}

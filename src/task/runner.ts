@@ -1,0 +1,222 @@
+/**
+ * Runs the engine over the journal: inputs in, facts appended, effects handed on once they are decided.
+ *
+ * R1. Between reading state and writing the journal nothing awaits, and everything of one flush is one transaction.
+ * R2. If a flush throws, nothing of it stays: memory is dropped and folded again from the journal.
+ * R3. Effects start after the transaction; the output gate holds what leaves the object until the journal is durable.
+ * R4. The alarm is never later than what the state needs. It is moved only to an earlier time, because moving costs a row.
+ */
+import { log, messageOf } from "../shared/log.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { assert } from "../shared/result.ts";
+import { lookupIn } from "../agents/selection.ts";
+import { commandsFor, type Command } from "../engine/command.ts";
+import type { TaskCreated, TaskEvent } from "../engine/event.ts";
+import { evolve } from "../engine/evolve.ts";
+import type { Graph } from "../engine/graph.ts";
+import type { TaskInput } from "../engine/input.ts";
+import type { TaskState } from "../engine/state.ts";
+import { cancelSteps } from "../engine/step.ts";
+import { create, transition, type Answer } from "../engine/transition.ts";
+import type { World } from "../engine/world.ts";
+import { latestAlarm } from "./alarm-time.ts";
+import { Journal } from "./journal.ts";
+import type { TaskPorts } from "./ports.ts";
+import { loadTask, type Loaded } from "./reading.ts";
+
+/** What one flush established. */
+export interface Commit {
+  readonly events: readonly TaskEvent[];
+  readonly commands: readonly Command[];
+  /** The number of the first event. */
+  readonly firstSeq: number;
+  readonly at: number;
+}
+
+interface Pending {
+  /** Makes the input inside the transaction, so that a large value is stored with the fact that refers to it. */
+  readonly make: (loaded: Loaded) => TaskInput;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class TaskRunner {
+  readonly journal: Journal;
+  readonly #storage: DurableObjectStorage;
+  readonly #ports: TaskPorts;
+  readonly #onCommit: (loaded: Loaded, commit: Commit) => void;
+  readonly #onLoad: (loaded: Loaded) => void;
+  #loaded: Loaded | null = null;
+  #alarmAt: number | null = null;
+  #pending: Pending[] = [];
+  #timer: { readonly id: number; readonly at: number } | null = null;
+  /** Alarms set by this instance: a row each, as they are billed. */
+  alarmsSet = 0;
+
+  constructor(storage: DurableObjectStorage, ports: TaskPorts, on: { readonly commit: (loaded: Loaded, commit: Commit) => void; readonly load: (loaded: Loaded) => void }) {
+    this.journal = new Journal(storage.sql);
+    this.#storage = storage;
+    this.#ports = ports;
+    this.#onCommit = on.commit;
+    this.#onLoad = on.load;
+  }
+
+  /** The task, folded from the journal if this instance has just begun; `null` when there is none. */
+  async ready(): Promise<Loaded | null> {
+    if (this.#loaded !== null) return this.#loaded;
+    if (!this.journal.exists) return null;
+    const alarmAt = await this.#storage.getAlarm();
+    return this.#load(alarmAt);
+  }
+
+  #load(alarmAt: number | null): Loaded | null {
+    // Another request may have loaded it meanwhile.
+    if (this.#loaded !== null || !this.journal.exists) return this.#loaded;
+    const loaded = loadTask(this.journal);
+    if (loaded === null) return null;
+    this.#loaded = loaded;
+    this.#alarmAt = alarmAt;
+    this.#onLoad(loaded);
+    return loaded;
+  }
+
+  /** Records the first facts of a task that does not exist yet. */
+  create(tenant: string, graph: Graph, createdWith: (journal: Journal) => TaskCreated): Loaded {
+    const now = Date.now();
+    try {
+      const { state, events, commands } = this.#storage.transactionSync(() => {
+        this.journal.create();
+        const first = create(graph, createdWith(this.journal), this.#world(tenant, now));
+        this.journal.append(first.events, 0, now);
+        this.#keepAlarm(first.state, now);
+        return first;
+      });
+      this.#loaded = { graph, state };
+      this.#onCommit(this.#loaded, { events, commands, firstSeq: 1, at: now });
+      return this.#loaded;
+    } catch (error) {
+      this.#drop();
+      throw error;
+    }
+  }
+
+  /**
+   * Applies an input; the answer comes once it is recorded. With nothing else in flight it is applied at once, otherwise
+   * what arrives together goes together, and what is not urgent waits a few milliseconds for company.
+   */
+  async apply(input: TaskInput | ((loaded: Loaded) => TaskInput), isUrgent = true): Promise<Answer> {
+    const loaded = await this.ready();
+    assert(loaded !== null, "an input for a task that does not exist");
+    await this.freshAgents(loaded.state.created.tenant);
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ make: typeof input === "function" ? input : () => input, resolve, reject });
+      if (loaded.state.live <= 1) this.#flush();
+      else this.#flushIn(isUrgent ? 0 : LIMITS.companyMs);
+    });
+  }
+
+  #flushIn(delayMs: number): void {
+    const at = Date.now() + delayMs;
+    if (this.#timer !== null && this.#timer.at <= at) return;
+    if (this.#timer !== null) clearTimeout(this.#timer.id);
+    this.#timer = { id: setTimeout(() => this.#flush(), delayMs) as unknown as number, at };
+  }
+
+  #flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer.id);
+    this.#timer = null;
+    const batch = this.#pending.splice(0, LIMITS.flushInputs);
+    if (this.#pending.length > 0) this.#flushIn(0);
+    if (batch.length === 0) return;
+    try {
+      const answers = this.#commit(batch);
+      batch.forEach(({ resolve }, index) => resolve(answers[index] as Answer));
+    } catch (error) {
+      this.#drop();
+      log("error", "flush failed", { error: messageOf(error), inputs: batch.length });
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  #commit(batch: readonly Pending[]): readonly Answer[] {
+    // A failed flush may have dropped the state since these inputs were queued.
+    const loaded = this.#loaded ?? this.#load(null);
+    assert(loaded !== null, "an input for a task that does not exist");
+    const { graph, state } = loaded;
+    const now = Math.max(Date.now(), state.at);
+    const before = state.seq;
+    const { events, commands, answers } = this.#storage.transactionSync(() => {
+      const result = transition(graph, state, batch.map(({ make }) => make(loaded)), this.#world(state.created.tenant, now));
+      if (result.events.length > 0) this.journal.append(result.events, before, now);
+      this.#keepAlarm(state, now);
+      return result;
+    });
+    if (events.length > 0) this.#onCommit(loaded, { events, commands, firstSeq: before + 1, at: now });
+    return answers;
+  }
+
+  #world(tenant: string, now: number): World {
+    const snapshot = this.#ports.directory.known(tenant, now);
+    return { now, agents: snapshot && lookupIn(snapshot), values: this.journal, inlinePlaces: this.#ports.settings.inlineCalls };
+  }
+
+  /** R4. Called inside the transaction that made the state what it is. */
+  #keepAlarm(state: TaskState, now: number): void {
+    const latest = latestAlarm(state, now, this.#ports.settings.taskRetentionMs);
+    if (latest !== null && (this.#alarmAt === null || latest < this.#alarmAt)) this.#setAlarm(Math.max(latest, now + 1));
+  }
+
+  #setAlarm(at: number): void {
+    this.#alarmAt = at;
+    this.alarmsSet++;
+    void this.#storage.setAlarm(at);
+  }
+
+  /**
+   * The alarm has fired: sets the next one first, so that whatever goes wrong from here on is found again. What is due
+   * now is tried again after a while unless it succeeds.
+   */
+  rearm(state: TaskState, now: number): void {
+    this.#alarmAt = null;
+    const latest = latestAlarm(state, now, this.#ports.settings.taskRetentionMs);
+    if (latest !== null) this.#setAlarm(latest > now ? latest : now + LIMITS.unclaimedMs);
+  }
+
+  /** Makes sure that a transition can choose agents. On the hot path they are known and nothing is awaited. */
+  async freshAgents(tenant: string): Promise<void> {
+    const now = Date.now();
+    if (this.#ports.directory.known(tenant, now) !== null) return;
+    try {
+      await this.#ports.directory.load(tenant, now);
+    } catch (error) {
+      log("warn", "agents unknown, steps will wait", { tenant, error: messageOf(error) });
+    }
+  }
+
+  /**
+   * Ends a task that the engine cannot move: its remaining steps are canceled and it has failed. The last resort against
+   * an object that would wake, fail and wake again for ever.
+   */
+  seal(message: string): void {
+    const loaded = this.#loaded;
+    if (loaded === null || loaded.state.end !== null) return;
+    const { graph, state } = loaded;
+    const now = Math.max(Date.now(), state.at);
+    const before = state.seq;
+    const events: readonly TaskEvent[] = [...cancelSteps(graph, state, "task_failed"), { type: "task.failed", error: { code: "internal", message, retryable: false } }];
+    this.#storage.transactionSync(() => this.journal.append(events, before, now));
+    evolve(graph, state, events, now);
+    this.#onCommit(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });
+  }
+
+  /** The storage was emptied. */
+  forget(): void {
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#loaded = null;
+    this.#alarmAt = null;
+    this.journal.forget();
+  }
+}

@@ -1,0 +1,52 @@
+/** A task as it is handed to its object: checked, with its workflow pinned. */
+import type { TaskCreated } from "../engine/event.ts";
+import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { assert } from "../shared/result.ts";
+import type { Journal } from "./journal.ts";
+
+export interface Submission {
+  readonly tenant: string;
+  readonly task: string;
+  readonly type: string | null;
+  readonly workflow: { readonly name: string | null; readonly version: number | null };
+  /** The definition as JSON text: nothing reads the registry later. */
+  readonly definition: string;
+  readonly input: Json;
+  readonly priority: number;
+  readonly tags: readonly string[];
+  readonly deadlineAt: number | null;
+  readonly queueTtlMs: number;
+  readonly onNoAgent: "wait" | "fail";
+  readonly failFast: boolean;
+  /** Of the submitted body, when it came under an idempotency key. */
+  readonly fingerprint: string | null;
+  readonly traceparent: string;
+  readonly origin: string;
+}
+
+/** The first fact. Large values go to payload rows of the same transaction. */
+export function createdEvent(submission: Submission, journal: Journal): TaskCreated {
+  const definition = journal.write(JSON.parse(submission.definition) as Json);
+  const input = journal.write(submission.input);
+  assert(definition !== null && input !== null, `a submission is at most ${LIMITS.bodyBytes} bytes`);
+  return {
+    type: "task.created",
+    v: 1,
+    tenant: submission.tenant,
+    task: submission.task,
+    ...(submission.type !== null && { task_type: submission.type }),
+    workflow: submission.workflow,
+    definition,
+    input,
+    priority: submission.priority,
+    tags: submission.tags,
+    ...(submission.deadlineAt !== null && { deadline_at: submission.deadlineAt }),
+    queue_ttl_ms: submission.queueTtlMs,
+    on_no_agent: submission.onNoAgent,
+    fail_fast: submission.failFast,
+    ...(submission.fingerprint !== null && { fingerprint: submission.fingerprint }),
+    traceparent: submission.traceparent,
+    origin: submission.origin,
+  };
+}

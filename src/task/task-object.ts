@@ -1,0 +1,279 @@
+/**
+ * The object that owns one task: its journal, its effects, its alarm. It has no rule of its own about workflows; those
+ * are the engine's. Methods return data and never throw for what a caller did: a throw means trouble, and is retried.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { rejection, type Rejection } from "../shared/errors.ts";
+import { log, messageOf } from "../shared/log.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { assert, err, ok, type Result } from "../shared/result.ts";
+import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import { compileWorkflow } from "../engine/compile.ts";
+import type { EventView } from "../engine/event-view.ts";
+import { liveAttempt, statusOf, stepStateAt } from "../engine/state.ts";
+import type { Answer } from "../engine/transition.ts";
+import { unlocksSomething } from "../engine/urgency.ts";
+import type { StepView, TaskHead } from "../engine/view.ts";
+import { inputFor, callOf } from "./call.ts";
+import { Chronicle } from "./chronicle.ts";
+import type { AttemptOf, Heartbeat, Submitted, TaskContract, Unfinished } from "./contract.ts";
+import { LiveFeed } from "./live-feed.ts";
+import { Outbox } from "./outbox.ts";
+import type { TaskPorts } from "./ports.ts";
+import { TaskReading, viewsOf, type Loaded, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
+import { TaskRunner, type Commit } from "./runner.ts";
+import { createdEvent, type Submission } from "./submission.ts";
+
+export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit<TaskContract, "fetch"> {
+  readonly #ports: TaskPorts;
+  readonly #runner: TaskRunner;
+  readonly #outbox: Outbox;
+  readonly #feed: LiveFeed;
+  readonly #chronicle: Chronicle;
+
+  constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts) {
+    super(ctx, env);
+    this.#ports = ports;
+    this.#runner = new TaskRunner(ctx.storage, ports, {
+      commit: (loaded, commit) => this.#committed(loaded, commit),
+      load: (loaded) => this.#outbox.recover(loaded),
+    });
+    this.#outbox = new Outbox(ports, this.#runner.journal, {
+      ready: () => this.#runner.ready(),
+      replied: (at, outcome) => void this.#replied(at, outcome),
+      agentsRefreshed: () => void this.#applied(this.#runner.apply({ type: "look" })),
+    });
+    this.#feed = new LiveFeed(ctx);
+    this.#chronicle = new Chronicle(ports, this.#runner.journal);
+  }
+
+  // --- Submitting and steering ---
+
+  async submit(submission: Submission): Promise<Result<Submitted, Rejection | "archived">> {
+    const { tenant, task } = submission;
+    const before = await this.#runner.ready();
+    if (before !== null) return replay(before, submission);
+    if (submission.fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
+    await this.#runner.freshAgents(tenant);
+
+    // Another submission under the same key may have been faster.
+    const meanwhile = await this.#runner.ready();
+    if (meanwhile !== null) return replay(meanwhile, submission);
+    if (submission.deadlineAt !== null && submission.deadlineAt <= Date.now()) {
+      return err(rejection("invalid_request", "The deadline has passed already", { faults: [{ pointer: "/deadline", message: "is in the past", code: "invalid_request" }] }));
+    }
+    const compiled = compileWorkflow(submission.definition);
+    assert(compiled.ok, "a submission was not checked");
+    const loaded = this.#runner.create(tenant, compiled.value.graph, (journal) => createdEvent(submission, journal));
+    return ok({ head: this.#reading(loaded).head(), isReplay: false });
+  }
+
+  async pause(): Promise<Result<TaskHead, Rejection> | null> {
+    return this.#steer({ type: "pause" });
+  }
+
+  async resume(): Promise<Result<TaskHead, Rejection> | null> {
+    return this.#steer({ type: "resume" });
+  }
+
+  async cancel(reason?: string): Promise<Result<TaskHead, Rejection> | null> {
+    return this.#steer({ type: "cancel", ...(reason !== undefined && { reason }) });
+  }
+
+  async poke(): Promise<void> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null || loaded.state.waiting.size === 0) return;
+    await this.#ports.directory.refresh(loaded.state.created.tenant, Date.now());
+    await this.#runner.apply({ type: "look" });
+  }
+
+  // --- Attempts ---
+
+  async claim(at: AttemptOf, delivery: number): Promise<AgentCall | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    const agentId = this.#agentOf(loaded, at);
+    const agent = agentId === null ? null : await this.#outbox.agent(loaded, agentId);
+    const answer = await this.#runner.apply({ ...at, type: "claim", delivery });
+    if (!answer.ok) return null;
+    this.#outbox.claimed(at);
+    const now = Date.now();
+    const call = agent && callOf(await this.#loaded(), at, agent, this.#runner.journal, this.#ports, now);
+    if (call?.ok) return call.value;
+    const error = call?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
+    await this.#runner.apply({ ...at, type: "fail", error });
+    return null;
+  }
+
+  async report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
+    const isUrgent = outcome.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step);
+    return this.#runner.apply(
+      (current) => inputFor(at, outcome, (completed) => (this.#agentOf(current, at) === null ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes)), digest),
+      isUrgent,
+    );
+  }
+
+  async heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null> {
+    if ((await this.#runner.ready()) === null) return null;
+    const answer = await this.#runner.apply({ ...at, ...beat, type: "heartbeat" });
+    if (!answer.ok) return answer;
+    const { graph, state } = await this.#loaded();
+    const attempt = liveAttempt(stepStateAt(state, graph.indexById.get(at.step) as number), at.attempt);
+    return ok({ leaseUntil: attempt?.claim?.leaseUntil ?? null });
+  }
+
+  // --- Reading ---
+
+  async head(): Promise<TaskHead | null> {
+    return this.#read((reading) => reading.head());
+  }
+
+  async task(): Promise<TaskView | null> {
+    return this.#read((reading) => reading.task());
+  }
+
+  async steps(from: number, limit: number): Promise<readonly StepView[] | null> {
+    return this.#read((reading) => reading.steps(from, limit));
+  }
+
+  async step(step: string): Promise<StepDetail | "unknown" | null> {
+    return this.#read((reading) => reading.step(step) ?? "unknown");
+  }
+
+  async result(): Promise<ResultReading | Unfinished | null> {
+    return this.#read((reading) => reading.result() ?? { unfinished: true, status: reading.head().status });
+  }
+
+  async events(after: number, limit: number): Promise<readonly EventView[] | null> {
+    return this.#read((reading) => reading.events(after, limit));
+  }
+
+  /** A live reader opens a WebSocket. */
+  override async fetch(request: Request): Promise<Response> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return new Response("There is no such task", { status: 404 });
+    return this.#feed.accept(request, this.#reading(loaded));
+  }
+
+  override webSocketMessage(): void {
+    // Readers have nothing to say; whatever they send is not kept.
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    socket.close(code === 1005 || code === 1006 ? 1000 : code);
+  }
+
+  // --- The alarm ---
+
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return;
+    this.#runner.rearm(loaded.state, Date.now());
+    const failures = Math.max(info?.retryCount ?? 0, this.ctx.storage.kv.get<number>("alarm_failures") ?? 0);
+    try {
+      if (failures >= LIMITS.alarmFailures) this.#runner.seal(`The task failed to make progress ${failures} times in a row`);
+      await this.#wake(loaded);
+      if (failures > 0) this.ctx.storage.kv.delete("alarm_failures");
+    } catch (error) {
+      // The next alarm is set already: this is a repetition counted, not a task lost.
+      this.ctx.storage.kv.put("alarm_failures", failures + 1);
+      log("error", "alarm failed", { task: loaded.state.created.task, failures: failures + 1, error: messageOf(error) });
+    }
+  }
+
+  async #wake(loaded: Loaded): Promise<void> {
+    if (loaded.state.end !== null) return this.#wakeEnded(loaded);
+    const { tenant } = loaded.state.created;
+    if (loaded.state.waiting.size > 0) {
+      await this.#ports.directory.refresh(tenant, Date.now()).catch((error: unknown) => {
+        log("warn", "agents not refreshed", { tenant, error: messageOf(error) });
+      });
+    }
+    await this.#runner.apply({ type: "wake" });
+    const current = await this.#loaded();
+    this.#outbox.sendAgain(current, Date.now());
+    this.#chronicle.remind(current, Date.now());
+  }
+
+  async #wakeEnded(loaded: Loaded): Promise<void> {
+    const { end, archivedAt } = loaded.state;
+    assert(end !== null, "only an ended task is archived");
+    const now = Date.now();
+    if (archivedAt === null) {
+      if (now < end.at + LIMITS.archiveDelayMs) return;
+      const archive = await this.#chronicle.archive(loaded);
+      await this.#runner.apply({ type: "archive", ...archive });
+    } else if (now >= end.at + this.#ports.settings.taskRetentionMs) {
+      this.#feed.close();
+      await this.ctx.storage.deleteAll();
+      this.#runner.forget();
+    }
+  }
+
+  // --- Inside ---
+
+  #committed(loaded: Loaded, commit: Commit): void {
+    this.#outbox.run(loaded, commit.commands);
+    const { events, firstSeq, at } = commit;
+    this.#feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), this.#reading(loaded));
+    this.#chronicle.committed(loaded, firstSeq === 1);
+  }
+
+  async #replied(at: AttemptOf, outcome: Outcome): Promise<void> {
+    await this.#applied(this.report(at, outcome));
+  }
+
+  /** Nobody waits for this answer: a failure is found again by the alarm, from the journal. */
+  async #applied(answer: Promise<unknown>): Promise<void> {
+    try {
+      await answer;
+    } catch (error) {
+      log("warn", "input not applied, the alarm repairs it", { error: messageOf(error) });
+    }
+  }
+
+  async #steer(input: Parameters<TaskRunner["apply"]>[0]): Promise<Result<TaskHead, Rejection> | null> {
+    if ((await this.#runner.ready()) === null) return null;
+    const answer = await this.#runner.apply(input);
+    return answer.ok ? ok(this.#reading(await this.#loaded()).head()) : answer;
+  }
+
+  async #read<T>(question: (reading: TaskReading) => T): Promise<T | null> {
+    const loaded = await this.#runner.ready();
+    return loaded && question(this.#reading(loaded));
+  }
+
+  #reading(loaded: Loaded): TaskReading {
+    return new TaskReading(loaded, this.#runner.journal);
+  }
+
+  async #loaded(): Promise<Loaded> {
+    const loaded = await this.#runner.ready();
+    assert(loaded !== null, "the task is gone");
+    return loaded;
+  }
+
+  /** The agent of an attempt in flight, or `null` when the attempt is not. */
+  #agentOf({ graph, state }: Loaded, at: AttemptOf): string | null {
+    const index = graph.indexById.get(at.step);
+    return index === undefined ? null : (liveAttempt(stepStateAt(state, index), at.attempt)?.agent ?? null);
+  }
+
+  /** What this instance has cost so far, in rows as they are billed. For measurements. */
+  protected get cost(): { readonly rowsWritten: number; readonly alarmsSet: number } {
+    return { rowsWritten: this.#runner.journal.rowsWritten, alarmsSet: this.#runner.alarmsSet };
+  }
+}
+
+function replay(loaded: Loaded, submission: Submission): Result<Submitted, Rejection> {
+  const { created } = loaded.state;
+  if (created.fingerprint !== (submission.fingerprint ?? undefined)) {
+    return err(rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", { facts: { task_id: created.task, task_status: statusOf(loaded.state) } }));
+  }
+  return ok({ head: new TaskReading(loaded, NO_SOURCE).head(), isReplay: true });
+}
+
+const NO_SOURCE = { rowsAfter: () => [], value: () => undefined };
