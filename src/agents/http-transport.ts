@@ -7,17 +7,24 @@ import { failureOf, parseCompletion, replyInvalid, requestOf, SecretUnreadable, 
 import { readText, TooLarge } from "../shared/read-text.ts";
 import { brokenUrlRule, type UrlPolicy } from "./url-guard.ts";
 
-/** `signal` ends the call early, which only who aborted it cares about; the outcome is then a failure like any other. */
-export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPolicy, signal: AbortSignal): Promise<Outcome> {
+/** `controller` ends the call: at its timeout, or early by whoever made it, who then does not care about the outcome. */
+export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPolicy, controller: AbortController): Promise<Outcome> {
   const startedAt = Date.now();
   const fail = (error: Failure, isGone = false): Outcome => ({ type: "failed", error, ms: Date.now() - startedAt, ...(isGone && { isGone }) });
 
   const broken = brokenUrlRule(call.agent.url, policy);
   if (broken !== null) return fail({ code: "url_refused", message: `The URL of agent "${call.agent.id}" is not allowed: ${broken}`, retryable: false });
-  const timeout = AbortSignal.timeout(Math.min(call.timeoutMs, LIMITS.awaitMs));
+  let isTimedOut = false;
+  const timer = setTimeout(
+    () => {
+      isTimedOut = true;
+      controller.abort();
+    },
+    Math.min(call.timeoutMs, LIMITS.awaitMs),
+  );
   try {
     const { url, headers, body } = requestOf(call, keyring, new Date(startedAt));
-    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: AbortSignal.any([timeout, signal]) });
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: controller.signal });
     const { status } = response;
     if (status === 202) {
       await response.body?.cancel();
@@ -31,11 +38,13 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
     if (!response.ok) return fail(failureOf(status, response.headers.get("retry-after"), parseJson(text), Date.now()), status === 404 || status === 410);
     return completed(text, Date.now() - startedAt);
   } catch (error) {
-    if (timeout.aborted) return fail({ code: "timeout", message: timeoutMessage(call.timeoutMs), retryable: true });
+    if (isTimedOut) return fail({ code: "timeout", message: timeoutMessage(call.timeoutMs), retryable: true });
     if (error instanceof TooLarge) return fail({ code: "reply_too_large", message: `The agent's reply is larger than ${LIMITS.valueBytes} bytes`, retryable: false });
     if (error instanceof SecretUnreadable) return fail({ code: "agent_misconfigured", message: error.message, retryable: false });
     if (isPlatformTrouble(error)) return { type: "lost", message: messageOf(error) };
     return fail({ code: "agent_unreachable", message: `The agent could not be reached: ${messageOf(error)}`, retryable: true }, true);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -17,7 +17,7 @@ export interface DirectoryPort {
 
 export interface AgentsPort {
   /** Calls an agent and reads its reply. Never throws. */
-  readonly call: (call: AgentCall, signal: AbortSignal) => Promise<Outcome>;
+  readonly call: (call: AgentCall, controller: AbortController) => Promise<Outcome>;
   /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more. Never throws. */
   readonly tellCanceled: (call: AgentCall, reason: string) => Promise<void>;
   readonly callbackUrl: (origin: string, attempt: AttemptAddress) => string;

@@ -80,21 +80,39 @@ function headersFor(call: AgentCall, body: string, keyring: Keyring, now: Date):
 }
 
 function signatureHeaders(call: AgentCall, messageId: string, body: string, keyring: Keyring, now: Date): Record<string, string> {
-  const secret = keyring.open(call.agent.signing, secretPlace(call.tenant, call.agent.id, "signing"));
-  if (secret === null) throw new SecretUnreadable(call.agent.id);
   return {
     "webhook-id": messageId,
     "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
-    "webhook-signature": new Webhook(secret).sign(messageId, now, body),
+    "webhook-signature": opened(call, call.agent.signing, "signing", keyring).webhook().sign(messageId, now, body),
   };
 }
 
 function authHeader(call: AgentCall, keyring: Keyring): Record<string, string> {
   const { auth } = call.agent;
   if (auth === null) return {};
-  const value = keyring.open(auth.sealed, secretPlace(call.tenant, call.agent.id, "auth"));
-  if (value === null) throw new SecretUnreadable(call.agent.id);
+  const value = opened(call, auth.sealed, "auth", keyring).secret;
   return auth.type === "bearer" ? { authorization: `Bearer ${value}` } : { [auth.name.toLowerCase()]: value };
+}
+
+interface OpenedSecret {
+  readonly secret: string;
+  readonly webhook: () => Webhook;
+}
+
+/** Secrets opened lately, by place and sealed text: opening one costs as much as the rest of a request. */
+const openedSecrets = new Map<string, OpenedSecret>();
+
+function opened(call: AgentCall, sealed: string, field: "auth" | "signing", keyring: Keyring): OpenedSecret {
+  const place = secretPlace(call.tenant, call.agent.id, field);
+  const known = openedSecrets.get(place + sealed);
+  if (known !== undefined) return known;
+  const secret = keyring.open(sealed, place);
+  if (secret === null) throw new SecretUnreadable(call.agent.id);
+  let webhook: Webhook | undefined;
+  const entry: OpenedSecret = { secret, webhook: () => (webhook ??= new Webhook(secret)) };
+  if (openedSecrets.size >= LIMITS.openedSecrets) openedSecrets.clear();
+  openedSecrets.set(place + sealed, entry);
+  return entry;
 }
 
 /** An agent's secrets were sealed under a key that the key ring no longer has. */

@@ -2,6 +2,8 @@
  * Which URLs the service calls. What runs at the edge must not be a way into networks that are not public: https to
  * public names only. Redirects are never followed, so the checked address is the one that is called.
  */
+import { LIMITS } from "../shared/limits.ts";
+
 export interface UrlPolicy {
   /** Development: plain HTTP to this machine's loopback addresses, and nothing else in addition. */
   readonly allowLoopback: boolean;
@@ -9,8 +11,21 @@ export interface UrlPolicy {
 
 const PRIVATE_SUFFIXES = [".local", ".internal", ".localhost", ".localdomain", ".home.arpa", ".lan", ".intranet", ".test", ".invalid", ".onion"];
 
+/** Verdicts under the one policy of this isolate: every call of an agent asks again. */
+const verdicts = new Map<string, string | null>();
+
 /** The rule that a URL breaks, or `null` when it may be called. */
 export function brokenUrlRule(text: string, policy: UrlPolicy): string | null {
+  const key = `${policy.allowLoopback} ${text}`;
+  const known = verdicts.get(key);
+  if (known !== undefined) return known;
+  const verdict = findBrokenRule(text, policy);
+  if (verdicts.size >= LIMITS.urlVerdicts) verdicts.clear();
+  verdicts.set(key, verdict);
+  return verdict;
+}
+
+function findBrokenRule(text: string, policy: UrlPolicy): string | null {
   let url: URL;
   try {
     url = new URL(text);

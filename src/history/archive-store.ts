@@ -6,7 +6,7 @@ import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import type { ArchivePart, HistoryRow } from "./port.ts";
 import { archiveParts, tasks, taskTags } from "./tables.ts";
-import { upsertTask } from "./task-rows.ts";
+import { upsertTasks } from "./task-rows.ts";
 
 export class ArchiveStore {
   readonly #db: DrizzleD1Database;
@@ -24,8 +24,8 @@ export class ArchiveStore {
       this.#db.insert(archiveParts).values({ tenant, id: head.id, part: part.part, firstSeq: part.first_seq, body: part.body }).onConflictDoNothing();
     const [first, ...rest] = parts;
     // The row comes with the first part: a small task is one transaction. Large ones follow part by part.
-    const [statement, ...more] = [...upsertTask(this.#db, row), ...(first === undefined ? [] : [insert(first)])];
-    if (statement !== undefined) await this.#db.batch([statement, ...more]);
+    const [upsert, ...more] = upsertTasks(this.#db, [row]);
+    await this.#db.batch([upsert, ...more, ...(first === undefined ? [] : [insert(first)])]);
     for (const part of rest) await this.#db.batch([insert(part)]);
   }
 

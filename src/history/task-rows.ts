@@ -22,29 +22,49 @@ export interface TaskPosition {
   readonly id: string;
 }
 
-/** The statements that bring a task's row up to `row`, unless it is ahead already. */
-export function upsertTask(db: DrizzleD1Database, row: HistoryRow): readonly BatchItem<"sqlite">[] {
-  const { tenant, head } = row;
-  const createdAt = Date.parse(head.created_at);
-  const values = {
-    seq: row.seq,
+/**
+ * The statements that bring tasks' rows up to `rows`, each unless it is ahead already. However many rows there are, they
+ * travel as one parameter.
+ */
+export function upsertTasks(db: DrizzleD1Database, rows: readonly HistoryRow[]): readonly [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]] {
+  const values = rows.map(({ tenant, seq, head, waiting_for, fingerprint }) => ({
+    tenant,
+    id: head.id,
+    seq,
     status: head.status,
     type: head.type,
-    createdAt,
-    finishedAt: head.finished_at === null ? null : Date.parse(head.finished_at),
-    waitingFor: row.waiting_for,
-    fingerprint: row.fingerprint,
-    head,
-  };
-  const { createdAt: _, ...changing } = values;
-  return [
-    db
-      .insert(tasks)
-      .values({ tenant, id: head.id, ...values })
-      .onConflictDoUpdate({ target: [tasks.tenant, tasks.id], set: changing, setWhere: sql`excluded.seq > ${tasks.seq}` }),
-    ...head.tags.map((tag) => db.insert(taskTags).values({ tenant, tag, createdAt, id: head.id }).onConflictDoNothing()),
-  ];
+    created_at: Date.parse(head.created_at),
+    finished_at: head.finished_at === null ? null : Date.parse(head.finished_at),
+    waiting_for,
+    fingerprint,
+    head: JSON.stringify(head),
+    tags: head.tags,
+  }));
+  const json = JSON.stringify(values);
+  const insertTasks = db
+    .insert(tasks)
+    // In the order of the table's columns. `where true` keeps SQLite from reading `on` as a join's.
+    .select(
+      sql`select value ->> 'tenant', value ->> 'id', value ->> 'seq', value ->> 'status', value ->> 'type', value ->> 'created_at',
+        value ->> 'finished_at', value ->> 'waiting_for', value ->> 'fingerprint', value ->> 'head' from json_each(${json}) where true`,
+    )
+    .onConflictDoUpdate({
+      target: [tasks.tenant, tasks.id],
+      set: { seq: excluded("seq"), status: excluded("status"), finishedAt: excluded("finished_at"), waitingFor: excluded("waiting_for"), head: excluded("head") },
+      setWhere: sql`excluded.seq > ${tasks.seq}`,
+    });
+  if (values.every(({ tags }) => tags.length === 0)) return [insertTasks];
+  const insertTags = db
+    .insert(taskTags)
+    .select(
+      sql`select task.value ->> 'tenant', tag.value, task.value ->> 'created_at', task.value ->> 'id'
+        from json_each(${json}) as task, json_each(task.value, '$.tags') as tag where true`,
+    )
+    .onConflictDoNothing();
+  return [insertTasks, insertTags];
 }
+
+const excluded = (column: string): SQL => sql.raw(`excluded.${column}`);
 
 export class TaskRows {
   readonly #db: DrizzleD1Database;
@@ -54,8 +74,7 @@ export class TaskRows {
   }
 
   async write(rows: readonly HistoryRow[]): Promise<void> {
-    const [first, ...rest] = rows.flatMap((row) => upsertTask(this.#db, row));
-    if (first !== undefined) await this.#db.batch([first, ...rest]);
+    if (rows.length > 0) await this.#db.batch(upsertTasks(this.#db, rows));
   }
 
   async find(tenant: string, id: string): Promise<{ readonly head: TaskHead; readonly fingerprint: string | null } | null> {

@@ -47,5 +47,7 @@ function sortableBody(now: number): string {
 
 /** One character per byte: five bits of each. */
 function base32(bytes: Uint8Array, length: number): string {
-  return Array.from(bytes.subarray(0, length), (byte) => ALPHABET.charAt(byte & 31)).join("");
+  let text = "";
+  for (let at = 0; at < length; at++) text += ALPHABET.charAt((bytes[at] as number) & 31);
+  return text;
 }

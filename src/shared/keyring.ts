@@ -5,14 +5,14 @@
  *     used for new values) without losing what the earlier ones made.
  * K2. A sealed value is bound to its place (tenant, agent, field): moved elsewhere it does not open.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes, timingSafeEqual, type KeyObject } from "node:crypto";
 
 export interface Keyring {
   /** AES-256-GCM; `key.iv.ciphertext.tag`, the parts in base64url. */
   readonly seal: (text: string, place: string) => string;
   /** `null` when the key is gone, the value was altered, or it belongs elsewhere. */
   readonly open: (sealed: string, place: string) => string | null;
-  /** A signed token around a payload. */
+  /** A signed token, `key~payload~mac`, around a payload that may stand in a URL as it is. */
   readonly sign: (payload: string) => string;
   /** The payload of a token of ours, else `null`. */
   readonly verify: (token: string) => string | null;
@@ -20,11 +20,11 @@ export interface Keyring {
 
 /** `keys` are named secrets of 32 bytes, oldest first. */
 export function createKeyring(keys: readonly { readonly name: string; readonly secret: Uint8Array }[]): Keyring {
-  const encryption = new Map(keys.map(({ name, secret }) => [name, derive(secret, "seal")]));
-  const signing = new Map(keys.map(({ name, secret }) => [name, derive(secret, "sign")]));
+  const encryption = new Map(keys.map(({ name, secret }) => [name, createSecretKey(derive(secret, "seal"))]));
+  const signing = new Map(keys.map(({ name, secret }) => [name, createSecretKey(derive(secret, "sign"))]));
   const newest = keys.at(-1)?.name;
   if (newest === undefined) throw new Error("Defect: a keyring needs a key");
-  const keyOf = (map: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array => map.get(name) as Uint8Array;
+  const keyOf = (map: ReadonlyMap<string, KeyObject>, name: string): KeyObject => map.get(name) as KeyObject;
 
   return {
     seal: (text, place) => {
@@ -46,17 +46,19 @@ export function createKeyring(keys: readonly { readonly name: string; readonly s
       }
     },
     sign: (payload) => {
-      const body = `${newest}.${Buffer.from(payload).toString("base64url")}`;
-      return `${body}.${mac(keyOf(signing, newest), body).toString("base64url")}`;
+      const body = `${newest}~${payload}`;
+      return `${body}~${mac(keyOf(signing, newest), body)}`;
     },
     verify: (token) => {
-      const [name = "", payload = "", tag = "", ...rest] = token.split(".");
-      const key = signing.get(name);
-      if (key === undefined || rest.length > 0) return null;
-      const expected = mac(key, `${name}.${payload}`);
-      const actual = Buffer.from(tag, "base64url");
+      const end = token.lastIndexOf("~");
+      const body = token.slice(0, end);
+      const start = body.indexOf("~");
+      const key = signing.get(body.slice(0, start));
+      if (key === undefined || start === -1) return null;
+      const expected = Buffer.from(mac(key, body));
+      const actual = Buffer.from(token.slice(end + 1));
       if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) return null;
-      return Buffer.from(payload, "base64url").toString("utf8");
+      return body.slice(start + 1);
     },
   };
 }
@@ -66,6 +68,6 @@ export function derive(secret: Uint8Array | string, purpose: string): Uint8Array
   return new Uint8Array(hkdfSync("sha256", secret, "orchestrator", purpose, 32));
 }
 
-function mac(key: Uint8Array, text: string): Buffer {
-  return createHmac("sha256", key).update(text).digest();
+function mac(key: KeyObject, text: string): string {
+  return createHmac("sha256", key).update(text).digest("base64url");
 }

@@ -69,7 +69,7 @@ export const LIMITS = {
   /** Inputs applied in one flush, hence in one row. */
   flushInputs: 256,
   /** How long a reply that unlocks nothing waits for company. */
-  companyMs: 3,
+  companyMs: 8,
   /** While anything is dispatched but not known to have arrived, the alarm is at most this far away. */
   unclaimedMs: 30 * SECOND,
   /** What the holder of an attempt gets on top of its timeout before the attempt counts as lost. */
@@ -100,6 +100,10 @@ export const LIMITS = {
   capabilitiesPerAgent: 100,
   /** How old an object's or an isolate's picture of the agents may be. */
   directoryAgeMs: 10 * SECOND,
+  /** URLs an isolate remembers having checked. */
+  urlVerdicts: 1_000,
+  /** Secrets an isolate keeps open. */
+  openedSecrets: 1_000,
   /** Tenants whose agents an isolate remembers. */
   directoryTenants: 100,
   /** Awaited requests of one object; the platform allows six. */

@@ -1,24 +1,32 @@
 /** Reads a body of unknown size without letting it fill the memory. */
 export class TooLarge extends Error {}
 
-/** The body as text. Throws `TooLarge` past `maxBytes`, and with `fatal` a `TypeError` where it is not UTF-8. */
+/** The body as text. Throws `TooLarge` past `maxBytes`, and a `TypeError` where it is not UTF-8 and that matters (`fatal`). */
 export async function readText(message: Response | Request, maxBytes: number, options: { readonly fatal?: boolean } = {}): Promise<string> {
-  const declared = Number(message.headers.get("content-length") ?? 0);
-  if (declared > maxBytes) {
+  const declared = message.headers.get("content-length");
+  if (declared !== null && Number(declared) > maxBytes) {
     await message.body?.cancel();
     throw new TooLarge();
   }
-  if (message.body === null) return "";
+  const decoder = options.fatal ? STRICT : LENIENT;
+  // A declared length is what the runtime reads, no more; only an undeclared one has to be counted.
+  if (declared === null || message.headers.has("content-encoding")) return decoder.decode(await countedBytes(message, maxBytes));
+  return options.fatal ? decoder.decode(await message.arrayBuffer()) : message.text();
+}
+
+const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+const LENIENT = new TextDecoder();
+
+async function countedBytes(message: Response | Request, maxBytes: number): Promise<Uint8Array> {
+  if (message.body === null) return new Uint8Array(0);
   const chunks: Uint8Array[] = [];
-  let bytes = 0;
+  let length = 0;
   for await (const chunk of message.body as ReadableStream<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new TooLarge();
+    length += chunk.byteLength;
+    if (length > maxBytes) throw new TooLarge();
     chunks.push(chunk);
   }
-  // One decoding at the end: a code point may span chunks, and the text is needed whole anyway.
-  const whole = chunks.length === 1 ? (chunks[0] as Uint8Array) : concatenate(chunks, bytes);
-  return new TextDecoder("utf-8", { fatal: options.fatal ?? false, ignoreBOM: false }).decode(whole);
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : concatenate(chunks, length);
 }
 
 function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array {

@@ -1,5 +1,4 @@
 /** Turns a live attempt into what a transport sends. Inputs are not recorded: they are evaluated again, to the same. */
-import { createHash } from "node:crypto";
 import type { AgentRecord } from "../agents/agent.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import { attemptTimeoutMs } from "../engine/attempt.ts";
@@ -9,6 +8,7 @@ import type { TaskInput } from "../engine/input.ts";
 import { scopeOfStep } from "../engine/scope.ts";
 import { idempotencyKey } from "../engine/state.ts";
 import type { StoredValue, Values } from "../engine/value.ts";
+import { hexFromText } from "../shared/random.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { isoTime } from "../shared/time.ts";
 import type { TaskPorts } from "./ports.ts";
@@ -69,6 +69,5 @@ export function inputFor(
 /** W3C trace context for one attempt: the task's trace, a span of its own that is the same however often it is sent. */
 function childSpan(traceparent: string, attempt: string): string {
   const [version, trace, , flags] = traceparent.split("-");
-  const span = createHash("sha256").update(attempt).digest("hex").slice(0, 16);
-  return [version, trace, span, flags].join("-");
+  return [version, trace, hexFromText(attempt), flags].join("-");
 }

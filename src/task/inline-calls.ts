@@ -7,7 +7,7 @@ import type { Outcome } from "../agents/protocol.ts";
 interface InlineCall {
   readonly key: string;
   /** Must not throw. */
-  readonly call: (signal: AbortSignal) => Promise<Outcome>;
+  readonly call: (controller: AbortController) => Promise<Outcome>;
   /** Not called once the attempt was abandoned. */
   readonly done: (outcome: Outcome) => void;
 }
@@ -48,7 +48,7 @@ export class InlineCalls {
   }
 
   async #run(next: InlineCall, controller: AbortController): Promise<void> {
-    const outcome = await next.call(controller.signal);
+    const outcome = await next.call(controller);
     this.#underWay--;
     const isWanted = this.#held.get(next.key) === controller;
     if (isWanted) this.#held.delete(next.key);

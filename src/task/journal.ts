@@ -49,9 +49,7 @@ export class Journal implements JournalSource, Values {
   create(): void {
     // An integer primary key costs one row per insert; a text key or an index would double it.
     this.#write("CREATE TABLE journal (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL)");
-    this.#write("CREATE TABLE payload (id INTEGER NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (id, part)) WITHOUT ROWID");
     this.#exists = true;
-    this.#nextPayload = 1;
   }
 
   /** Appends the facts that follow number `after`. */
@@ -92,13 +90,19 @@ export class Journal implements JournalSource, Values {
   #writePayload(text: string): StoredValue | null {
     const bytes = new TextEncoder().encode(text);
     if (bytes.byteLength > LIMITS.valueBytes) return null;
-    this.#nextPayload ??= this.#sql.exec<{ next: number }>("SELECT coalesce(max(id), 0) + 1 AS next FROM payload").one().next;
+    this.#nextPayload ??= this.#firstFreePayload();
     const payload = this.#nextPayload++;
     for (let part = 0; part * LIMITS.rowBytes < bytes.byteLength; part++) {
       const from = part * LIMITS.rowBytes;
       this.#write("INSERT INTO payload (id, part, body) VALUES (?, ?, ?)", payload, part, bytes.slice(from, from + LIMITS.rowBytes));
     }
     return { payload, bytes: bytes.byteLength };
+  }
+
+  /** Most tasks never need the table, so it is made with the first large value. */
+  #firstFreePayload(): number {
+    this.#write("CREATE TABLE IF NOT EXISTS payload (id INTEGER NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (id, part)) WITHOUT ROWID");
+    return this.#sql.exec<{ next: number }>("SELECT coalesce(max(id), 0) + 1 AS next FROM payload").one().next;
   }
 
   #readPayload(payload: number): Json {

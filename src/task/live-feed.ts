@@ -39,11 +39,11 @@ export class LiveFeed {
   publish(events: () => readonly EventView[], reading: TaskReading): void {
     const readers = this.#ctx.getWebSockets();
     if (readers.length === 0) return;
-    const views = events();
+    let views: readonly EventView[] | null = null;
     for (const socket of readers) {
       const { wants } = socket.deserializeAttachment() as Attachment;
       if (wants === "end") this.#sendEnd(socket, reading);
-      else for (const view of views) sendEvent(socket, view);
+      else for (const view of (views ??= events())) sendEvent(socket, view);
     }
   }
 

@@ -93,13 +93,13 @@ export class Outbox {
   #callInline(at: AttemptOf, attempt: Attempt): void {
     this.#calls.start({
       key: keyOf(at),
-      call: (signal) => this.#call(at, attempt.agent, signal),
+      call: (controller) => this.#call(at, attempt.agent, controller),
       done: (outcome) => this.#task.replied(at, outcome),
     });
   }
 
   /** Never throws: what goes wrong on our side is trouble of the platform for the attempt. */
-  async #call(at: AttemptOf, agentId: string, signal: AbortSignal): Promise<Outcome> {
+  async #call(at: AttemptOf, agentId: string, controller: AbortController): Promise<Outcome> {
     try {
       const loaded = await this.#task.ready();
       assert(loaded !== null, "a call for a task that does not exist");
@@ -107,7 +107,7 @@ export class Outbox {
       if (agent === null) return agentGone(agentId);
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
       if (!call.ok) return { type: "failed", error: call.error };
-      const outcome = await this.#ports.agents.call(call.value, signal);
+      const outcome = await this.#ports.agents.call(call.value, controller);
       if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
       return outcome;
     } catch (error) {

@@ -115,6 +115,11 @@ export class TaskRunner {
     });
   }
 
+  /** Inputs that wait for the next flush. */
+  get pending(): number {
+    return this.#pending.length;
+  }
+
   #flushIn(delayMs: number): void {
     const at = Date.now() + delayMs;
     if (this.#timer !== null && this.#timer.at <= at) return;

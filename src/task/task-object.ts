@@ -109,7 +109,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
-    const isUrgent = outcome.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step);
+    const isUrgent = outcome.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step, this.#runner.pending);
     return this.#runner.apply(
       (current) => inputFor(at, outcome, (completed) => (this.#agentOf(current, at) === null ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes)), digest),
       isUrgent,
