@@ -4,7 +4,7 @@ import { compileWorkflow, type Workflow } from "../engine/compile.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { newTaskId, taskIdFromKey } from "../shared/ids.ts";
 import { canonicalJson, pointer, type Json } from "../shared/json.ts";
-import { DEFAULTS } from "../shared/limits.ts";
+import { DEFAULTS, LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { nearest } from "../shared/text.ts";
 import { parseDuration } from "../shared/time.ts";
@@ -20,6 +20,8 @@ export interface SubmitContext {
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
   readonly origin: string;
+  /** How long the caller is ready to wait for the end. */
+  readonly waitMs: number;
 }
 
 export async function submitTask(body: SubmissionBody, context: SubmitContext): Promise<Result<Submitted, Rejection>> {
@@ -49,7 +51,7 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
     traceparent: context.traceparent ?? newTraceparent(),
     origin: services.config.publicUrl ?? context.origin,
   };
-  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(submission));
+  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(submission, Math.min(context.waitMs, LIMITS.lingerMs)));
   if (answer.ok) return answer;
   return answer.error === "archived" ? replayFromHistory(services, submission) : err(answer.error);
 }
@@ -113,5 +115,5 @@ async function replayFromHistory(services: Services, submission: Submission): Pr
   if (row.fingerprint !== submission.fingerprint) {
     return err(rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", { facts: { task_id: submission.task } }));
   }
-  return ok({ head: row.head, isReplay: true });
+  return ok({ head: row.head, isReplay: true, result: null });
 }

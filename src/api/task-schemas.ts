@@ -99,10 +99,11 @@ export const stepDetail = stepView.extend({ output: z.unknown().optional() }).op
 
 export const taskView = taskHead.extend({ steps: z.array(stepView).readonly(), steps_total: z.int().optional() }).openapi("Task");
 
-export const taskResult = z.object({ status: z.enum(TASK_STATUS), output: z.unknown(), error: errorView.nullable() }).openapi("TaskResult");
+const result = { status: z.enum(TASK_STATUS), output: z.unknown(), error: errorView.nullable() };
+export const taskResult = z.object(result).openapi("TaskResult");
 
 /** What `wait` answers when the task has ended. */
-export const endedTask = taskResult.extend({ id: z.string() }).openapi("EndedTask");
+export const endedTask = z.object({ id: z.string(), ...result }).openapi("EndedTask");
 
 export const eventView = z
   .object({ seq: z.int(), at: time, type: z.string(), step_id: z.string().optional(), data: z.record(z.string(), z.unknown()) })

@@ -96,17 +96,18 @@ const resumeRoute = defineRoute({ method: "post", path: "/tasks/{id}/resume", su
 
 export const taskRoutes = createRouter()
   .openapi(submitRoute, async (c) => {
-    const context = submitContext(c, c.req.valid("header")["idempotency-key"] ?? null);
     const wait = requestedWait(c, c.req.valid("query").wait);
-    const { head, isReplay } = accepted(await submitTask(c.req.valid("json"), context));
+    const context = submitContext(c, c.req.valid("header")["idempotency-key"] ?? null, wait);
+    const { head, isReplay, result } = accepted(await submitTask(c.req.valid("json"), context));
     if (isReplay) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
-    const ended = await endWithin(c, head.id, wait);
+    if (result !== null && "output" in result) return c.json({ id: head.id, ...result, output: result.output as unknown }, 200);
+    const ended = await endWithin(c, head.id, isReplay ? wait : Math.max(0, wait - LIMITS.lingerMs));
     return ended === null ? c.json(await current(c, head, wait), 202) : c.json(ended, 200);
   })
   .openapi(batchRoute, async (c) => {
     const key = c.req.valid("header")["idempotency-key"] ?? null;
-    const answers = await inTurns(c.req.valid("json").tasks, async (entry, index) => submitEntry(c, entry, submitContext(c, key === null ? null : `${key}/${index}`)));
+    const answers = await inTurns(c.req.valid("json").tasks, async (entry, index) => submitEntry(c, entry, submitContext(c, key === null ? null : `${key}/${index}`, 0)));
     return c.json({ data: answers }, 200);
   })
   .openapi(listRoute, async (c) => {
@@ -152,7 +153,7 @@ export const taskRoutes = createRouter()
   .openapi(pauseRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.pause(), "paused"), 200))
   .openapi(resumeRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.resume(), "resumed"), 200));
 
-function submitContext(c: Context<Api>, idempotencyKey: string | null): SubmitContext {
+function submitContext(c: Context<Api>, idempotencyKey: string | null, waitMs: number): SubmitContext {
   const traceparent = c.req.header("traceparent");
   return {
     services: c.var.services,
@@ -161,6 +162,7 @@ function submitContext(c: Context<Api>, idempotencyKey: string | null): SubmitCo
     // A malformed trace context is ignored, as its specification asks.
     traceparent: traceparent !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent) ? traceparent : null,
     origin: new URL(c.req.url).origin,
+    waitMs,
   };
 }
 
@@ -181,7 +183,7 @@ async function endWithin(c: Context<Api>, id: string, waitMs: number): Promise<z
   const { tasks } = c.var.services;
   const { tenant } = c.var.principal;
   const ended = await tasks.read(tenant, id, (task) => waitForEnd(task, waitMs), () => null);
-  return ended === null ? null : endedTask.parse({ id, ...(ended as object) });
+  return ended === null ? null : { id, ...(ended as Omit<z.infer<typeof endedTask>, "id">) };
 }
 
 /** The task as it stands after waiting in vain. */

@@ -15,8 +15,14 @@ const PREFIX_LENGTH = KEY_PREFIX.length + 6;
 
 export type ApiKey = Omit<typeof apiKeys.$inferSelect, "hash">;
 
-/** Principals this isolate has seen, for as long as a revocation may take to be felt. */
-const seenByHash = new Map<string, { readonly until: number; readonly principal: Principal }>();
+interface Seen {
+  readonly hash: string;
+  readonly principal: Principal;
+  readonly until: number;
+}
+
+/** Keys this isolate has seen valid, by their text, for as long as a revocation may take to be felt. */
+const seenByKey = new Map<string, Seen>();
 
 export class ApiKeys {
   readonly #db: DrizzleD1Database;
@@ -27,18 +33,18 @@ export class ApiKeys {
     this.#rootDigest = digest(rootApiKey);
   }
 
-  /** Who holds a key, or `null`. */
+  /** Who holds a key, or `null`. An unknown key is not remembered: it may be about to be made. */
   async authenticate(key: string, now: number): Promise<Principal | null> {
+    const seen = seenByKey.get(key);
+    if (seen !== undefined && seen.until > now) return seen.principal;
     const presented = digest(key);
     // Digests have one length, so the comparison takes the same time wherever they differ.
-    if (timingSafeEqual(presented, this.#rootDigest)) return ROOT;
-    if (!key.startsWith(KEY_PREFIX)) return null;
+    const isRoot = timingSafeEqual(presented, this.#rootDigest);
+    if (!isRoot && !key.startsWith(KEY_PREFIX)) return null;
     const hash = presented.toString("hex");
-    const seen = seenByHash.get(hash);
-    if (seen !== undefined && seen.until > now) return seen.principal;
-    const found = await this.#lookUp(hash, now);
-    if (found === null) return null; // not remembered: it may be about to be made
-    remember(hash, found, now);
+    const found = isRoot ? { principal: ROOT, expiresAt: null } : await this.#lookUp(hash, now);
+    if (found === null) return null;
+    remember(key, { hash, principal: found.principal, until: Math.min(now + LIMITS.keyCacheMs, found.expiresAt ?? Number.POSITIVE_INFINITY) });
     return found.principal;
   }
 
@@ -67,7 +73,7 @@ export class ApiKeys {
     const row = await this.#db.select({ hash: apiKeys.hash }).from(apiKeys).where(and(eq(apiKeys.tenant, tenant), eq(apiKeys.id, id))).get();
     if (row === undefined) return false;
     await this.#db.update(apiKeys).set({ revokedAt: now }).where(and(eq(apiKeys.hash, row.hash), isNull(apiKeys.revokedAt)));
-    seenByHash.delete(row.hash);
+    for (const [key, seen] of seenByKey) if (seen.hash === row.hash) seenByKey.delete(key);
     return true;
   }
 
@@ -78,13 +84,12 @@ export class ApiKeys {
   }
 }
 
-function remember(hash: string, found: { readonly principal: Principal; readonly expiresAt: number | null }, now: number): void {
-  const until = Math.min(now + LIMITS.keyCacheMs, found.expiresAt ?? Number.POSITIVE_INFINITY);
-  seenByHash.delete(hash);
-  seenByHash.set(hash, { until, principal: found.principal });
-  for (const oldest of seenByHash.keys()) {
-    if (seenByHash.size <= LIMITS.keyCacheEntries) break;
-    seenByHash.delete(oldest);
+function remember(key: string, seen: Seen): void {
+  seenByKey.delete(key);
+  seenByKey.set(key, seen);
+  for (const oldest of seenByKey.keys()) {
+    if (seenByKey.size <= LIMITS.keyCacheEntries) break;
+    seenByKey.delete(oldest);
   }
 }
 

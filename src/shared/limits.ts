@@ -21,6 +21,8 @@ export const LIMITS = {
   pageSize: 1_000,
   defaultPageSize: 100,
   waitMs: 60 * SECOND,
+  /** The first part of a wait, in which the object just keeps the caller: it is awake with the task's first steps anyway. */
+  lingerMs: 1 * SECOND,
 
   // --- Names and texts ---
   idLength: 128,
@@ -123,9 +125,9 @@ export const LIMITS = {
   historyQuietMs: 250,
   /** A wait this long is worth a row. */
   historyWaitMs: 10 * SECOND,
-  /** The end of a task to its archive, at the first alarm after this: late replies and status rows have landed by then. */
-  archiveDelayMs: 10 * SECOND,
-  /** … and at an alarm of its own after this, if none comes by then. */
+  /** The end of a task to its archive: the answer to who waits, and the rest of a burst, go first. */
+  archiveDelayMs: 1 * SECOND,
+  /** … and to the alarm that archives it if this instance could not. */
   archiveLatestMs: 60 * SECOND,
   /** One part of an archive; D1 binds values up to 2 MB. */
   archivePartBytes: 1 * MIB,

@@ -8,8 +8,8 @@ export function hexFromText(text: string): string {
   return (hashText(text, 1) + 2 ** 32).toString(16).slice(1) + (hashText(text, 2) + 2 ** 32).toString(16).slice(1);
 }
 
-/** FNV-1a with a murmur finalizer: well spread, not secret. */
-function hashText(text: string, seed: number): number {
+/** 32 bits: FNV-1a with a murmur finalizer; well spread, not secret. */
+export function hashText(text: string, seed: number): number {
   let hash = 0x811c9dc5 ^ seed;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -6,7 +6,7 @@ import { nextWakeAt } from "../engine/wake.ts";
 /** The latest moment at which the object must look at the task again; `null` while only the outside can move it. */
 export function latestAlarm(state: TaskState, now: number, taskRetentionMs: number): number | null {
   if (state.end !== null) {
-    return state.end.at + (state.archivedAt === null ? LIMITS.archiveLatestMs : Math.max(taskRetentionMs, LIMITS.archiveDelayMs));
+    return state.end.at + (state.archivedAt === null ? LIMITS.archiveLatestMs : taskRetentionMs);
   }
   const wakeAt = nextWakeAt(state);
   // What was sent and has not shown that it arrived may be lost, and so may this instance.

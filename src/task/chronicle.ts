@@ -1,9 +1,10 @@
 /**
  * Tells history about the task, beside its path.
  *
- * H1. A row travels when the status changes, not when a step does: once the task outlives a moment, on pauses, long
- *     waits and the end. Rows may be lost or overtake each other; the sequence number orders them.
- * H2. The last row and the archive are written by the alarm, which waits for the answer before anything is deleted.
+ * H1. A row travels when the status changes, not when a step does: once the task outlives a moment, on pauses and long
+ *     waits. Rows may be lost or overtake each other; the sequence number orders them.
+ * H2. The last row goes with the archive, in one write a moment after the end, while the object is awake anyway. It is
+ *     recorded once history has answered; until then the alarm repeats it, and nothing is deleted.
  */
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -18,20 +19,24 @@ import type { Loaded } from "./reading.ts";
 export class Chronicle {
   readonly #ports: TaskPorts;
   readonly #journal: Journal;
+  readonly #archive: () => void;
+  #isEnding = false;
   /** The status in the last row this instance sent. */
   #told: TaskStatus | null = null;
 
-  constructor(ports: TaskPorts, journal: Journal) {
+  /** `archive` is called a moment after the task has ended. */
+  constructor(ports: TaskPorts, journal: Journal, archive: () => void) {
     this.#ports = ports;
     this.#journal = journal;
+    this.#archive = archive;
   }
 
   /** After every commit. */
   committed(loaded: Loaded, isFirst: boolean): void {
     const status = statusOf(loaded.state);
     if (loaded.state.end !== null) {
-      // After the commit's effects have left: the reader's answer is worth more than the row.
-      if (this.#told !== status) setTimeout(() => this.#tell(loaded), 0);
+      if (!this.#isEnding) setTimeout(this.#archive, LIMITS.archiveDelayMs);
+      this.#isEnding = true;
     } else if (isFirst) {
       setTimeout(() => this.#tellIfLive(loaded), LIMITS.historyQuietMs);
     } else if (status === "paused" || this.#told === "paused" || (this.#told === "waiting" && status === "running")) {

@@ -19,12 +19,17 @@ export interface Submitted {
   readonly head: TaskHead;
   /** The task existed already, from the same submission. */
   readonly isReplay: boolean;
+  /** How the task ended, if it did while its submitter lingered. */
+  readonly result: ResultReading | null;
 }
 
 /** Everywhere `null` says that the object has no such task (any more). */
 export interface TaskContract {
-  /** `archived`: history has the task, its object does not. */
-  submit(submission: Submission): Promise<Result<Submitted, Rejection | "archived">>;
+  /**
+   * Creates the task, and answers when it has ended or after `lingerMs`: who waits for a short task needs no second
+   * request. `archived`: history has the task, its object does not.
+   */
+  submit(submission: Submission, lingerMs: number): Promise<Result<Submitted, Rejection | "archived">>;
   pause(): Promise<Result<TaskHead, Rejection> | null>;
   resume(): Promise<Result<TaskHead, Rejection> | null>;
   cancel(reason?: string): Promise<Result<TaskHead, Rejection> | null>;

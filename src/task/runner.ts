@@ -168,7 +168,9 @@ export class TaskRunner {
   /** R4. Called inside the transaction that made the state what it is. */
   #keepAlarm(state: TaskState, now: number): void {
     const latest = latestAlarm(state, now, this.#ports.settings.taskRetentionMs);
-    if (latest !== null && (this.#alarmAt === null || latest < this.#alarmAt)) this.#setAlarm(Math.max(latest, now + 1));
+    // Once archived, a task needs no alarm for days: it is worth a row not to be woken for nothing.
+    const isJustArchived = state.archivedAt === state.at && state.archivedAt === now;
+    if (latest !== null && (this.#alarmAt === null || latest < this.#alarmAt || isJustArchived)) this.#setAlarm(Math.max(latest, now + 1));
   }
 
   #setAlarm(at: number): void {

@@ -30,6 +30,8 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   readonly #outbox: Outbox;
   readonly #feed: LiveFeed;
   readonly #chronicle: Chronicle;
+  /** Called when the task ends. */
+  #lingering: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts) {
     super(ctx, env);
@@ -44,28 +46,30 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
       agentsRefreshed: () => void this.#applied(this.#runner.apply({ type: "look" })),
     });
     this.#feed = new LiveFeed(ctx);
-    this.#chronicle = new Chronicle(ports, this.#runner.journal);
+    this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#archive()));
   }
 
   // --- Submitting and steering ---
 
-  async submit(submission: Submission): Promise<Result<Submitted, Rejection | "archived">> {
-    const { tenant, task } = submission;
+  async submit(submission: Submission, lingerMs: number): Promise<Result<Submitted, Rejection | "archived">> {
+    const { tenant, task, fingerprint, deadlineAt } = submission;
     const before = await this.#runner.ready();
     if (before !== null) return replay(before, submission);
-    if (submission.fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
+    if (fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
     await this.#runner.freshAgents(tenant);
 
     // Another submission under the same key may have been faster.
     const meanwhile = await this.#runner.ready();
     if (meanwhile !== null) return replay(meanwhile, submission);
-    if (submission.deadlineAt !== null && submission.deadlineAt <= Date.now()) {
+    if (deadlineAt !== null && deadlineAt <= Date.now()) {
       return err(rejection("invalid_request", "The deadline has passed already", { faults: [{ pointer: "/deadline", message: "is in the past", code: "invalid_request" }] }));
     }
     const compiled = compileWorkflow(submission.definition);
     assert(compiled.ok, "a submission was not checked");
     const loaded = this.#runner.create(tenant, compiled.value.graph, (journal) => createdEvent(submission, journal));
-    return ok({ head: this.#reading(loaded).head(), isReplay: false });
+    if (lingerMs > 0) await this.#endWithin(loaded, lingerMs);
+    const reading = this.#reading(await this.#loaded());
+    return ok({ head: reading.head(), isReplay: false, result: reading.result() });
   }
 
   async pause(): Promise<Result<TaskHead, Rejection> | null> {
@@ -201,12 +205,9 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   async #wakeEnded(loaded: Loaded): Promise<void> {
     const { end, archivedAt } = loaded.state;
     assert(end !== null, "only an ended task is archived");
-    const now = Date.now();
     if (archivedAt === null) {
-      if (now < end.at + LIMITS.archiveDelayMs) return;
-      const archive = await this.#chronicle.archive(loaded);
-      await this.#runner.apply({ type: "archive", ...archive });
-    } else if (now >= end.at + this.#ports.settings.taskRetentionMs) {
+      await this.#archive();
+    } else if (Date.now() >= end.at + this.#ports.settings.taskRetentionMs) {
       this.#feed.close();
       await this.ctx.storage.deleteAll();
       this.#runner.forget();
@@ -215,11 +216,27 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   // --- Inside ---
 
+  async #archive(): Promise<void> {
+    const loaded = await this.#loaded();
+    if (loaded.state.archivedAt !== null) return;
+    const archive = await this.#chronicle.archive(loaded);
+    await this.#runner.apply({ type: "archive", ...archive });
+  }
+
   #committed(loaded: Loaded, commit: Commit): void {
     this.#outbox.run(loaded, commit.commands);
     const { events, firstSeq, at } = commit;
     this.#feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), this.#reading(loaded));
     this.#chronicle.committed(loaded, firstSeq === 1);
+    if (loaded.state.end !== null) for (const resolve of this.#lingering.splice(0)) resolve();
+  }
+
+  async #endWithin(loaded: Loaded, ms: number): Promise<void> {
+    if (loaded.state.end !== null) return;
+    await new Promise<void>((resolve) => {
+      this.#lingering.push(resolve);
+      setTimeout(resolve, ms);
+    });
   }
 
   async #replied(at: AttemptOf, outcome: Outcome): Promise<void> {
@@ -273,7 +290,7 @@ function replay(loaded: Loaded, submission: Submission): Result<Submitted, Rejec
   if (created.fingerprint !== (submission.fingerprint ?? undefined)) {
     return err(rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", { facts: { task_id: created.task, task_status: statusOf(loaded.state) } }));
   }
-  return ok({ head: new TaskReading(loaded, NO_SOURCE).head(), isReplay: true });
+  return ok({ head: new TaskReading(loaded, NO_SOURCE).head(), isReplay: true, result: null });
 }
 
 const NO_SOURCE = { rowsAfter: () => [], value: () => undefined };
