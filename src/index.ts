@@ -54,7 +54,7 @@ function build(env: Env, config: Config): Service {
     workflows: new WorkflowRegistry(db),
     keys: new ApiKeys(db, config.rootApiKey),
     tasks: new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id)),
-    mayRequest: async () => true,
+    mayRequest: async (caller) => (await env.REQUESTS.limit({ key: caller })).success,
     checks: {
       database: async () => void (await history.list("", {}, null, 1)),
       cache: async () => void (await env.CACHE.get("ready")),

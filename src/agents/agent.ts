@@ -10,9 +10,18 @@ const identifier = z
 const url = z.string().max(LIMITS.urlLength);
 const secret = z.string().min(1).max(LIMITS.secretLength).regex(/^[\x20-\x7e]+$/, "expected printable ASCII");
 
+const OWN_HEADERS = /^(host|content-.*|transfer-encoding|connection|accept|user-agent|idempotency-key|traceparent|webhook-.*)$/i;
+
 const auth = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("bearer"), value: secret }),
-  z.strictObject({ type: z.literal("header"), name: z.string().regex(/^[A-Za-z0-9-]{1,64}$/, "expected a header name"), value: secret }),
+  z.strictObject({
+    type: z.literal("header"),
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{1,64}$/, "expected a header name")
+      .refine((name) => !OWN_HEADERS.test(name), "this header is set by the service"),
+    value: secret,
+  }),
 ]);
 
 /** The body of `PUT /agents/{id}`. `auth` and `signing_secret` are write-only. */
@@ -77,8 +86,8 @@ export function agentView(record: AgentRecord) {
     cancel_url: record.cancelUrl,
     expected_latency: record.expectedLatencyMs === null ? null : `${record.expectedLatencyMs}ms`,
     dispatch: record.dispatch,
-    created_at: isoTime(record.createdAt),
-    updated_at: isoTime(record.updatedAt),
+    created_at: record.kind === "builtin" ? null : isoTime(record.createdAt),
+    updated_at: record.kind === "builtin" ? null : isoTime(record.updatedAt),
   };
 }
 export type AgentView = ReturnType<typeof agentView>;

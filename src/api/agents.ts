@@ -11,9 +11,8 @@ import { LIMITS } from "../shared/limits.ts";
 import { etag, expectedRevision } from "./etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
 import { accepted, Refused } from "./problem.ts";
-import { createRouter, defineRoute, type Api } from "./route.ts";
+import { createRouter, defineRoute, json, type Api } from "./route.ts";
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { "application/json": { schema } } });
 const params = z.object({ id: z.string() });
 
 const agent = z
@@ -28,8 +27,8 @@ const agent = z
     cancel_url: z.string().nullable(),
     expected_latency: z.string().nullable(),
     dispatch: z.enum(["auto", "inline", "queue"]),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
+    created_at: z.iso.datetime().nullable(),
+    updated_at: z.iso.datetime().nullable(),
     signing_secret: z.string().optional().openapi({ description: "The Standard Webhooks secret of its requests; shown once, when it was made here" }),
   })
   .openapi("Agent");

@@ -1,5 +1,5 @@
 /** Reads a JSON body before any schema sees it: bounded in bytes and depth, UTF-8, of the right media type. */
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { rejection } from "../shared/errors.ts";
 import { nestingDepth } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -13,17 +13,21 @@ export function jsonBody(maxBytes: number, isRequired: boolean): MiddlewareHandl
     const mediaType = (c.req.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
     const text = await read(c.req.raw, maxBytes);
     if (text === "" && !isRequired) {
-      c.req.addValidatedData("json", {});
+      keep(c, mediaType === "" ? "" : "{}");
       return next();
     }
     if (mediaType !== "application/json" && !/^application\/[\w.-]+\+json$/.test(mediaType)) {
       throw new Refused(rejection("unsupported_media_type", `Expected Content-Type: application/json, got ${mediaType === "" ? "none" : `"${mediaType}"`}`));
     }
     if (nestingDepth(text) > LIMITS.jsonDepth) throw new Refused(rejection("invalid_json", `The body nests deeper than ${LIMITS.jsonDepth} levels`));
-    // Hono keeps promises here, whatever its type says.
-    c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+    keep(c, text);
     return next();
   };
+}
+
+/** Where the validators look for the body. Hono keeps promises there, whatever its type says. */
+function keep(c: Context<Api>, text: string): void {
+  c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
 }
 
 async function read(request: Request, maxBytes: number): Promise<string> {

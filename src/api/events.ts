@@ -13,7 +13,7 @@ import { eventStream } from "./sse.ts";
 import { eventView } from "./task-schemas.ts";
 import { found } from "./tasks.ts";
 
-const sequence = z.coerce.number({ error: "expected a sequence number" }).int().min(0);
+const sequence = z.coerce.number().int().min(0);
 
 const eventsRoute = defineRoute({
   method: "get",

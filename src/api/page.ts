@@ -5,7 +5,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { Refused } from "./problem.ts";
 
 export const pageQuery = {
-  limit: z.coerce.number({ error: "expected a number" }).int().min(1).max(LIMITS.pageSize).default(LIMITS.defaultPageSize).openapi({ type: "integer" }),
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(LIMITS.defaultPageSize).openapi({ type: "integer" }),
   cursor: z.string().max(1_000).optional().openapi({ description: "`next_cursor` of the previous page" }),
 };
 

@@ -2,7 +2,7 @@
  * How a route is declared. `access` is required: a route that does not say who may use it does not compile. Everything a
  * request passes before its handler is decided here, in one order: credentials, scope, body, schemas.
  */
-import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { faultsOf } from "../engine/compile.ts";
 import type { Env } from "../env.ts";
@@ -45,6 +45,11 @@ export function defineRoute<P extends string, R extends Omit<Declared, "path"> &
   const security = access === "anyone" ? [] : [{ bearer: [access] }];
   const route = { ...config, middleware, responses, security } as unknown as RouteConfig & { path: P };
   return createRoute(route) as unknown as R & { getRoutingPath(): string };
+}
+
+/** A JSON response in a route's declaration. */
+export function json<T extends z.ZodType>(schema: T, description: string) {
+  return { description, content: { "application/json": { schema } } };
 }
 
 /** A router whose validation faults all read alike. */

@@ -83,8 +83,8 @@ async function pinWorkflow(body: SubmissionBody, services: Services, tenant: str
 async function unknownType(name: string, services: Services, tenant: string): Promise<Rejection> {
   const known = (await services.workflows.list(tenant, null, 100)).map((workflow) => workflow.name);
   const close = nearest(name, known);
-  const hint = close === null ? "" : `; did you mean "${close}"?`;
-  return rejection("unknown_type", `There is no task type "${name}"${hint} Known types: ${known.join(", ")}`.replace("?;", "?"), { facts: { known_types: known } });
+  const hint = close === null ? "." : `; did you mean "${close}"?`;
+  return rejection("unknown_type", `There is no task type "${name}"${hint} Known types: ${known.join(", ")}`, { facts: { known_types: known } });
 }
 
 /** The input as given, or in the short form every field that is no option. */

@@ -11,11 +11,10 @@ import type { TaskContract } from "../task/contract.ts";
 import { waitForEnd } from "./follow.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
 import { accepted, problemBody, Refused } from "./problem.ts";
-import { createRouter, defineRoute, type Api } from "./route.ts";
+import { createRouter, defineRoute, json, type Api } from "./route.ts";
 import { submitTask, type SubmitContext } from "./submit.ts";
 import { endedTask, stepDetail, stepView, submission, taskHead, taskResult, TASK_STATUS, taskView } from "./task-schemas.ts";
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { "application/json": { schema } } });
 const taskParams = z.object({ id: z.string() });
 const idempotencyHeader = z.object({ "idempotency-key": z.string().min(1).max(LIMITS.idempotencyKeyLength).optional() });
 

@@ -9,9 +9,8 @@ import type { WorkflowSummary, WorkflowVersion } from "../workflows/registry.ts"
 import { etag, expectedRevision } from "./etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
 import { accepted, Refused } from "./problem.ts";
-import { createRouter, defineRoute } from "./route.ts";
+import { createRouter, defineRoute, json } from "./route.ts";
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { "application/json": { schema } } });
 const params = z.object({ name: z.string() });
 const definitionSchema = workflowDefinition.openapi("WorkflowDefinition");
 const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable() }).openapi("WorkflowSummary");

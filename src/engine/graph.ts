@@ -160,7 +160,7 @@ class GraphBuilder {
       for (const problem of compiled.error) this.#fault(problem.code, at, problem.message);
       return null;
     }
-    this.#resolve([compiled.value], at, reads);
+    this.#resolve(compiled.value, at, reads);
     return compiled.value;
   }
 
@@ -170,21 +170,16 @@ class GraphBuilder {
       for (const problem of compiled.error) this.#fault(problem.code, at + problem.at, problem.message);
       return NO_TEMPLATE;
     }
-    this.#resolve(compiled.value.expressions, at, reads);
+    for (const { expression, at: within } of compiled.value.expressions) this.#resolve(expression, at + within, reads);
     return compiled.value;
   }
 
   /** Every step that an expression names must exist. */
-  #resolve(expressions: readonly Expression[], at: string, reads: Set<number>): void {
-    for (const expression of expressions) {
-      for (const { id } of expression.steps) {
-        const index = this.#indexById.get(id);
-        if (index !== undefined) reads.add(index);
-        else {
-          const message = `in "${excerpt(expression.source, 200)}": no step has the id "${id}"${this.#suggestion(id)}`;
-          this.#fault("unknown_reference", at, message);
-        }
-      }
+  #resolve(expression: Expression, at: string, reads: Set<number>): void {
+    for (const { id } of expression.steps) {
+      const index = this.#indexById.get(id);
+      if (index !== undefined) reads.add(index);
+      else this.#fault("unknown_reference", at, `in "${excerpt(expression.source, 200)}": no step has the id "${id}"${this.#suggestion(id)}`);
     }
   }
 

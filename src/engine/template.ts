@@ -8,8 +8,8 @@ import { err, ok, type Result } from "../shared/result.ts";
 import { compileExpression, type Expression, type ExpressionProblem, type Scope } from "./expression.ts";
 
 export interface Template {
-  /** Every expression inside, for its references. */
-  readonly expressions: readonly Expression[];
+  /** Every expression inside with its place, for its references. */
+  readonly expressions: readonly { readonly expression: Expression; readonly at: string }[];
   /** The step whose output this is and nothing else. */
   readonly outputOf: string | null;
   readonly evaluate: (scope: Scope) => Result<Json, string>;
@@ -28,7 +28,7 @@ export function compileTemplate(source: Json): Result<Template, readonly Templat
   if (compiler.problems.length > 0) return err(compiler.problems);
   return ok({
     expressions: compiler.expressions,
-    outputOf: compiler.isSingle ? (compiler.expressions[0]?.outputOf ?? null) : null,
+    outputOf: compiler.isSingle ? (compiler.expressions[0]?.expression.outputOf ?? null) : null,
     evaluate: (scope) => {
       try {
         return ok(render(scope));
@@ -44,7 +44,7 @@ export function compileTemplate(source: Json): Result<Template, readonly Templat
 class EvaluationFailure extends Error {}
 
 class TemplateCompiler {
-  readonly expressions: Expression[] = [];
+  readonly expressions: { readonly expression: Expression; readonly at: string }[] = [];
   readonly problems: TemplateProblem[] = [];
   /** The whole template is one expression. */
   isSingle = false;
@@ -88,7 +88,7 @@ class TemplateCompiler {
       return () => null;
     }
     const expression = compiled.value;
-    this.expressions.push(expression);
+    this.expressions.push({ expression, at });
     return (scope) => {
       const result = expression.evaluate(scope);
       if (!result.ok) throw new EvaluationFailure(result.error);

@@ -1,0 +1,187 @@
+import { Webhook } from "standardwebhooks";
+import { describe, expect, test } from "vitest";
+import { agentRegistration, secretPlace, type AgentRecord } from "../../../src/agents/agent.ts";
+import { callbackToken, parseCallbackToken } from "../../../src/agents/callback-token.ts";
+import { failureOf, parseCompletion, parseRetryAfter, requestOf, type AgentCall } from "../../../src/agents/protocol.ts";
+import { select, snapshotOf } from "../../../src/agents/selection.ts";
+import { brokenUrlRule } from "../../../src/agents/url-guard.ts";
+import { createKeyring } from "../../../src/shared/keyring.ts";
+
+const keyring = createKeyring([{ name: "k1", secret: new Uint8Array(32).fill(1) }]);
+const signingSecret = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
+
+function agent(id: string, more: Partial<AgentRecord> = {}): AgentRecord {
+  return {
+    v: 1,
+    id,
+    kind: "http",
+    name: id,
+    description: null,
+    url: "https://agent.example/",
+    capabilities: [{ name: "work" }],
+    auth: null,
+    signing: keyring.seal(signingSecret, secretPlace("acme", id, "signing")),
+    cancelUrl: null,
+    expectedLatencyMs: null,
+    dispatch: "auto",
+    createdAt: 0,
+    updatedAt: 0,
+    revision: 1,
+    ...more,
+  };
+}
+
+function callTo(record: AgentRecord): AgentCall {
+  return {
+    tenant: "acme",
+    agent: record,
+    taskId: "task_1",
+    stepId: "a",
+    attempt: 2,
+    capability: "work",
+    input: { x: 1 },
+    workflow: { name: "w", version: 3 },
+    deadline: null,
+    callbackUrl: "https://orchestrator.example/cb",
+    idempotencyKey: "task_1/a/1",
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    timeoutMs: 1_000,
+  };
+}
+
+describe("the URL guard", () => {
+  test.each([
+    ["https://agent.example/run", null],
+    ["https://agent.example:8443/run?x=1", null],
+    ["http://agent.example/", "https"],
+    ["https://user:pass@agent.example/", "user name"],
+    ["https://agent.example/#x", "fragment"],
+    ["https://127.0.0.1/", "IP address"],
+    ["https://2130706433/", "IP address"],
+    ["https://0x7f.1/", "IP address"],
+    ["https://017700000001/", "IP address"],
+    ["https://[::1]/", "IP address"],
+    ["https://[::ffff:10.0.0.1]/", "IP address"],
+    ["https://localhost/", "single label"],
+    ["https://intranet/", "single label"],
+    ["https://db.internal/", "public name"],
+    ["https://printer.local./", "public name"],
+    ["https://x.localhost/", "public name"],
+    ["file:///etc/passwd", "https"],
+    ["javascript:alert(1)", "https"],
+    ["/relative", "absolute"],
+    ["", "absolute"],
+  ])("%s", (url, rule) => {
+    const broken = brokenUrlRule(url, { allowLoopback: false });
+    if (rule === null) expect(broken).toBeNull();
+    else expect(broken).toContain(rule);
+  });
+
+  test("in development loopback is allowed, and only loopback", () => {
+    const policy = { allowLoopback: true };
+    for (const url of ["http://127.0.0.1:9000/", "http://localhost:1/", "http://[::1]:8080/", "https://127.3.4.5/"]) expect(brokenUrlRule(url, policy)).toBeNull();
+    for (const url of ["http://10.0.0.1/", "http://192.168.1.1/", "http://agent.example/", "https://169.254.169.254/", "ftp://127.0.0.1/"]) expect(brokenUrlRule(url, policy)).not.toBeNull();
+  });
+});
+
+describe("requests to agents", () => {
+  test("carry what the contract says, signed so that a standard library verifies it", () => {
+    const now = new Date();
+    const { headers, body } = requestOf(callTo(agent("one")), keyring, now);
+    expect(headers).toMatchObject({ "idempotency-key": "task_1/a/1", traceparent: expect.stringMatching(/^00-/) });
+    expect(JSON.parse(body)).toEqual({ task_id: "task_1", step_id: "a", attempt: 2, capability: "work", input: { x: 1 }, context: { workflow: { name: "w", version: 3 }, deadline: null, callback_url: "https://orchestrator.example/cb" } });
+    expect(new Webhook(signingSecret).verify(body, headers)).toEqual(JSON.parse(body));
+    expect(() => new Webhook(signingSecret).verify(`${body} `, headers)).toThrow();
+  });
+
+  test("carry the agent's own credentials", () => {
+    const sealed = keyring.seal("s3cret", secretPlace("acme", "one", "auth"));
+    expect(requestOf(callTo(agent("one", { auth: { type: "bearer", name: "authorization", sealed } })), keyring, new Date()).headers["authorization"]).toBe("Bearer s3cret");
+    expect(requestOf(callTo(agent("one", { auth: { type: "header", name: "X-Key", sealed } })), keyring, new Date()).headers["x-key"]).toBe("s3cret");
+  });
+
+  test("fail clearly when the secrets cannot be read any more", () => {
+    const moved = agent("two", { signing: keyring.seal(signingSecret, secretPlace("acme", "one", "signing")) });
+    expect(() => requestOf(callTo(moved), keyring, new Date())).toThrow("register the agent again");
+  });
+});
+
+describe("replies", () => {
+  test("a completion is an output and maybe usage; what else it says is the agent's business", () => {
+    expect(parseCompletion({ output: null })).toEqual({ output: null });
+    expect(parseCompletion({ output: [1], usage: { input_tokens: 3 }, extra: true })).toEqual({ output: [1], usage: { input_tokens: 3 } });
+  });
+
+  test.each([[{}], [null], ["text"], [[]], [{ result: 1 }], [{ output: 1, usage: { input_tokens: -1 } }], [{ output: 1, usage: "much" }]])("%j is no completion", (body) => {
+    expect(parseCompletion(body)).toMatchObject({ code: "reply_invalid", retryable: true });
+  });
+
+  test.each([
+    [500, true],
+    [503, true],
+    [408, true],
+    [425, true],
+    [429, true],
+    [400, false],
+    [401, false],
+    [404, false],
+    [410, false],
+    [422, false],
+  ])("status %i may be retried: %s", (status, retryable) => {
+    expect(failureOf(status, null, undefined, 0)).toMatchObject({ retryable, status });
+  });
+
+  test("a problem body says more", () => {
+    expect(failureOf(400, "7", { code: "quota", detail: "no more", retryable: true }, 0)).toEqual({ code: "quota", message: "no more", retryable: true, retry_after_ms: 7_000, status: 400 });
+    expect(failureOf(503, null, { code: 3, retryable: "yes", title: "down" }, 0)).toMatchObject({ code: "agent_unavailable", message: "down", retryable: true });
+  });
+
+  test("Retry-After comes as seconds or as a date", () => {
+    expect(parseRetryAfter("120", 0)).toBe(120_000);
+    expect(parseRetryAfter("Thu, 01 Jan 1970 00:01:00 GMT", 10_000)).toBe(50_000);
+    expect(parseRetryAfter("Thu, 01 Jan 1970 00:00:00 GMT", 10_000)).toBe(0);
+    expect(parseRetryAfter("soon", 0)).toBeNull();
+  });
+});
+
+describe("callback tokens", () => {
+  const address = { tenant: "acme", task: "task_1", step: "A.b-c_1", attempt: 3 };
+  test("lead back to their attempt", () => expect(parseCallbackToken(keyring, callbackToken(keyring, address))).toEqual(address));
+  test("cannot be turned into another's", () => {
+    const token = callbackToken(keyring, address);
+    for (const forged of [token.replace("~3~", "~4~"), token.replace("acme", "evil"), token.slice(1), "", "a~b~c~d~e~f"]) expect(parseCallbackToken(keyring, forged)).toBeNull();
+  });
+});
+
+describe("selection", () => {
+  const snapshot = snapshotOf([agent("a"), agent("b"), agent("c", { capabilities: [{ name: "other" }, { name: "rare" }] })], 0);
+  const byCapability = (capability: string, seed: string) => select({ type: "capability", capability }, seed, snapshot)?.id ?? null;
+
+  test("finds by capability and by id", () => {
+    expect(byCapability("rare", "x")).toBe("c");
+    expect(select({ type: "agent", agent: "b" }, "x", snapshot)?.id).toBe("b");
+    expect(byCapability("none", "x")).toBeNull();
+    expect(select({ type: "agent", agent: "z" }, "x", snapshot)).toBeNull();
+  });
+
+  test("spreads attempts over the agents, the same attempt always to the same", () => {
+    const chosen = Array.from({ length: 400 }, (_, index) => byCapability("work", `task/${index}/1`));
+    expect(chosen.filter((id) => id === "a").length).toBeGreaterThan(150);
+    expect(chosen.filter((id) => id === "b").length).toBeGreaterThan(150);
+    expect(byCapability("work", "task/7/1")).toBe(chosen[7]);
+  });
+});
+
+describe("registration", () => {
+  const faults = (body: object): number => (agentRegistration.safeParse({ url: "https://a.example", capabilities: ["x"], ...body }).success ? 0 : 1);
+  test("is strict", () => {
+    expect(faults({})).toBe(0);
+    expect(faults({ capabilities: [] })).toBe(1);
+    expect(faults({ nope: 1 })).toBe(1);
+    expect(faults({ auth: { type: "basic", value: "x" } })).toBe(1);
+    expect(faults({ auth: { type: "header", name: "Host", value: "x" } })).toBe(1);
+    expect(faults({ auth: { type: "bearer", value: "line\nbreak" } })).toBe(1);
+    expect(faults({ signing_secret: "short" })).toBe(1);
+    expect(faults({ signing_secret: signingSecret })).toBe(0);
+  });
+});

@@ -1,0 +1,237 @@
+/** What holds for every workflow and every history, over thousands of random ones. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { commandsFor } from "../../../src/engine/command.ts";
+import { RUN_IF } from "../../../src/engine/definition.ts";
+import type { TaskEvent } from "../../../src/engine/event.ts";
+import type { TaskInput } from "../../../src/engine/input.ts";
+import { decide, type NeedCounts } from "../../../src/engine/run-if.ts";
+import { isSettled, type TaskState } from "../../../src/engine/state.ts";
+import { nextWakeAt } from "../../../src/engine/wake.ts";
+import { completes, fails, Scenario, type Options, type Steps } from "./scenario.ts";
+
+const SIZE = 7;
+const idOf = (index: number): string => `s${index}`;
+
+const workflows: fc.Arbitrary<Steps> = fc.integer({ min: 1, max: SIZE }).chain((size) =>
+  fc.tuple(
+    ...Array.from({ length: size }, (_, index) =>
+      fc
+        .record({
+          needs: fc.subarray(Array.from({ length: index }, (_, earlier) => idOf(earlier))),
+          run_if: fc.constantFrom(...RUN_IF),
+          when: fc.constantFrom(undefined, undefined, undefined, "true", "false", "input.missing"),
+          on_error: fc.constantFrom(undefined, undefined, "continue", { output: 0 }),
+          capability: fc.constantFrom("work", "work", "rare"),
+          retry: fc.record({ max_attempts: fc.integer({ min: 1, max: 3 }), delay: fc.constantFrom("0s", "1s", "7s") }),
+          timeout: fc.constantFrom("1s", "30s"),
+        })
+        .map(({ run_if, when, on_error, ...rest }) => ({
+          ...rest,
+          id: idOf(index),
+          run_if: rest.needs.length === 0 ? "all_settled" : run_if,
+          ...(when !== undefined && { when }),
+          ...(on_error !== undefined && { on_error }),
+        })),
+    ),
+  ),
+);
+
+const options: fc.Arbitrary<Options> = fc.record({
+  deadlineMs: fc.constantFrom(60_000, 3_600_000, 86_400_000),
+  queueTtlMs: fc.constantFrom(5_000, 120_000),
+  onNoAgent: fc.constantFrom("wait", "fail"),
+  failFast: fc.boolean(),
+  missing: fc.constantFrom([], ["rare"]),
+  agent: fc.constantFrom({ way: "inline" as const }, { way: "queue" as const }, { way: null }),
+});
+
+const ofAttempt = { step: fc.nat(SIZE - 1).map(idOf), attempt: fc.integer({ min: 1, max: 3 }) };
+const inputs: fc.Arbitrary<TaskInput> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<TaskInput>({ type: "wake" }) },
+  { weight: 1, arbitrary: fc.constant<TaskInput>({ type: "look" }) },
+  { weight: 9, arbitrary: fc.record(ofAttempt).map(({ step, attempt }) => completes(step, { n: 1 }, attempt)) },
+  { weight: 4, arbitrary: fc.record({ ...ofAttempt, retryable: fc.boolean() }).map(({ step, attempt, retryable }) => fails(step, { retryable }, attempt)) },
+  { weight: 4, arbitrary: fc.record({ ...ofAttempt, delivery: fc.nat(5) }).map((rest): TaskInput => ({ type: "claim", ...rest })) },
+  { weight: 2, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "accept", ...rest })) },
+  { weight: 2, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "heartbeat", ...rest })) },
+  { weight: 1, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "lose", ...rest })) },
+  { weight: 1, arbitrary: fc.constantFrom<TaskInput>({ type: "pause" }, { type: "resume" }, { type: "cancel" }) },
+);
+
+interface Move {
+  readonly elapsedMs: number;
+  readonly inputs: readonly TaskInput[];
+  /** Whether an agent for everything registers now. */
+  readonly registers: boolean;
+}
+const moves: fc.Arbitrary<readonly Move[]> = fc.array(
+  fc.record({ elapsedMs: fc.oneof(fc.constant(0), fc.nat(3_000), fc.nat(100_000)), inputs: fc.array(inputs, { minLength: 1, maxLength: 3 }), registers: fc.integer({ min: 0, max: 9 }).map((dice) => dice === 0) }),
+  { maxLength: 40 },
+);
+
+function play(steps: Steps, with_: Options, schedule: readonly Move[], afterEach: (task: Scenario, move: Move | null) => void = () => {}): Scenario {
+  const task = new Scenario(steps, with_);
+  afterEach(task, null);
+  for (const move of schedule) {
+    if (move.registers) task.missing.clear();
+    task.now += move.elapsedMs;
+    task.when(...move.inputs);
+    afterEach(task, move);
+  }
+  return task;
+}
+
+const holds = (check: (steps: Steps, with_: Options, schedule: readonly Move[]) => void, numRuns = 1_000): void => fc.assert(fc.property(workflows, options, moves, check), { numRuns });
+
+/** State without the indexes that may hold entries out of date. */
+function essence(state: TaskState): unknown {
+  const { agenda: _, clocks: __, starts: ___, ...rest } = state;
+  return JSON.parse(
+    JSON.stringify(rest, (key, value: unknown) => {
+      if (key === "lookAt") return undefined; // when to look again follows from the clock
+      return value instanceof Set || value instanceof Map ? [...value] : value;
+    }),
+  );
+}
+
+describe("for every workflow and history", () => {
+  test("the same history gives the same journal", () => {
+    holds((steps, with_, schedule) => {
+      expect(play(steps, with_, schedule).journal).toEqual(play(steps, with_, schedule).journal);
+    }, 300);
+  });
+
+  test("the journal rebuilds the state", () => {
+    holds((steps, with_, schedule) => {
+      const task = play(steps, with_, schedule);
+      expect(essence(task.rebuilt())).toEqual(essence(task.state));
+    });
+  });
+
+  test("a rebuilt task goes on exactly like the one that was never interrupted", () => {
+    holds((steps, with_, schedule) => {
+      const half = schedule.slice(0, schedule.length >> 1);
+      const task = play(steps, with_, half);
+      const interrupted = play(steps, with_, half);
+      interrupted.last = { ...interrupted.last, state: interrupted.rebuilt() };
+      for (const move of schedule.slice(half.length)) {
+        for (const one of [task, interrupted]) {
+          one.now += move.elapsedMs;
+          // A look at missing agents is not recorded, so who was interrupted looks once more.
+          one.when({ type: "look" }, ...move.inputs);
+        }
+      }
+      expect(interrupted.journal).toEqual(task.journal);
+    });
+  });
+
+  test("what the task asks of the world follows from its facts", () => {
+    holds((steps, with_, schedule) => {
+      play(steps, with_, schedule, (task) => expect(task.last.commands).toEqual(task.last.events.flatMap(commandsFor)));
+    }, 200);
+  });
+
+  test("no attempt is started twice, and none at a step that has settled", () => {
+    holds((steps, with_, schedule) => {
+      const started = new Set<string>();
+      const settled = new Set<string>();
+      for (const event of play(steps, with_, schedule).journal.flatMap(({ events }) => events)) {
+        if (event.type === "attempt.started") {
+          expect(started.has(`${event.step}#${event.attempt}`)).toBe(false);
+          expect(settled.has(event.step)).toBe(false);
+          started.add(`${event.step}#${event.attempt}`);
+        }
+        if (isSettling(event)) settled.add(event.step);
+      }
+    });
+  });
+
+  test("a step settles once", () => {
+    holds((steps, with_, schedule) => {
+      const settled = play(steps, with_, schedule).journal.flatMap(({ events }) => events.filter(isSettling).map((event) => event.step));
+      expect(new Set(settled).size).toBe(settled.length);
+    });
+  });
+
+  test("no step starts before its needs let it", () => {
+    holds((steps, with_, schedule) => {
+      const outcomes = new Map<string, keyof NeedCounts>();
+      for (const event of play(steps, with_, schedule).journal.flatMap(({ events }) => events)) {
+        if (event.type === "step.started") {
+          const { needs, run_if } = steps.find(({ id }) => id === event.step) as unknown as { needs: string[]; run_if: (typeof RUN_IF)[number] };
+          const counts: NeedCounts = { unsettled: 0, completed: 0, failed: 0, absent: 0 };
+          for (const need of needs) counts[outcomes.get(need) ?? "unsettled"]++;
+          expect(decide(run_if, counts)).toBe("run");
+        }
+        if (isSettling(event)) outcomes.set(event.step, event.type === "step.completed" ? "completed" : event.type === "step.failed" ? "failed" : "absent");
+      }
+    });
+  });
+
+  test("an input that comes twice does nothing the second time", () => {
+    holds((steps, with_, schedule) => {
+      play(steps, with_, schedule, (task, move) => {
+        const input = move?.inputs.at(-1);
+        // Losing an attempt twice is losing it twice, and a heartbeat with news is news; verbs are refused the second time.
+        if (input === undefined || ["lose", "heartbeat", "look"].includes(input.type)) return;
+        const before = task.state.seq;
+        task.when(input);
+        expect(task.state.seq).toBe(before);
+      });
+    });
+  });
+
+  test("a finished task never moves", () => {
+    holds((steps, with_, schedule) => {
+      let ended = false;
+      play(steps, with_, schedule, (task) => {
+        if (ended) expect(task.last.events).toEqual([]);
+        ended = task.state.end !== null;
+      });
+    });
+  });
+
+  test("a live task has something in flight, something to wake for, or is paused", () => {
+    holds((steps, with_, schedule) => {
+      play(steps, with_, schedule, ({ state, now, last }) => {
+        const wakeAt = nextWakeAt(state);
+        if (state.end === null && !state.paused) expect(state.live > 0 || wakeAt !== null).toBe(true);
+        // A refused input changes nothing, not even what is due.
+        if (wakeAt !== null && last.answers.at(-1)?.ok) expect(wakeAt).toBeGreaterThan(now);
+      });
+    });
+  });
+
+  test("the counters agree with the steps", () => {
+    holds((steps, with_, schedule) => {
+      const { state } = play(steps, with_, schedule);
+      const live = state.steps.flatMap(({ phase }) => (phase.status === "running" ? phase.live : []));
+      expect(state.live).toBe(live.length);
+      expect(state.unclaimed).toBe(live.filter(({ claim }) => claim === null).length);
+      expect(state.inline).toBe(live.filter(({ claim, way }) => claim === null && way === "inline").length);
+      expect(state.unsettled).toBe(state.steps.filter(({ phase }) => !isSettled(phase)).length);
+    });
+  });
+
+  test("alarms alone finish every task whose agents have gone silent", () => {
+    holds((steps, with_, schedule) => {
+      const task = play(steps, with_, schedule);
+      if (task.state.paused && task.state.end === null) task.when({ type: "resume" });
+      for (let rounds = 0; task.state.end === null; rounds++) {
+        expect(rounds).toBeLessThan(2_000);
+        // Whatever is dispatched arrives, and then nothing more is heard of it.
+        const arrivals = task.state.steps.flatMap(({ phase }, index): TaskInput[] => {
+          if (phase.status !== "running") return [];
+          return phase.live.filter(({ claim }) => claim === null).map(({ number, way }) => (way === "queue" ? { type: "claim", step: idOf(index), attempt: number, delivery: 1_000 + rounds } : { type: "accept", step: idOf(index), attempt: number }));
+        });
+        if (arrivals.length > 0) task.when(...arrivals);
+        else task.untilWake();
+      }
+    }, 300);
+  });
+});
+
+function isSettling(event: TaskEvent): event is Extract<TaskEvent, { readonly type: "step.completed" | "step.failed" | "step.skipped" | "step.canceled" }> {
+  return ["step.completed", "step.failed", "step.skipped", "step.canceled"].includes(event.type);
+}

@@ -1,0 +1,159 @@
+/** Given a workflow, when inputs come, then these facts follow: engine tests that read as sentences. */
+import { expect } from "vitest";
+import { compileWorkflow } from "../../../src/engine/compile.ts";
+import type { Failure, TaskCreated, TaskEvent } from "../../../src/engine/event.ts";
+import type { Graph } from "../../../src/engine/graph.ts";
+import type { TaskInput } from "../../../src/engine/input.ts";
+import { statusOf, stepStateAt, type TaskState } from "../../../src/engine/state.ts";
+import { create, fold, transition, type Transition } from "../../../src/engine/transition.ts";
+import { stepViews, taskHead } from "../../../src/engine/view.ts";
+import { nextWakeAt } from "../../../src/engine/wake.ts";
+import type { AgentChoice, World } from "../../../src/engine/world.ts";
+import type { Json } from "../../../src/shared/json.ts";
+
+export type Steps = readonly ({ readonly id: string } & Record<string, unknown>)[];
+
+/** A step that any agent with the capability `work` carries out. */
+export function step(id: string, more: Record<string, unknown> = {}): Steps[number] {
+  return { id, capability: "work", ...more };
+}
+
+export function graphOf(definition: { readonly steps: Steps; readonly output?: unknown }): Graph {
+  const compiled = compileWorkflow(JSON.stringify(definition));
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
+  return compiled.value.graph;
+}
+
+export interface Options {
+  readonly input?: Json;
+  readonly output?: unknown;
+  readonly deadlineMs?: number;
+  readonly queueTtlMs?: number;
+  readonly onNoAgent?: "wait" | "fail";
+  readonly failFast?: boolean;
+  /** Capabilities that nobody offers yet. */
+  readonly missing?: readonly string[];
+  readonly agent?: Partial<AgentChoice>;
+}
+
+export const STARTED_AT = 1_000_000;
+
+export function createdEvent(options: Options = {}): TaskCreated {
+  return {
+    type: "task.created",
+    v: 1,
+    tenant: "acme",
+    task: "task_1",
+    workflow: { name: null, version: null },
+    definition: { value: null },
+    input: { value: options.input ?? {} },
+    priority: 5,
+    tags: [],
+    ...(options.deadlineMs !== undefined && { deadline_at: STARTED_AT + options.deadlineMs }),
+    queue_ttl_ms: options.queueTtlMs ?? 3_600_000,
+    on_no_agent: options.onNoAgent ?? "wait",
+    fail_fast: options.failFast ?? false,
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    origin: "https://orchestrator.example",
+  };
+}
+
+export class Scenario {
+  readonly graph: Graph;
+  readonly journal: { readonly at: number; readonly events: readonly TaskEvent[] }[] = [];
+  readonly missing: Set<string>;
+  /** The object has no picture of the agents that is fresh enough. */
+  agentsUnknown = false;
+  now = STARTED_AT;
+  last: Transition;
+  readonly #agent: AgentChoice;
+
+  constructor(steps: Steps, options: Options = {}) {
+    this.graph = graphOf({ steps, ...("output" in options && { output: options.output }) });
+    this.missing = new Set(options.missing);
+    this.#agent = { agent: "agent_1", way: "inline", expectedLatencyMs: null, ...options.agent };
+    this.last = create(this.graph, createdEvent(options), this.world());
+    this.journal.push({ at: this.now, events: this.last.events });
+  }
+
+  get state(): TaskState {
+    return this.last.state;
+  }
+
+  get status(): string {
+    return statusOf(this.state);
+  }
+
+  world(): World {
+    return {
+      now: this.now,
+      agents: this.agentsUnknown ? null : { choose: (target) => (target.type === "capability" && this.missing.has(target.capability) ? null : this.#agent) },
+      values: { read: () => null, write: (value) => ({ value }) },
+      inlinePlaces: 6,
+    };
+  }
+
+  /** Inputs of one flush. */
+  when(...inputs: readonly TaskInput[]): this {
+    this.last = transition(this.graph, this.state, inputs, this.world());
+    this.journal.push({ at: this.now, events: this.last.events });
+    return this;
+  }
+
+  /** Time passes and the alarm rings. */
+  after(ms: number): this {
+    this.now += ms;
+    return this.when({ type: "wake" });
+  }
+
+  /** Time passes until the task wakes by itself. */
+  untilWake(): this {
+    const wakeAt = nextWakeAt(this.state);
+    expect(wakeAt, "the task has nothing to wake for").not.toBeNull();
+    return this.after((wakeAt as number) - this.now);
+  }
+
+  /** The facts of the last flush, e.g. `attempt.started b#1`. */
+  then(...facts: readonly string[]): this {
+    expect(this.last.events.map(factOf)).toEqual(facts);
+    return this;
+  }
+
+  /** Statuses of all steps, in the order of the workflow. */
+  steps(): readonly string[] {
+    return this.graph.steps.map((node) => stepStateAt(this.state, node.index).phase.status);
+  }
+
+  view() {
+    return { ...taskHead(this.graph, this.state), steps: stepViews(this.graph, this.state, 0, this.graph.steps.length) };
+  }
+
+  /** The same task, rebuilt from its journal. */
+  rebuilt(): TaskState {
+    const [first, ...rest] = this.journal;
+    const [created, ...others] = (first as (typeof this.journal)[number]).events;
+    const folded = fold(this.graph, created as TaskCreated, STARTED_AT);
+    folded.add(others, STARTED_AT);
+    for (const { at, events } of rest) folded.add(events, at);
+    return folded.state;
+  }
+}
+
+export function given(steps: Steps, options: Options = {}): Scenario {
+  return new Scenario(steps, options);
+}
+
+export const completes = (id: string, output: Json = { done: id }, attempt = 1): TaskInput => ({ type: "complete", step: id, attempt, output: { value: output } });
+export const fails = (id: string, error: Partial<Failure> = {}, attempt = 1): TaskInput => ({
+  type: "fail",
+  step: id,
+  attempt,
+  error: { code: "boom", message: "it broke", retryable: true, ...error },
+});
+export const failsForGood = (id: string, attempt = 1): TaskInput => fails(id, { retryable: false }, attempt);
+
+export function factOf(event: TaskEvent): string {
+  const place = "step" in event ? ` ${event.step}${"attempt" in event && event.attempt !== undefined ? `#${event.attempt}` : ""}` : "";
+  const detail = "reason" in event && event.reason !== undefined ? ` (${event.reason})` : "error" in event ? ` (${event.error.code})` : "";
+  return `${event.type}${place}${detail}`;
+}

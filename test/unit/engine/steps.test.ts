@@ -1,0 +1,167 @@
+import { describe, expect, test } from "vitest";
+import { completes, fails, failsForGood, given, step } from "./scenario.ts";
+
+describe("order", () => {
+  test("steps that need nothing start at once, the others when what they need has completed", () => {
+    const task = given([step("a"), step("b"), step("c", { needs: ["a", "b"] })]);
+    task.then("task.created", "task.started", "step.started a", "attempt.started a#1", "step.started b", "attempt.started b#1");
+    task.when(completes("a")).then("step.completed a#1");
+    task.when(completes("b")).then("step.completed b#1", "step.started c", "attempt.started c#1");
+    task.when(completes("c")).then("step.completed c#1", "task.completed");
+    expect(task.status).toBe("completed");
+  });
+
+  test("a reference in an expression is a need", () => {
+    const task = given([step("a"), step("b", { input: "${ steps.a.output.n }" })]);
+    expect(task.steps()).toEqual(["running", "pending"]);
+    task.when(completes("a", { n: 1 })).then("step.completed a#1", "step.started b", "attempt.started b#1");
+  });
+
+  test("replies that come together are one flush, in their order", () => {
+    const task = given([step("a"), step("b"), step("c", { needs: ["a", "b"] })]);
+    task.when(completes("b"), completes("a")).then("step.completed b#1", "step.completed a#1", "step.started c", "attempt.started c#1");
+  });
+});
+
+describe("run_if", () => {
+  const outcomes = { completed: completes("a"), failed: failsForGood("a") };
+  test.each([
+    ["all_completed", "completed", "running"],
+    ["all_completed", "failed", "skipped"],
+    ["all_settled", "completed", "running"],
+    ["all_settled", "failed", "running"],
+    ["none_failed", "completed", "running"],
+    ["none_failed", "failed", "skipped"],
+    ["any_completed", "completed", "running"],
+    ["any_completed", "failed", "skipped"],
+    ["any_failed", "completed", "skipped"],
+    ["any_failed", "failed", "running"],
+  ] as const)("%s: after its only need %s the step is %s", (run_if, outcome, expected) => {
+    const task = given([step("a"), step("b", { needs: ["a"], run_if })]).when(outcomes[outcome]);
+    expect(task.steps()[1]).toBe(expected);
+  });
+
+  test("none_failed takes a skipped need for fine, all_completed does not", () => {
+    const task = given([step("a"), step("skipped", { when: "false" }), step("b", { needs: ["a", "skipped"], run_if: "none_failed" }), step("c", { needs: ["a", "skipped"] })]);
+    task.when(completes("a"));
+    expect(task.steps()).toEqual(["completed", "skipped", "running", "skipped"]);
+  });
+
+  test("any_completed starts at the first completion, and the rest goes on reading as pending", () => {
+    const task = given([step("a"), step("b"), step("c", { needs: ["a", "b"], run_if: "any_completed", input: "${ steps.a.status } ${ steps.b.status }" })]);
+    task.when(completes("a")).then("step.completed a#1", "step.started c", "attempt.started c#1");
+    task.when(completes("b")).then("step.completed b#1");
+  });
+
+  test("any_failed starts at the first failure without waiting for the others", () => {
+    const task = given([step("a"), step("b"), step("c", { needs: ["a", "b"], run_if: "any_failed" })]);
+    task.when(failsForGood("a")).then("attempt.failed a#1 (boom)", "step.failed a (boom)", "step.started c", "attempt.started c#1");
+  });
+});
+
+describe("when", () => {
+  test("false skips the step and tells why", () => {
+    const task = given([step("a"), step("b", { when: "steps.a.output.n > 3" })]);
+    task.when(completes("a", { n: 3 })).then("step.completed a#1", "step.skipped b (when)", "task.completed");
+  });
+
+  test("true runs it", () => {
+    given([step("a", { when: "input.n == 1" })], { input: { n: 1 } }).then("task.created", "task.started", "step.started a", "attempt.started a#1");
+  });
+
+  test("an error fails the step without a retry", () => {
+    const task = given([step("a", { when: "input.missing > 1" })]);
+    task.then("task.created", "step.failed a (expression_error)", "task.failed (expression_error)");
+    expect(task.view().error?.message).toContain("input.missing");
+    expect(task.view().error?.message).toContain("has()");
+  });
+
+  test("something other than true or false fails the step", () => {
+    const task = given([step("a", { when: "input.n" })], { input: { n: 3 } });
+    expect(task.view().steps[0]?.error?.message).toContain("expected true or false, got 3");
+  });
+
+  test("on_error applies to a condition that cannot be evaluated", () => {
+    const task = given([step("a", { when: "input.missing", on_error: { output: "fallback" } })], { output: "${ steps.a.output }" });
+    expect(task.state.end).toMatchObject({ status: "completed", output: { value: "fallback" } });
+  });
+});
+
+describe("failure", () => {
+  test("a retryable failure is tried again after a pause, as often as the policy says", () => {
+    const task = given([step("a", { retry: { max_attempts: 3, delay: "1s", strategy: "fixed", jitter: "none" } })]);
+    task.when(fails("a")).then("attempt.failed a#1 (boom)", "step.retry_scheduled a#2");
+    expect(task.steps()).toEqual(["retrying"]);
+    task.after(999).then();
+    task.after(1).then("attempt.started a#2");
+    task.when(fails("a", {}, 2)).after(1_000).then("attempt.started a#3");
+    task.when(fails("a", {}, 3)).then("attempt.failed a#3 (boom)", "step.failed a (boom)", "task.failed (boom)");
+  });
+
+  test("a failure that is not retryable ends the step at once", () => {
+    given([step("a")]).when(failsForGood("a")).then("attempt.failed a#1 (boom)", "step.failed a (boom)", "task.failed (boom)");
+  });
+
+  test("so does a code that the policy names", () => {
+    given([step("a", { retry: { non_retryable: ["boom"] } })]).when(fails("a")).then("attempt.failed a#1 (boom)", "step.failed a (boom)", "task.failed (boom)");
+  });
+
+  test("what the agent asked for is the least it gets", () => {
+    const task = given([step("a", { retry: { delay: "1ms", jitter: "none" } })]).when(fails("a", { retry_after_ms: 60_000 }));
+    task.after(59_999).then();
+    task.after(1).then("attempt.started a#2");
+  });
+
+  test("whatever can still run runs, then the task has failed", () => {
+    const task = given([step("a"), step("b"), step("c", { needs: ["a"] })]);
+    task.when(failsForGood("a")).then("attempt.failed a#1 (boom)", "step.failed a (boom)", "step.skipped c (needs)");
+    expect(task.status).toBe("running");
+    task.when(completes("b")).then("step.completed b#1", "task.failed (boom)");
+    expect(task.view().error).toMatchObject({ code: "boom", step_id: "a" });
+  });
+
+  test("fail_fast cancels the rest", () => {
+    const task = given([step("a"), step("b"), step("c", { needs: ["b"] })], { failFast: true });
+    task.when(failsForGood("a"));
+    task.then("attempt.failed a#1 (boom)", "step.failed a (boom)", "step.canceled b (fail_fast)", "step.canceled c (fail_fast)", "task.failed (boom)");
+    expect(task.last.commands).toEqual([{ type: "abandon", step: "b", attempt: 1, reason: "fail_fast" }]);
+  });
+
+  test('on_error "continue": the step has failed, the task has not', () => {
+    const task = given([step("a", { on_error: "continue" }), step("b", { needs: ["a"], run_if: "all_settled", input: "${ steps.a.error.code }" })]);
+    task.when(failsForGood("a"), completes("b"));
+    expect(task.view()).toMatchObject({ status: "completed", steps: [{ status: "failed" }, { status: "completed" }] });
+  });
+
+  test("on_error with an output: the step completes, degraded", () => {
+    const task = given([step("a", { on_error: { output: { from: "${ input.x }" } } }), step("b", { needs: ["a"] })], { input: { x: 7 } });
+    task.when(failsForGood("a")).then("attempt.failed a#1 (boom)", "step.completed a", "step.started b", "attempt.started b#1");
+    expect(task.view().steps[0]).toMatchObject({ status: "completed", degraded: true, error: { code: "boom" } });
+  });
+
+  test("an input that cannot be evaluated fails the step before any attempt", () => {
+    const task = given([step("a"), step("b", { input: "${ steps.a.output.items[3] }" })]);
+    task.when(completes("a", { items: [1] })).then("step.completed a#1", "step.failed b (expression_error)", "task.failed (expression_error)");
+    expect(task.view().steps[1]).toMatchObject({ attempts: 0 });
+  });
+});
+
+describe("result", () => {
+  const endOf = (task: ReturnType<typeof given>): unknown => task.state.end?.output;
+
+  test("without an output: what the steps that nothing needs have put out, if they completed", () => {
+    const task = given([step("a"), step("b", { needs: ["a"] }), step("c", { needs: ["a"], when: "false" })]);
+    expect(endOf(task.when(completes("a"), completes("b", 2)))).toEqual({ value: { b: 2 } });
+  });
+
+  test("with an output: what it says", () => {
+    const task = given([step("a")], { output: { total: "${ steps.a.output.n * 2 }", input: "${ input.x }" }, input: { x: "y" } });
+    expect(endOf(task.when(completes("a", { n: 21 })))).toEqual({ value: { total: 42, input: "y" } });
+  });
+
+  test("an output that cannot be evaluated fails the task and says so", () => {
+    const task = given([step("a")], { output: "${ steps.a.output.missing }" }).when(completes("a"));
+    expect(task.status).toBe("failed");
+    expect(task.view().error).toMatchObject({ code: "expression_error" });
+  });
+});

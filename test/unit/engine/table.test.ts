@@ -1,0 +1,92 @@
+/** Every status a step can have, met by every input there is. A pair that is missing here does not compile. */
+import { describe, expect, test } from "vitest";
+import type { TaskInput } from "../../../src/engine/input.ts";
+import type { StepStatus } from "../../../src/engine/state.ts";
+import { completes, factOf, fails, failsForGood, given, step, type Scenario } from "./scenario.ts";
+
+/** What an input of the kind leads to: facts, or the code of a refusal, or nothing. */
+type Row = { readonly [I in TaskInput["type"]]: string };
+
+const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
+  wake: { type: "wake" },
+  look: { type: "look" },
+  pause: { type: "pause" },
+  resume: { type: "resume" },
+  cancel: { type: "cancel" },
+  claim: { type: "claim", step: "x", attempt: 1, delivery: 1 },
+  accept: { type: "accept", step: "x", attempt: 1 },
+  heartbeat: { type: "heartbeat", step: "x", attempt: 1, progress: 1 },
+  complete: completes("x"),
+  fail: fails("x"),
+  lose: { type: "lose", step: "x", attempt: 1 },
+  archive: { type: "archive", parts: 1, bytes: 1 },
+};
+
+/** Tasks whose step `x` has the status; step `other` keeps them alive. */
+const tasks: { readonly [S in StepStatus]: () => Scenario } = {
+  pending: () => given([step("other"), step("x", { needs: ["other"] })]),
+  waiting: () => given([step("other"), step("x", { capability: "rare" })], { missing: ["rare"] }),
+  running: () => given([step("other"), step("x")]),
+  retrying: () => given([step("other"), step("x", { retry: { delay: "1m", jitter: "none" } })]).when(fails("x")),
+  completed: () => given([step("other"), step("x")]).when(completes("x")),
+  failed: () => given([step("other"), step("x")]).when(failsForGood("x")),
+  skipped: () => given([step("other"), step("x", { when: "false" })]),
+  canceled: () => given([step("other"), step("x")]).when({ type: "cancel" }),
+};
+
+const CANCEL = "step.canceled other (task_canceled) · step.canceled x (task_canceled) · task.canceled";
+const CANCEL_OTHER = "step.canceled other (task_canceled) · task.canceled";
+
+/** A step that no attempt is in flight for refuses every reply and lets the task's verbs through. */
+const withoutAttempt = { wake: "", look: "", pause: "task.paused", resume: "invalid_state", claim: "attempt_superseded", accept: "attempt_superseded", heartbeat: "attempt_superseded", complete: "attempt_superseded", fail: "attempt_superseded", lose: "attempt_superseded", archive: "" };
+
+const TABLE: { readonly [S in StepStatus]: Row } = {
+  pending: { ...withoutAttempt, cancel: CANCEL },
+  waiting: { ...withoutAttempt, cancel: CANCEL },
+  retrying: { ...withoutAttempt, cancel: CANCEL },
+  completed: { ...withoutAttempt, cancel: CANCEL_OTHER },
+  failed: { ...withoutAttempt, cancel: CANCEL_OTHER },
+  skipped: { ...withoutAttempt, cancel: CANCEL_OTHER },
+  running: {
+    wake: "",
+    look: "",
+    pause: "task.paused",
+    resume: "invalid_state",
+    cancel: CANCEL,
+    claim: "attempt_superseded", // it is inline
+    accept: "attempt.claimed x#1",
+    heartbeat: "attempt.progressed x#1",
+    complete: "step.completed x#1",
+    fail: "attempt.failed x#1 (boom) · step.retry_scheduled x#2",
+    lose: "attempt.lost x#1",
+    archive: "",
+  },
+  canceled: {
+    wake: "",
+    look: "",
+    pause: "invalid_state",
+    resume: "invalid_state",
+    cancel: "",
+    claim: "attempt_canceled",
+    accept: "attempt_canceled",
+    heartbeat: "attempt_canceled",
+    complete: "attempt_canceled",
+    fail: "attempt_canceled",
+    lose: "attempt_canceled",
+    archive: "task.archived",
+  },
+};
+
+const rows = Object.entries(TABLE) as [StepStatus, Row][];
+
+describe.each(rows)("a step that is %s", (status, row) => {
+  test.each(Object.entries(row) as [TaskInput["type"], string][])("meets %s", (kind, expected) => {
+    const task = tasks[status]();
+    expect(task.steps()[1]).toBe(status);
+    task.when(inputs[kind]);
+    const [answer] = task.last.answers;
+    const met = answer?.ok === false ? answer.error.code : task.last.events.map(factOf).join(" · ");
+    expect(met).toBe(expected);
+    if (answer?.ok === false) expect(task.last.events).toEqual([]);
+  });
+});
