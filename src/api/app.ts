@@ -1,8 +1,7 @@
 /** The HTTP API: what every request passes, and which rooms there are. */
 import { HTTPException } from "hono/http-exception";
 import type { Context } from "hono";
-import { isPlatformTrouble } from "../agents/http-transport.ts";
-import { rejection, type Rejection } from "../shared/errors.ts";
+import { rejection, Unavailable, type Rejection } from "../shared/errors.ts";
 import { newId } from "../shared/ids.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { agentRoutes } from "./agents.ts";
@@ -73,7 +72,7 @@ async function rejectionFor(error: Error, c: Context<Api>): Promise<Rejection> {
     if (error.status === 415) return rejection("unsupported_media_type", "Expected Content-Type: application/json");
   }
   const facts = { request_id: c.get("requestId"), method: c.req.method, path: c.req.path, error: messageOf(error) };
-  if (isPlatformTrouble(error) || (error as { retryable?: unknown }).retryable === true || /D1_ERROR|Network connection lost/.test(messageOf(error))) {
+  if (error instanceof Unavailable || /D1_ERROR|Network connection lost/.test(messageOf(error))) {
     log("warn", "request met trouble of the platform", facts);
     return rejection("unavailable", "Something the service needs did not answer; try again", { retryAfterMs: 1_000 });
   }

@@ -34,6 +34,10 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
   if (faults.length > 0) return err(rejectionOf(faults, "invalid_input"));
 
   const task = idempotencyKey === null ? newTaskId(tenant, now) : taskIdFromKey(tenant, idempotencyKey);
+  const deadlineAt = body.deadline === undefined ? null : deadlineOf(body.deadline, now);
+  if (deadlineAt !== null && deadlineAt <= now && !(await isKnown(context, task))) {
+    return err(rejectionOf([{ pointer: "/deadline", message: "the deadline has passed already", code: "invalid_request" }], "invalid_request"));
+  }
   const submission: Submission = {
     tenant,
     task,
@@ -43,7 +47,7 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
     input,
     priority: body.priority ?? DEFAULTS.priority,
     tags: [...new Set(body.tags ?? [])],
-    deadlineAt: body.deadline === undefined ? null : deadlineAt(body.deadline, now),
+    deadlineAt,
     queueTtlMs: (body.queue_ttl === undefined ? null : parseDuration(body.queue_ttl)) ?? DEFAULTS.queueTtlMs,
     onNoAgent: body.on_no_agent ?? "wait",
     failFast: body.fail_fast ?? false,
@@ -93,7 +97,13 @@ function inputOf(body: SubmissionBody): Json {
   return Object.fromEntries(Object.entries(body).filter(([name]) => !isOption(name))) as Json;
 }
 
-function deadlineAt(deadline: string, now: number): number {
+/** Whether a submission may be the repetition of one that came while its deadline lay ahead. */
+async function isKnown({ services, tenant, idempotencyKey }: SubmitContext, task: string): Promise<boolean> {
+  if (idempotencyKey === null) return false;
+  return (await services.tasks.read(tenant, task, (owner) => owner.head(), (reading) => reading.head())) !== null;
+}
+
+function deadlineOf(deadline: string, now: number): number {
   const durationMs = parseDuration(deadline);
   return durationMs === null ? Date.parse(deadline) : now + durationMs;
 }

@@ -1,6 +1,7 @@
 /** What a task looks like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
 import { identifier, duration, type WorkflowDefinition } from "../engine/definition.ts";
+import { isJsonObject } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
@@ -34,16 +35,20 @@ const optionNames = new Set(Object.keys(options));
  */
 export const submission = z
   .looseObject(options)
-  .superRefine((body, context) => {
-    const refuse = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
-    const isShort = body.type !== undefined && !("input" in body);
-    for (const name of Object.keys(body)) {
-      if (UNAVAILABLE.includes(name)) refuse(name, "this option is not available");
-      else if (!optionNames.has(name) && !isShort) refuse(name, "unknown field");
-    }
-    if (body.type === undefined && body.workflow === undefined) refuse("type", 'expected a "type" or a "workflow"');
-    if (body.type !== undefined && body.workflow !== undefined) refuse("workflow", 'expected a "type" or a "workflow", not both');
-  })
+  .superRefine(
+    (body, context) => {
+      const refuse = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
+      const isShort = body.type !== undefined && !("input" in body);
+      for (const name of Object.keys(body)) {
+        if (UNAVAILABLE.includes(name)) refuse(name, "this option is not available");
+        else if (!optionNames.has(name) && !isShort) refuse(name, "unknown field");
+      }
+      if (body.type === undefined && body.workflow === undefined) refuse("type", 'expected a "type" or a "workflow"');
+      if (body.type !== undefined && body.workflow !== undefined) refuse("workflow", 'expected a "type" or a "workflow", not both');
+    },
+    // Beside other faults too, so that all are told at once.
+    { when: ({ value }) => isJsonObject(value) },
+  )
   .openapi("TaskSubmission", { example: { type: "simple", message: "Hello" } });
 export type SubmissionBody = z.infer<typeof submission>;
 

@@ -15,6 +15,7 @@ import { begin, evolve } from "./evolve.ts";
 import type { Graph } from "./graph.ts";
 import type { TaskInput } from "./input.ts";
 import type { TaskState } from "./state.ts";
+import { stageValues } from "./value.ts";
 import { nextWakeAt, scheduleLook } from "./wake.ts";
 import type { World } from "./world.ts";
 
@@ -33,6 +34,7 @@ export interface Transition {
 export function transition(graph: Graph, state: TaskState, inputs: readonly TaskInput[], world: World): Transition {
   const events: TaskEvent[] = [];
   const record = (facts: readonly TaskEvent[]): void => {
+    stageValues(facts, state.seq, world.values);
     evolve(graph, state, facts, world.now);
     events.push(...facts);
   };
@@ -49,6 +51,7 @@ export function transition(graph: Graph, state: TaskState, inputs: readonly Task
 
 /** The first transition of a task. */
 export function create(graph: Graph, created: TaskCreated, world: World): Transition {
+  stageValues([created], 0, world.values);
   const state = begin(graph, created, world.now);
   const { events, ...rest } = transition(graph, state, [{ type: "wake" }], world);
   return { ...rest, events: [created, ...events] };

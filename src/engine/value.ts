@@ -1,6 +1,7 @@
 /** Where a recorded value is. Recorded values never change. */
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
+import type { TaskEvent } from "./event.ts";
 
 /**
  * PERSISTED: a value in an event. Small ones are there themselves (`bytes` only once they are worth mentioning), large
@@ -14,16 +15,30 @@ export type StoredValue =
 /** A value that has to be fetched from the journal or from payloads. */
 export type RecordedValue = Exclude<StoredValue, { readonly value: Json }>;
 
-/** How the engine reaches values; both are synchronous, and `write` belongs to the transaction of the transition. */
+/** How the engine reaches values. All of it is synchronous and belongs to the transaction of the transition. */
 export interface Values {
   readonly read: (recorded: RecordedValue) => Json;
+  /** Event `seq` carries this value and is about to be recorded: until then it is read from here. */
+  readonly stage: (seq: number, value: Json) => void;
   /** `null` when the value is larger than a value may be. */
   readonly write: (value: Json) => StoredValue | null;
 }
 
+/** Stages what state will know by its number only, for the rest of the transition that establishes it. */
+export function stageValues(events: readonly TaskEvent[], after: number, values: Values): void {
+  events.forEach((event, index) => {
+    const stored = event.type === "task.created" ? event.input : "output" in event ? event.output : null;
+    if (stored !== null && "value" in stored && isTooLargeToStay(stored)) values.stage(after + index + 1, stored.value);
+  });
+}
+
 /** What state keeps of the value in event `seq`: the value if it is small, else where to find it. */
 export function resident(stored: StoredValue, seq: number): StoredValue {
-  return "value" in stored && (stored.bytes ?? 0) > LIMITS.residentValueBytes ? { seq, bytes: stored.bytes ?? 0 } : stored;
+  return "value" in stored && isTooLargeToStay(stored) ? { seq, bytes: stored.bytes ?? 0 } : stored;
+}
+
+function isTooLargeToStay({ bytes = 0 }: { readonly bytes?: number }): boolean {
+  return bytes > LIMITS.residentValueBytes;
 }
 
 export function readValue(stored: StoredValue, values: Values): Json {

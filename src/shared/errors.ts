@@ -84,3 +84,10 @@ export function rejectionOf(faults: readonly Fault[], otherwise: RejectionCode):
   const place = first.pointer === "" ? "" : `${first.pointer}: `;
   return { code, detail: `${place}${first.message}${more}`, faults };
 }
+
+/** Thrown where something the service needs did not answer. Nobody is to blame and trying again helps. */
+export class Unavailable extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}

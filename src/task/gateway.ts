@@ -1,10 +1,9 @@
 /**
- * The way to a task: its object while that has it, history afterwards. Platform trouble on the way is retried once with
- * a new stub, because a stub that threw is broken, and then thrown.
+ * The way to a task: its object while that has it, history afterwards. Objects answer with data; what they throw is
+ * trouble, and is met with one more try on a new stub, because a stub that threw is broken.
  */
-import { isPlatformTrouble } from "../agents/http-transport.ts";
+import { Unavailable } from "../shared/errors.ts";
 import { isTaskId } from "../shared/ids.ts";
-import type { DispatchMessage } from "../agents/dispatch-queue.ts";
 import { archivedJournal } from "./archive.ts";
 import type { TaskContract } from "./contract.ts";
 import { loadTask, TaskReading } from "./reading.ts";
@@ -28,13 +27,17 @@ export class TaskGateway {
   }
 
   /** Asks the object. Only for what may be asked twice. */
-  async ask<T>(tenant: string, id: string, question: (stub: TaskContract) => Promise<T>): Promise<T> {
+  async ask<T>(tenant: string, id: string, question: (task: TaskContract) => Promise<T>): Promise<T> {
     try {
       return await question(this.stub(tenant, id));
     } catch (error) {
-      const isOverloaded = (error as { overloaded?: unknown }).overloaded === true;
-      if (isOverloaded || !((error as { retryable?: unknown }).retryable === true || isPlatformTrouble(error))) throw error;
-      return question(this.stub(tenant, id));
+      // More of the same does not help an object that has too much to do.
+      if ((error as { overloaded?: unknown }).overloaded === true) throw new Unavailable("The task's object is overloaded", error);
+    }
+    try {
+      return await question(this.stub(tenant, id));
+    } catch (error) {
+      throw new Unavailable("The task's object did not answer", error);
     }
   }
 
@@ -54,10 +57,5 @@ export class TaskGateway {
     const journal = archivedJournal(bodies);
     const loaded = loadTask(journal);
     return loaded && new TaskReading(loaded, journal);
-  }
-
-  /** The stub that owns a dispatched attempt. */
-  ownerOf(message: DispatchMessage): TaskContract {
-    return this.stub(message.tenant, message.task);
   }
 }

@@ -32,6 +32,8 @@ export interface JournalSource {
 export class Journal implements JournalSource, Values {
   readonly #sql: SqlStorage;
   readonly #cache = new ValueCache();
+  /** Values of events that the present transaction has not written yet. */
+  readonly #staged = new Map<number, Json>();
   #exists: boolean | null = null;
   #nextPayload: number | null = null;
   /** Rows written by this instance, as they are billed. */
@@ -59,6 +61,7 @@ export class Journal implements JournalSource, Values {
       seq += texts.length;
       this.#write("INSERT INTO journal (seq, at, events) VALUES (?, ?, ?)", seq, at, `[${texts.join(",")}]`);
     }
+    this.#staged.clear();
   }
 
   *rowsAfter(seq: number): Iterable<JournalRow> {
@@ -79,7 +82,12 @@ export class Journal implements JournalSource, Values {
   }
 
   read(recorded: RecordedValue): Json {
-    return this.value(recorded);
+    const staged = "seq" in recorded ? this.#staged.get(recorded.seq) : undefined;
+    return staged ?? this.value(recorded);
+  }
+
+  stage(seq: number, value: Json): void {
+    this.#staged.set(seq, value);
   }
 
   value(recorded: RecordedValue): Json {
@@ -128,6 +136,7 @@ export class Journal implements JournalSource, Values {
     this.#exists = null;
     this.#nextPayload = null;
     this.#cache.clear();
+    this.#staged.clear();
   }
 }
 

@@ -68,7 +68,10 @@ export class LiveFeed {
         position = view.seq;
         if (isTerminal(view.type)) return;
       }
-      if (page.length < LIMITS.defaultPageSize) return;
+      if (page.length < LIMITS.defaultPageSize) {
+        if (reading.hasEnded()) socket.close(CLOSE_ENDED, "ended");
+        return;
+      }
       if (sent > LIMITS.replayBytes) return socket.close(CLOSE_CONTINUE, "continue");
     }
   }

@@ -87,6 +87,10 @@ export class TaskReading {
     return { ...stepView(this.#graph, this.#state, index), ...(output !== undefined && { output }) };
   }
 
+  hasEnded(): boolean {
+    return this.#state.end !== null;
+  }
+
   /** `null` while the task has not ended. */
   result(): ResultReading | null {
     const { end } = this.#state;

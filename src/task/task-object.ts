@@ -52,7 +52,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   // --- Submitting and steering ---
 
   async submit(submission: Submission, lingerMs: number): Promise<Result<Submitted, Rejection | "archived">> {
-    const { tenant, task, fingerprint, deadlineAt } = submission;
+    const { tenant, task, fingerprint } = submission;
     const before = await this.#runner.ready();
     if (before !== null) return replay(before, submission);
     if (fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
@@ -61,9 +61,6 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     // Another submission under the same key may have been faster.
     const meanwhile = await this.#runner.ready();
     if (meanwhile !== null) return replay(meanwhile, submission);
-    if (deadlineAt !== null && deadlineAt <= Date.now()) {
-      return err(rejection("invalid_request", "The deadline has passed already", { faults: [{ pointer: "/deadline", message: "is in the past", code: "invalid_request" }] }));
-    }
     const compiled = compileWorkflow(submission.definition);
     assert(compiled.ok, "a submission was not checked");
     const loaded = this.#runner.create(tenant, compiled.value.graph, (journal) => createdEvent(submission, journal));

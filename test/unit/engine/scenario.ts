@@ -26,6 +26,8 @@ export function graphOf(definition: { readonly steps: Steps; readonly output?: u
 
 export interface Options {
   readonly input?: Json;
+  /** The size of the input, where it matters. */
+  readonly inputBytes?: number;
   readonly output?: unknown;
   readonly deadlineMs?: number;
   readonly queueTtlMs?: number;
@@ -46,7 +48,7 @@ export function createdEvent(options: Options = {}): TaskCreated {
     task: "task_1",
     workflow: { name: null, version: null },
     definition: { value: null },
-    input: { value: options.input ?? {} },
+    input: { value: options.input ?? {}, ...(options.inputBytes !== undefined && { bytes: options.inputBytes }) },
     priority: 5,
     tags: [],
     ...(options.deadlineMs !== undefined && { deadline_at: STARTED_AT + options.deadlineMs }),
@@ -67,6 +69,7 @@ export class Scenario {
   now = STARTED_AT;
   last: Transition;
   readonly #agent: AgentChoice;
+  readonly #recorded = new Map<number, Json>();
 
   constructor(steps: Steps, options: Options = {}) {
     this.graph = graphOf({ steps, ...("output" in options && { output: options.output }) });
@@ -88,7 +91,11 @@ export class Scenario {
     return {
       now: this.now,
       agents: this.agentsUnknown ? null : { choose: (target) => (target.type === "capability" && this.missing.has(target.capability) ? null : this.#agent) },
-      values: { read: () => null, write: (value) => ({ value }) },
+      values: {
+        read: (recorded) => ("seq" in recorded ? (this.#recorded.get(recorded.seq) ?? null) : null),
+        stage: (seq, value) => void this.#recorded.set(seq, value),
+        write: (value) => ({ value }),
+      },
       inlinePlaces: 6,
     };
   }

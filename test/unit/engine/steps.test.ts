@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { TaskInput } from "../../../src/engine/input.ts";
 import { completes, fails, failsForGood, given, step } from "./scenario.ts";
 
 describe("order", () => {
@@ -143,6 +144,21 @@ describe("failure", () => {
     const task = given([step("a"), step("b", { input: "${ steps.a.output.items[3] }" })]);
     task.when(completes("a", { items: [1] })).then("step.completed a#1", "step.failed b (expression_error)", "task.failed (expression_error)");
     expect(task.view().steps[1]).toMatchObject({ attempts: 0 });
+  });
+});
+
+describe("values", () => {
+  test("one that is too large to stay in memory can be read by the transition that records it", () => {
+    const task = given([step("a"), step("b", { when: "steps.a.output.n == 7" })], { output: "${ steps.a.output.n }" });
+    task.when({ ...completes("a"), output: { value: { n: 7 }, bytes: 5_000 } } as TaskInput).then("step.completed a#1", "step.started b", "attempt.started b#1");
+    expect(task.state.steps[0]?.phase).toMatchObject({ output: { seq: 5, bytes: 5_000 } });
+    task.when(completes("b"));
+    expect(task.state.end).toMatchObject({ status: "completed", output: { value: 7 } });
+  });
+
+  test("so can an input of that size", () => {
+    const task = given([step("a", { when: "input.n == 7" })], { input: { n: 7 }, inputBytes: 5_000 });
+    expect(task.steps()).toEqual(["running"]);
   });
 });
 

@@ -1,0 +1,206 @@
+/** One contract, whatever carries it: the same agents, called inline, by queue and with a callback, behave the same. */
+import { describe, expect, test, vi } from "vitest";
+import { agentsAnswer, api, calls, clockAhead, eventsOf, gate, registerAgent, resultOf, submit, taskOf, untilEnded, type Asked } from "./harness.ts";
+
+interface Transport {
+  readonly name: string;
+  readonly dispatch: "inline" | "queue";
+  /** Lets the agent answer in the transport's way. */
+  readonly answer: (reply: Reply) => (asked: Asked) => Promise<Response>;
+}
+
+type Reply = { readonly output: unknown } | { readonly status: number; readonly code: string; readonly retryable?: boolean };
+
+const direct = (reply: Reply): Response => ("output" in reply ? Response.json(reply) : Response.json({ code: reply.code, message: "no", ...(reply.retryable !== undefined && { retryable: reply.retryable }) }, { status: reply.status }));
+
+/** Where an agent posts, as a path of the API. */
+export const callbackPath = ({ callbackUrl }: Asked, verb: string): string => `${new URL(callbackUrl).pathname.replace("/api/v1", "")}/${verb}`;
+
+const callback = (reply: Reply) => async (asked: Asked): Promise<Response> => {
+  const body = "output" in reply ? { output: reply.output } : { code: reply.code, message: "no", retryable: reply.retryable ?? reply.status >= 500 };
+  later.push(() => api("POST", callbackPath(asked, "output" in reply ? "complete" : "fail"), body));
+  return new Response(null, { status: 202 });
+};
+
+/** Callbacks that are due: they come from outside, not from within the object's request. */
+const later: (() => Promise<unknown>)[] = [];
+
+async function settle(id: string): Promise<Awaited<ReturnType<typeof taskOf>>> {
+  return vi.waitUntil(
+    async () => {
+      for (const call of later.splice(0)) await call();
+      const task = await taskOf(id);
+      return task.status === "completed" || task.status === "failed" ? task : null;
+    },
+    { timeout: 10_000, interval: 10 },
+  );
+}
+
+const transports: readonly Transport[] = [
+  { name: "inline", dispatch: "inline", answer: (reply) => async () => direct(reply) },
+  { name: "queue", dispatch: "queue", answer: (reply) => async () => direct(reply) },
+  { name: "callback after an inline request", dispatch: "inline", answer: callback },
+  { name: "callback after a queued request", dispatch: "queue", answer: callback },
+];
+
+describe.each(transports)("$name", ({ dispatch, answer }) => {
+  const one = (more: object = {}) => ({ workflow: { steps: [{ id: "a", capability: "agent", input: { x: "${ input.x }" }, ...more }] }, input: { x: 7 } });
+
+  test("completes", async () => {
+    await registerAgent("agent", { dispatch });
+    agentsAnswer(answer({ output: { y: [1, null, "z"] } }));
+    const id = await submit(one());
+    expect(await settle(id)).toMatchObject({ status: "completed" });
+    expect(await resultOf(id)).toEqual({ a: { y: [1, null, "z"] } });
+    expect(calls).toHaveLength(1);
+    expect(calls[0]).toMatchObject({ attempt: 1, stepId: "a", input: { x: 7 }, key: `${id}/a/1` });
+  });
+
+  test("fails for good", async () => {
+    await registerAgent("agent", { dispatch });
+    agentsAnswer(answer({ status: 422, code: "bad_pdf" }));
+    expect(await settle(await submit(one()))).toMatchObject({ status: "failed", error: { code: "bad_pdf" } });
+    expect(calls).toHaveLength(1);
+  });
+
+  test("is tried again, with the same key, and then completes", async () => {
+    await registerAgent("agent", { dispatch });
+    agentsAnswer((asked) => (asked.attempt < 3 ? answer({ status: 503, code: "busy" })(asked) : answer({ output: "ok" })(asked)));
+    const id = await submit(one({ retry: { delay: "1ms" } }));
+    expect(await settle(id)).toMatchObject({ status: "completed", steps: [{ attempts: 3 }] });
+    expect(new Set(calls.map(({ key }) => key)).size).toBe(1);
+  });
+
+  test("its code may say that trying again is useless, whatever the status", async () => {
+    await registerAgent("agent", { dispatch });
+    agentsAnswer(answer({ status: 503, code: "closed", retryable: false }));
+    expect(await settle(await submit(one()))).toMatchObject({ status: "failed", error: { code: "closed" } });
+    expect(calls).toHaveLength(1);
+  });
+
+  test("a large output arrives whole", async () => {
+    await registerAgent("agent", { dispatch });
+    const text = "large ".repeat(400_000);
+    agentsAnswer(answer({ output: text }));
+    const id = await submit(one());
+    await settle(id);
+    expect(await resultOf(id)).toEqual({ a: text });
+  });
+});
+
+describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => {
+  const failing = async (response: () => Response | Promise<Response>, more: object = {}) => {
+    await registerAgent("agent", { dispatch });
+    agentsAnswer(response);
+    const id = await submit({ workflow: { steps: [{ id: "a", capability: "agent", retry: { max_attempts: 1 }, ...more }] } });
+    return (await untilEnded(id)).error?.code;
+  };
+
+  test("what is not JSON is invalid", async () => expect(await failing(() => new Response("<html>"))).toBe("reply_invalid"));
+  test("what has no output is invalid", async () => expect(await failing(() => Response.json({ result: 1 }))).toBe("reply_invalid"));
+  test("an empty body is invalid", async () => expect(await failing(() => new Response(""))).toBe("reply_invalid"));
+  test("a redirect is refused", async () => expect(await failing(() => new Response(null, { status: 307, headers: { location: "https://10.0.0.1/" } }))).toBe("redirect_refused"));
+  test("an agent that cannot be reached", async () => expect(await failing(() => Promise.reject(new Error("Network connection lost.")))).toBe("agent_unreachable"));
+  test("an agent that does not answer in time", async () =>
+    expect(
+      await failing(
+        async () => {
+          await scheduler.wait(5_000);
+          return new Response();
+        },
+        { timeout: "50ms" },
+      ),
+    ).toBe("timeout"));
+  test("trouble of the platform spends no attempt", async () => {
+    let calls = 0;
+    expect(await failing(() => (++calls === 1 ? Promise.reject(new Error("The script's code was updated.")) : Response.json({ output: 1 })))).toBeUndefined();
+  });
+});
+
+describe("callbacks", () => {
+  async function accepted(more: object = {}): Promise<{ readonly id: string; readonly asked: Asked }> {
+    await registerAgent("later", { dispatch: "inline" });
+    agentsAnswer(() => new Response(null, { status: 202 }));
+    const id = await submit({ workflow: { steps: [{ id: "a", capability: "later", timeout: "1m", retry: { max_attempts: 2, delay: "1ms" }, ...more }] } });
+    await vi.waitUntil(async () => (await eventsOf(id)).some(({ type }) => type === "attempt.claimed"));
+    return { id, asked: calls.at(-1) as Asked };
+  }
+
+  test("the same reply again gets the same answer, any other is told that the attempt is over", async () => {
+    const { asked } = await accepted();
+    const first = await api("POST", callbackPath(asked, "complete"), { output: { b: 1, a: 2 } });
+    expect(first).toMatchObject({ status: 200, body: { lease_until: null } });
+    const again = await api("POST", callbackPath(asked, "complete"), { output: { a: 2, b: 1 } });
+    expect([again.status, again.body]).toEqual([first.status, first.body]);
+    expect(await api("POST", callbackPath(asked, "complete"), { output: 3 })).toMatchObject({ status: 409, body: { code: "attempt_superseded" } });
+    expect(await api("POST", callbackPath(asked, "fail"), { code: "x", message: "y" })).toMatchObject({ status: 409, body: { code: "attempt_superseded" } });
+    expect(await api("POST", callbackPath(asked, "heartbeat"), {})).toMatchObject({ status: 409 });
+  });
+
+  test("a failure that led to a retry may be repeated too, and the attempt that follows is another's", async () => {
+    const { id, asked } = await accepted();
+    const failure = { code: "busy", message: "later" };
+    expect((await api("POST", callbackPath(asked, "fail"), failure)).status).toBe(200);
+    await vi.waitUntil(() => calls.length === 2);
+    expect((await api("POST", callbackPath(asked, "fail"), failure)).status).toBe(200);
+    expect(await api("POST", callbackPath(asked, "complete"), { output: 1 })).toMatchObject({ status: 409 });
+    expect((await api("POST", callbackPath(calls[1] as Asked, "complete"), { output: 2 })).status).toBe(200);
+    await untilEnded(id);
+    expect(await resultOf(id)).toEqual({ a: 2 });
+  });
+
+  test("a heartbeat extends the lease and reports progress", async () => {
+    const { id, asked } = await accepted();
+    const { body } = await api<{ lease_until: string }>("POST", callbackPath(asked, "heartbeat"), { extend: "1h", progress: { pages: 3 } });
+    expect(Date.parse(body.lease_until)).toBeGreaterThan(Date.now() + 59 * 60_000);
+    expect((await eventsOf(id)).at(-1)).toMatchObject({ type: "attempt.progressed", data: { progress: { pages: 3 } } });
+  });
+
+  test("silence past the lease is a timeout and spends the attempt", async () => {
+    const { id } = await accepted();
+    clockAhead(61_000);
+    await vi.waitUntil(async () => {
+      await untilNextAlarm(id);
+      return calls.length === 2;
+    });
+    expect((await eventsOf(id)).filter(({ type }) => type === "attempt.failed")).toMatchObject([{ data: { error: { code: "timeout" } } }]);
+  });
+
+  test("after cancellation the agent learns it", async () => {
+    const { id, asked } = await accepted();
+    await api("POST", `/tasks/${id}/cancel`);
+    expect(await api("POST", callbackPath(asked, "complete"), { output: 1 })).toMatchObject({ status: 409, body: { code: "attempt_canceled" } });
+    expect(await api("POST", callbackPath(asked, "heartbeat"))).toMatchObject({ status: 409, body: { code: "attempt_canceled" } });
+  });
+
+  test("a token that is not ours, or was altered, is a 404; a bad body a 400", async () => {
+    const { asked } = await accepted();
+    const path = callbackPath(asked, "complete");
+    expect((await api("POST", path.replace("later", "other").replace("~a~1~", "~a~2~"), { output: 1 })).status).toBe(404);
+    expect((await api("POST", "/callbacks/nonsense/complete", { output: 1 })).status).toBe(404);
+    expect((await api("POST", path, { result: 1 })).status).toBe(400);
+    expect((await api("POST", path, { output: 1, extra: 1 })).status).toBe(400);
+    expect((await api("POST", path, { output: 1 })).status).toBe(200);
+  });
+
+  test("an agent may call back before its 202 has been read", async () => {
+    await registerAgent("eager", { dispatch: "inline" });
+    const hold = gate();
+    agentsAnswer(async () => {
+      await hold.passed();
+      return new Response(null, { status: 202 });
+    });
+    const id = await submit({ workflow: { steps: [{ id: "a", capability: "eager" }] } });
+    await vi.waitUntil(() => calls.length === 1);
+    expect((await api("POST", callbackPath(calls[0] as Asked, "complete"), { output: "early" })).status).toBe(200);
+    hold.open();
+    await untilEnded(id);
+    expect(await resultOf(id)).toEqual({ a: "early" });
+  });
+});
+
+async function untilNextAlarm(id: string): Promise<void> {
+  const { runDurableObjectAlarm } = await import("cloudflare:test");
+  const { stubOf } = await import("./harness.ts");
+  await runDurableObjectAlarm(stubOf(id)).catch(() => false);
+}
