@@ -19,13 +19,21 @@ if (!config.ok) {
 const passedOn = process.argv.slice(2);
 const at = passedOn.findIndex((argument) => /^--persist-to(=|$)/.test(argument));
 const persistence = at === -1 ? [] : passedOn.slice(at, passedOn[at] === "--persist-to" ? at + 2 : at + 1);
-const migrations = spawnSync(process.execPath, [wrangler, "d1", "migrations", "apply", "DB", "--local", ...persistence], { cwd: root, env, encoding: "utf8" });
+const migrations = spawnSync(process.execPath, [wrangler, "d1", "migrations", "apply", "DB", "--local", ...persistence], {
+  cwd: root,
+  env,
+  encoding: "utf8",
+});
 if (migrations.status !== 0) {
   console.error(migrations.stdout, migrations.stderr);
   process.exit(1);
 }
 
 console.log(`ROOT_API_KEY=${config.value.rootApiKey}`);
-const server = spawn(process.execPath, [wrangler, "dev", "--show-interactive-dev-session=false", ...passedOn], { cwd: root, env, stdio: "inherit" });
+const server = spawn(process.execPath, [wrangler, "dev", "--show-interactive-dev-session=false", ...passedOn], {
+  cwd: root,
+  env,
+  stdio: "inherit",
+});
 server.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 0 : 1)));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => server.kill(signal));

@@ -105,13 +105,15 @@ export default {
         return consumeDispatches(batch.messages, {
           claim: ({ tenant, task, step, attempt }, delivery) => tasks.stub(tenant, task).claim({ step, attempt }, delivery),
           call: (call) => call_(config, call, new AbortController()),
-          report: async ({ tenant, task, step, attempt }, outcome) => void (await tasks.ask(tenant, task, (owner) => owner.report({ step, attempt }, outcome))),
+          report: async ({ tenant, task, step, attempt }, outcome) =>
+            void (await tasks.ask(tenant, task, (owner) => owner.report({ step, attempt }, outcome))),
         });
       case "orchestrator-history":
         return consumeHistory(batch.messages, (rows) => history.write(rows));
       default:
         // What failed ten times. Tasks repair themselves from their journals; people should know.
-        for (const message of batch.messages) log("error", "message given up", { queue: batch.queue, id: message.id, body: JSON.stringify(message.body).slice(0, 1_000) });
+        for (const message of batch.messages)
+          log("error", "message given up", { queue: batch.queue, id: message.id, body: JSON.stringify(message.body).slice(0, 1_000) });
         batch.ackAll();
     }
   },

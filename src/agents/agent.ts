@@ -8,7 +8,11 @@ const identifier = z
   .regex(/^[A-Za-z0-9_.-]+$/, "expected letters, digits, _ . -")
   .max(LIMITS.idLength);
 const url = z.string().max(LIMITS.urlLength);
-const secret = z.string().min(1).max(LIMITS.secretLength).regex(/^[\x20-\x7e]+$/, "expected printable ASCII");
+const secret = z
+  .string()
+  .min(1)
+  .max(LIMITS.secretLength)
+  .regex(/^[\x20-\x7e]+$/, "expected printable ASCII");
 
 const OWN_HEADERS = /^(host|content-.*|transfer-encoding|connection|accept|user-agent|idempotency-key|traceparent|webhook-.*)$/i;
 

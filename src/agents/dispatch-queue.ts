@@ -46,7 +46,12 @@ async function consume(message: Message, claims: Claims): Promise<void> {
     if (call !== null) await claims.report(dispatch, await claims.call(call));
     message.ack();
   } catch (error) {
-    log("warn", "dispatch failed, will come again", { task: dispatch.task, step: dispatch.step, attempt: dispatch.attempt, error: messageOf(error) });
+    log("warn", "dispatch failed, will come again", {
+      task: dispatch.task,
+      step: dispatch.step,
+      attempt: dispatch.attempt,
+      error: messageOf(error),
+    });
     message.retry({ delaySeconds: Math.min(2 ** message.attempts, 60) });
   }
 }

@@ -3,17 +3,32 @@ import type { Failure } from "../engine/event.ts";
 import { log, messageOf } from "../shared/log.ts";
 import type { Keyring } from "../shared/keyring.ts";
 import { LIMITS } from "../shared/limits.ts";
-import { failureOf, parseCompletion, replyInvalid, requestOf, SecretUnreadable, type AgentCall, type AgentRequest, type Outcome } from "./protocol.ts";
+import {
+  failureOf,
+  parseCompletion,
+  replyInvalid,
+  requestOf,
+  SecretUnreadable,
+  type AgentCall,
+  type AgentRequest,
+  type Outcome,
+} from "./protocol.ts";
 import { readText, TooLarge } from "../shared/read-text.ts";
 import { brokenUrlRule, type UrlPolicy } from "./url-guard.ts";
 
 /** `controller` ends the call: at its timeout, or early by whoever made it, who then does not care about the outcome. */
 export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPolicy, controller: AbortController): Promise<Outcome> {
   const startedAt = Date.now();
-  const fail = (error: Failure, isGone = false): Outcome => ({ type: "failed", error, ms: Date.now() - startedAt, ...(isGone && { isGone }) });
+  const fail = (error: Failure, isGone = false): Outcome => ({
+    type: "failed",
+    error,
+    ms: Date.now() - startedAt,
+    ...(isGone && { isGone }),
+  });
 
   const broken = brokenUrlRule(call.agent.url, policy);
-  if (broken !== null) return fail({ code: "url_refused", message: `The URL of agent "${call.agent.id}" is not allowed: ${broken}`, retryable: false });
+  if (broken !== null)
+    return fail({ code: "url_refused", message: `The URL of agent "${call.agent.id}" is not allowed: ${broken}`, retryable: false });
   let isTimedOut = false;
   const timer = setTimeout(
     () => {
@@ -32,14 +47,21 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
     }
     if (status >= 300 && status < 400) {
       await response.body?.cancel();
-      return fail({ code: "redirect_refused", message: `The agent answered with status ${status}; redirects are not followed, register the final URL`, retryable: false, status });
+      return fail({
+        code: "redirect_refused",
+        message: `The agent answered with status ${status}; redirects are not followed, register the final URL`,
+        retryable: false,
+        status,
+      });
     }
     const text = await readText(response, LIMITS.valueBytes);
-    if (!response.ok) return fail(failureOf(status, response.headers.get("retry-after"), parseJson(text), Date.now()), status === 404 || status === 410);
+    if (!response.ok)
+      return fail(failureOf(status, response.headers.get("retry-after"), parseJson(text), Date.now()), status === 404 || status === 410);
     return completed(text, Date.now() - startedAt);
   } catch (error) {
     if (isTimedOut) return fail({ code: "timeout", message: timeoutMessage(call.timeoutMs), retryable: true });
-    if (error instanceof TooLarge) return fail({ code: "reply_too_large", message: `The agent's reply is larger than ${LIMITS.valueBytes} bytes`, retryable: false });
+    if (error instanceof TooLarge)
+      return fail({ code: "reply_too_large", message: `The agent's reply is larger than ${LIMITS.valueBytes} bytes`, retryable: false });
     if (error instanceof SecretUnreadable) return fail({ code: "agent_misconfigured", message: error.message, retryable: false });
     if (isPlatformTrouble(error)) return { type: "lost", message: messageOf(error) };
     return fail({ code: "agent_unreachable", message: `The agent could not be reached: ${messageOf(error)}`, retryable: true }, true);
@@ -53,7 +75,13 @@ export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Pr
   if (brokenUrlRule(request.url, policy) !== null) return;
   try {
     const { url, headers, body } = request;
-    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: AbortSignal.timeout(LIMITS.courtesyCallMs) });
+    const response = await fetch(url, {
+      method: "POST",
+      headers,
+      body,
+      redirect: "manual",
+      signal: AbortSignal.timeout(LIMITS.courtesyCallMs),
+    });
     await response.body?.cancel();
   } catch (error) {
     log("info", "courtesy call failed", { url: request.url, error: messageOf(error) });

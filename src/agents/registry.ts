@@ -20,7 +20,10 @@ export interface Registered {
 }
 
 /** What a write requires of what is there. */
-export type Expectation = { readonly type: "none" } | { readonly type: "absent" } | { readonly type: "revision"; readonly revision: number };
+export type Expectation =
+  | { readonly type: "none" }
+  | { readonly type: "absent" }
+  | { readonly type: "revision"; readonly revision: number };
 
 export class AgentRegistry {
   readonly #db: DrizzleD1Database;
@@ -35,7 +38,11 @@ export class AgentRegistry {
 
   /** Every agent of a tenant, built-in ones included: what a directory snapshot is made of. */
   async all(tenant: string): Promise<readonly AgentRecord[]> {
-    const rows = await this.#db.select({ record: agents.record }).from(agents).where(eq(agents.tenant, tenant)).limit(LIMITS.agentsPerTenant);
+    const rows = await this.#db
+      .select({ record: agents.record })
+      .from(agents)
+      .where(eq(agents.tenant, tenant))
+      .limit(LIMITS.agentsPerTenant);
     return [...BUILTIN_AGENTS, ...rows.map((row) => row.record)];
   }
 
@@ -47,11 +54,17 @@ export class AgentRegistry {
   }
 
   /** A page in the order of ids, after `after`. Built-in agents come first. */
-  async list(tenant: string, filter: { readonly capability?: string | undefined; readonly after: string | null; readonly limit: number }): Promise<readonly AgentRecord[]> {
+  async list(
+    tenant: string,
+    filter: { readonly capability?: string | undefined; readonly after: string | null; readonly limit: number },
+  ): Promise<readonly AgentRecord[]> {
     const { capability, after, limit } = filter;
     const offers = (agent: AgentRecord): boolean => capability === undefined || agent.capabilities.some(({ name }) => name === capability);
     const builtins = after === null ? BUILTIN_AGENTS.filter(offers) : [];
-    const offersInSql = capability === undefined ? undefined : sql`exists (select 1 from json_each(${agents.record}, '$.capabilities') where json_extract(value, '$.name') = ${capability})`;
+    const offersInSql =
+      capability === undefined
+        ? undefined
+        : sql`exists (select 1 from json_each(${agents.record}, '$.capabilities') where json_extract(value, '$.name') = ${capability})`;
     const from = after === null || isBuiltinAgent(after) ? "" : after;
     const rows = await this.#db
       .select({ record: agents.record })
@@ -62,7 +75,13 @@ export class AgentRegistry {
     return [...builtins, ...rows.map((row) => row.record)].slice(0, limit);
   }
 
-  async register(tenant: string, id: string, registration: AgentRegistration, expected: Expectation, now: number): Promise<Result<Registered, Rejection>> {
+  async register(
+    tenant: string,
+    id: string,
+    registration: AgentRegistration,
+    expected: Expectation,
+    now: number,
+  ): Promise<Result<Registered, Rejection>> {
     if (isBuiltinAgent(id)) return err(rejection("name_reserved", `"${id}" is the id of a built-in agent; choose another`));
     const broken = this.#brokenUrl(registration);
     if (broken !== null) return err(broken);
@@ -73,9 +92,11 @@ export class AgentRegistry {
     if (before === null && (await this.#count(tenant)) >= LIMITS.agentsPerTenant) {
       return err(rejection("limit_reached", `A tenant has at most ${LIMITS.agentsPerTenant} agents; delete one first`));
     }
-    const signingSecret = before === null && registration.signing_secret === undefined ? `whsec_${randomBytes(32).toString("base64")}` : undefined;
+    const signingSecret =
+      before === null && registration.signing_secret === undefined ? `whsec_${randomBytes(32).toString("base64")}` : undefined;
     const agent = this.#recordOf(tenant, id, registration, before, signingSecret, now);
-    if (!(await this.#write(tenant, agent, before))) return err(rejection("precondition_failed", `Agent "${id}" was changed at the same time; try again`));
+    if (!(await this.#write(tenant, agent, before)))
+      return err(rejection("precondition_failed", `Agent "${id}" was changed at the same time; try again`));
     return ok({ agent, isNew: before === null, ...(signingSecret !== undefined && { signingSecret }) });
   }
 
@@ -96,7 +117,11 @@ export class AgentRegistry {
     const result =
       before === null
         ? await this.#db.insert(agents).values(row).onConflictDoNothing().run()
-        : await this.#db.update(agents).set(row).where(and(at(tenant, agent.id), eq(agents.revision, before.revision))).run();
+        : await this.#db
+            .update(agents)
+            .set(row)
+            .where(and(at(tenant, agent.id), eq(agents.revision, before.revision)))
+            .run();
     return result.meta.changes > 0;
   }
 
@@ -109,12 +134,22 @@ export class AgentRegistry {
     for (const field of ["url", "cancel_url"] as const) {
       const url = registration[field];
       const rule = url === undefined ? null : brokenUrlRule(url, this.#policy);
-      if (rule !== null) return rejection("url_refused", `The ${field} is not allowed: ${rule}`, { faults: [{ pointer: `/${field}`, message: rule, code: "url_refused" }] });
+      if (rule !== null)
+        return rejection("url_refused", `The ${field} is not allowed: ${rule}`, {
+          faults: [{ pointer: `/${field}`, message: rule, code: "url_refused" }],
+        });
     }
     return null;
   }
 
-  #recordOf(tenant: string, id: string, registration: AgentRegistration, before: AgentRecord | null, generated: string | undefined, now: number): AgentRecord {
+  #recordOf(
+    tenant: string,
+    id: string,
+    registration: AgentRegistration,
+    before: AgentRecord | null,
+    generated: string | undefined,
+    now: number,
+  ): AgentRecord {
     const seal = (text: string, field: "auth" | "signing"): string => this.#keyring.seal(text, secretPlace(tenant, id, field));
     const { auth, expected_latency } = registration;
     const signingSecret = registration.signing_secret ?? generated;
@@ -126,7 +161,10 @@ export class AgentRegistry {
       description: registration.description ?? null,
       url: registration.url,
       capabilities: registration.capabilities.map((capability) => (typeof capability === "string" ? { name: capability } : capability)),
-      auth: auth === undefined ? null : { type: auth.type, name: auth.type === "header" ? auth.name : "authorization", sealed: seal(auth.value, "auth") },
+      auth:
+        auth === undefined
+          ? null
+          : { type: auth.type, name: auth.type === "header" ? auth.name : "authorization", sealed: seal(auth.value, "auth") },
       signing: signingSecret === undefined ? (before?.signing ?? "") : seal(signingSecret, "signing"),
       cancelUrl: registration.cancel_url ?? null,
       expectedLatencyMs: expected_latency === undefined ? null : durationMs(expected_latency),
@@ -148,6 +186,9 @@ function unmet(expected: Expectation, id: string, before: AgentRecord | null): R
       return before === null ? null : rejection("already_exists", `Agent "${id}" is registered already; use PUT to replace it`);
     case "revision":
       if (before?.revision === expected.revision) return null;
-      return rejection("precondition_failed", `Agent "${id}" is at revision ${before?.revision ?? 0}, not ${expected.revision}; read it again`);
+      return rejection(
+        "precondition_failed",
+        `Agent "${id}" is at revision ${before?.revision ?? 0}, not ${expected.revision}; read it again`,
+      );
   }
 }

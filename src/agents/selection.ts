@@ -35,7 +35,9 @@ export function lookupIn(snapshot: DirectorySnapshot): AgentLookup {
   return {
     choose: (target, seed): AgentChoice | null => {
       const agent = select(target, seed, snapshot);
-      return agent && { agent: agent.id, way: agent.dispatch === "auto" ? null : agent.dispatch, expectedLatencyMs: agent.expectedLatencyMs };
+      return (
+        agent && { agent: agent.id, way: agent.dispatch === "auto" ? null : agent.dispatch, expectedLatencyMs: agent.expectedLatencyMs }
+      );
     },
   };
 }

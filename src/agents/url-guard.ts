@@ -9,7 +9,18 @@ export interface UrlPolicy {
   readonly allowLoopback: boolean;
 }
 
-const PRIVATE_SUFFIXES = [".local", ".internal", ".localhost", ".localdomain", ".home.arpa", ".lan", ".intranet", ".test", ".invalid", ".onion"];
+const PRIVATE_SUFFIXES = [
+  ".local",
+  ".internal",
+  ".localhost",
+  ".localdomain",
+  ".home.arpa",
+  ".lan",
+  ".intranet",
+  ".test",
+  ".invalid",
+  ".onion",
+];
 
 /** Verdicts under the one policy of this isolate: every call of an agent asks again. */
 const verdicts = new Map<string, string | null>();

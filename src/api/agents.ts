@@ -29,7 +29,10 @@ const agent = z
     dispatch: z.enum(["auto", "inline", "queue"]),
     created_at: z.iso.datetime().nullable(),
     updated_at: z.iso.datetime().nullable(),
-    signing_secret: z.string().optional().openapi({ description: "The Standard Webhooks secret of its requests; shown once, when it was made here" }),
+    signing_secret: z
+      .string()
+      .optional()
+      .openapi({ description: "The Standard Webhooks secret of its requests; shown once, when it was made here" }),
   })
   .openapi("Agent");
 
@@ -38,7 +41,12 @@ const postRoute = defineRoute({
   path: "/agents",
   summary: "Register an agent",
   access: "agents:write",
-  request: { body: { required: true, content: { "application/json": { schema: agentRegistration.extend({ id: identifier.optional() }).openapi("AgentRegistration") } } } },
+  request: {
+    body: {
+      required: true,
+      content: { "application/json": { schema: agentRegistration.extend({ id: identifier.optional() }).openapi("AgentRegistration") } },
+    },
+  },
   responses: { 201: json(agent, "The agent") },
 });
 const putRoute = defineRoute({
@@ -47,12 +55,36 @@ const putRoute = defineRoute({
   summary: "Register or replace an agent",
   description: "For agents that register at every boot. A secret that is not given stays as it is.",
   access: "agents:write",
-  request: { params: z.object({ id: identifier }), body: { required: true, content: { "application/json": { schema: agentRegistration } } } },
+  request: {
+    params: z.object({ id: identifier }),
+    body: { required: true, content: { "application/json": { schema: agentRegistration } } },
+  },
   responses: { 200: json(agent, "The replaced agent"), 201: json(agent, "The new agent") },
 });
-const listRoute = defineRoute({ method: "get", path: "/agents", summary: "List agents", access: "agents:read", request: { query: z.strictObject({ ...pageQuery, capability: z.string().max(LIMITS.idLength).optional() }) }, responses: { 200: json(pageOf(agent), "A page of agents") } });
-const readRoute = defineRoute({ method: "get", path: "/agents/{id}", summary: "Read an agent", access: "agents:read", request: { params }, responses: { 200: json(agent, "The agent") } });
-const deleteRoute = defineRoute({ method: "delete", path: "/agents/{id}", summary: "Delete an agent", access: "agents:write", request: { params }, responses: { 204: { description: "Deleted" } } });
+const listRoute = defineRoute({
+  method: "get",
+  path: "/agents",
+  summary: "List agents",
+  access: "agents:read",
+  request: { query: z.strictObject({ ...pageQuery, capability: z.string().max(LIMITS.idLength).optional() }) },
+  responses: { 200: json(pageOf(agent), "A page of agents") },
+});
+const readRoute = defineRoute({
+  method: "get",
+  path: "/agents/{id}",
+  summary: "Read an agent",
+  access: "agents:read",
+  request: { params },
+  responses: { 200: json(agent, "The agent") },
+});
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/agents/{id}",
+  summary: "Delete an agent",
+  access: "agents:write",
+  request: { params },
+  responses: { 204: { description: "Deleted" } },
+});
 
 export const agentRoutes = createRouter()
   .openapi(postRoute, async (c) => {
@@ -63,14 +95,26 @@ export const agentRoutes = createRouter()
   })
   .openapi(putRoute, async (c) => {
     const revision = expectedRevision(c);
-    const registered = await register(c, c.req.valid("param").id, c.req.valid("json"), revision === null ? { type: "none" } : { type: "revision", revision });
+    const registered = await register(
+      c,
+      c.req.valid("param").id,
+      c.req.valid("json"),
+      revision === null ? { type: "none" } : { type: "revision", revision },
+    );
     c.header("ETag", etag(registered.agent.revision));
     return c.json(registeredView(registered), registered.isNew ? 201 : 200);
   })
   .openapi(listRoute, async (c) => {
     const { limit, cursor, capability } = c.req.valid("query");
-    const agents = await c.var.services.agents.list(c.var.principal.tenant, { capability, after: readCursor(cursor, z.string()), limit: limit + 1 });
-    return c.json(page(agents.map(view), limit, (listed) => listed.id), 200);
+    const agents = await c.var.services.agents.list(c.var.principal.tenant, {
+      capability,
+      after: readCursor(cursor, z.string()),
+      limit: limit + 1,
+    });
+    return c.json(
+      page(agents.map(view), limit, (listed) => listed.id),
+      200,
+    );
   })
   .openapi(readRoute, async (c) => {
     const { id } = c.req.valid("param");

@@ -44,8 +44,19 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, keyRoutes);
   app.route("/", healthRoutes);
 
-  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer", description: "An API key, `orc_…`, or the root key" });
-  app.get("/openapi.json", (c) => c.json(app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Orchestrator", version: "1", description: "Tasks, workflows and agents." } })));
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    description: "An API key, `orc_…`, or the root key",
+  });
+  app.get("/openapi.json", (c) =>
+    c.json(
+      app.getOpenAPI31Document({
+        openapi: "3.1.0",
+        info: { title: "Orchestrator", version: "1", description: "Tasks, workflows and agents." },
+      }),
+    ),
+  );
   app.get("/docs", () => docsPage());
 
   app.notFound((c) => {

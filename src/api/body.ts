@@ -17,9 +17,12 @@ export function jsonBody(maxBytes: number, isRequired: boolean): MiddlewareHandl
       return next();
     }
     if (mediaType !== "application/json" && !/^application\/[\w.-]+\+json$/.test(mediaType)) {
-      throw new Refused(rejection("unsupported_media_type", `Expected Content-Type: application/json, got ${mediaType === "" ? "none" : `"${mediaType}"`}`));
+      throw new Refused(
+        rejection("unsupported_media_type", `Expected Content-Type: application/json, got ${mediaType === "" ? "none" : `"${mediaType}"`}`),
+      );
     }
-    if (nestingDepth(text) > LIMITS.jsonDepth) throw new Refused(rejection("invalid_json", `The body nests deeper than ${LIMITS.jsonDepth} levels`));
+    if (nestingDepth(text) > LIMITS.jsonDepth)
+      throw new Refused(rejection("invalid_json", `The body nests deeper than ${LIMITS.jsonDepth} levels`));
     keep(c, text);
     return next();
   };

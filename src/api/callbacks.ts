@@ -16,7 +16,9 @@ import { createRouter, defineRoute, type Api } from "./route.ts";
 const lease = z.object({ lease_until: z.iso.datetime().nullable() });
 const params = z.object({ token: z.string() });
 const tokens = z.int().min(0);
-const answer = { 200: { description: "Recorded; until when the attempt is trusted, if it still runs", content: { "application/json": { schema: lease } } } };
+const answer = {
+  200: { description: "Recorded; until when the attempt is trusted, if it still runs", content: { "application/json": { schema: lease } } },
+};
 
 const completeRoute = defineRoute({
   method: "post",
@@ -31,7 +33,12 @@ const completeRoute = defineRoute({
       content: {
         "application/json": {
           schema: z
-            .strictObject({ output: z.unknown(), usage: z.strictObject({ input_tokens: tokens.optional(), output_tokens: tokens.optional(), cost_usd: z.number().min(0).optional() }).optional() })
+            .strictObject({
+              output: z.unknown(),
+              usage: z
+                .strictObject({ input_tokens: tokens.optional(), output_tokens: tokens.optional(), cost_usd: z.number().min(0).optional() })
+                .optional(),
+            })
             .refine((body) => "output" in body, { message: 'expected an "output"', path: ["output"] }),
         },
       },
@@ -55,7 +62,16 @@ const failRoute = defineRoute({
             code: z.string().min(1).max(LIMITS.nameLength),
             message: z.string().max(LIMITS.textLength),
             retryable: z.boolean().optional(),
-            retry_after: z.union([duration, z.number().min(0).max(LIMITS.retryAfterMs / 1_000)]).optional().openapi({ description: "A duration, or seconds" }),
+            retry_after: z
+              .union([
+                duration,
+                z
+                  .number()
+                  .min(0)
+                  .max(LIMITS.retryAfterMs / 1_000),
+              ])
+              .optional()
+              .openapi({ description: "A duration, or seconds" }),
           }),
         },
       },
@@ -77,9 +93,14 @@ const heartbeatRoute = defineRoute({
           schema: z.strictObject({
             progress: z
               .unknown()
-              .refine((progress) => JSON.stringify(progress ?? null).length <= LIMITS.progressBytes, `progress is at most ${LIMITS.progressBytes} bytes`)
+              .refine(
+                (progress) => JSON.stringify(progress ?? null).length <= LIMITS.progressBytes,
+                `progress is at most ${LIMITS.progressBytes} bytes`,
+              )
               .optional(),
-            extend: duration.optional().openapi({ description: "How long from now the attempt is trusted; the step's timeout unless said" }),
+            extend: duration
+              .optional()
+              .openapi({ description: "How long from now the attempt is trusted; the step's timeout unless said" }),
           }),
         },
       },
@@ -100,8 +121,14 @@ export const callbackRoutes = createRouter()
   .openapi(failRoute, async (c) => {
     const body = c.req.valid("json");
     const { code, message, retryable = true, retry_after } = body;
-    const retryAfterMs = typeof retry_after === "number" ? retry_after * 1_000 : retry_after === undefined ? null : parseDuration(retry_after);
-    const error = { code, message: excerpt(message, LIMITS.errorMessageLength), retryable, ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }) };
+    const retryAfterMs =
+      typeof retry_after === "number" ? retry_after * 1_000 : retry_after === undefined ? null : parseDuration(retry_after);
+    const error = {
+      code,
+      message: excerpt(message, LIMITS.errorMessageLength),
+      retryable,
+      ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }),
+    };
     await settle(c, c.req.valid("param").token, `fail ${canonicalJson(body as Json)}`, { type: "failed", error });
     return c.json({ lease_until: null }, 200);
   })

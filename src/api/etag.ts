@@ -13,6 +13,7 @@ export function expectedRevision(c: Context<Api>): number | null {
   const header = c.req.header("if-match");
   if (header === undefined || header === "*") return null;
   const revision = /^"(\d{1,15})"$/.exec(header)?.[1];
-  if (revision === undefined) throw new Refused(rejection("precondition_failed", `If-Match: expected one entity tag such as "3", got ${header}`));
+  if (revision === undefined)
+    throw new Refused(rejection("precondition_failed", `If-Match: expected one entity tag such as "3", got ${header}`));
   return Number(revision);
 }

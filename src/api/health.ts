@@ -6,21 +6,37 @@ import { createRouter, defineRoute } from "./route.ts";
 const state = z.object({ status: z.enum(["ok", "failing"]), ms: z.number().optional(), error: z.string().optional() });
 const ready = z.object({ status: z.enum(["ready", "not_ready"]), checks: z.record(z.string(), state) });
 
-const healthRoute = defineRoute({ method: "get", path: "/health", summary: "Liveness", access: "anyone", responses: { 200: { description: "The service answers", content: { "application/json": { schema: z.object({ status: z.literal("ok") }) } } } } });
+const healthRoute = defineRoute({
+  method: "get",
+  path: "/health",
+  summary: "Liveness",
+  access: "anyone",
+  responses: {
+    200: { description: "The service answers", content: { "application/json": { schema: z.object({ status: z.literal("ok") }) } } },
+  },
+});
 const readyRoute = defineRoute({
   method: "get",
   path: "/ready",
   summary: "Readiness",
   access: "anyone",
-  responses: { 200: { description: "Everything works", content: { "application/json": { schema: ready } } }, 503: { description: "Something does not", content: { "application/json": { schema: ready } } } },
+  responses: {
+    200: { description: "Everything works", content: { "application/json": { schema: ready } } },
+    503: { description: "Something does not", content: { "application/json": { schema: ready } } },
+  },
 });
 
 export const healthRoutes = createRouter()
   .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
   .openapi(readyRoute, async (c) => {
-    const checks = await Promise.all(Object.entries(c.var.services.checks).map(async ([name, check]) => [name, await stateOf(check)] as const));
+    const checks = await Promise.all(
+      Object.entries(c.var.services.checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
+    );
     const isReady = checks.every(([, { status }]) => status === "ok");
-    return c.json({ status: isReady ? ("ready" as const) : ("not_ready" as const), checks: Object.fromEntries(checks) }, isReady ? 200 : 503);
+    return c.json(
+      { status: isReady ? ("ready" as const) : ("not_ready" as const), checks: Object.fromEntries(checks) },
+      isReady ? 200 : 503,
+    );
   });
 
 async function stateOf(check: () => Promise<void>): Promise<z.infer<typeof state>> {

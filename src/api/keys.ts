@@ -50,32 +50,66 @@ const createRoute = defineRoute({
   },
   responses: { 201: { description: "The key", content: { "application/json": { schema: key.extend({ key: z.string() }) } } } },
 });
-const listRoute = defineRoute({ method: "get", path: "/keys", summary: "List API keys", access: "keys:read", request: { query: z.strictObject(pageQuery) }, responses: { 200: { description: "A page of keys", content: { "application/json": { schema: pageOf(key) } } } } });
-const deleteRoute = defineRoute({ method: "delete", path: "/keys/{id}", summary: "Revoke an API key", description: "Felt everywhere within 60 s.", access: "keys:write", request: { params: z.object({ id: z.string() }) }, responses: { 204: { description: "Revoked" } } });
+const listRoute = defineRoute({
+  method: "get",
+  path: "/keys",
+  summary: "List API keys",
+  access: "keys:read",
+  request: { query: z.strictObject(pageQuery) },
+  responses: { 200: { description: "A page of keys", content: { "application/json": { schema: pageOf(key) } } } },
+});
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/keys/{id}",
+  summary: "Revoke an API key",
+  description: "Felt everywhere within 60 s.",
+  access: "keys:write",
+  request: { params: z.object({ id: z.string() }) },
+  responses: { 204: { description: "Revoked" } },
+});
 
 export const keyRoutes = createRouter()
   .openapi(createRoute, async (c) => {
     const { principal, services } = c.var;
     const { name, roles, expires_in, tenant = principal.tenant } = c.req.valid("json");
     if (tenant !== principal.tenant && !principal.scopes.has("tenants:manage")) {
-      throw new Refused(rejection("forbidden", 'Only the root key may make keys for another tenant (scope "tenants:manage")', { facts: { required_scope: "tenants:manage" } }));
+      throw new Refused(
+        rejection("forbidden", 'Only the root key may make keys for another tenant (scope "tenants:manage")', {
+          facts: { required_scope: "tenants:manage" },
+        }),
+      );
     }
     const now = Date.now();
-    const made = accepted(await services.keys.create(tenant, name, [...new Set(roles)], expires_in === undefined ? null : now + durationMs(expires_in), now));
+    const made = accepted(
+      await services.keys.create(tenant, name, [...new Set(roles)], expires_in === undefined ? null : now + durationMs(expires_in), now),
+    );
     return c.json({ ...view(made), key: made.key }, 201);
   })
   .openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const keys = await c.var.services.keys.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
-    return c.json(page(keys.map(view), limit, (listed) => listed.id), 200);
+    return c.json(
+      page(keys.map(view), limit, (listed) => listed.id),
+      200,
+    );
   })
   .openapi(deleteRoute, async (c) => {
     const { id } = c.req.valid("param");
-    if (!(await c.var.services.keys.revoke(c.var.principal.tenant, id, Date.now()))) throw new Refused(rejection("not_found", `There is no key "${id}"`));
+    if (!(await c.var.services.keys.revoke(c.var.principal.tenant, id, Date.now())))
+      throw new Refused(rejection("not_found", `There is no key "${id}"`));
     return c.body(null, 204);
   });
 
 function view({ id, tenant, name, prefix, roles, createdAt, expiresAt, revokedAt }: ApiKey) {
   const timeOrNull = (at: number | null): string | null => (at === null ? null : isoTime(at));
-  return { id, tenant, name, prefix, roles, created_at: isoTime(createdAt), expires_at: timeOrNull(expiresAt), revoked_at: timeOrNull(revokedAt) };
+  return {
+    id,
+    tenant,
+    name,
+    prefix,
+    roles,
+    created_at: isoTime(createdAt),
+    expires_at: timeOrNull(expiresAt),
+    revoked_at: timeOrNull(revokedAt),
+  };
 }

@@ -20,7 +20,9 @@ export function readCursor<T>(cursor: string | undefined, schema: z.ZodType<T>):
     return schema.parse(JSON.parse(Buffer.from(cursor, "base64url").toString()));
   } catch {
     const message = "is not a cursor of this list; take next_cursor from the previous page";
-    throw new Refused(rejection("invalid_request", `The cursor ${message}`, { faults: [{ pointer: "/query/cursor", message, code: "invalid_request" }] }));
+    throw new Refused(
+      rejection("invalid_request", `The cursor ${message}`, { faults: [{ pointer: "/query/cursor", message, code: "invalid_request" }] }),
+    );
   }
 }
 

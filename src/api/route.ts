@@ -34,14 +34,19 @@ type Declared = RouteConfig & {
   readonly maxBodyBytes?: number;
 };
 
-export function defineRoute<P extends string, R extends Omit<Declared, "path"> & { path: P }>(declared: R): R & { getRoutingPath(): string } {
+export function defineRoute<P extends string, R extends Omit<Declared, "path"> & { path: P }>(
+  declared: R,
+): R & { getRoutingPath(): string } {
   const { access, maxBodyBytes = LIMITS.smallBodyBytes, ...config } = declared;
   const { body } = config.request ?? {};
   const middleware = [
     ...(access === "anyone" ? [] : [requireScope(access)]),
     ...(body === undefined ? [] : [jsonBody(maxBodyBytes, body.required ?? false)]),
   ];
-  const responses = { ...config.responses, default: { description: "A refusal", content: { "application/problem+json": { schema: problemSchema } } } };
+  const responses = {
+    ...config.responses,
+    default: { description: "A refusal", content: { "application/problem+json": { schema: problemSchema } } },
+  };
   const security = access === "anyone" ? [] : [{ bearer: [access] }];
   const route = { ...config, middleware, responses, security } as unknown as RouteConfig & { path: P };
   return createRoute(route) as unknown as R & { getRoutingPath(): string };
@@ -67,7 +72,11 @@ function requireScope(scope: Scope): MiddlewareHandler<Api> {
   return async (c, next) => {
     const principal = await authenticate(c);
     if (!principal.scopes.has(scope)) {
-      throw new Refused(rejection("forbidden", `This needs the scope "${scope}"; the credentials have the roles ${principal.roles.join(", ")}`, { facts: { required_scope: scope } }));
+      throw new Refused(
+        rejection("forbidden", `This needs the scope "${scope}"; the credentials have the roles ${principal.roles.join(", ")}`, {
+          facts: { required_scope: scope },
+        }),
+      );
     }
     c.set("principal", principal);
     return next();

@@ -36,7 +36,9 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
   const task = idempotencyKey === null ? newTaskId(tenant, now) : taskIdFromKey(tenant, idempotencyKey);
   const deadlineAt = body.deadline === undefined ? null : deadlineOf(body.deadline, now);
   if (deadlineAt !== null && deadlineAt <= now && !(await isKnown(context, task))) {
-    return err(rejectionOf([{ pointer: "/deadline", message: "the deadline has passed already", code: "invalid_request" }], "invalid_request"));
+    return err(
+      rejectionOf([{ pointer: "/deadline", message: "the deadline has passed already", code: "invalid_request" }], "invalid_request"),
+    );
   }
   const submission: Submission = {
     tenant,
@@ -88,7 +90,9 @@ async function unknownType(name: string, services: Services, tenant: string): Pr
   const known = (await services.workflows.list(tenant, null, 100)).map((workflow) => workflow.name);
   const close = nearest(name, known);
   const hint = close === null ? "." : `; did you mean "${close}"?`;
-  return rejection("unknown_type", `There is no task type "${name}"${hint} Known types: ${known.join(", ")}`, { facts: { known_types: known } });
+  return rejection("unknown_type", `There is no task type "${name}"${hint} Known types: ${known.join(", ")}`, {
+    facts: { known_types: known },
+  });
 }
 
 /** The input as given, or in the short form every field that is no option. */
@@ -100,7 +104,14 @@ function inputOf(body: SubmissionBody): Json {
 /** Whether a submission may be the repetition of one that came while its deadline lay ahead. */
 async function isKnown({ services, tenant, idempotencyKey }: SubmitContext, task: string): Promise<boolean> {
   if (idempotencyKey === null) return false;
-  return (await services.tasks.read(tenant, task, (owner) => owner.head(), (reading) => reading.head())) !== null;
+  return (
+    (await services.tasks.read(
+      tenant,
+      task,
+      (owner) => owner.head(),
+      (reading) => reading.head(),
+    )) !== null
+  );
 }
 
 function deadlineOf(deadline: string, now: number): number {
@@ -109,7 +120,9 @@ function deadlineOf(deadline: string, now: number): number {
 }
 
 function fingerprintOf(body: SubmissionBody): string {
-  return createHash("sha256").update(canonicalJson(body as Json)).digest("hex");
+  return createHash("sha256")
+    .update(canonicalJson(body as Json))
+    .digest("hex");
 }
 
 /** The start of a trace of our own, sampled. */
@@ -123,7 +136,11 @@ async function replayFromHistory(services: Services, submission: Submission): Pr
   const row = await services.history.find(submission.tenant, submission.task);
   if (row === null) return err(rejection("unavailable", "The task was deleted just now; submit again", { retryAfterMs: 1_000 }));
   if (row.fingerprint !== submission.fingerprint) {
-    return err(rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", { facts: { task_id: submission.task } }));
+    return err(
+      rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", {
+        facts: { task_id: submission.task },
+      }),
+    );
   }
   return ok({ head: row.head, isReplay: true, result: null });
 }

@@ -12,13 +12,22 @@ const options = {
   type: identifier.optional().openapi({ description: "A registered workflow, built-in ones included" }),
   // Checked when it is compiled, which is remembered; here its shape is for the documentation only.
   workflow: z
-    .custom<WorkflowDefinition>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "expected a workflow definition")
+    .custom<WorkflowDefinition>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "expected a workflow definition",
+    )
     .optional()
-    .openapi({ type: "object", description: "An inline definition, instead of a type", allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }] }),
+    .openapi({
+      type: "object",
+      description: "An inline definition, instead of a type",
+      allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }],
+    }),
   input: z.unknown().optional().openapi({ description: "Any JSON; absent in the short form" }),
   priority: z.int().min(0).max(9).optional(),
   tags: z.array(z.string().min(1).max(LIMITS.tagLength)).max(LIMITS.tags).optional(),
-  deadline: z.union([duration, z.iso.datetime({ offset: true })], { error: 'expected a duration such as "10m" or an RFC 3339 time' }).optional(),
+  deadline: z
+    .union([duration, z.iso.datetime({ offset: true })], { error: 'expected a duration such as "10m" or an RFC 3339 time' })
+    .optional(),
   queue_ttl: duration.optional().openapi({ description: "How long a step may wait for an agent" }),
   on_no_agent: z.enum(["wait", "fail"]).optional(),
   fail_fast: z.boolean().optional(),

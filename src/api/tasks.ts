@@ -42,9 +42,17 @@ const batchRoute = defineRoute({
   maxBodyBytes: LIMITS.bodyBytes,
   request: {
     headers: idempotencyHeader,
-    body: { required: true, content: { "application/json": { schema: z.strictObject({ tasks: z.array(z.unknown()).min(1).max(LIMITS.batchTasks) }) } } },
+    body: {
+      required: true,
+      content: { "application/json": { schema: z.strictObject({ tasks: z.array(z.unknown()).min(1).max(LIMITS.batchTasks) }) } },
+    },
   },
-  responses: { 200: json(z.object({ data: z.array(z.object({ status: z.int(), task: taskHead.optional(), problem: z.unknown().optional() })) }), "An answer for each") },
+  responses: {
+    200: json(
+      z.object({ data: z.array(z.object({ status: z.int(), task: taskHead.optional(), problem: z.unknown().optional() })) }),
+      "An answer for each",
+    ),
+  },
 });
 
 const listRoute = defineRoute({
@@ -66,8 +74,22 @@ const listRoute = defineRoute({
   responses: { 200: json(pageOf(taskHead), "A page of tasks") },
 });
 
-const readRoute = defineRoute({ method: "get", path: "/tasks/{id}", summary: "Read a task with its steps", access: "tasks:read", request: { params: taskParams }, responses: { 200: json(taskView, "The task") } });
-const statusRoute = defineRoute({ method: "get", path: "/tasks/{id}/status", summary: "Read a task's status", access: "tasks:read", request: { params: taskParams }, responses: { 200: json(taskHead, "The task without its steps") } });
+const readRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}",
+  summary: "Read a task with its steps",
+  access: "tasks:read",
+  request: { params: taskParams },
+  responses: { 200: json(taskView, "The task") },
+});
+const statusRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}/status",
+  summary: "Read a task's status",
+  access: "tasks:read",
+  request: { params: taskParams },
+  responses: { 200: json(taskHead, "The task without its steps") },
+});
 const resultRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}/result",
@@ -76,8 +98,22 @@ const resultRoute = defineRoute({
   request: { params: taskParams, query: z.strictObject({ wait: z.string().optional() }) },
   responses: { 200: json(taskResult, "The result; 409 while the task goes on") },
 });
-const stepsRoute = defineRoute({ method: "get", path: "/tasks/{id}/steps", summary: "List a task's steps", access: "tasks:read", request: { params: taskParams, query: z.strictObject(pageQuery) }, responses: { 200: json(pageOf(stepView), "A page of steps, in the workflow's order") } });
-const stepRoute = defineRoute({ method: "get", path: "/tasks/{id}/steps/{step_id}", summary: "Read a step with its output", access: "tasks:read", request: { params: z.object({ id: z.string(), step_id: z.string() }) }, responses: { 200: json(stepDetail, "The step") } });
+const stepsRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}/steps",
+  summary: "List a task's steps",
+  access: "tasks:read",
+  request: { params: taskParams, query: z.strictObject(pageQuery) },
+  responses: { 200: json(pageOf(stepView), "A page of steps, in the workflow's order") },
+});
+const stepRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}/steps/{step_id}",
+  summary: "Read a step with its output",
+  access: "tasks:read",
+  request: { params: z.object({ id: z.string(), step_id: z.string() }) },
+  responses: { 200: json(stepDetail, "The step") },
+});
 
 const cancelBody = z.strictObject({ reason: z.string().max(LIMITS.textLength).optional() });
 const cancelRoute = defineRoute({
@@ -90,8 +126,22 @@ const cancelRoute = defineRoute({
   responses: { 200: json(taskHead, "The task") },
 });
 const noBody = { content: { "application/json": { schema: z.strictObject({}) } } };
-const pauseRoute = defineRoute({ method: "post", path: "/tasks/{id}/pause", summary: "Start nothing new", access: "tasks:write", request: { params: taskParams, body: noBody }, responses: { 200: json(taskHead, "The task") } });
-const resumeRoute = defineRoute({ method: "post", path: "/tasks/{id}/resume", summary: "Go on after a pause", access: "tasks:write", request: { params: taskParams, body: noBody }, responses: { 200: json(taskHead, "The task") } });
+const pauseRoute = defineRoute({
+  method: "post",
+  path: "/tasks/{id}/pause",
+  summary: "Start nothing new",
+  access: "tasks:write",
+  request: { params: taskParams, body: noBody },
+  responses: { 200: json(taskHead, "The task") },
+});
+const resumeRoute = defineRoute({
+  method: "post",
+  path: "/tasks/{id}/resume",
+  summary: "Go on after a pause",
+  access: "tasks:write",
+  request: { params: taskParams, body: noBody },
+  responses: { 200: json(taskHead, "The task") },
+});
 
 export const taskRoutes = createRouter()
   .openapi(submitRoute, async (c) => {
@@ -106,7 +156,9 @@ export const taskRoutes = createRouter()
   })
   .openapi(batchRoute, async (c) => {
     const key = c.req.valid("header")["idempotency-key"] ?? null;
-    const answers = await inTurns(c.req.valid("json").tasks, async (entry, index) => submitEntry(c, entry, submitContext(c, key === null ? null : `${key}/${index}`, 0)));
+    const answers = await inTurns(c.req.valid("json").tasks, async (entry, index) =>
+      submitEntry(c, entry, submitContext(c, key === null ? null : `${key}/${index}`, 0)),
+    );
     return c.json({ data: answers }, 200);
   })
   .openapi(listRoute, async (c) => {
@@ -115,40 +167,98 @@ export const taskRoutes = createRouter()
     const after = readCursor(cursor, z.object({ createdAt: z.int(), id: z.string() }));
     const filter = { status, type, tag, createdAfter: timeOf(created_after), createdBefore: timeOf(created_before) };
     const tasks = await services.history.list(principal.tenant, filter, after, limit + 1);
-    return c.json(page(tasks, limit, (task) => ({ createdAt: Date.parse(task.created_at), id: task.id })), 200);
+    return c.json(
+      page(tasks, limit, (task) => ({ createdAt: Date.parse(task.created_at), id: task.id })),
+      200,
+    );
   })
   .openapi(readRoute, async (c) => {
     const { id } = c.req.valid("param");
-    return c.json(found(await c.var.services.tasks.read(c.var.principal.tenant, id, (task) => task.task(), (reading) => reading.task()), id), 200);
+    return c.json(
+      found(
+        await c.var.services.tasks.read(
+          c.var.principal.tenant,
+          id,
+          (task) => task.task(),
+          (reading) => reading.task(),
+        ),
+        id,
+      ),
+      200,
+    );
   })
   .openapi(statusRoute, async (c) => {
     const { id } = c.req.valid("param");
-    return c.json(found(await c.var.services.tasks.read(c.var.principal.tenant, id, (task) => task.head(), (reading) => reading.head()), id), 200);
+    return c.json(
+      found(
+        await c.var.services.tasks.read(
+          c.var.principal.tenant,
+          id,
+          (task) => task.head(),
+          (reading) => reading.head(),
+        ),
+        id,
+      ),
+      200,
+    );
   })
   .openapi(resultRoute, async (c) => {
     const { id } = c.req.valid("param");
     const { tenant } = c.var.principal;
     const ended = await endWithin(c, id, requestedWait(c, c.req.valid("query").wait));
     if (ended !== null) return c.json({ status: ended.status, output: ended.output, error: ended.error }, 200);
-    const result = found(await c.var.services.tasks.read(tenant, id, (task) => task.result(), (reading) => reading.result() ?? { expired: true as const }), id);
-    if ("unfinished" in result) throw new Refused(rejection("not_finished", `The task is ${result.status}; its result comes when it ends`, { facts: { task_status: result.status } }));
-    if ("expired" in result) throw new Refused(rejection("result_expired", "The result was too large to be archived and its retention has ended"));
+    const result = found(
+      await c.var.services.tasks.read(
+        tenant,
+        id,
+        (task) => task.result(),
+        (reading) => reading.result() ?? { expired: true as const },
+      ),
+      id,
+    );
+    if ("unfinished" in result)
+      throw new Refused(
+        rejection("not_finished", `The task is ${result.status}; its result comes when it ends`, { facts: { task_status: result.status } }),
+      );
+    if ("expired" in result)
+      throw new Refused(rejection("result_expired", "The result was too large to be archived and its retention has ended"));
     return c.json({ status: result.status, output: result.output as unknown, error: result.error }, 200);
   })
   .openapi(stepsRoute, async (c) => {
     const { id } = c.req.valid("param");
     const { limit, cursor } = c.req.valid("query");
     const from = readCursor(cursor, z.int().min(0)) ?? 0;
-    const steps = found(await c.var.services.tasks.read(c.var.principal.tenant, id, (task) => task.steps(from, limit + 1), (reading) => reading.steps(from, limit + 1)), id);
-    return c.json(page(steps, limit, () => from + limit), 200);
+    const steps = found(
+      await c.var.services.tasks.read(
+        c.var.principal.tenant,
+        id,
+        (task) => task.steps(from, limit + 1),
+        (reading) => reading.steps(from, limit + 1),
+      ),
+      id,
+    );
+    return c.json(
+      page(steps, limit, () => from + limit),
+      200,
+    );
   })
   .openapi(stepRoute, async (c) => {
     const { id, step_id } = c.req.valid("param");
-    const step = found(await c.var.services.tasks.read(c.var.principal.tenant, id, (task) => task.step(step_id), (reading) => reading.step(step_id) ?? ("unknown" as const)), id);
+    const step = found(
+      await c.var.services.tasks.read(
+        c.var.principal.tenant,
+        id,
+        (task) => task.step(step_id),
+        (reading) => reading.step(step_id) ?? ("unknown" as const),
+      ),
+      id,
+    );
     if (step === "unknown") throw new Refused(rejection("not_found", `The task has no step "${step_id}"`));
     return c.json(step as z.infer<typeof stepDetail>, 200);
   })
-  .openapi(cancelRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.cancel(c.req.valid("json").reason), "canceled"), 200))
+  .openapi(cancelRoute, async (c) =>
+    c.json(await steer(c, c.req.valid("param").id, (task) => task.cancel(c.req.valid("json").reason), "canceled"), 200),
+  )
   .openapi(pauseRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.pause(), "paused"), 200))
   .openapi(resumeRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.resume(), "resumed"), 200));
 
@@ -172,7 +282,9 @@ function requestedWait(c: Context<Api>, query: string | undefined): number {
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : parseDuration(text);
   if (ms === null) {
     const message = 'expected a duration such as "30s"';
-    throw new Refused(rejection("invalid_request", `wait: ${message}`, { faults: [{ pointer: "/query/wait", message, code: "invalid_request" }] }));
+    throw new Refused(
+      rejection("invalid_request", `wait: ${message}`, { faults: [{ pointer: "/query/wait", message, code: "invalid_request" }] }),
+    );
   }
   return Math.min(ms, LIMITS.waitMs);
 }
@@ -181,14 +293,26 @@ async function endWithin(c: Context<Api>, id: string, waitMs: number): Promise<z
   if (waitMs === 0) return null;
   const { tasks } = c.var.services;
   const { tenant } = c.var.principal;
-  const ended = await tasks.read(tenant, id, (task) => waitForEnd(task, waitMs), () => null);
+  const ended = await tasks.read(
+    tenant,
+    id,
+    (task) => waitForEnd(task, waitMs),
+    () => null,
+  );
   return ended === null ? null : { id, ...(ended as Omit<z.infer<typeof endedTask>, "id">) };
 }
 
 /** The task as it stands after waiting in vain. */
 async function current(c: Context<Api>, head: TaskHead, waitMs: number): Promise<TaskHead> {
   if (waitMs === 0) return head;
-  return (await c.var.services.tasks.read(c.var.principal.tenant, head.id, (task) => task.head(), (reading) => reading.head())) ?? head;
+  return (
+    (await c.var.services.tasks.read(
+      c.var.principal.tenant,
+      head.id,
+      (task) => task.head(),
+      (reading) => reading.head(),
+    )) ?? head
+  );
 }
 
 type EntryAnswer = { status: number; task?: TaskHead; problem?: unknown };
@@ -214,9 +338,16 @@ async function inTurns<T, R>(items: readonly T[], answer: (item: T, index: numbe
   return answers;
 }
 
-async function steer(c: Context<Api>, id: string, verb: (task: TaskContract) => Promise<Result<TaskHead, Rejection> | null>, done: string): Promise<TaskHead> {
+async function steer(
+  c: Context<Api>,
+  id: string,
+  verb: (task: TaskContract) => Promise<Result<TaskHead, Rejection> | null>,
+  done: string,
+): Promise<TaskHead> {
   const answer = found(
-    await c.var.services.tasks.read<Result<TaskHead, Rejection>>(c.var.principal.tenant, id, verb, (reading) => steerFinished(reading.head(), done)),
+    await c.var.services.tasks.read<Result<TaskHead, Rejection>>(c.var.principal.tenant, id, verb, (reading) =>
+      steerFinished(reading.head(), done),
+    ),
     id,
   );
   return accepted(answer);
@@ -225,7 +356,10 @@ async function steer(c: Context<Api>, id: string, verb: (task: TaskContract) => 
 /** A task that only history has left has ended: nothing can be done to it, but canceling a canceled one is no change. */
 function steerFinished(head: TaskHead, done: string): Result<TaskHead, Rejection> {
   if (done === "canceled" && head.status === "canceled") return { ok: true, value: head };
-  return { ok: false, error: rejection("invalid_state", `A task that is ${head.status} cannot be ${done}`, { facts: { task_status: head.status } }) };
+  return {
+    ok: false,
+    error: rejection("invalid_state", `A task that is ${head.status} cannot be ${done}`, { facts: { task_status: head.status } }),
+  };
 }
 
 export function found<T>(answer: T | null, id: string): T {

@@ -17,7 +17,9 @@ const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso
 const version = summary.extend({ definition: definitionSchema }).openapi("Workflow");
 const fault = z.object({ pointer: z.string(), message: z.string(), code: z.string() });
 /** Checked when it is compiled, so that faults carry their own codes. */
-const anyDefinition = z.custom<object>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "expected a workflow definition").openapi({ type: "object", allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }] });
+const anyDefinition = z
+  .custom<object>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "expected a workflow definition")
+  .openapi({ type: "object", allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }] });
 const definitionBody = { required: true, content: { "application/json": { schema: anyDefinition } } };
 
 const putRoute = defineRoute({
@@ -30,11 +32,47 @@ const putRoute = defineRoute({
   request: { params: z.object({ name: identifier }), body: definitionBody },
   responses: { 200: json(version, "Registered already"), 201: json(version, "The new version") },
 });
-const listRoute = defineRoute({ method: "get", path: "/workflows", summary: "List workflows", access: "workflows:read", request: { query: z.strictObject(pageQuery) }, responses: { 200: json(pageOf(summary), "Names with their newest versions") } });
-const readRoute = defineRoute({ method: "get", path: "/workflows/{name}", summary: "Read a workflow's newest version", access: "workflows:read", request: { params }, responses: { 200: json(version, "The newest version") } });
-const versionsRoute = defineRoute({ method: "get", path: "/workflows/{name}/versions", summary: "List a workflow's versions", access: "workflows:read", request: { params, query: z.strictObject(pageQuery) }, responses: { 200: json(pageOf(summary), "Versions, newest first") } });
-const versionRoute = defineRoute({ method: "get", path: "/workflows/{name}/versions/{version}", summary: "Read a version", access: "workflows:read", request: { params: z.object({ name: z.string(), version: z.string() }) }, responses: { 200: json(version, "The version") } });
-const deleteRoute = defineRoute({ method: "delete", path: "/workflows/{name}", summary: "Delete a workflow", description: "Stops new tasks of this type; tasks that have started keep their definition.", access: "workflows:write", request: { params }, responses: { 204: { description: "Deleted" } } });
+const listRoute = defineRoute({
+  method: "get",
+  path: "/workflows",
+  summary: "List workflows",
+  access: "workflows:read",
+  request: { query: z.strictObject(pageQuery) },
+  responses: { 200: json(pageOf(summary), "Names with their newest versions") },
+});
+const readRoute = defineRoute({
+  method: "get",
+  path: "/workflows/{name}",
+  summary: "Read a workflow's newest version",
+  access: "workflows:read",
+  request: { params },
+  responses: { 200: json(version, "The newest version") },
+});
+const versionsRoute = defineRoute({
+  method: "get",
+  path: "/workflows/{name}/versions",
+  summary: "List a workflow's versions",
+  access: "workflows:read",
+  request: { params, query: z.strictObject(pageQuery) },
+  responses: { 200: json(pageOf(summary), "Versions, newest first") },
+});
+const versionRoute = defineRoute({
+  method: "get",
+  path: "/workflows/{name}/versions/{version}",
+  summary: "Read a version",
+  access: "workflows:read",
+  request: { params: z.object({ name: z.string(), version: z.string() }) },
+  responses: { 200: json(version, "The version") },
+});
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/workflows/{name}",
+  summary: "Delete a workflow",
+  description: "Stops new tasks of this type; tasks that have started keep their definition.",
+  access: "workflows:write",
+  request: { params },
+  responses: { 204: { description: "Deleted" } },
+});
 const validateRoute = defineRoute({
   method: "post",
   path: "/workflows/validate",
@@ -42,7 +80,12 @@ const validateRoute = defineRoute({
   access: "workflows:read",
   maxBodyBytes: LIMITS.definitionBytes,
   request: { body: definitionBody },
-  responses: { 200: json(z.object({ valid: z.boolean(), errors: z.array(fault).readonly(), warnings: z.array(fault).readonly() }), "Every fault at once, each at its place") },
+  responses: {
+    200: json(
+      z.object({ valid: z.boolean(), errors: z.array(fault).readonly(), warnings: z.array(fault).readonly() }),
+      "Every fault at once, each at its place",
+    ),
+  },
 });
 
 export const workflowRoutes = createRouter()
@@ -58,9 +101,16 @@ export const workflowRoutes = createRouter()
     if (!compiled.ok) throw new Refused(rejectionOf(compiled.error, "invalid_definition"));
     const named = compiled.value.definition.name;
     if (named !== undefined && named !== name) {
-      throw new Refused(rejectionOf([{ pointer: "/name", message: `expected "${name}" as in the path, or no name`, code: "invalid_definition" }], "invalid_definition"));
+      throw new Refused(
+        rejectionOf(
+          [{ pointer: "/name", message: `expected "${name}" as in the path, or no name`, code: "invalid_definition" }],
+          "invalid_definition",
+        ),
+      );
     }
-    const registered = accepted(await c.var.services.workflows.register(c.var.principal.tenant, name, text, expectedRevision(c), Date.now()));
+    const registered = accepted(
+      await c.var.services.workflows.register(c.var.principal.tenant, name, text, expectedRevision(c), Date.now()),
+    );
     c.header("ETag", etag(registered.version));
     if (!registered.isNew) return c.json(versionView(registered), 200);
     c.header("Location", `/api/v1/workflows/${name}/versions/${registered.version}`);
@@ -69,7 +119,10 @@ export const workflowRoutes = createRouter()
   .openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const names = await c.var.services.workflows.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
-    return c.json(page(names.map(summaryView), limit, (workflow) => workflow.name), 200);
+    return c.json(
+      page(names.map(summaryView), limit, (workflow) => workflow.name),
+      200,
+    );
   })
   .openapi(readRoute, async (c) => {
     const { name } = c.req.valid("param");
@@ -83,7 +136,10 @@ export const workflowRoutes = createRouter()
     const before = readCursor(cursor, z.int());
     const versions = await c.var.services.workflows.versions(c.var.principal.tenant, name, before, limit + 1);
     if (versions.length === 0 && before === null) found(null, name);
-    return c.json(page(versions.map(summaryView), limit, (workflow) => workflow.version), 200);
+    return c.json(
+      page(versions.map(summaryView), limit, (workflow) => workflow.version),
+      200,
+    );
   })
   .openapi(versionRoute, async (c) => {
     const { name, version } = c.req.valid("param");

@@ -44,16 +44,40 @@ export class ApiKeys {
     const hash = presented.toString("hex");
     const found = isRoot ? { principal: ROOT, expiresAt: null } : await this.#lookUp(hash, now);
     if (found === null) return null;
-    remember(key, { hash, principal: found.principal, until: Math.min(now + LIMITS.keyCacheMs, found.expiresAt ?? Number.POSITIVE_INFINITY) });
+    remember(key, {
+      hash,
+      principal: found.principal,
+      until: Math.min(now + LIMITS.keyCacheMs, found.expiresAt ?? Number.POSITIVE_INFINITY),
+    });
     return found.principal;
   }
 
   /** Makes a key. Its text is in the result and nowhere else. */
-  async create(tenant: string, name: string, roles: readonly Role[], expiresAt: number | null, now: number): Promise<Result<ApiKey & { readonly key: string }, Rejection>> {
-    const existing = await this.#db.select({ keys: count() }).from(apiKeys).where(and(eq(apiKeys.tenant, tenant), isNull(apiKeys.revokedAt))).get();
-    if ((existing?.keys ?? 0) >= LIMITS.keysPerTenant) return err(rejection("limit_reached", `A tenant has at most ${LIMITS.keysPerTenant} keys; revoke one first`));
+  async create(
+    tenant: string,
+    name: string,
+    roles: readonly Role[],
+    expiresAt: number | null,
+    now: number,
+  ): Promise<Result<ApiKey & { readonly key: string }, Rejection>> {
+    const existing = await this.#db
+      .select({ keys: count() })
+      .from(apiKeys)
+      .where(and(eq(apiKeys.tenant, tenant), isNull(apiKeys.revokedAt)))
+      .get();
+    if ((existing?.keys ?? 0) >= LIMITS.keysPerTenant)
+      return err(rejection("limit_reached", `A tenant has at most ${LIMITS.keysPerTenant} keys; revoke one first`));
     const key = `${KEY_PREFIX}${randomText(40)}`;
-    const row: ApiKey = { id: newId("key", now), tenant, name, prefix: key.slice(0, PREFIX_LENGTH), roles, createdAt: now, expiresAt, revokedAt: null };
+    const row: ApiKey = {
+      id: newId("key", now),
+      tenant,
+      name,
+      prefix: key.slice(0, PREFIX_LENGTH),
+      roles,
+      createdAt: now,
+      expiresAt,
+      revokedAt: null,
+    };
     await this.#db.insert(apiKeys).values({ ...row, hash: digest(key).toString("hex") });
     return ok({ ...row, key });
   }
@@ -70,9 +94,16 @@ export class ApiKeys {
 
   /** Whether there was such a key; revoking one twice changes nothing. */
   async revoke(tenant: string, id: string, now: number): Promise<boolean> {
-    const row = await this.#db.select({ hash: apiKeys.hash }).from(apiKeys).where(and(eq(apiKeys.tenant, tenant), eq(apiKeys.id, id))).get();
+    const row = await this.#db
+      .select({ hash: apiKeys.hash })
+      .from(apiKeys)
+      .where(and(eq(apiKeys.tenant, tenant), eq(apiKeys.id, id)))
+      .get();
     if (row === undefined) return false;
-    await this.#db.update(apiKeys).set({ revokedAt: now }).where(and(eq(apiKeys.hash, row.hash), isNull(apiKeys.revokedAt)));
+    await this.#db
+      .update(apiKeys)
+      .set({ revokedAt: now })
+      .where(and(eq(apiKeys.hash, row.hash), isNull(apiKeys.revokedAt)));
     for (const [key, seen] of seenByKey) if (seen.hash === row.hash) seenByKey.delete(key);
     return true;
   }

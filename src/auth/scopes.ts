@@ -1,5 +1,15 @@
 /** What a principal may do. Routes name a scope, keys name roles, and only this table connects the two. */
-export const SCOPES = ["tasks:read", "tasks:write", "workflows:read", "workflows:write", "agents:read", "agents:write", "keys:read", "keys:write", "tenants:manage"] as const;
+export const SCOPES = [
+  "tasks:read",
+  "tasks:write",
+  "workflows:read",
+  "workflows:write",
+  "agents:read",
+  "agents:write",
+  "keys:read",
+  "keys:write",
+  "tenants:manage",
+] as const;
 export type Scope = (typeof SCOPES)[number];
 
 export const ROLES = ["admin", "developer", "operator", "viewer"] as const;

@@ -31,9 +31,14 @@ export function admit(graph: Graph, state: TaskState, input: TaskInput, world: W
     case "cancel":
       if (state.end?.status === "canceled") return NOTHING;
       if (state.end !== null) return forbidden(state, "canceled");
-      return ok([...cancelSteps(graph, state, "task_canceled"), { type: "task.canceled", ...(input.reason !== undefined && { reason: input.reason }) }]);
+      return ok([
+        ...cancelSteps(graph, state, "task_canceled"),
+        { type: "task.canceled", ...(input.reason !== undefined && { reason: input.reason }) },
+      ]);
     case "archive":
-      return state.end === null || state.archivedAt !== null ? NOTHING : ok([{ type: "task.archived", parts: input.parts, bytes: input.bytes }]);
+      return state.end === null || state.archivedAt !== null
+        ? NOTHING
+        : ok([{ type: "task.archived", parts: input.parts, bytes: input.bytes }]);
     case "claim":
     case "accept":
     case "heartbeat":
@@ -55,16 +60,46 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
   if (attempt === undefined) return admitLateReply(step, input);
   switch (input.type) {
     case "claim":
-      if (attempt.way !== "queue" || (attempt.claim !== null && !(attempt.claim.via === "queue" && input.delivery > attempt.claim.delivery))) return err(superseded(input));
-      return ok([{ ...fence(input), type: "attempt.claimed", via: "queue", delivery: input.delivery, lease_until: world.now + attemptTimeoutMs(state, node, world.now) + LIMITS.leaseGraceMs }]);
+      if (
+        attempt.way !== "queue" ||
+        (attempt.claim !== null && !(attempt.claim.via === "queue" && input.delivery > attempt.claim.delivery))
+      )
+        return err(superseded(input));
+      return ok([
+        {
+          ...fence(input),
+          type: "attempt.claimed",
+          via: "queue",
+          delivery: input.delivery,
+          lease_until: world.now + attemptTimeoutMs(state, node, world.now) + LIMITS.leaseGraceMs,
+        },
+      ]);
     case "accept":
       if (attempt.claim?.via === "callback") return NOTHING;
-      return ok([{ ...fence(input), type: "attempt.claimed", via: "callback", lease_until: world.now + attemptTimeoutMs(state, node, world.now), ...(input.ms !== undefined && { ms: input.ms }) }]);
+      return ok([
+        {
+          ...fence(input),
+          type: "attempt.claimed",
+          via: "callback",
+          lease_until: world.now + attemptTimeoutMs(state, node, world.now),
+          ...(input.ms !== undefined && { ms: input.ms }),
+        },
+      ]);
     case "heartbeat":
       return admitHeartbeat(state, node, step, attempt, input, world);
     case "complete": {
       const { output, usage, digest, ms } = input;
-      return ok([{ type: "step.completed", step: node.id, attempt: attempt.number, output, ...(usage && { usage }), ...(digest !== undefined && { digest }), ...(ms !== undefined && { ms }) }]);
+      return ok([
+        {
+          type: "step.completed",
+          step: node.id,
+          attempt: attempt.number,
+          output,
+          ...(usage && { usage }),
+          ...(digest !== undefined && { digest }),
+          ...(ms !== undefined && { ms }),
+        },
+      ]);
     }
     case "fail":
       return ok(failAttempt(graph, state, node, { number: attempt.number, digest: input.digest, ms: input.ms }, input.error, world));
@@ -77,7 +112,12 @@ function admitLateReply(step: StepState, input: Reply): Admission {
   const digest = "digest" in input ? input.digest : undefined;
   if (digest !== undefined && step.replies?.get(input.attempt) === digest) return NOTHING;
   if (step.phase.status === "canceled" && input.attempt === step.attempts) {
-    return err(rejection("attempt_canceled", `Attempt ${input.attempt} of step "${input.step}" was canceled (${step.phase.reason}); stop working on it`));
+    return err(
+      rejection(
+        "attempt_canceled",
+        `Attempt ${input.attempt} of step "${input.step}" was canceled (${step.phase.reason}); stop working on it`,
+      ),
+    );
   }
   return err(superseded(input));
 }
@@ -86,14 +126,29 @@ function admitLateReply(step: StepState, input: Reply): Admission {
  * A heartbeat moves the lease of an attempt that calls back. It is recorded only when it moves it by a share of the
  * timeout or brings progress, so that an eager agent does not fill the journal.
  */
-function admitHeartbeat(state: TaskState, node: StepNode, step: StepState, attempt: Attempt, input: InputOf<"heartbeat">, world: World): Admission {
+function admitHeartbeat(
+  state: TaskState,
+  node: StepNode,
+  step: StepState,
+  attempt: Attempt,
+  input: InputOf<"heartbeat">,
+  world: World,
+): Admission {
   const extendMs = Math.min(input.extendMs ?? node.timeoutMs, LIMITS.durationMs);
   const wanted = Math.min(world.now + extendMs, state.created.deadline_at ?? Number.POSITIVE_INFINITY);
   const current = attempt.claim?.via === "callback" ? attempt.claim.leaseUntil : null;
   const moves = current !== null && wanted - current >= extendMs * LIMITS.heartbeatShare;
   if (!moves && input.progress === undefined) return NOTHING;
-  if (step.heartbeats >= LIMITS.heartbeats) return err(rejection("limit_reached", `An attempt records at most ${LIMITS.heartbeats} heartbeats; send them less often`));
-  return ok([{ ...fence(input), type: "attempt.progressed", ...(moves && { lease_until: wanted }), ...(input.progress !== undefined && { progress: input.progress }) }]);
+  if (step.heartbeats >= LIMITS.heartbeats)
+    return err(rejection("limit_reached", `An attempt records at most ${LIMITS.heartbeats} heartbeats; send them less often`));
+  return ok([
+    {
+      ...fence(input),
+      type: "attempt.progressed",
+      ...(moves && { lease_until: wanted }),
+      ...(input.progress !== undefined && { progress: input.progress }),
+    },
+  ]);
 }
 
 function fence(input: Reply): { readonly step: string; readonly attempt: number } {

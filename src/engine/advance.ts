@@ -106,7 +106,13 @@ function startAttempt(graph: Graph, state: TaskState, node: StepNode, world: Wor
   const facts: TaskEvent[] = [];
   if (state.startedAt === null) facts.push({ type: "task.started" });
   if (isFirst) facts.push({ type: "step.started", step: node.id });
-  facts.push({ type: "attempt.started", step: node.id, attempt: step.attempts + 1, agent: choice.agent, way: chooseWay(choice, state, world) });
+  facts.push({
+    type: "attempt.started",
+    step: node.id,
+    attempt: step.attempts + 1,
+    agent: choice.agent,
+    way: chooseWay(choice, state, world),
+  });
   return facts;
 }
 
@@ -150,11 +156,18 @@ function resultOf(graph: Graph, state: TaskState, world: World): Outcome {
     const { phase } = stepStateAt(state, graph.indexById.get(passedOn) as number);
     if (phase.status === "completed") return { stored: phase.output };
   }
-  const value = graph.output === null ? ok(sinkOutputs(graph, state, world)) : graph.output.evaluate(scopeOfResult(graph, state, world.values));
+  const value =
+    graph.output === null ? ok(sinkOutputs(graph, state, world)) : graph.output.evaluate(scopeOfResult(graph, state, world.values));
   if (!value.ok) return { error: { code: "expression_error", message: `output: ${value.error}`, retryable: false } };
   const stored = world.values.write(value.value);
   if (stored !== null) return { stored };
-  return { error: { code: "result_too_large", message: "The result is larger than a value may be; give the workflow an output that keeps less", retryable: false } };
+  return {
+    error: {
+      code: "result_too_large",
+      message: "The result is larger than a value may be; give the workflow an output that keeps less",
+      retryable: false,
+    },
+  };
 }
 
 function sinkOutputs(graph: Graph, state: TaskState, world: World): Json {

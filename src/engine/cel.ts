@@ -53,10 +53,14 @@ function environment(): Environment {
   env.registerOperator("double % double", (left: number, right: number) => left % right);
 
   const definitions = plain.getDefinitions().functions;
-  const names = new Set(definitions.filter((definition) => !WITHOUT_TWIN.has(definition.name) && isIntegral(definition)).map(({ name }) => name));
+  const names = new Set(
+    definitions.filter((definition) => !WITHOUT_TWIN.has(definition.name) && isIntegral(definition)).map(({ name }) => name),
+  );
   const twins = new Set<string>();
   // Those that take doubles come first: `int(double)` serves for `int(int)` too, as nothing else is left to convert.
-  for (const { name, receiverType, returnType, params } of definitions.toSorted((a, b) => Number(takesInteger(a)) - Number(takesInteger(b)))) {
+  for (const { name, receiverType, returnType, params } of definitions.toSorted(
+    (a, b) => Number(takesInteger(a)) - Number(takesInteger(b)),
+  )) {
     if (!names.has(name)) continue;
     const types = params.map((param) => param.type);
     const receiver = receiverType === null ? "" : `${receiverType.replace(/<dyn.*>$/, "")}.`;
@@ -110,7 +114,8 @@ function join(parts: string[], separator: string): string {
     if (typeof part !== "string") throw new EvaluationError("join() takes a list of strings only; convert with string()");
     length += part.length + separator.length;
   }
-  if (length > LIMITS.valueBytes) throw new EvaluationError(`join() would make a text of ${length} characters, more than ${LIMITS.valueBytes}`);
+  if (length > LIMITS.valueBytes)
+    throw new EvaluationError(`join() would make a text of ${length} characters, more than ${LIMITS.valueBytes}`);
   return parts.join(separator);
 }
 

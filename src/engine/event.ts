@@ -74,7 +74,14 @@ export type TaskEvent =
   | { readonly type: "task.archived"; readonly parts: number; readonly bytes: number }
   | (OfStep & { readonly type: "step.started" })
   | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: WaitingForAgent })
-  | (OfStep & OfReply & { readonly type: "step.completed"; readonly output: StoredValue; readonly attempt?: number; readonly usage?: Usage; readonly degraded?: Failure })
+  | (OfStep &
+      OfReply & {
+        readonly type: "step.completed";
+        readonly output: StoredValue;
+        readonly attempt?: number;
+        readonly usage?: Usage;
+        readonly degraded?: Failure;
+      })
   | (OfStep & { readonly type: "step.failed"; readonly error: Failure })
   | (OfStep & { readonly type: "step.skipped"; readonly reason: SkipReason })
   | (OfStep & { readonly type: "step.canceled"; readonly reason: CancelReason; readonly attempts?: readonly number[] })

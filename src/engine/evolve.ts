@@ -5,7 +5,17 @@
 import { stepAt, type Graph } from "./graph.ts";
 import type { EventOf, Failure, TaskCreated, TaskEvent } from "./event.ts";
 import { decide } from "./run-if.ts";
-import { indexOf, initialState, liveAttempt, stepStateAt, type Attempt, type EndStatus, type Phase, type StepState, type TaskState } from "./state.ts";
+import {
+  indexOf,
+  initialState,
+  liveAttempt,
+  stepStateAt,
+  type Attempt,
+  type EndStatus,
+  type Phase,
+  type StepState,
+  type TaskState,
+} from "./state.ts";
 import { resident, type StoredValue } from "./value.ts";
 import { nextLookAt, scheduleLook } from "./wake.ts";
 
@@ -74,7 +84,11 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
     case "step.completed":
       observe(state, step, event.attempt, event.ms);
       rememberReply(step, event.attempt, event.digest);
-      settle(graph, state, index, step, { status: "completed", output: resident(event.output, state.seq), degraded: event.degraded ?? null });
+      settle(graph, state, index, step, {
+        status: "completed",
+        output: resident(event.output, state.seq),
+        degraded: event.degraded ?? null,
+      });
       return;
     case "step.failed":
       if (stepAt(graph, index).onError.type !== "continue") state.failure ??= { ...event.error, step_id: event.step };
@@ -106,7 +120,12 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       }
       return;
     case "attempt.lost":
-      replaceAttempt(state, index, step, event.attempt, (attempt) => ({ ...attempt, losses: event.sends, startedAt: state.at, claim: null }));
+      replaceAttempt(state, index, step, event.attempt, (attempt) => ({
+        ...attempt,
+        losses: event.sends,
+        startedAt: state.at,
+        claim: null,
+      }));
       return;
   }
 }
@@ -124,7 +143,10 @@ function claimAttempt(state: TaskState, index: number, step: StepState, event: E
   if (event.via === "callback") observe(state, step, event.attempt, event.ms);
   replaceAttempt(state, index, step, event.attempt, (attempt) => ({
     ...attempt,
-    claim: event.via === "queue" ? { via: "queue", delivery: event.delivery, leaseUntil: event.lease_until } : { via: "callback", leaseUntil: event.lease_until },
+    claim:
+      event.via === "queue"
+        ? { via: "queue", delivery: event.delivery, leaseUntil: event.lease_until }
+        : { via: "callback", leaseUntil: event.lease_until },
   }));
   state.clocks.push({ at: event.lease_until, type: "lease", step: index, attempt: event.attempt });
 }
@@ -133,13 +155,18 @@ function progressAttempt(state: TaskState, index: number, step: StepState, event
   step.heartbeats++;
   const leaseUntil = event.lease_until;
   if (leaseUntil === undefined) return;
-  replaceAttempt(state, index, step, event.attempt, (attempt) => (attempt.claim === null ? attempt : { ...attempt, claim: { ...attempt.claim, leaseUntil } }));
+  replaceAttempt(state, index, step, event.attempt, (attempt) =>
+    attempt.claim === null ? attempt : { ...attempt, claim: { ...attempt.claim, leaseUntil } },
+  );
   state.clocks.push({ at: leaseUntil, type: "lease", step: index, attempt: event.attempt });
 }
 
 function replaceAttempt(state: TaskState, index: number, step: StepState, number: number, change: (attempt: Attempt) => Attempt): void {
   if (step.phase.status !== "running") return;
-  enter(state, index, step, { status: "running", live: step.phase.live.map((attempt) => (attempt.number === number ? change(attempt) : attempt)) });
+  enter(state, index, step, {
+    status: "running",
+    live: step.phase.live.map((attempt) => (attempt.number === number ? change(attempt) : attempt)),
+  });
 }
 
 /** Moves a step to another phase, and every index over phases with it. */

@@ -43,7 +43,8 @@ export interface ExpressionProblem {
 
 /** Compiles; with `expected: "bool"` an expression that can only yield something else is refused. */
 export function compileExpression(source: string, expected: "any" | "bool"): Result<Expression, readonly ExpressionProblem[]> {
-  const problem = (code: ExpressionProblem["code"], message: string) => err([{ code, message: `in "${excerpt(source, 200)}": ${message}` }]);
+  const problem = (code: ExpressionProblem["code"], message: string) =>
+    err([{ code, message: `in "${excerpt(source, 200)}": ${message}` }]);
   if (source.length > LIMITS.expressionLength) {
     return problem("invalid_expression", `an expression has at most ${LIMITS.expressionLength} characters, this one ${source.length}`);
   }
@@ -165,7 +166,7 @@ class ReferenceCollector {
       }
     }
     if (node.op === "id" && node.args === "steps") {
-      this.#refuse("invalid_expression", "steps is only used as steps.id or steps[\"id\"], with the id written out", node);
+      this.#refuse("invalid_expression", 'steps is only used as steps.id or steps["id"], with the id written out', node);
       return;
     }
     if (node.op === "rcall" && node.args[0] === "bind") this.#refuse("invalid_expression", "cel.bind() is not available", node);

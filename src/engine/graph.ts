@@ -179,7 +179,8 @@ class GraphBuilder {
     for (const { id } of expression.steps) {
       const index = this.#indexById.get(id);
       if (index !== undefined) reads.add(index);
-      else this.#fault("unknown_reference", at, `in "${excerpt(expression.source, 200)}": no step has the id "${id}"${this.#suggestion(id)}`);
+      else
+        this.#fault("unknown_reference", at, `in "${excerpt(expression.source, 200)}": no step has the id "${id}"${this.#suggestion(id)}`);
     }
   }
 
@@ -221,7 +222,7 @@ function findCircle(drafts: readonly Draft[], unmet: readonly number[]): readonl
   const isStuck = (index: number): boolean => (unmet[index] as number) > 0;
   const path: Draft[] = [];
   const positions = new Map<number, number>();
-  for (let current = drafts.find((draft) => isStuck(draft.index)) as Draft; ; ) {
+  for (let current = drafts.find((draft) => isStuck(draft.index)) as Draft; ;) {
     const seen = positions.get(current.index);
     if (seen !== undefined) return path.slice(seen);
     positions.set(current.index, path.length);

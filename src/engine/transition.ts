@@ -58,7 +58,11 @@ export function create(graph: Graph, created: TaskCreated, world: World): Transi
 }
 
 /** A state from a journal, one batch of facts after the other. */
-export function fold(graph: Graph, created: TaskCreated, createdAt: number): { readonly state: TaskState; readonly add: (events: readonly TaskEvent[], at: number) => void } {
+export function fold(
+  graph: Graph,
+  created: TaskCreated,
+  createdAt: number,
+): { readonly state: TaskState; readonly add: (events: readonly TaskEvent[], at: number) => void } {
   const state = begin(graph, created, createdAt);
   return { state, add: (events, at) => evolve(graph, state, events, at) };
 }

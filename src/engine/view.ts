@@ -136,4 +136,3 @@ export function errorView(failure: Failure | null): ErrorView | null {
 function isoOrNull(at: number | null): string | null {
   return at === null ? null : isoTime(at);
 }
-

@@ -21,7 +21,10 @@ export class ArchiveStore {
   async write(row: HistoryRow, parts: readonly ArchivePart[]): Promise<void> {
     const { tenant, head } = row;
     const insert = (part: ArchivePart): BatchItem<"sqlite"> =>
-      this.#db.insert(archiveParts).values({ tenant, id: head.id, part: part.part, firstSeq: part.first_seq, body: part.body }).onConflictDoNothing();
+      this.#db
+        .insert(archiveParts)
+        .values({ tenant, id: head.id, part: part.part, firstSeq: part.first_seq, body: part.body })
+        .onConflictDoNothing();
     const [first, ...rest] = parts;
     // The row comes with the first part: a small task is one transaction. Large ones follow part by part.
     const [upsert, ...more] = upsertTasks(this.#db, [row]);

@@ -24,7 +24,9 @@ export const tasks = sqliteTable(
     index("tasks_by_time").on(table.tenant, table.createdAt, table.id),
     index("tasks_by_status").on(table.tenant, table.status, table.createdAt, table.id),
     // Tasks of an inline workflow have no type and need no entry.
-    index("tasks_by_type").on(table.tenant, table.type, table.createdAt, table.id).where(sql`type is not null`),
+    index("tasks_by_type")
+      .on(table.tenant, table.type, table.createdAt, table.id)
+      .where(sql`type is not null`),
   ],
 );
 

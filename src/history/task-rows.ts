@@ -50,7 +50,13 @@ export function upsertTasks(db: DrizzleD1Database, rows: readonly HistoryRow[]):
     )
     .onConflictDoUpdate({
       target: [tasks.tenant, tasks.id],
-      set: { seq: excluded("seq"), status: excluded("status"), finishedAt: excluded("finished_at"), waitingFor: excluded("waiting_for"), head: excluded("head") },
+      set: {
+        seq: excluded("seq"),
+        status: excluded("status"),
+        finishedAt: excluded("finished_at"),
+        waitingFor: excluded("waiting_for"),
+        head: excluded("head"),
+      },
       setWhere: sql`excluded.seq > ${tasks.seq}`,
     });
   if (values.every(({ tags }) => tags.length === 0)) return [insertTasks];
@@ -117,7 +123,13 @@ export class TaskRows {
     const rows = await this.#db
       .select({ id: tasks.id })
       .from(tasks)
-      .where(and(eq(tasks.tenant, tenant), eq(tasks.status, "waiting"), sql`${tasks.waitingFor} in (select value from json_each(${JSON.stringify(names)}))`))
+      .where(
+        and(
+          eq(tasks.tenant, tenant),
+          eq(tasks.status, "waiting"),
+          sql`${tasks.waitingFor} in (select value from json_each(${JSON.stringify(names)}))`,
+        ),
+      )
       .limit(limit);
     return rows.map((row) => row.id);
   }
@@ -135,4 +147,3 @@ function inTime(table: typeof tasks | typeof taskTags, filter: TaskFilter, after
     after === null ? undefined : sql`(${table.createdAt}, ${table.id}) < (${after.createdAt}, ${after.id})`,
   ];
 }
-

@@ -38,7 +38,10 @@ const encryptionKeys = z
       const [name = "", encoded = ""] = entry.trim().split(":");
       const secret = Buffer.from(encoded, "base64");
       if (!/^[a-z0-9]{1,16}$/.test(name) || name === ROOT_KEY_NAME || secret.length !== 32) {
-        context.addIssue({ code: "custom", message: `expected "name:key,name:key" with lower-case names and keys of 32 bytes in base64, oldest first` });
+        context.addIssue({
+          code: "custom",
+          message: `expected "name:key,name:key" with lower-case names and keys of 32 bytes in base64, oldest first`,
+        });
       }
       return { name, secret: new Uint8Array(secret) };
     });

@@ -38,7 +38,8 @@ export function randomText(length: number): string {
 
 function withCheck(tenant: string, body: string): string {
   let check = "";
-  for (let rest = hashText(`${tenant}/${body}`, 0); check.length < CHECK_LENGTH; rest = Math.floor(rest / 32)) check += ALPHABET.charAt(rest % 32);
+  for (let rest = hashText(`${tenant}/${body}`, 0); check.length < CHECK_LENGTH; rest = Math.floor(rest / 32))
+    check += ALPHABET.charAt(rest % 32);
   return `task_${body}${check}`;
 }
 

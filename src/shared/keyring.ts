@@ -5,7 +5,16 @@
  *     used for new values) without losing what the earlier ones made.
  * K2. A sealed value is bound to its place (tenant, agent, field): moved elsewhere it does not open.
  */
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes, timingSafeEqual, type KeyObject } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+  type KeyObject,
+} from "node:crypto";
 
 export interface Keyring {
   /** AES-256-GCM; `key.iv.ciphertext.tag`, the parts in base64url. */

@@ -86,8 +86,10 @@ export const LIMITS = {
   alarmFailures: 4,
   /** Live readers of one task. */
   sockets: 1_000,
-  /** What a live reader is sent in one go; who is further behind reconnects from where it stopped. */
+  /** What the object sends a follower in one go; who is further behind reconnects from where it stopped. */
   replayBytes: 4 * MIB,
+  /** What one WebSocket of a caller is sent before it has to be opened again. */
+  socketBytes: 16 * MIB,
   /** A value inside an event as readers get it; larger ones are named by size and read on their own. */
   eventValueBytes: 8 * KIB,
   /** Steps in the view of a task; the rest are pages of `/steps`. */

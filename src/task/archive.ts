@@ -24,7 +24,8 @@ export function archiveOf(journal: JournalSource): Archive {
   for (const row of journal.rowsAfter(0)) {
     const isFull = writer.bytes > LIMITS.archiveBytes;
     writer.add(JSON.stringify(isFull ? { ...row, events: row.events.map(withoutOutput) } : row), row.seq - row.events.length + 1);
-    for (const event of row.events) for (const stored of storedValues(event)) if ("payload" in stored) payloads.set(stored.payload, stored.bytes);
+    for (const event of row.events)
+      for (const stored of storedValues(event)) if ("payload" in stored) payloads.set(stored.payload, stored.bytes);
   }
   for (const [payload, bytes] of payloads) {
     if (bytes > LIMITS.archiveValueBytes || writer.bytes + bytes > LIMITS.archiveBytes) continue;

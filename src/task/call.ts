@@ -54,7 +54,12 @@ export function inputFor(
   switch (outcome.type) {
     case "completed": {
       const output = store(outcome);
-      if (output === null) return { ...reply, type: "fail", error: { code: "reply_too_large", message: "The output is larger than a value may be", retryable: false } };
+      if (output === null)
+        return {
+          ...reply,
+          type: "fail",
+          error: { code: "reply_too_large", message: "The output is larger than a value may be", retryable: false },
+        };
       return { ...reply, type: "complete", output, ...(outcome.usage && { usage: outcome.usage }) };
     }
     case "accepted":

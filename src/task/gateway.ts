@@ -42,7 +42,12 @@ export class TaskGateway {
   }
 
   /** Asks the object, or what history kept of it; `null` when neither knows the task. */
-  async read<T>(tenant: string, id: string, live: (stub: TaskContract) => Promise<T | null>, archived: (reading: TaskReading) => T): Promise<T | null> {
+  async read<T>(
+    tenant: string,
+    id: string,
+    live: (stub: TaskContract) => Promise<T | null>,
+    archived: (reading: TaskReading) => T,
+  ): Promise<T | null> {
     if (!isTaskId(tenant, id)) return null;
     const answer = await this.ask(tenant, id, live);
     if (answer !== null) return answer;

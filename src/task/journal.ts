@@ -65,7 +65,10 @@ export class Journal implements JournalSource, Values {
   }
 
   *rowsAfter(seq: number): Iterable<JournalRow> {
-    for (const row of this.#sql.exec<{ seq: number; at: number; events: string }>("SELECT seq, at, events FROM journal WHERE seq > ? ORDER BY seq", seq)) {
+    for (const row of this.#sql.exec<{ seq: number; at: number; events: string }>(
+      "SELECT seq, at, events FROM journal WHERE seq > ? ORDER BY seq",
+      seq,
+    )) {
       yield { seq: row.seq, at: row.at, events: JSON.parse(row.events) as TaskEvent[] };
     }
   }
@@ -92,7 +95,10 @@ export class Journal implements JournalSource, Values {
 
   value(recorded: RecordedValue): Json {
     const key = "payload" in recorded ? `payload/${recorded.payload}` : `seq/${recorded.seq}`;
-    return this.#cache.get(key, () => ({ bytes: recorded.bytes, value: "payload" in recorded ? this.#readPayload(recorded.payload) : this.#readEventValue(recorded.seq) }));
+    return this.#cache.get(key, () => ({
+      bytes: recorded.bytes,
+      value: "payload" in recorded ? this.#readPayload(recorded.payload) : this.#readEventValue(recorded.seq),
+    }));
   }
 
   #writePayload(text: string): StoredValue | null {
@@ -109,7 +115,9 @@ export class Journal implements JournalSource, Values {
 
   /** Most tasks never need the table, so it is made with the first large value. */
   #firstFreePayload(): number {
-    this.#write("CREATE TABLE IF NOT EXISTS payload (id INTEGER NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (id, part)) WITHOUT ROWID");
+    this.#write(
+      "CREATE TABLE IF NOT EXISTS payload (id INTEGER NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (id, part)) WITHOUT ROWID",
+    );
     return this.#sql.exec<{ next: number }>("SELECT coalesce(max(id), 0) + 1 AS next FROM payload").one().next;
   }
 
@@ -123,7 +131,9 @@ export class Journal implements JournalSource, Values {
   }
 
   #readEventValue(seq: number): Json {
-    const row = this.#sql.exec<{ seq: number; events: string }>("SELECT seq, events FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", seq).one();
+    const row = this.#sql
+      .exec<{ seq: number; events: string }>("SELECT seq, events FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", seq)
+      .one();
     return valueOfEvent({ seq: row.seq, at: 0, events: JSON.parse(row.events) as TaskEvent[] }, seq, this);
   }
 
@@ -141,7 +151,11 @@ export class Journal implements JournalSource, Values {
 }
 
 /** The value that event `seq` of a row carries. */
-export function valueOfEvent<T extends Json | undefined>(row: JournalRow, seq: number, source: { readonly value: (recorded: RecordedValue) => T }): Json | T {
+export function valueOfEvent<T extends Json | undefined>(
+  row: JournalRow,
+  seq: number,
+  source: { readonly value: (recorded: RecordedValue) => T },
+): Json | T {
   const event = row.events[row.events.length - 1 - (row.seq - seq)];
   assert(event !== undefined, `no event ${seq} in row ${row.seq}`);
   const stored = event.type === "task.created" ? event.input : "output" in event ? event.output : undefined;

@@ -61,7 +61,7 @@ export class LiveFeed {
 
   #replay(socket: WebSocket, reading: TaskReading, after: number): void {
     let sent = 0;
-    for (let position = after; ; ) {
+    for (let position = after; ;) {
       const page = reading.events(position, LIMITS.defaultPageSize);
       for (const view of page) {
         sent += sendEvent(socket, view);

@@ -173,7 +173,11 @@ export class Outbox {
 }
 
 function agentGone(agent: string): Outcome {
-  return { type: "failed", error: { code: "agent_gone", message: `Agent "${agent}" is not registered any more`, retryable: true }, isGone: true };
+  return {
+    type: "failed",
+    error: { code: "agent_gone", message: `Agent "${agent}" is not registered any more`, retryable: true },
+    isGone: true,
+  };
 }
 
 const keyOf = ({ step, attempt }: AttemptOf): string => `${step}/${attempt}`;

@@ -53,7 +53,11 @@ export class TaskRunner {
   /** Alarms set by this instance: a row each, as they are billed. */
   alarmsSet = 0;
 
-  constructor(storage: DurableObjectStorage, ports: TaskPorts, on: { readonly commit: (loaded: Loaded, commit: Commit) => void; readonly load: (loaded: Loaded) => void }) {
+  constructor(
+    storage: DurableObjectStorage,
+    ports: TaskPorts,
+    on: { readonly commit: (loaded: Loaded, commit: Commit) => void; readonly load: (loaded: Loaded) => void },
+  ) {
     this.journal = new Journal(storage.sql);
     this.#storage = storage;
     this.#ports = ports;
@@ -151,7 +155,12 @@ export class TaskRunner {
     const now = Math.max(Date.now(), state.at);
     const before = state.seq;
     const { events, commands, answers } = this.#storage.transactionSync(() => {
-      const result = transition(graph, state, batch.map(({ make }) => make(loaded)), this.#world(state.created.tenant, now));
+      const result = transition(
+        graph,
+        state,
+        batch.map(({ make }) => make(loaded)),
+        this.#world(state.created.tenant, now),
+      );
       if (result.events.length > 0) this.journal.append(result.events, before, now);
       this.#keepAlarm(state, now);
       return result;
@@ -210,7 +219,10 @@ export class TaskRunner {
     const { graph, state } = loaded;
     const now = Math.max(Date.now(), state.at);
     const before = state.seq;
-    const events: readonly TaskEvent[] = [...cancelSteps(graph, state, "task_failed"), { type: "task.failed", error: { code: "internal", message, retryable: false } }];
+    const events: readonly TaskEvent[] = [
+      ...cancelSteps(graph, state, "task_failed"),
+      { type: "task.failed", error: { code: "internal", message, retryable: false } },
+    ];
     this.#storage.transactionSync(() => this.journal.append(events, before, now));
     evolve(graph, state, events, now);
     this.#onCommit(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });

@@ -112,7 +112,14 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
     const isUrgent = outcome.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step, this.#runner.pending);
     return this.#runner.apply(
-      (current) => inputFor(at, outcome, (completed) => (this.#agentOf(current, at) === null ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes)), digest),
+      (current) =>
+        inputFor(
+          at,
+          outcome,
+          (completed) =>
+            this.#agentOf(current, at) === null ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes),
+          digest,
+        ),
       isUrgent,
     );
   }
@@ -285,7 +292,11 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 function replay(loaded: Loaded, submission: Submission): Result<Submitted, Rejection> {
   const { created } = loaded.state;
   if (created.fingerprint !== (submission.fingerprint ?? undefined)) {
-    return err(rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", { facts: { task_id: created.task, task_status: statusOf(loaded.state) } }));
+    return err(
+      rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", {
+        facts: { task_id: created.task, task_status: statusOf(loaded.state) },
+      }),
+    );
   }
   return ok({ head: new TaskReading(loaded, NO_SOURCE).head(), isReplay: true, result: null });
 }

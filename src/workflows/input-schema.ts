@@ -9,7 +9,9 @@ export function inputFaults(definition: WorkflowDefinition, input: Json): readon
   const { valid, errors } = new Validator(definition.input_schema as Schema, "2020-12", false).validate(input);
   if (valid) return [];
   // The library reports every enclosing schema too; the innermost places are what a caller can act on.
-  const innermost = errors.filter(({ instanceLocation }) => !errors.some((other) => other.instanceLocation.startsWith(`${instanceLocation}/`)));
+  const innermost = errors.filter(
+    ({ instanceLocation }) => !errors.some((other) => other.instanceLocation.startsWith(`${instanceLocation}/`)),
+  );
   return innermost.slice(0, 100).map(({ instanceLocation, error }) => ({
     pointer: `/input${instanceLocation.replace(/^#/, "")}`,
     message: error,

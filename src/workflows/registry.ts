@@ -70,14 +70,23 @@ export class WorkflowRegistry {
       .groupBy(workflows.name)
       .orderBy(asc(workflows.name))
       .limit(limit);
-    return [...builtins, ...rows.map((row) => ({ name: row.name, version: row.version ?? 0, createdAt: row.createdAt ?? 0 }))].slice(0, limit);
+    return [...builtins, ...rows.map((row) => ({ name: row.name, version: row.version ?? 0, createdAt: row.createdAt ?? 0 }))].slice(
+      0,
+      limit,
+    );
   }
 
   /**
    * Registers a definition as the name's next version; the same definition again stays the version it is. `expected`, if
    * given, is the version that the caller believes to be the newest (0: none).
    */
-  async register(tenant: string, name: string, definition: string, expected: number | null, now: number): Promise<Result<WorkflowVersion & { readonly isNew: boolean }, Rejection>> {
+  async register(
+    tenant: string,
+    name: string,
+    definition: string,
+    expected: number | null,
+    now: number,
+  ): Promise<Result<WorkflowVersion & { readonly isNew: boolean }, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow; choose another name`));
     const latest = await this.latest(tenant, name);
     if (expected !== null && expected !== (latest?.version ?? 0)) return err(changed(name, latest?.version ?? 0, expected));
@@ -86,7 +95,8 @@ export class WorkflowRegistry {
     if (full !== null) return err(full);
     const row = { tenant, name, version: (latest?.version ?? 0) + 1, definition, createdAt: now };
     const inserted = await this.#db.insert(workflows).values(row).onConflictDoNothing().run();
-    if (inserted.meta.changes === 0) return err(rejection("precondition_failed", `Workflow "${name}" was registered at the same time; try again`));
+    if (inserted.meta.changes === 0)
+      return err(rejection("precondition_failed", `Workflow "${name}" was registered at the same time; try again`));
     return ok({ ...row, isNew: true });
   }
 

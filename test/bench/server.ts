@@ -30,10 +30,29 @@ export interface Launch {
 
 export async function launch({ name, port, state, args, migrate, ready }: Launch): Promise<Server> {
   if (migrate) {
-    const applied = spawnSync(process.execPath, [wrangler, "d1", "migrations", "apply", "DB", "--local", "--persist-to", state], { cwd: root, env, encoding: "utf8" });
+    const applied = spawnSync(process.execPath, [wrangler, "d1", "migrations", "apply", "DB", "--local", "--persist-to", state], {
+      cwd: root,
+      env,
+      encoding: "utf8",
+    });
     if (applied.status !== 0) throw new Error(applied.stderr);
   }
-  const argv = [wrangler, "dev", ...args, "--ip", "127.0.0.1", "--port", String(port), "--persist-to", state, "--inspector-port", "0", "--log-level", "error", "--show-interactive-dev-session=false"];
+  const argv = [
+    wrangler,
+    "dev",
+    ...args,
+    "--ip",
+    "127.0.0.1",
+    "--port",
+    String(port),
+    "--persist-to",
+    state,
+    "--inspector-port",
+    "0",
+    "--log-level",
+    "error",
+    "--show-interactive-dev-session=false",
+  ];
   const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ["ignore", "ignore", "inherit"] });
   const url = `http://127.0.0.1:${port}`;
   await answers(`${url}${ready}`, child, name);

@@ -4,14 +4,26 @@ import { LIMITS } from "../../src/shared/limits.ts";
 import { api, objectCount, ROOT_KEY, submit, untilEnded } from "./harness.ts";
 
 const raw = (path: string, init: RequestInit = {}): Promise<Response> =>
-  exports.default.fetch(`https://orchestrator.example${path}`, { ...init, headers: { authorization: `Bearer ${ROOT_KEY}`, ...(init.headers as Record<string, string>) } });
-const post = (body: BodyInit, headers: Record<string, string> = { "content-type": "application/json" }): Promise<Response> => raw("/api/v1/tasks", { method: "POST", body, headers });
+  exports.default.fetch(`https://orchestrator.example${path}`, {
+    ...init,
+    headers: { authorization: `Bearer ${ROOT_KEY}`, ...(init.headers as Record<string, string>) },
+  });
+const post = (body: BodyInit, headers: Record<string, string> = { "content-type": "application/json" }): Promise<Response> =>
+  raw("/api/v1/tasks", { method: "POST", body, headers });
 
 async function problemOf(response: Response): Promise<Record<string, unknown>> {
   expect(response.headers.get("content-type")).toBe("application/problem+json");
   expect(response.headers.get("x-request-id")).toMatch(/^req_/);
   const problem = (await response.json()) as Record<string, unknown>;
-  expect(problem).toMatchObject({ type: expect.any(String), title: expect.any(String), status: response.status, detail: expect.any(String), code: expect.any(String), retryable: expect.any(Boolean), request_id: response.headers.get("x-request-id") });
+  expect(problem).toMatchObject({
+    type: expect.any(String),
+    title: expect.any(String),
+    status: response.status,
+    detail: expect.any(String),
+    code: expect.any(String),
+    retryable: expect.any(Boolean),
+    request_id: response.headers.get("x-request-id"),
+  });
   return problem;
 }
 
@@ -30,13 +42,28 @@ describe("bad requests get a precise error and change nothing", () => {
     ["a deadline in the past", () => post('{"type":"simple","deadline":"2020-01-01T00:00:00Z"}'), 400, "invalid_request"],
     ["a circle", () => post('{"workflow":{"steps":[{"id":"a","capability":"x","needs":["a"]}]}}'), 400, "workflow_cycle"],
     ["an unknown need", () => post('{"workflow":{"steps":[{"id":"a","capability":"x","needs":["b"]}]}}'), 400, "unknown_need"],
-    ["a duplicate step", () => post('{"workflow":{"steps":[{"id":"a","capability":"x"},{"id":"a","capability":"x"}]}}'), 400, "duplicate_step_id"],
-    ["an unknown reference", () => post('{"workflow":{"steps":[{"id":"a","capability":"x","input":"${ steps.b.output }"}]}}'), 400, "unknown_reference"],
+    [
+      "a duplicate step",
+      () => post('{"workflow":{"steps":[{"id":"a","capability":"x"},{"id":"a","capability":"x"}]}}'),
+      400,
+      "duplicate_step_id",
+    ],
+    [
+      "an unknown reference",
+      () => post('{"workflow":{"steps":[{"id":"a","capability":"x","input":"${ steps.b.output }"}]}}'),
+      400,
+      "unknown_reference",
+    ],
     ["an unknown type", () => post('{"type":"smple"}'), 404, "unknown_type"],
     ["another media type", () => post("{}", { "content-type": "text/plain" }), 415, "unsupported_media_type"],
     ["no media type", () => post(new Uint8Array([0x7b, 0x7d]), {}), 415, "unsupported_media_type"],
     ["a declared length past the limit", () => post("x".repeat(LIMITS.bodyBytes + 1)), 413, "body_too_large"],
-    ["a bad wait", () => raw("/api/v1/tasks?wait=soon", { method: "POST", body: '{"type":"simple"}', headers: { "content-type": "application/json" } }), 400, "invalid_request"],
+    [
+      "a bad wait",
+      () => raw("/api/v1/tasks?wait=soon", { method: "POST", body: '{"type":"simple"}', headers: { "content-type": "application/json" } }),
+      400,
+      "invalid_request",
+    ],
     ["an unknown query parameter", () => raw("/api/v1/tasks?nope=1"), 400, "invalid_request"],
     ["a bad limit", () => raw("/api/v1/tasks?limit=0"), 400, "invalid_request"],
     ["a forged cursor", () => raw("/api/v1/tasks?cursor=Zm9v"), 400, "invalid_request"],
@@ -44,7 +71,12 @@ describe("bad requests get a precise error and change nothing", () => {
     ["a path that does not exist", () => raw("/api/v1/nothing"), 404, "not_found"],
     ["a method that does not fit", () => raw("/api/v1/tasks", { method: "PATCH" }), 405, "method_not_allowed"],
     ["a malformed id", () => raw("/api/v1/tasks/..%2f..%2fetc"), 404, "not_found"],
-    ["an idempotency key that is too long", () => post('{"type":"simple"}', { "content-type": "application/json", "idempotency-key": "k".repeat(256) }), 400, "invalid_request"],
+    [
+      "an idempotency key that is too long",
+      () => post('{"type":"simple"}', { "content-type": "application/json", "idempotency-key": "k".repeat(256) }),
+      400,
+      "invalid_request",
+    ],
   ])("%s", async (_, request, status, code) => {
     const before = await objectCount();
     const response = await request();
@@ -59,19 +91,28 @@ describe("bad requests get a precise error and change nothing", () => {
   });
 
   test("an unknown type names the known ones and the one that was meant", async () => {
-    expect(await problemOf(await post('{"type":"smple"}'))).toMatchObject({ known_types: ["simple"], detail: expect.stringContaining('did you mean "simple"?') });
+    expect(await problemOf(await post('{"type":"smple"}'))).toMatchObject({
+      known_types: ["simple"],
+      detail: expect.stringContaining('did you mean "simple"?'),
+    });
   });
 
   test("an id that was made up leaves no object behind", async () => {
     const before = await objectCount();
-    for (const path of ["", "/status", "/result", "/steps", "/events", "/steps/a"]) expect((await raw(`/api/v1/tasks/task_01m82f5tjk9mvq907e2jr8sa6ywx8m${path}`)).status).toBe(404);
-    for (const verb of ["cancel", "pause", "resume"]) expect((await raw(`/api/v1/tasks/task_01m82f5tjk9mvq907e2jr8sa6ywx8m/${verb}`, { method: "POST" })).status).toBe(404);
+    for (const path of ["", "/status", "/result", "/steps", "/events", "/steps/a"])
+      expect((await raw(`/api/v1/tasks/task_01m82f5tjk9mvq907e2jr8sa6ywx8m${path}`)).status).toBe(404);
+    for (const verb of ["cancel", "pause", "resume"])
+      expect((await raw(`/api/v1/tasks/task_01m82f5tjk9mvq907e2jr8sa6ywx8m/${verb}`, { method: "POST" })).status).toBe(404);
     expect(await objectCount()).toBe(before);
   });
 });
 
 describe("credentials", () => {
-  const withKey = (key: string, path: string, init: RequestInit = {}): Promise<Response> => exports.default.fetch(`https://orchestrator.example/api/v1${path}`, { ...init, headers: { authorization: `Bearer ${key}`, "content-type": "application/json" } });
+  const withKey = (key: string, path: string, init: RequestInit = {}): Promise<Response> =>
+    exports.default.fetch(`https://orchestrator.example/api/v1${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    });
   async function makeKey(body: Record<string, unknown>): Promise<{ readonly id: string; readonly key: string }> {
     const made = await api<{ id: string; key: string }>("POST", "/keys", { name: "test", ...body });
     expect(made.status).toBe(201);
@@ -88,7 +129,8 @@ describe("credentials", () => {
   });
 
   test("what must be open is", async () => {
-    for (const path of ["/health", "/ready", "/docs", "/openapi.json"]) expect((await exports.default.fetch(`https://orchestrator.example${path}`)).status).toBe(200);
+    for (const path of ["/health", "/ready", "/docs", "/openapi.json"])
+      expect((await exports.default.fetch(`https://orchestrator.example${path}`)).status).toBe(200);
   });
 
   test("a key does what its roles allow and nothing else", async () => {
@@ -125,20 +167,32 @@ describe("credentials", () => {
     await untilEnded(id);
     await api("PUT", "/workflows/mine", { steps: [{ id: "a", capability: "echo" }] });
     await api("PUT", "/agents/mine", { url: "https://mine.example", capabilities: ["x"] });
-    for (const path of [`/tasks/${id}`, `/tasks/${id}/result`, `/tasks/${id}/events`, "/workflows/mine", "/agents/mine"]) expect((await withKey(acme, path)).status, path).toBe(404);
+    for (const path of [`/tasks/${id}`, `/tasks/${id}/result`, `/tasks/${id}/events`, "/workflows/mine", "/agents/mine"])
+      expect((await withKey(acme, path)).status, path).toBe(404);
     expect((await withKey(acme, `/tasks/${id}/cancel`, { method: "POST" })).status).toBe(404);
     expect(((await (await withKey(acme, "/tasks")).json()) as { data: unknown[] }).data).toEqual([]);
-    expect(await problemOf(await withKey(acme, "/tasks", { method: "POST", body: '{"type":"mine"}' }))).toMatchObject({ code: "unknown_type", known_types: ["simple"] });
+    expect(await problemOf(await withKey(acme, "/tasks", { method: "POST", body: '{"type":"mine"}' }))).toMatchObject({
+      code: "unknown_type",
+      known_types: ["simple"],
+    });
     // An admin of a tenant makes keys for that tenant only.
     expect((await withKey(acme, "/keys", { method: "POST", body: '{"name":"x","roles":["admin"],"tenant":"default"}' })).status).toBe(403);
-    const own = (await (await withKey(acme, "/keys", { method: "POST", body: '{"name":"x","roles":["viewer"]}' })).json()) as { tenant: string };
+    const own = (await (await withKey(acme, "/keys", { method: "POST", body: '{"name":"x","roles":["viewer"]}' })).json()) as {
+      tenant: string;
+    };
     expect(own.tenant).toBe("acme");
   });
 
   test("the same idempotency key in two tenants is two tasks", async () => {
     const { key: acme } = await makeKey({ roles: ["admin"], tenant: "acme" });
     const ours = await api<{ id: string }>("POST", "/tasks", { type: "simple" }, { "idempotency-key": "shared" });
-    const theirs = (await (await exports.default.fetch("https://orchestrator.example/api/v1/tasks", { method: "POST", body: '{"type":"simple"}', headers: { authorization: `Bearer ${acme}`, "content-type": "application/json", "idempotency-key": "shared" } })).json()) as { id: string };
+    const theirs = (await (
+      await exports.default.fetch("https://orchestrator.example/api/v1/tasks", {
+        method: "POST",
+        body: '{"type":"simple"}',
+        headers: { authorization: `Bearer ${acme}`, "content-type": "application/json", "idempotency-key": "shared" },
+      })
+    ).json()) as { id: string };
     expect(theirs.id).not.toBe(ours.body.id);
   });
 });
@@ -155,7 +209,9 @@ describe("workflows", () => {
     expect(second.body["output"]).toBe("two");
     expect(await untilEnded(first)).toMatchObject({ workflow: { name: "w", version: 1 } });
     expect((await api("GET", "/workflows/w/versions/1")).body).toMatchObject({ version: 1, definition: echo("one") });
-    expect((await api<{ data: { version: number }[] }>("GET", "/workflows/w/versions")).body.data.map(({ version }) => version)).toEqual([2, 1]);
+    expect((await api<{ data: { version: number }[] }>("GET", "/workflows/w/versions")).body.data.map(({ version }) => version)).toEqual([
+      2, 1,
+    ]);
     expect((await api("GET", "/workflows/w")).headers.get("etag")).toBe('"2"');
   });
 
@@ -170,8 +226,19 @@ describe("workflows", () => {
   });
 
   test("validation tells every fault and warning, and registers nothing", async () => {
-    expect((await api("POST", "/workflows/validate", { steps: [{ id: "a", capability: "x", needs: ["b"], when: "1 +" }] })).body).toMatchObject({ valid: false, errors: [{ code: "invalid_expression" }, { code: "unknown_need" }] });
-    expect((await api("POST", "/workflows/validate", { steps: [{ id: "a", capability: "x" }, { id: "b", capability: "x", when: "steps.a.status == 'failed'" }] })).body).toMatchObject({ valid: true, warnings: [{ pointer: "/steps/1/when" }] });
+    expect(
+      (await api("POST", "/workflows/validate", { steps: [{ id: "a", capability: "x", needs: ["b"], when: "1 +" }] })).body,
+    ).toMatchObject({ valid: false, errors: [{ code: "invalid_expression" }, { code: "unknown_need" }] });
+    expect(
+      (
+        await api("POST", "/workflows/validate", {
+          steps: [
+            { id: "a", capability: "x" },
+            { id: "b", capability: "x", when: "steps.a.status == 'failed'" },
+          ],
+        })
+      ).body,
+    ).toMatchObject({ valid: true, warnings: [{ pointer: "/steps/1/when" }] });
     expect((await api("POST", "/workflows/validate", echo(1))).body).toEqual({ valid: true, errors: [], warnings: [] });
   });
 
@@ -182,8 +249,14 @@ describe("workflows", () => {
   });
 
   test("the input is checked against the declared schema", async () => {
-    await api("PUT", "/workflows/typed", { ...echo("${ input.n }"), input_schema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] } });
-    expect(await api("POST", "/tasks", { type: "typed", n: "x" })).toMatchObject({ status: 400, body: { code: "invalid_input", errors: [{ pointer: "/input/n" }] } });
+    await api("PUT", "/workflows/typed", {
+      ...echo("${ input.n }"),
+      input_schema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] },
+    });
+    expect(await api("POST", "/tasks", { type: "typed", n: "x" })).toMatchObject({
+      status: 400,
+      body: { code: "invalid_input", errors: [{ pointer: "/input/n" }] },
+    });
     expect((await api("POST", "/tasks?wait=5s", { type: "typed", n: 3 })).body["output"]).toBe(3);
   });
 
@@ -191,8 +264,11 @@ describe("workflows", () => {
     for (const name of ["p1", "p2", "p3"]) await api("PUT", `/workflows/${name}`, echo(name));
     const first = await api<{ data: { name: string }[]; next_cursor: string }>("GET", "/workflows?limit=2");
     const names = first.body.data.map(({ name }) => name);
-    for (let cursor: string | null = first.body.next_cursor; cursor !== null; ) {
-      const next: { body: { data: { name: string }[]; next_cursor: string | null } } = await api("GET", `/workflows?limit=2&cursor=${cursor}`);
+    for (let cursor: string | null = first.body.next_cursor; cursor !== null;) {
+      const next: { body: { data: { name: string }[]; next_cursor: string | null } } = await api(
+        "GET",
+        `/workflows?limit=2&cursor=${cursor}`,
+      );
       names.push(...next.body.data.map(({ name }) => name));
       cursor = next.body.next_cursor;
     }
@@ -205,9 +281,15 @@ describe("agents", () => {
   const agent = { url: "https://agent.example/run", capabilities: ["one", { name: "two" }] };
 
   test("register, read, replace, delete", async () => {
-    expect(await api("POST", "/agents", { ...agent, id: "crud" })).toMatchObject({ status: 201, body: { id: "crud", capabilities: [{ name: "one" }, { name: "two" }] } });
+    expect(await api("POST", "/agents", { ...agent, id: "crud" })).toMatchObject({
+      status: 201,
+      body: { id: "crud", capabilities: [{ name: "one" }, { name: "two" }] },
+    });
     expect(await api("POST", "/agents", { ...agent, id: "crud" })).toMatchObject({ status: 409, body: { code: "already_exists" } });
-    expect(await api("PUT", "/agents/crud", { ...agent, capabilities: ["three"] })).toMatchObject({ status: 200, body: { capabilities: [{ name: "three" }] } });
+    expect(await api("PUT", "/agents/crud", { ...agent, capabilities: ["three"] })).toMatchObject({
+      status: 200,
+      body: { capabilities: [{ name: "three" }] },
+    });
     expect((await api("GET", "/agents/crud")).headers.get("etag")).toBe('"2"');
     expect((await api("PUT", "/agents/crud", agent, { "if-match": '"1"' })).status).toBe(412);
     expect((await api("DELETE", "/agents/crud")).status).toBe(204);
@@ -218,7 +300,11 @@ describe("agents", () => {
 
   test("secrets go in and never come out", async () => {
     const secret = "very-secret-value";
-    const made = await api("PUT", "/agents/secretive", { ...agent, auth: { type: "bearer", value: secret }, signing_secret: `whsec_${btoa("0123456789abcdef0123456789abcdef")}` });
+    const made = await api("PUT", "/agents/secretive", {
+      ...agent,
+      auth: { type: "bearer", value: secret },
+      signing_secret: `whsec_${btoa("0123456789abcdef0123456789abcdef")}`,
+    });
     expect(made.body).not.toHaveProperty("signing_secret");
     const generated = await api<{ signing_secret: string }>("PUT", "/agents/generated", agent);
     expect(generated.body.signing_secret).toMatch(/^whsec_/);
@@ -231,8 +317,14 @@ describe("agents", () => {
   });
 
   test("the guard's rule comes with the refusal", async () => {
-    expect(await api("PUT", "/agents/bad", { ...agent, url: "http://10.0.0.1/" })).toMatchObject({ status: 422, body: { code: "url_refused", errors: [{ pointer: "/url" }] } });
-    expect(await api("PUT", "/agents/bad", { ...agent, cancel_url: "https://metadata.internal/" })).toMatchObject({ status: 422, body: { errors: [{ pointer: "/cancel_url" }] } });
+    expect(await api("PUT", "/agents/bad", { ...agent, url: "http://10.0.0.1/" })).toMatchObject({
+      status: 422,
+      body: { code: "url_refused", errors: [{ pointer: "/url" }] },
+    });
+    expect(await api("PUT", "/agents/bad", { ...agent, cancel_url: "https://metadata.internal/" })).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: "/cancel_url" }] },
+    });
     expect((await api("GET", "/agents/bad")).status).toBe(404);
   });
 
@@ -243,10 +335,25 @@ describe("agents", () => {
 });
 
 test("the OpenAPI document describes what serves", async () => {
-  const document = (await (await exports.default.fetch("https://orchestrator.example/openapi.json")).json()) as { openapi: string; paths: Record<string, Record<string, { security: unknown[]; responses: object; summary: string }>> };
+  const document = (await (await exports.default.fetch("https://orchestrator.example/openapi.json")).json()) as {
+    openapi: string;
+    paths: Record<string, Record<string, { security: unknown[]; responses: object; summary: string }>>;
+  };
   expect(document.openapi).toBe("3.1.0");
   const paths = Object.keys(document.paths);
-  expect(paths).toEqual(expect.arrayContaining(["/api/v1/tasks", "/api/v1/tasks/batch", "/api/v1/tasks/{id}/events", "/api/v1/callbacks/{token}/complete", "/api/v1/workflows/validate", "/api/v1/agents/{id}", "/api/v1/keys", "/health", "/ready"]));
+  expect(paths).toEqual(
+    expect.arrayContaining([
+      "/api/v1/tasks",
+      "/api/v1/tasks/batch",
+      "/api/v1/tasks/{id}/events",
+      "/api/v1/callbacks/{token}/complete",
+      "/api/v1/workflows/validate",
+      "/api/v1/agents/{id}",
+      "/api/v1/keys",
+      "/health",
+      "/ready",
+    ]),
+  );
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       expect(operation.summary, `${method} ${path}`).toBeTruthy();
@@ -262,5 +369,8 @@ test("readiness names every dependency", async () => {
     return { status: response.status, body: (await response.json()) as object };
   });
   expect(status).toBe(200);
-  expect(body).toMatchObject({ status: "ready", checks: { database: { status: "ok" }, cache: { status: "ok" }, objects: { status: "ok" } } });
+  expect(body).toMatchObject({
+    status: "ready",
+    checks: { database: { status: "ok" }, cache: { status: "ok" }, objects: { status: "ok" } },
+  });
 });

@@ -5,7 +5,20 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import type { EventView } from "../../src/engine/event-view.ts";
-import { agentsAnswer, api, calls, clockAhead, eventsOf, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded, type Asked } from "./harness.ts";
+import {
+  agentsAnswer,
+  api,
+  calls,
+  clockAhead,
+  eventsOf,
+  registerAgent,
+  resultOf,
+  stubOf,
+  submit,
+  taskOf,
+  untilEnded,
+  type Asked,
+} from "./harness.ts";
 
 /** Fan-out, retry, callback, queue, condition, degraded step and fan-in: six kinds of step, eight calls. */
 const script = {
@@ -18,7 +31,12 @@ const script = {
       { id: "called-back", capability: "callback", needs: ["split"] },
       { id: "broken", capability: "inline", needs: ["split"], on_error: { output: "fallback" } },
       { id: "skipped", capability: "inline", when: "steps.split.output.n > 9" },
-      { id: "join", capability: "inline", needs: ["left", "flaky", "queued", "called-back", "broken"], input: ["${ steps.left.output.n }", "${ steps.broken.output }"] },
+      {
+        id: "join",
+        capability: "inline",
+        needs: ["left", "flaky", "queued", "called-back", "broken"],
+        input: ["${ steps.left.output.n }", "${ steps.broken.output }"],
+      },
     ],
   },
   input: { n: 3 },
@@ -47,7 +65,8 @@ async function work(asked: Asked): Promise<Response> {
 /** An agent that called back does so again until it is heard: that is what a robust one does. */
 async function callBack(id: string): Promise<void> {
   const asked = calls.filter(({ stepId, taskId }) => stepId === "called-back" && taskId === id);
-  for (const { callbackUrl } of asked) await api("POST", new URL(callbackUrl).pathname.replace("/api/v1", "") + "/complete", { output: "called" });
+  for (const { callbackUrl } of asked)
+    await api("POST", new URL(callbackUrl).pathname.replace("/api/v1", "") + "/complete", { output: "called" });
 }
 
 /** The facts, without times and without what only says that something was sent or arrived once more. */
@@ -55,7 +74,10 @@ function essence(events: readonly EventView[]): readonly string[] {
   const incidental = ["attempt.claimed", "attempt.lost", "task.archived"];
   return events
     .filter(({ type }) => !incidental.includes(type))
-    .map(({ type, step_id, data }) => `${step_id ?? ""} ${type} ${JSON.stringify({ attempt: data["attempt"], output: data["output"], error: (data["error"] as { code?: string } | undefined)?.code, reason: data["reason"] })}`)
+    .map(
+      ({ type, step_id, data }) =>
+        `${step_id ?? ""} ${type} ${JSON.stringify({ attempt: data["attempt"], output: data["output"], error: (data["error"] as { code?: string } | undefined)?.code, reason: data["reason"] })}`,
+    )
     .sort();
 }
 
@@ -79,7 +101,10 @@ async function undisturbed(): Promise<{ readonly facts: readonly string[]; reado
   agentsAnswer(work);
   const id = await submit(script);
   await drive(id);
-  const rows = await runInDurableObject(stubOf(id), (_, state) => state.storage.sql.exec<{ rows: number }>("SELECT count(*) AS rows FROM journal").one().rows);
+  const rows = await runInDurableObject(
+    stubOf(id),
+    (_, state) => state.storage.sql.exec<{ rows: number }>("SELECT count(*) AS rows FROM journal").one().rows,
+  );
   return { facts: essence(await eventsOf(id)), rows, calls: calls.length };
 }
 
@@ -165,7 +190,14 @@ test("the alarm alone finishes a task that nobody asks about", async () => {
     await scheduler.wait(10_000);
     return new Response();
   });
-  const id = await submit({ workflow: { steps: [{ id: "a", capability: "inline" }, { id: "b", capability: "inline", needs: ["a"] }] } });
+  const id = await submit({
+    workflow: {
+      steps: [
+        { id: "a", capability: "inline" },
+        { id: "b", capability: "inline", needs: ["a"] },
+      ],
+    },
+  });
   await vi.waitUntil(() => calls.length === 1);
   await abortAllDurableObjects();
   agentsAnswer(work);

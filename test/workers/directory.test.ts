@@ -7,8 +7,10 @@ import { createKeyring } from "../../src/shared/keyring.ts";
 
 const keyring = createKeyring([{ name: "k1", secret: new Uint8Array(32).fill(1) }]);
 const registry = new AgentRegistry(drizzle(env.DB), keyring, { allowLoopback: false });
-const register = async (tenant: string, id: string): Promise<void> => void (await registry.register(tenant, id, { url: "https://a.example/", capabilities: ["x"] }, { type: "none" }, Date.now()));
-const ids = async (directory: AgentDirectory, tenant: string, now: number): Promise<string[]> => [...(await directory.load(tenant, now)).byId.keys()].filter((id) => id !== "echo");
+const register = async (tenant: string, id: string): Promise<void> =>
+  void (await registry.register(tenant, id, { url: "https://a.example/", capabilities: ["x"] }, { type: "none" }, Date.now()));
+const ids = async (directory: AgentDirectory, tenant: string, now: number): Promise<string[]> =>
+  [...(await directory.load(tenant, now)).byId.keys()].filter((id) => id !== "echo");
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -59,7 +61,13 @@ describe("the directory", () => {
 
   test("keeps secrets sealed wherever they lie", async () => {
     const directory = new AgentDirectory(registry, env.CACHE);
-    await registry.register("t6", "one", { url: "https://a.example/", capabilities: ["x"], auth: { type: "bearer", value: "plain-secret" } }, { type: "none" }, 1);
+    await registry.register(
+      "t6",
+      "one",
+      { url: "https://a.example/", capabilities: ["x"], auth: { type: "bearer", value: "plain-secret" } },
+      { type: "none" },
+      1,
+    );
     await directory.changed("t6", 1);
     const rows = await env.DB.prepare("SELECT record FROM agents WHERE tenant = 't6'").all();
     expect(JSON.stringify(rows.results) + (await env.CACHE.get("directory/t6"))).not.toContain("plain-secret");
@@ -67,7 +75,8 @@ describe("the directory", () => {
 
   test("of two writers at once one is told", async () => {
     await register("t7", "one");
-    const write = () => registry.register("t7", "one", { url: "https://a.example/", capabilities: ["x"] }, { type: "revision", revision: 1 }, Date.now());
+    const write = () =>
+      registry.register("t7", "one", { url: "https://a.example/", capabilities: ["x"] }, { type: "revision", revision: 1 }, Date.now());
     const outcomes = await Promise.all([write(), write(), write()]);
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
   });

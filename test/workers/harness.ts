@@ -32,7 +32,13 @@ beforeEach(() => {
   answer = (asked) => Response.json({ output: { done: asked.stepId } });
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input as string, init as RequestInit);
-    const body = (await request.clone().json()) as { task_id: string; step_id: string; attempt: number; input: unknown; context?: { callback_url: string } };
+    const body = (await request.clone().json()) as {
+      task_id: string;
+      step_id: string;
+      attempt: number;
+      input: unknown;
+      context?: { callback_url: string };
+    };
     const asked: Asked = {
       url: new URL(request.url),
       key: request.headers.get("idempotency-key") ?? "",
@@ -87,7 +93,12 @@ export interface ApiResponse<T> {
   readonly body: T;
 }
 
-export async function api<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<ApiResponse<T>> {
+export async function api<T = Record<string, unknown>>(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<ApiResponse<T>> {
   const response = await exports.default.fetch(`${BASE}${path}`, {
     method,
     headers: { authorization: `Bearer ${ROOT_KEY}`, ...(body !== undefined && { "content-type": "application/json" }), ...headers },

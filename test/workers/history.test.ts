@@ -1,4 +1,12 @@
-import { createExecutionContext, createMessageBatch, createScheduledController, getQueueResult, runDurableObjectAlarm, runInDurableObject, waitOnExecutionContext } from "cloudflare:test";
+import {
+  createExecutionContext,
+  createMessageBatch,
+  createScheduledController,
+  getQueueResult,
+  runDurableObjectAlarm,
+  runInDurableObject,
+  waitOnExecutionContext,
+} from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { describe, expect, test, vi } from "vitest";
@@ -6,7 +14,20 @@ import worker from "../../src/index.ts";
 import type { TaskHead } from "../../src/engine/view.ts";
 import type { HistoryRow } from "../../src/history/port.ts";
 import { TaskRows, type TaskFilter } from "../../src/history/task-rows.ts";
-import { agentsAnswer, api, clockAhead, eventsOf, gate, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded, untilStatus } from "./harness.ts";
+import {
+  agentsAnswer,
+  api,
+  clockAhead,
+  eventsOf,
+  gate,
+  registerAgent,
+  resultOf,
+  stubOf,
+  submit,
+  taskOf,
+  untilEnded,
+  untilStatus,
+} from "./harness.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -28,23 +49,48 @@ async function forgotten(id: string): Promise<void> {
   await archived(id);
   clockAhead(8 * DAY_MS);
   await runDurableObjectAlarm(stubOf(id));
-  expect(await runInDurableObject(stubOf(id), (_, state) => state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name IN ('journal', 'payload')").toArray())).toEqual([]);
+  expect(
+    await runInDurableObject(stubOf(id), (_, state) =>
+      state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name IN ('journal', 'payload')").toArray(),
+    ),
+  ).toEqual([]);
 }
 
 describe("archive", () => {
   test("everything a reader could ask of the object is still there when the object is gone", async () => {
     await registerAgent("worker");
     agentsAnswer(({ stepId }) => Response.json({ output: stepId === "large" ? "x".repeat(200_000) : { step: stepId } }));
-    const id = await submit({ workflow: { steps: [{ id: "a", capability: "worker" }, { id: "large", capability: "worker", needs: ["a"] }, { id: "b", capability: "worker", needs: ["large"] }], output: { b: "${ steps.b.output }", size: "${ size(steps.large.output) }" } }, tags: ["kept"] });
+    const id = await submit({
+      workflow: {
+        steps: [
+          { id: "a", capability: "worker" },
+          { id: "large", capability: "worker", needs: ["a"] },
+          { id: "b", capability: "worker", needs: ["large"] },
+        ],
+        output: { b: "${ steps.b.output }", size: "${ size(steps.large.output) }" },
+      },
+      tags: ["kept"],
+    });
     await untilEnded(id);
     await archived(id);
-    const read = async () => ({ task: await taskOf(id), status: (await api("GET", `/tasks/${id}/status`)).body, result: await resultOf(id), steps: (await api("GET", `/tasks/${id}/steps`)).body, large: (await api("GET", `/tasks/${id}/steps/large`)).body, events: (await eventsOf(id)).filter(({ type }) => type !== "task.archived") });
+    const read = async () => ({
+      task: await taskOf(id),
+      status: (await api("GET", `/tasks/${id}/status`)).body,
+      result: await resultOf(id),
+      steps: (await api("GET", `/tasks/${id}/steps`)).body,
+      large: (await api("GET", `/tasks/${id}/steps/large`)).body,
+      events: (await eventsOf(id)).filter(({ type }) => type !== "task.archived"),
+    });
     const before = await read();
     await forgotten(id);
     expect(await read()).toEqual(before);
     expect(before.result).toEqual({ b: { step: "b" }, size: 200_000 });
     // Nothing was put back into the object by reading.
-    expect(await runInDurableObject(stubOf(id), (_, state) => state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'journal'").toArray())).toEqual([]);
+    expect(
+      await runInDurableObject(stubOf(id), (_, state) =>
+        state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'journal'").toArray(),
+      ),
+    ).toEqual([]);
   });
 
   test("nothing is deleted before history has answered, and then only after the retention", async () => {
@@ -118,8 +164,16 @@ describe("rows", () => {
   const at = "2026-01-01T00:00:00.000Z";
 
   test("arrive in any order and any number of times, and end the same", async () => {
-    const history = [row(1, head("task_order", "running", at)), row(7, head("task_order", "waiting", at)), row(9, head("task_order", "completed", at))];
-    for (const order of [[0, 1, 2], [2, 1, 0], [1, 2, 0, 2, 1]]) {
+    const history = [
+      row(1, head("task_order", "running", at)),
+      row(7, head("task_order", "waiting", at)),
+      row(9, head("task_order", "completed", at)),
+    ];
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 2, 0, 2, 1],
+    ]) {
       for (const index of order) await rows.write([history[index] as HistoryRow]);
       expect((await rows.find("rows", "task_order"))?.head.status).toBe("completed");
     }
@@ -127,7 +181,11 @@ describe("rows", () => {
 
   test("the queue's consumer writes a batch at once and acknowledges it; what it cannot read it drops", async () => {
     const message = (id: string, body: unknown) => ({ id, timestamp: new Date(), attempts: 1, body });
-    const batch = createMessageBatch("orchestrator-history", [message("1", row(1, head("task_q1", "running", at, { tags: ["t1"] }))), message("2", { nonsense: true }), message("3", row(2, head("task_q1", "paused", at, { tags: ["t1"] })))]);
+    const batch = createMessageBatch("orchestrator-history", [
+      message("1", row(1, head("task_q1", "running", at, { tags: ["t1"] }))),
+      message("2", { nonsense: true }),
+      message("3", row(2, head("task_q1", "paused", at, { tags: ["t1"] }))),
+    ]);
     const context = createExecutionContext();
     await worker.queue(batch as never, env as never);
     expect((await getQueueResult(batch, context)).explicitAcks.sort()).toEqual(["1", "2", "3"]);
@@ -137,7 +195,9 @@ describe("rows", () => {
 
   test("while D1 does not answer the messages come again", async () => {
     vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("D1_ERROR"));
-    const batch = createMessageBatch("orchestrator-history", [{ id: "1", timestamp: new Date(), attempts: 3, body: row(1, head("task_later", "running", at)) }]);
+    const batch = createMessageBatch("orchestrator-history", [
+      { id: "1", timestamp: new Date(), attempts: 3, body: row(1, head("task_later", "running", at)) },
+    ]);
     await worker.queue(batch as never, env as never);
     expect((await getQueueResult(batch, createExecutionContext())).retryMessages).toMatchObject([{ msgId: "1" }]);
   });
@@ -151,16 +211,27 @@ describe("rows", () => {
   });
 
   test("are listed newest first, filtered, page by page", async () => {
-    const many = Array.from({ length: 7 }, (_, index) => row(1, head(`task_p${index}`, index % 2 === 0 ? "completed" : "failed", `2026-02-0${index + 1}T00:00:00.000Z`, { type: index < 4 ? "one" : "two", tags: index === 3 ? ["red", "blue"] : ["blue"] })));
+    const many = Array.from({ length: 7 }, (_, index) =>
+      row(
+        1,
+        head(`task_p${index}`, index % 2 === 0 ? "completed" : "failed", `2026-02-0${index + 1}T00:00:00.000Z`, {
+          type: index < 4 ? "one" : "two",
+          tags: index === 3 ? ["red", "blue"] : ["blue"],
+        }),
+      ),
+    );
     await rows.write(many.map((entry) => ({ ...entry, tenant: "pages" })));
-    const list = async (filter: TaskFilter, limit = 100) => (await rows.list("pages", filter, null, limit)).map(({ id }) => id.slice(-1)).join("");
+    const list = async (filter: TaskFilter, limit = 100) =>
+      (await rows.list("pages", filter, null, limit)).map(({ id }) => id.slice(-1)).join("");
     expect(await list({})).toBe("6543210");
     expect(await list({ status: "failed" })).toBe("531");
     expect(await list({ type: "one" })).toBe("3210");
     expect(await list({ tag: "red" })).toBe("3");
     expect(await list({ tag: "blue", status: "completed", type: "two" })).toBe("64");
     expect(await list({ createdAfter: Date.parse("2026-02-03T00:00:00Z"), createdBefore: Date.parse("2026-02-05T00:00:00Z") })).toBe("32");
-    expect((await rows.list("pages", {}, { createdAt: Date.parse("2026-02-04T00:00:00Z"), id: "task_p3" }, 2)).map(({ id }) => id)).toEqual(["task_p2", "task_p1"]);
+    expect((await rows.list("pages", {}, { createdAt: Date.parse("2026-02-04T00:00:00Z"), id: "task_p3" }, 2)).map(({ id }) => id)).toEqual(
+      ["task_p2", "task_p1"],
+    );
     expect(await list({ tag: "green" })).toBe("");
     expect((await rows.list("nobody", {}, null, 10)).length).toBe(0);
   });
@@ -173,7 +244,9 @@ describe("rows", () => {
     ["a tag", { tag: "x" }, "task_tags"],
   ])("a list by %s reads an index, in order", async (_, filter, index) => {
     const { sql, params } = rows.listQuery("pages", filter, { createdAt: 5, id: "x" }, 10).toSQL();
-    const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...params).all<{ detail: string }>();
+    const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .bind(...params)
+      .all<{ detail: string }>();
     const plan = results.map(({ detail }) => detail).join("\n");
     expect(plan).toContain(index);
     expect(plan).toContain("SEARCH");
@@ -183,7 +256,8 @@ describe("rows", () => {
 });
 
 describe("what history is told of a live task", () => {
-  const listed = async (id: string): Promise<TaskHead | undefined> => (await api<{ data: TaskHead[] }>("GET", "/tasks?limit=1000")).body.data.find((task) => task.id === id);
+  const listed = async (id: string): Promise<TaskHead | undefined> =>
+    (await api<{ data: TaskHead[] }>("GET", "/tasks?limit=1000")).body.data.find((task) => task.id === id);
 
   test("one that outlives a moment is listed while it runs, a waiting one with its reason, and at last its end", async () => {
     await registerAgent("slow");
@@ -192,7 +266,15 @@ describe("what history is told of a live task", () => {
       await hold.passed();
       return Response.json({ output: 1 });
     });
-    const id = await submit({ workflow: { steps: [{ id: "a", capability: "slow" }, { id: "b", capability: "absent", needs: ["a"] }] }, tags: ["live"] });
+    const id = await submit({
+      workflow: {
+        steps: [
+          { id: "a", capability: "slow" },
+          { id: "b", capability: "absent", needs: ["a"] },
+        ],
+      },
+      tags: ["live"],
+    });
     await vi.waitUntil(async () => (await listed(id))?.status === "running", { timeout: 10_000, interval: 100 });
     hold.open();
     await untilStatus(id, "waiting");
@@ -222,5 +304,7 @@ test("the purge deletes what is past the retention of history and nothing else",
   clockAhead(100 * DAY_MS);
   await purge();
   expect((await api("GET", `/tasks/${id}`)).status).toBe(404);
-  expect((await env.DB.prepare("SELECT count(*) AS parts FROM archive_parts WHERE id = ?").bind(id).first<{ parts: number }>())?.parts).toBe(0);
+  expect(
+    (await env.DB.prepare("SELECT count(*) AS parts FROM archive_parts WHERE id = ?").bind(id).first<{ parts: number }>())?.parts,
+  ).toBe(0);
 });

@@ -18,7 +18,12 @@ describe("a task from end to end", () => {
           { id: "left", capability: "worker", input: "${ steps.split.output.got.n }" },
           { id: "right", agent: "worker", input: ["${ steps.split.output.got.n }"], when: "input.n > 0" },
           { id: "never", capability: "worker", when: "steps.split.output.got.n < 0" },
-          { id: "join", capability: "worker", needs: ["left", "right"], input: "${ steps.left.output.got } and ${ steps.right.output.got }" },
+          {
+            id: "join",
+            capability: "worker",
+            needs: ["left", "right"],
+            input: "${ steps.left.output.got } and ${ steps.right.output.got }",
+          },
         ],
         output: "${ steps.join.output.got }",
       },
@@ -41,7 +46,14 @@ describe("a task from end to end", () => {
     await untilEnded(id);
     const events = await eventsOf(id);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
-    expect(events.map(({ type }) => type).slice(0, 6)).toEqual(["task.created", "task.started", "step.started", "attempt.started", "step.completed", "task.completed"]);
+    expect(events.map(({ type }) => type).slice(0, 6)).toEqual([
+      "task.created",
+      "task.started",
+      "step.started",
+      "attempt.started",
+      "step.completed",
+      "task.completed",
+    ]);
     expect(events[0]?.data).not.toHaveProperty("tenant");
   });
 
@@ -49,7 +61,10 @@ describe("a task from end to end", () => {
     await registerAgent("worker");
     agentsAnswer(() => Response.json({ message: "no" }, { status: 422 }));
     const answered = await api("POST", "/tasks?wait=10s", { workflow: { steps: [{ id: "a", capability: "worker" }] } });
-    expect(answered).toMatchObject({ status: 200, body: { status: "failed", output: null, error: { code: "agent_refused", step_id: "a" } } });
+    expect(answered).toMatchObject({
+      status: 200,
+      body: { status: "failed", output: null, error: { code: "agent_refused", step_id: "a" } },
+    });
     expect(answered.headers.get("location")).toBe(`/api/v1/tasks/${String(answered.body["id"])}`);
   });
 
@@ -60,7 +75,12 @@ describe("a task from end to end", () => {
       await hold.passed();
       return Response.json({ output: 1 });
     });
-    const answered = await api<{ id: string; status: string }>("POST", "/tasks", { workflow: { steps: [{ id: "a", capability: "slow" }] } }, { prefer: "wait=1" });
+    const answered = await api<{ id: string; status: string }>(
+      "POST",
+      "/tasks",
+      { workflow: { steps: [{ id: "a", capability: "slow" }] } },
+      { prefer: "wait=1" },
+    );
     expect(answered).toMatchObject({ status: 202, body: { status: "running" } });
     hold.open();
     await untilEnded(answered.body.id);
@@ -80,7 +100,10 @@ describe("a task from end to end", () => {
     await registerAgent("flaky");
     agentsAnswer(() => (calls.length < 3 ? new Response("{}", { status: 503 }) : Response.json({ output: "ok" })));
     const trace = "0af7651916cd43dd8448eb211c80319c";
-    const id = await submit({ workflow: { steps: [{ id: "a", capability: "flaky", retry: { delay: "1ms" } }] } }, { traceparent: `00-${trace}-b7ad6b7169203331-01` });
+    const id = await submit(
+      { workflow: { steps: [{ id: "a", capability: "flaky", retry: { delay: "1ms" } }] } },
+      { traceparent: `00-${trace}-b7ad6b7169203331-01` },
+    );
     await untilEnded(id);
     expect(calls.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(new Set(calls.map(({ key }) => key))).toEqual(new Set([`${id}/a/1`]));
@@ -90,7 +113,14 @@ describe("a task from end to end", () => {
 });
 
 describe("steering", () => {
-  const twoSteps = { workflow: { steps: [{ id: "a", capability: "held" }, { id: "b", capability: "held", needs: ["a"] }] } };
+  const twoSteps = {
+    workflow: {
+      steps: [
+        { id: "a", capability: "held" },
+        { id: "b", capability: "held", needs: ["a"] },
+      ],
+    },
+  };
 
   async function held(): Promise<{ readonly id: string; readonly release: () => void }> {
     await registerAgent("held", { cancel_url: "https://held.example/cancel" });
@@ -128,7 +158,11 @@ describe("steering", () => {
   test("what has ended cannot be steered", async () => {
     const id = await submit({ type: "simple" });
     await untilEnded(id);
-    for (const verb of ["pause", "resume", "cancel"]) expect(await api("POST", `/tasks/${id}/${verb}`)).toMatchObject({ status: 409, body: { code: "invalid_state", task_status: "completed" } });
+    for (const verb of ["pause", "resume", "cancel"])
+      expect(await api("POST", `/tasks/${id}/${verb}`)).toMatchObject({
+        status: 409,
+        body: { code: "invalid_state", task_status: "completed" },
+      });
   });
 
   test("the result of a task that goes on is refused with its status", async () => {
@@ -174,18 +208,28 @@ describe("idempotency", () => {
     const again = await api<{ id: string }>("POST", "/tasks", { b: 2, a: 1, type: "simple" }, key);
     expect(again).toMatchObject({ status: 202, body: { id: first.body.id } });
     expect(again.headers.get("idempotent-replayed")).toBe("true");
-    expect(await api("POST", "/tasks", { type: "simple", a: 2 }, key)).toMatchObject({ status: 422, body: { code: "idempotency_conflict" } });
+    expect(await api("POST", "/tasks", { type: "simple", a: 2 }, key)).toMatchObject({
+      status: 422,
+      body: { code: "idempotency_conflict" },
+    });
   });
 
   test("many submissions under one key at once make one task", async () => {
-    const answers = await Promise.all(Array.from({ length: 10 }, () => api<{ id: string }>("POST", "/tasks", { type: "simple", n: 1 }, { "idempotency-key": "race" })));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => api<{ id: string }>("POST", "/tasks", { type: "simple", n: 1 }, { "idempotency-key": "race" })),
+    );
     expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
     expect(answers.filter(({ headers }) => headers.get("idempotent-replayed") === null)).toHaveLength(1);
   });
 
   test("a batch answers each entry on its own; with a key each entry has its own", async () => {
     const batch = { tasks: [{ type: "simple", n: 1 }, { type: "nope" }, { workflow: { steps: [] } }, 7] };
-    const first = await api<{ data: { status: number; task?: { id: string }; problem?: { code: string } }[] }>("POST", "/tasks/batch", batch, { "idempotency-key": "batch-1" });
+    const first = await api<{ data: { status: number; task?: { id: string }; problem?: { code: string } }[] }>(
+      "POST",
+      "/tasks/batch",
+      batch,
+      { "idempotency-key": "batch-1" },
+    );
     expect(first.body.data.map(({ status, problem }) => [status, problem?.code])).toEqual([
       [202, undefined],
       [404, "unknown_type"],
@@ -202,7 +246,14 @@ describe("values", () => {
     await registerAgent("big");
     const text = "x".repeat(10 * 1024 * 1024);
     agentsAnswer(({ stepId, input }) => Response.json({ output: stepId === "make" ? { text } : (input as { text: string }).text.length }));
-    const id = await submit({ workflow: { steps: [{ id: "make", capability: "big" }, { id: "measure", capability: "big", input: "${ steps.make.output }" }] } });
+    const id = await submit({
+      workflow: {
+        steps: [
+          { id: "make", capability: "big" },
+          { id: "measure", capability: "big", input: "${ steps.make.output }" },
+        ],
+      },
+    });
     expect(await untilEnded(id)).toMatchObject({ status: "completed" });
     expect(await resultOf(id)).toEqual({ measure: text.length });
     const { body } = await api<{ output: { text: string } }>("GET", `/tasks/${id}/steps/make`);
@@ -256,7 +307,14 @@ test("a fan-out of a hundred never has more than six requests awaited by its obj
     now--;
     return Response.json({ output: 1 });
   });
-  const id = await submit({ workflow: { steps: [...Array.from({ length: 100 }, (_, index) => ({ id: `s${index}`, capability: "wide" })), { id: "join", capability: "wide", needs: Array.from({ length: 100 }, (_, index) => `s${index}`) }] } });
+  const id = await submit({
+    workflow: {
+      steps: [
+        ...Array.from({ length: 100 }, (_, index) => ({ id: `s${index}`, capability: "wide" })),
+        { id: "join", capability: "wide", needs: Array.from({ length: 100 }, (_, index) => `s${index}`) },
+      ],
+    },
+  });
   expect(await untilEnded(id)).toMatchObject({ status: "completed" });
   expect(calls).toHaveLength(101);
   expect(most).toBe(6);

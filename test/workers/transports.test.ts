@@ -1,6 +1,19 @@
 /** One contract, whatever carries it: the same agents, called inline, by queue and with a callback, behave the same. */
 import { describe, expect, test, vi } from "vitest";
-import { agentsAnswer, api, calls, clockAhead, eventsOf, gate, registerAgent, resultOf, submit, taskOf, untilEnded, type Asked } from "./harness.ts";
+import {
+  agentsAnswer,
+  api,
+  calls,
+  clockAhead,
+  eventsOf,
+  gate,
+  registerAgent,
+  resultOf,
+  submit,
+  taskOf,
+  untilEnded,
+  type Asked,
+} from "./harness.ts";
 
 interface Transport {
   readonly name: string;
@@ -11,16 +24,26 @@ interface Transport {
 
 type Reply = { readonly output: unknown } | { readonly status: number; readonly code: string; readonly retryable?: boolean };
 
-const direct = (reply: Reply): Response => ("output" in reply ? Response.json(reply) : Response.json({ code: reply.code, message: "no", ...(reply.retryable !== undefined && { retryable: reply.retryable }) }, { status: reply.status }));
+const direct = (reply: Reply): Response =>
+  "output" in reply
+    ? Response.json(reply)
+    : Response.json(
+        { code: reply.code, message: "no", ...(reply.retryable !== undefined && { retryable: reply.retryable }) },
+        { status: reply.status },
+      );
 
 /** Where an agent posts, as a path of the API. */
-export const callbackPath = ({ callbackUrl }: Asked, verb: string): string => `${new URL(callbackUrl).pathname.replace("/api/v1", "")}/${verb}`;
+export const callbackPath = ({ callbackUrl }: Asked, verb: string): string =>
+  `${new URL(callbackUrl).pathname.replace("/api/v1", "")}/${verb}`;
 
-const callback = (reply: Reply) => async (asked: Asked): Promise<Response> => {
-  const body = "output" in reply ? { output: reply.output } : { code: reply.code, message: "no", retryable: reply.retryable ?? reply.status >= 500 };
-  later.push(() => api("POST", callbackPath(asked, "output" in reply ? "complete" : "fail"), body));
-  return new Response(null, { status: 202 });
-};
+const callback =
+  (reply: Reply) =>
+  async (asked: Asked): Promise<Response> => {
+    const body =
+      "output" in reply ? { output: reply.output } : { code: reply.code, message: "no", retryable: reply.retryable ?? reply.status >= 500 };
+    later.push(() => api("POST", callbackPath(asked, "output" in reply ? "complete" : "fail"), body));
+    return new Response(null, { status: 202 });
+  };
 
 /** Callbacks that are due: they come from outside, not from within the object's request. */
 const later: (() => Promise<unknown>)[] = [];
@@ -44,7 +67,10 @@ const transports: readonly Transport[] = [
 ];
 
 describe.each(transports)("$name", ({ dispatch, answer }) => {
-  const one = (more: object = {}) => ({ workflow: { steps: [{ id: "a", capability: "agent", input: { x: "${ input.x }" }, ...more }] }, input: { x: 7 } });
+  const one = (more: object = {}) => ({
+    workflow: { steps: [{ id: "a", capability: "agent", input: { x: "${ input.x }" }, ...more }] },
+    input: { x: 7 },
+  });
 
   test("completes", async () => {
     await registerAgent("agent", { dispatch });
@@ -99,8 +125,10 @@ describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => 
   test("what is not JSON is invalid", async () => expect(await failing(() => new Response("<html>"))).toBe("reply_invalid"));
   test("what has no output is invalid", async () => expect(await failing(() => Response.json({ result: 1 }))).toBe("reply_invalid"));
   test("an empty body is invalid", async () => expect(await failing(() => new Response(""))).toBe("reply_invalid"));
-  test("a redirect is refused", async () => expect(await failing(() => new Response(null, { status: 307, headers: { location: "https://10.0.0.1/" } }))).toBe("redirect_refused"));
-  test("an agent that cannot be reached", async () => expect(await failing(() => Promise.reject(new Error("Network connection lost.")))).toBe("agent_unreachable"));
+  test("a redirect is refused", async () =>
+    expect(await failing(() => new Response(null, { status: 307, headers: { location: "https://10.0.0.1/" } }))).toBe("redirect_refused"));
+  test("an agent that cannot be reached", async () =>
+    expect(await failing(() => Promise.reject(new Error("Network connection lost.")))).toBe("agent_unreachable"));
   test("an agent that does not answer in time", async () =>
     expect(
       await failing(
@@ -113,7 +141,9 @@ describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => 
     ).toBe("timeout"));
   test("trouble of the platform spends no attempt", async () => {
     let calls = 0;
-    expect(await failing(() => (++calls === 1 ? Promise.reject(new Error("The script's code was updated.")) : Response.json({ output: 1 })))).toBeUndefined();
+    expect(
+      await failing(() => (++calls === 1 ? Promise.reject(new Error("The script's code was updated.")) : Response.json({ output: 1 }))),
+    ).toBeUndefined();
   });
 });
 
@@ -121,7 +151,9 @@ describe("callbacks", () => {
   async function accepted(more: object = {}): Promise<{ readonly id: string; readonly asked: Asked }> {
     await registerAgent("later", { dispatch: "inline" });
     agentsAnswer(() => new Response(null, { status: 202 }));
-    const id = await submit({ workflow: { steps: [{ id: "a", capability: "later", timeout: "1m", retry: { max_attempts: 2, delay: "1ms" }, ...more }] } });
+    const id = await submit({
+      workflow: { steps: [{ id: "a", capability: "later", timeout: "1m", retry: { max_attempts: 2, delay: "1ms" }, ...more }] },
+    });
     await vi.waitUntil(async () => (await eventsOf(id)).some(({ type }) => type === "attempt.claimed"));
     return { id, asked: calls.at(-1) as Asked };
   }
@@ -132,8 +164,14 @@ describe("callbacks", () => {
     expect(first).toMatchObject({ status: 200, body: { lease_until: null } });
     const again = await api("POST", callbackPath(asked, "complete"), { output: { a: 2, b: 1 } });
     expect([again.status, again.body]).toEqual([first.status, first.body]);
-    expect(await api("POST", callbackPath(asked, "complete"), { output: 3 })).toMatchObject({ status: 409, body: { code: "attempt_superseded" } });
-    expect(await api("POST", callbackPath(asked, "fail"), { code: "x", message: "y" })).toMatchObject({ status: 409, body: { code: "attempt_superseded" } });
+    expect(await api("POST", callbackPath(asked, "complete"), { output: 3 })).toMatchObject({
+      status: 409,
+      body: { code: "attempt_superseded" },
+    });
+    expect(await api("POST", callbackPath(asked, "fail"), { code: "x", message: "y" })).toMatchObject({
+      status: 409,
+      body: { code: "attempt_superseded" },
+    });
     expect(await api("POST", callbackPath(asked, "heartbeat"), {})).toMatchObject({ status: 409 });
   });
 
@@ -169,7 +207,10 @@ describe("callbacks", () => {
   test("after cancellation the agent learns it", async () => {
     const { id, asked } = await accepted();
     await api("POST", `/tasks/${id}/cancel`);
-    expect(await api("POST", callbackPath(asked, "complete"), { output: 1 })).toMatchObject({ status: 409, body: { code: "attempt_canceled" } });
+    expect(await api("POST", callbackPath(asked, "complete"), { output: 1 })).toMatchObject({
+      status: 409,
+      body: { code: "attempt_canceled" },
+    });
     expect(await api("POST", callbackPath(asked, "heartbeat"))).toMatchObject({ status: 409, body: { code: "attempt_canceled" } });
   });
 

@@ -25,7 +25,11 @@ export class Run extends DurableObject {
   }
 
   async #step(work: Work, step: number): Promise<void> {
-    const response = await fetch(work.url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ step, input: {} }) });
+    const response = await fetch(work.url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ step, input: {} }),
+    });
     const reply = (await response.json()) as { output: unknown };
     this.ctx.storage.sql.exec("INSERT INTO steps (output) VALUES (?)", JSON.stringify(reply.output));
   }

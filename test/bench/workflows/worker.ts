@@ -7,7 +7,11 @@ export class Run extends WorkflowEntrypoint<object, Work> {
     const { shape, steps, url } = event.payload;
     const one = (index: number): Promise<unknown> =>
       step.do(`step ${index}`, async () => {
-        const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ step: index, input: {} }) });
+        const response = await fetch(url, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ step: index, input: {} }),
+        });
         return (await response.json()) as { output: { ok: boolean } };
       });
     if (shape === "fan") {

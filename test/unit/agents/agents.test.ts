@@ -79,8 +79,10 @@ describe("the URL guard", () => {
 
   test("in development loopback is allowed, and only loopback", () => {
     const policy = { allowLoopback: true };
-    for (const url of ["http://127.0.0.1:9000/", "http://localhost:1/", "http://[::1]:8080/", "https://127.3.4.5/"]) expect(brokenUrlRule(url, policy)).toBeNull();
-    for (const url of ["http://10.0.0.1/", "http://192.168.1.1/", "http://agent.example/", "https://169.254.169.254/", "ftp://127.0.0.1/"]) expect(brokenUrlRule(url, policy)).not.toBeNull();
+    for (const url of ["http://127.0.0.1:9000/", "http://localhost:1/", "http://[::1]:8080/", "https://127.3.4.5/"])
+      expect(brokenUrlRule(url, policy)).toBeNull();
+    for (const url of ["http://10.0.0.1/", "http://192.168.1.1/", "http://agent.example/", "https://169.254.169.254/", "ftp://127.0.0.1/"])
+      expect(brokenUrlRule(url, policy)).not.toBeNull();
   });
 });
 
@@ -89,15 +91,28 @@ describe("requests to agents", () => {
     const now = new Date();
     const { headers, body } = requestOf(callTo(agent("one")), keyring, now);
     expect(headers).toMatchObject({ "idempotency-key": "task_1/a/1", traceparent: expect.stringMatching(/^00-/) });
-    expect(JSON.parse(body)).toEqual({ task_id: "task_1", step_id: "a", attempt: 2, capability: "work", input: { x: 1 }, context: { workflow: { name: "w", version: 3 }, deadline: null, callback_url: "https://orchestrator.example/cb" } });
+    expect(JSON.parse(body)).toEqual({
+      task_id: "task_1",
+      step_id: "a",
+      attempt: 2,
+      capability: "work",
+      input: { x: 1 },
+      context: { workflow: { name: "w", version: 3 }, deadline: null, callback_url: "https://orchestrator.example/cb" },
+    });
     expect(new Webhook(signingSecret).verify(body, headers)).toEqual(JSON.parse(body));
     expect(() => new Webhook(signingSecret).verify(`${body} `, headers)).toThrow();
   });
 
   test("carry the agent's own credentials", () => {
     const sealed = keyring.seal("s3cret", secretPlace("acme", "one", "auth"));
-    expect(requestOf(callTo(agent("one", { auth: { type: "bearer", name: "authorization", sealed } })), keyring, new Date()).headers["authorization"]).toBe("Bearer s3cret");
-    expect(requestOf(callTo(agent("one", { auth: { type: "header", name: "X-Key", sealed } })), keyring, new Date()).headers["x-key"]).toBe("s3cret");
+    expect(
+      requestOf(callTo(agent("one", { auth: { type: "bearer", name: "authorization", sealed } })), keyring, new Date()).headers[
+        "authorization"
+      ],
+    ).toBe("Bearer s3cret");
+    expect(requestOf(callTo(agent("one", { auth: { type: "header", name: "X-Key", sealed } })), keyring, new Date()).headers["x-key"]).toBe(
+      "s3cret",
+    );
   });
 
   test("fail clearly when the secrets cannot be read any more", () => {
@@ -112,9 +127,12 @@ describe("replies", () => {
     expect(parseCompletion({ output: [1], usage: { input_tokens: 3 }, extra: true })).toEqual({ output: [1], usage: { input_tokens: 3 } });
   });
 
-  test.each([[{}], [null], ["text"], [[]], [{ result: 1 }], [{ output: 1, usage: { input_tokens: -1 } }], [{ output: 1, usage: "much" }]])("%j is no completion", (body) => {
-    expect(parseCompletion(body)).toMatchObject({ code: "reply_invalid", retryable: true });
-  });
+  test.each([[{}], [null], ["text"], [[]], [{ result: 1 }], [{ output: 1, usage: { input_tokens: -1 } }], [{ output: 1, usage: "much" }]])(
+    "%j is no completion",
+    (body) => {
+      expect(parseCompletion(body)).toMatchObject({ code: "reply_invalid", retryable: true });
+    },
+  );
 
   test.each([
     [500, true],
@@ -132,8 +150,18 @@ describe("replies", () => {
   });
 
   test("a problem body says more", () => {
-    expect(failureOf(400, "7", { code: "quota", detail: "no more", retryable: true }, 0)).toEqual({ code: "quota", message: "no more", retryable: true, retry_after_ms: 7_000, status: 400 });
-    expect(failureOf(503, null, { code: 3, retryable: "yes", title: "down" }, 0)).toMatchObject({ code: "agent_unavailable", message: "down", retryable: true });
+    expect(failureOf(400, "7", { code: "quota", detail: "no more", retryable: true }, 0)).toEqual({
+      code: "quota",
+      message: "no more",
+      retryable: true,
+      retry_after_ms: 7_000,
+      status: 400,
+    });
+    expect(failureOf(503, null, { code: 3, retryable: "yes", title: "down" }, 0)).toMatchObject({
+      code: "agent_unavailable",
+      message: "down",
+      retryable: true,
+    });
   });
 
   test("Retry-After comes as seconds or as a date", () => {
@@ -149,7 +177,8 @@ describe("callback tokens", () => {
   test("lead back to their attempt", () => expect(parseCallbackToken(keyring, callbackToken(keyring, address))).toEqual(address));
   test("cannot be turned into another's", () => {
     const token = callbackToken(keyring, address);
-    for (const forged of [token.replace("~3~", "~4~"), token.replace("acme", "evil"), token.slice(1), "", "a~b~c~d~e~f"]) expect(parseCallbackToken(keyring, forged)).toBeNull();
+    for (const forged of [token.replace("~3~", "~4~"), token.replace("acme", "evil"), token.slice(1), "", "a~b~c~d~e~f"])
+      expect(parseCallbackToken(keyring, forged)).toBeNull();
   });
 });
 
@@ -173,7 +202,8 @@ describe("selection", () => {
 });
 
 describe("registration", () => {
-  const faults = (body: object): number => (agentRegistration.safeParse({ url: "https://a.example", capabilities: ["x"], ...body }).success ? 0 : 1);
+  const faults = (body: object): number =>
+    agentRegistration.safeParse({ url: "https://a.example", capabilities: ["x"], ...body }).success ? 0 : 1;
   test("is strict", () => {
     expect(faults({})).toBe(0);
     expect(faults({ capabilities: [] })).toBe(1);

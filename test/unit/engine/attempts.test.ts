@@ -16,7 +16,9 @@ describe("the fence", () => {
   });
 
   test("a reply to an attempt that was replaced changes nothing", () => {
-    const task = given([step("a", { retry: { delay: "1ms", jitter: "none" } })]).when(fails("a")).after(1);
+    const task = given([step("a", { retry: { delay: "1ms", jitter: "none" } })])
+      .when(fails("a"))
+      .after(1);
     task.when(completes("a", "late", 1)).then();
     task.when(completes("a", "in time", 2)).then("step.completed a#2", "task.completed");
   });
@@ -50,7 +52,9 @@ describe("the fence", () => {
 
 describe("by queue", () => {
   test("a claim starts the lease; a higher delivery takes over, an equal or lower one does not", () => {
-    const task = given([step("a", { timeout: "1m" })], byQueue).when(claim("a")).then("attempt.claimed a#1");
+    const task = given([step("a", { timeout: "1m" })], byQueue)
+      .when(claim("a"))
+      .then("attempt.claimed a#1");
     task.when(claim("a", 1_001)).then();
     task.when(claim("a", 1_000)).then();
     task.when(claim("a", 1_002)).then("attempt.claimed a#1");
@@ -66,24 +70,34 @@ describe("by queue", () => {
 
   test("after so many losses the step fails with attempt_lost", () => {
     const task = given([step("a", { timeout: "1m" })], byQueue);
-    for (let round = 0; round < LIMITS.resends; round++) task.when(claim("a", (round + 1) * 100_000)).untilWake().then("attempt.lost a#1");
+    for (let round = 0; round < LIMITS.resends; round++)
+      task
+        .when(claim("a", (round + 1) * 100_000))
+        .untilWake()
+        .then("attempt.lost a#1");
     task.when(claim("a", 99_000_000)).untilWake();
     task.then("attempt.failed a#1 (attempt_lost)", "step.failed a (attempt_lost)", "task.failed (attempt_lost)");
   });
 
   test("trouble of the platform spends no attempt", () => {
-    const task = given([step("a", { retry: { max_attempts: 1 } })]).when(lose("a")).then("attempt.lost a#1");
+    const task = given([step("a", { retry: { max_attempts: 1 } })])
+      .when(lose("a"))
+      .then("attempt.lost a#1");
     task.when(completes("a")).then("step.completed a#1", "task.completed");
   });
 
   test("an inline attempt cannot be claimed", () => {
-    given([step("a")]).when(claim("a")).then();
+    given([step("a")])
+      .when(claim("a"))
+      .then();
   });
 });
 
 describe("calling back", () => {
   test("a 202 starts the lease; its end is a timeout and spends the attempt", () => {
-    const task = given([step("a", { timeout: "1m", retry: { delay: "1s", jitter: "none" } })]).when(accept("a")).then("attempt.claimed a#1");
+    const task = given([step("a", { timeout: "1m", retry: { delay: "1s", jitter: "none" } })])
+      .when(accept("a"))
+      .then("attempt.claimed a#1");
     task.after(60_000).then("attempt.failed a#1 (timeout)", "step.retry_scheduled a#2");
   });
 
@@ -131,7 +145,8 @@ describe("deadlines", () => {
 });
 
 describe("inline or by queue", () => {
-  const wayOf = (task: ReturnType<typeof given>): unknown[] => task.journal.flatMap(({ events }) => events.flatMap((event) => (event.type === "attempt.started" ? [event.way] : [])));
+  const wayOf = (task: ReturnType<typeof given>): unknown[] =>
+    task.journal.flatMap(({ events }) => events.flatMap((event) => (event.type === "attempt.started" ? [event.way] : [])));
   const wide = Array.from({ length: 8 }, (_, index) => step(`s${index}`));
 
   test("an agent of unknown speed is awaited while there is a place, then queued", () => {

@@ -18,7 +18,11 @@ describe("a definition is refused with its fault and place", () => {
     ["a bad duration", { steps: [step("a", { timeout: "10 s" })] }, "invalid_request /steps/0/timeout: expected a duration"],
     ["no timeout at all", { steps: [step("a", { timeout: "0s" })] }, "invalid_request /steps/0/timeout: expected more than zero"],
     ["a duplicate id", { steps: [step("a"), step("a")] }, 'duplicate_step_id /steps/1/id: "a" is the id of an earlier step'],
-    ["an unknown need", { steps: [step("fetch"), step("b", { needs: ["fecth"] })] }, 'unknown_need /steps/1/needs/0: no step has the id "fecth"; did you mean "fetch"?'],
+    [
+      "an unknown need",
+      { steps: [step("fetch"), step("b", { needs: ["fecth"] })] },
+      'unknown_need /steps/1/needs/0: no step has the id "fecth"; did you mean "fetch"?',
+    ],
     ["an unknown reference", { steps: [step("a", { input: { x: ["${ steps.nope.output }"] } })] }, "unknown_reference /steps/0/input/x/0"],
     ["an unknown reference in the output", { steps: [step("a")], output: "${ steps.b.output }" }, "unknown_reference /output"],
     ["a bad condition", { steps: [step("a", { when: "input.n +" })] }, "invalid_expression /steps/0/when"],
@@ -33,7 +37,9 @@ describe("a definition is refused with its fault and place", () => {
   ])("%s", (_, definition, expected) => expect(faultsOf(definition).join("\n")).toContain(expected));
 
   test("a circle is shown whole, also through expressions", () => {
-    expect(faultsOf({ steps: [step("a", { needs: ["c"] }), step("b", { needs: ["a"] }), step("c", { input: "${ steps.b.output }" })] })).toEqual(['workflow_cycle /steps/0: "a" needs "c" needs "b" needs "a"']);
+    expect(
+      faultsOf({ steps: [step("a", { needs: ["c"] }), step("b", { needs: ["a"] }), step("c", { input: "${ steps.b.output }" })] }),
+    ).toEqual(['workflow_cycle /steps/0: "a" needs "c" needs "b" needs "a"']);
     expect(faultsOf({ steps: [step("a", { needs: ["a"] })] })).toEqual(['workflow_cycle /steps/0: "a" needs "a"']);
   });
 
@@ -43,16 +49,23 @@ describe("a definition is refused with its fault and place", () => {
 
   test("limits hold", () => {
     expect(faultsOf({ steps: Array.from({ length: LIMITS.steps + 1 }, (_, index) => step(`s${index}`)) }).join()).toContain("/steps");
-    const dense = Array.from({ length: 700 }, (_, index) => step(`s${index}`, { needs: Array.from({ length: index }, (_, earlier) => `s${earlier}`) }));
+    const dense = Array.from({ length: 700 }, (_, index) =>
+      step(`s${index}`, { needs: Array.from({ length: index }, (_, earlier) => `s${earlier}`) }),
+    );
     expect(faultsOf({ steps: dense }).join()).toContain("dependencies");
   });
 });
 
 describe("a definition that is fine", () => {
-  test("ids may contain dots, dashes and capitals", () => expect(faultsOf({ steps: [step("A.b-c_1"), step("d", { input: '${ steps["A.b-c_1"].output }' })] })).toEqual([]));
+  test("ids may contain dots, dashes and capitals", () =>
+    expect(faultsOf({ steps: [step("A.b-c_1"), step("d", { input: '${ steps["A.b-c_1"].output }' })] })).toEqual([]));
 
   test("ten thousand steps in a chain compile, and deep graphs do not exhaust the stack", () => {
-    expect(faultsOf({ steps: Array.from({ length: LIMITS.steps }, (_, index) => step(`s${index}`, index > 0 ? { needs: [`s${index - 1}`] } : {})) })).toEqual([]);
+    expect(
+      faultsOf({
+        steps: Array.from({ length: LIMITS.steps }, (_, index) => step(`s${index}`, index > 0 ? { needs: [`s${index - 1}`] } : {})),
+      }),
+    ).toEqual([]);
   });
 
   test("a condition on a failure that can never be seen is warned of", () => {

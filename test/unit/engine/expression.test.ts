@@ -7,7 +7,10 @@ import { LIMITS } from "../../../src/shared/limits.ts";
 const scope: Scope = {
   input: { n: 3, text: "abc", list: [1, 2, 3], nested: [{ v: 1 }, { v: 2 }], nothing: null, object: { a: 1 } },
   task: { id: "task_1", priority: 5 },
-  steps: { a: { status: "completed", output: { items: [1, 2], text: "out" }, error: null }, "b.c": { status: "failed", output: null, error: { code: "boom" } } },
+  steps: {
+    a: { status: "completed", output: { items: [1, 2], text: "out" }, error: null },
+    "b.c": { status: "failed", output: null, error: { code: "boom" } },
+  },
 };
 
 function evaluate(source: string): Json | { readonly error: string } {
@@ -82,7 +85,9 @@ describe("results are JSON", () => {
 
 describe("errors say what, where and what to do", () => {
   test("a missing key names itself, its place and the ways around it", () => {
-    expect(evaluate("input.missing.deeper")).toEqual({ error: 'in "input.missing.deeper": No such key: missing, at character 7; test for it with has(), or read it with .? and orValue()' });
+    expect(evaluate("input.missing.deeper")).toEqual({
+      error: 'in "input.missing.deeper": No such key: missing, at character 7; test for it with has(), or read it with .? and orValue()',
+    });
   });
 
   test.each([
@@ -118,7 +123,10 @@ describe("evaluation is bounded", () => {
   };
 
   test("loops within loops share one budget", () => {
-    expect(run("input.list.map(x, input.list.map(y, y))")).toMatchObject({ ok: false, error: expect.stringContaining(`more than ${LIMITS.expressionIterations} times`) });
+    expect(run("input.list.map(x, input.list.map(y, y))")).toMatchObject({
+      ok: false,
+      error: expect.stringContaining(`more than ${LIMITS.expressionIterations} times`),
+    });
     expect(run("input.list.exists(x, input.list.exists(y, y < 0))")).toMatchObject({ ok: false });
   });
 
@@ -133,7 +141,10 @@ describe("evaluation is bounded", () => {
 
   test("patterns that defeat backtracking engines take linear time", () => {
     const compiled = compileExpression('input.text.matches("^(a+)+$")', "bool");
-    expect(compiled.ok && compiled.value.evaluate({ ...scope, input: { text: `${"a".repeat(50_000)}!` } })).toEqual({ ok: true, value: false });
+    expect(compiled.ok && compiled.value.evaluate({ ...scope, input: { text: `${"a".repeat(50_000)}!` } })).toEqual({
+      ok: true,
+      value: false,
+    });
   });
 
   test("structure is limited", () => {
@@ -167,14 +178,21 @@ describe("templates", () => {
     ["$5 and {braces}", "$5 and {braces}"],
     ["${ {'a': {'b': '}'}} }", { a: { b: "}" } }],
     ['${ "}" + \'"}\' }', '}"}'],
-    [{ a: ["${ input.n }", { b: "${ steps.a.output.text }" }], c: 1 }, { a: [3, { b: "out" }], c: 1 }],
+    [
+      { a: ["${ input.n }", { b: "${ steps.a.output.text }" }], c: 1 },
+      { a: [3, { b: "out" }], c: 1 },
+    ],
     [42, 42],
     [null, null],
   ])("%j becomes %j", (source, expected) => expect(render(source)).toEqual(expected));
 
   test("keys are text, whatever they look like", () => expect(render({ "${ input.n }": 1 })).toEqual({ "${ input.n }": 1 }));
-  test("one that is not closed is refused with its place", () => expect(render({ a: ["x ${ input.n"] })).toMatchObject([{ at: "/a/0", code: "invalid_expression", message: expect.stringContaining("character 3") }]));
-  test("every fault is reported, each at its place", () => expect(render({ a: "${ 1 + }", b: "${ foo }" })).toMatchObject([{ at: "/a" }, { at: "/b" }]));
+  test("one that is not closed is refused with its place", () =>
+    expect(render({ a: ["x ${ input.n"] })).toMatchObject([
+      { at: "/a/0", code: "invalid_expression", message: expect.stringContaining("character 3") },
+    ]));
+  test("every fault is reported, each at its place", () =>
+    expect(render({ a: "${ 1 + }", b: "${ foo }" })).toMatchObject([{ at: "/a" }, { at: "/b" }]));
   test("a template that only passes on an output says so", () => {
     const compiled = compileTemplate("${ steps.a.output }");
     expect(compiled.ok && compiled.value.outputOf).toBe("a");

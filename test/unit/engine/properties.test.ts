@@ -51,7 +51,12 @@ const inputs: fc.Arbitrary<TaskInput> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<TaskInput>({ type: "wake" }) },
   { weight: 1, arbitrary: fc.constant<TaskInput>({ type: "look" }) },
   { weight: 9, arbitrary: fc.record(ofAttempt).map(({ step, attempt }) => completes(step, { n: 1 }, attempt)) },
-  { weight: 4, arbitrary: fc.record({ ...ofAttempt, retryable: fc.boolean() }).map(({ step, attempt, retryable }) => fails(step, { retryable }, attempt)) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .record({ ...ofAttempt, retryable: fc.boolean() })
+      .map(({ step, attempt, retryable }) => fails(step, { retryable }, attempt)),
+  },
   { weight: 4, arbitrary: fc.record({ ...ofAttempt, delivery: fc.nat(5) }).map((rest): TaskInput => ({ type: "claim", ...rest })) },
   { weight: 2, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "accept", ...rest })) },
   { weight: 2, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "heartbeat", ...rest })) },
@@ -66,11 +71,20 @@ interface Move {
   readonly registers: boolean;
 }
 const moves: fc.Arbitrary<readonly Move[]> = fc.array(
-  fc.record({ elapsedMs: fc.oneof(fc.constant(0), fc.nat(3_000), fc.nat(100_000)), inputs: fc.array(inputs, { minLength: 1, maxLength: 3 }), registers: fc.integer({ min: 0, max: 9 }).map((dice) => dice === 0) }),
+  fc.record({
+    elapsedMs: fc.oneof(fc.constant(0), fc.nat(3_000), fc.nat(100_000)),
+    inputs: fc.array(inputs, { minLength: 1, maxLength: 3 }),
+    registers: fc.integer({ min: 0, max: 9 }).map((dice) => dice === 0),
+  }),
   { maxLength: 40 },
 );
 
-function play(steps: Steps, with_: Options, schedule: readonly Move[], afterEach: (task: Scenario, move: Move | null) => void = () => {}): Scenario {
+function play(
+  steps: Steps,
+  with_: Options,
+  schedule: readonly Move[],
+  afterEach: (task: Scenario, move: Move | null) => void = () => {},
+): Scenario {
   const task = new Scenario(steps, with_);
   afterEach(task, null);
   for (const move of schedule) {
@@ -82,7 +96,8 @@ function play(steps: Steps, with_: Options, schedule: readonly Move[], afterEach
   return task;
 }
 
-const holds = (check: (steps: Steps, with_: Options, schedule: readonly Move[]) => void, numRuns = 1_000): void => fc.assert(fc.property(workflows, options, moves, check), { numRuns });
+const holds = (check: (steps: Steps, with_: Options, schedule: readonly Move[]) => void, numRuns = 1_000): void =>
+  fc.assert(fc.property(workflows, options, moves, check), { numRuns });
 
 /** State without the indexes that may hold entries out of date. */
 function essence(state: TaskState): unknown {
@@ -159,12 +174,16 @@ describe("for every workflow and history", () => {
       const outcomes = new Map<string, keyof NeedCounts>();
       for (const event of play(steps, with_, schedule).journal.flatMap(({ events }) => events)) {
         if (event.type === "step.started") {
-          const { needs, run_if } = steps.find(({ id }) => id === event.step) as unknown as { needs: string[]; run_if: (typeof RUN_IF)[number] };
+          const { needs, run_if } = steps.find(({ id }) => id === event.step) as unknown as {
+            needs: string[];
+            run_if: (typeof RUN_IF)[number];
+          };
           const counts: NeedCounts = { unsettled: 0, completed: 0, failed: 0, absent: 0 };
           for (const need of needs) counts[outcomes.get(need) ?? "unsettled"]++;
           expect(decide(run_if, counts)).toBe("run");
         }
-        if (isSettling(event)) outcomes.set(event.step, event.type === "step.completed" ? "completed" : event.type === "step.failed" ? "failed" : "absent");
+        if (isSettling(event))
+          outcomes.set(event.step, event.type === "step.completed" ? "completed" : event.type === "step.failed" ? "failed" : "absent");
       }
     });
   });
@@ -223,7 +242,13 @@ describe("for every workflow and history", () => {
         // Whatever is dispatched arrives, and then nothing more is heard of it.
         const arrivals = task.state.steps.flatMap(({ phase }, index): TaskInput[] => {
           if (phase.status !== "running") return [];
-          return phase.live.filter(({ claim }) => claim === null).map(({ number, way }) => (way === "queue" ? { type: "claim", step: idOf(index), attempt: number, delivery: 1_000 + rounds } : { type: "accept", step: idOf(index), attempt: number }));
+          return phase.live
+            .filter(({ claim }) => claim === null)
+            .map(({ number, way }) =>
+              way === "queue"
+                ? { type: "claim", step: idOf(index), attempt: number, delivery: 1_000 + rounds }
+                : { type: "accept", step: idOf(index), attempt: number },
+            );
         });
         if (arrivals.length > 0) task.when(...arrivals);
         else task.untilWake();
@@ -232,6 +257,8 @@ describe("for every workflow and history", () => {
   });
 });
 
-function isSettling(event: TaskEvent): event is Extract<TaskEvent, { readonly type: "step.completed" | "step.failed" | "step.skipped" | "step.canceled" }> {
+function isSettling(
+  event: TaskEvent,
+): event is Extract<TaskEvent, { readonly type: "step.completed" | "step.failed" | "step.skipped" | "step.canceled" }> {
   return ["step.completed", "step.failed", "step.skipped", "step.canceled"].includes(event.type);
 }

@@ -6,7 +6,8 @@ import { TimerHeap } from "../../../src/engine/timers.ts";
 import { unlocksSomething } from "../../../src/engine/urgency.ts";
 import { given, step } from "./scenario.ts";
 
-const delays = (definition: Parameters<typeof retryPolicy>[0], failures = 6): number[] => Array.from({ length: failures }, (_, index) => retryDelayMs(retryPolicy(definition), index + 1, "seed"));
+const delays = (definition: Parameters<typeof retryPolicy>[0], failures = 6): number[] =>
+  Array.from({ length: failures }, (_, index) => retryDelayMs(retryPolicy(definition), index + 1, "seed"));
 
 describe("retry delays", () => {
   test("fixed, linear and exponential, up to the cap", () => {
@@ -17,7 +18,14 @@ describe("retry delays", () => {
   });
 
   test("the defaults are three attempts, exponential, from a second, doubling, at most thirty seconds, full jitter", () => {
-    expect(retryPolicy()).toMatchObject({ maxAttempts: 3, strategy: "exponential", delayMs: 1_000, factor: 2, maxDelayMs: 30_000, jitter: "full" });
+    expect(retryPolicy()).toMatchObject({
+      maxAttempts: 3,
+      strategy: "exponential",
+      delayMs: 1_000,
+      factor: 2,
+      maxDelayMs: 30_000,
+      jitter: "full",
+    });
   });
 
   test("full jitter stays below the delay, depends on the attempt alone, and spreads", () => {
@@ -58,7 +66,14 @@ test("the timer heap gives timers in order of time, then of step", () => {
 });
 
 test("a completion that unlocks nothing may wait for company, one that may unlock something may not", () => {
-  const task = given([step("a"), step("b"), step("c"), step("d"), step("z", { needs: ["a", "b", "c"] }), step("any", { needs: ["d"], run_if: "any_completed" })]);
+  const task = given([
+    step("a"),
+    step("b"),
+    step("c"),
+    step("d"),
+    step("z", { needs: ["a", "b", "c"] }),
+    step("any", { needs: ["d"], run_if: "any_completed" }),
+  ]);
   expect(unlocksSomething(task.graph, task.state, "a", 0)).toBe(false);
   expect(unlocksSomething(task.graph, task.state, "a", 2)).toBe(true);
   expect(unlocksSomething(task.graph, task.state, "d", 0)).toBe(true);

@@ -90,7 +90,9 @@ export class Scenario {
   world(): World {
     return {
       now: this.now,
-      agents: this.agentsUnknown ? null : { choose: (target) => (target.type === "capability" && this.missing.has(target.capability) ? null : this.#agent) },
+      agents: this.agentsUnknown
+        ? null
+        : { choose: (target) => (target.type === "capability" && this.missing.has(target.capability) ? null : this.#agent) },
       values: {
         read: (recorded) => ("seq" in recorded ? (this.#recorded.get(recorded.seq) ?? null) : null),
         stage: (seq, value) => void this.#recorded.set(seq, value),
@@ -150,7 +152,12 @@ export function given(steps: Steps, options: Options = {}): Scenario {
   return new Scenario(steps, options);
 }
 
-export const completes = (id: string, output: Json = { done: id }, attempt = 1): TaskInput => ({ type: "complete", step: id, attempt, output: { value: output } });
+export const completes = (id: string, output: Json = { done: id }, attempt = 1): TaskInput => ({
+  type: "complete",
+  step: id,
+  attempt,
+  output: { value: output },
+});
 export const fails = (id: string, error: Partial<Failure> = {}, attempt = 1): TaskInput => ({
   type: "fail",
   step: id,

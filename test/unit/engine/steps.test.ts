@@ -43,13 +43,22 @@ describe("run_if", () => {
   });
 
   test("none_failed takes a skipped need for fine, all_completed does not", () => {
-    const task = given([step("a"), step("skipped", { when: "false" }), step("b", { needs: ["a", "skipped"], run_if: "none_failed" }), step("c", { needs: ["a", "skipped"] })]);
+    const task = given([
+      step("a"),
+      step("skipped", { when: "false" }),
+      step("b", { needs: ["a", "skipped"], run_if: "none_failed" }),
+      step("c", { needs: ["a", "skipped"] }),
+    ]);
     task.when(completes("a"));
     expect(task.steps()).toEqual(["completed", "skipped", "running", "skipped"]);
   });
 
   test("any_completed starts at the first completion, and the rest goes on reading as pending", () => {
-    const task = given([step("a"), step("b"), step("c", { needs: ["a", "b"], run_if: "any_completed", input: "${ steps.a.status } ${ steps.b.status }" })]);
+    const task = given([
+      step("a"),
+      step("b"),
+      step("c", { needs: ["a", "b"], run_if: "any_completed", input: "${ steps.a.status } ${ steps.b.status }" }),
+    ]);
     task.when(completes("a")).then("step.completed a#1", "step.started c", "attempt.started c#1");
     task.when(completes("b")).then("step.completed b#1");
   });
@@ -67,7 +76,12 @@ describe("when", () => {
   });
 
   test("true runs it", () => {
-    given([step("a", { when: "input.n == 1" })], { input: { n: 1 } }).then("task.created", "task.started", "step.started a", "attempt.started a#1");
+    given([step("a", { when: "input.n == 1" })], { input: { n: 1 } }).then(
+      "task.created",
+      "task.started",
+      "step.started a",
+      "attempt.started a#1",
+    );
   });
 
   test("an error fails the step without a retry", () => {
@@ -95,16 +109,23 @@ describe("failure", () => {
     expect(task.steps()).toEqual(["retrying"]);
     task.after(999).then();
     task.after(1).then("attempt.started a#2");
-    task.when(fails("a", {}, 2)).after(1_000).then("attempt.started a#3");
+    task
+      .when(fails("a", {}, 2))
+      .after(1_000)
+      .then("attempt.started a#3");
     task.when(fails("a", {}, 3)).then("attempt.failed a#3 (boom)", "step.failed a (boom)", "task.failed (boom)");
   });
 
   test("a failure that is not retryable ends the step at once", () => {
-    given([step("a")]).when(failsForGood("a")).then("attempt.failed a#1 (boom)", "step.failed a (boom)", "task.failed (boom)");
+    given([step("a")])
+      .when(failsForGood("a"))
+      .then("attempt.failed a#1 (boom)", "step.failed a (boom)", "task.failed (boom)");
   });
 
   test("so does a code that the policy names", () => {
-    given([step("a", { retry: { non_retryable: ["boom"] } })]).when(fails("a")).then("attempt.failed a#1 (boom)", "step.failed a (boom)", "task.failed (boom)");
+    given([step("a", { retry: { non_retryable: ["boom"] } })])
+      .when(fails("a"))
+      .then("attempt.failed a#1 (boom)", "step.failed a (boom)", "task.failed (boom)");
   });
 
   test("what the agent asked for is the least it gets", () => {
@@ -124,12 +145,21 @@ describe("failure", () => {
   test("fail_fast cancels the rest", () => {
     const task = given([step("a"), step("b"), step("c", { needs: ["b"] })], { failFast: true });
     task.when(failsForGood("a"));
-    task.then("attempt.failed a#1 (boom)", "step.failed a (boom)", "step.canceled b (fail_fast)", "step.canceled c (fail_fast)", "task.failed (boom)");
+    task.then(
+      "attempt.failed a#1 (boom)",
+      "step.failed a (boom)",
+      "step.canceled b (fail_fast)",
+      "step.canceled c (fail_fast)",
+      "task.failed (boom)",
+    );
     expect(task.last.commands).toEqual([{ type: "abandon", step: "b", attempt: 1, reason: "fail_fast" }]);
   });
 
   test('on_error "continue": the step has failed, the task has not', () => {
-    const task = given([step("a", { on_error: "continue" }), step("b", { needs: ["a"], run_if: "all_settled", input: "${ steps.a.error.code }" })]);
+    const task = given([
+      step("a", { on_error: "continue" }),
+      step("b", { needs: ["a"], run_if: "all_settled", input: "${ steps.a.error.code }" }),
+    ]);
     task.when(failsForGood("a"), completes("b"));
     expect(task.view()).toMatchObject({ status: "completed", steps: [{ status: "failed" }, { status: "completed" }] });
   });
@@ -142,7 +172,9 @@ describe("failure", () => {
 
   test("an input that cannot be evaluated fails the step before any attempt", () => {
     const task = given([step("a"), step("b", { input: "${ steps.a.output.items[3] }" })]);
-    task.when(completes("a", { items: [1] })).then("step.completed a#1", "step.failed b (expression_error)", "task.failed (expression_error)");
+    task
+      .when(completes("a", { items: [1] }))
+      .then("step.completed a#1", "step.failed b (expression_error)", "task.failed (expression_error)");
     expect(task.view().steps[1]).toMatchObject({ attempts: 0 });
   });
 });
@@ -150,7 +182,9 @@ describe("failure", () => {
 describe("values", () => {
   test("one that is too large to stay in memory can be read by the transition that records it", () => {
     const task = given([step("a"), step("b", { when: "steps.a.output.n == 7" })], { output: "${ steps.a.output.n }" });
-    task.when({ ...completes("a"), output: { value: { n: 7 }, bytes: 5_000 } } as TaskInput).then("step.completed a#1", "step.started b", "attempt.started b#1");
+    task
+      .when({ ...completes("a"), output: { value: { n: 7 }, bytes: 5_000 } } as TaskInput)
+      .then("step.completed a#1", "step.started b", "attempt.started b#1");
     expect(task.state.steps[0]?.phase).toMatchObject({ output: { seq: 5, bytes: 5_000 } });
     task.when(completes("b"));
     expect(task.state.end).toMatchObject({ status: "completed", output: { value: 7 } });

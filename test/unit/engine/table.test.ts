@@ -38,7 +38,19 @@ const CANCEL = "step.canceled other (task_canceled) · step.canceled x (task_can
 const CANCEL_OTHER = "step.canceled other (task_canceled) · task.canceled";
 
 /** A step that no attempt is in flight for refuses every reply and lets the task's verbs through. */
-const withoutAttempt = { wake: "", look: "", pause: "task.paused", resume: "invalid_state", claim: "attempt_superseded", accept: "attempt_superseded", heartbeat: "attempt_superseded", complete: "attempt_superseded", fail: "attempt_superseded", lose: "attempt_superseded", archive: "" };
+const withoutAttempt = {
+  wake: "",
+  look: "",
+  pause: "task.paused",
+  resume: "invalid_state",
+  claim: "attempt_superseded",
+  accept: "attempt_superseded",
+  heartbeat: "attempt_superseded",
+  complete: "attempt_superseded",
+  fail: "attempt_superseded",
+  lose: "attempt_superseded",
+  archive: "",
+};
 
 const TABLE: { readonly [S in StepStatus]: Row } = {
   pending: { ...withoutAttempt, cancel: CANCEL },

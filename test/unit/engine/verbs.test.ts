@@ -25,7 +25,9 @@ describe("cancel", () => {
 
 describe("pause and resume", () => {
   test("nothing new starts; replies are recorded; resuming catches up", () => {
-    const task = given([step("a"), step("b", { needs: ["a"] })]).when({ type: "pause" }).then("task.paused");
+    const task = given([step("a"), step("b", { needs: ["a"] })])
+      .when({ type: "pause" })
+      .then("task.paused");
     task.when(completes("a")).then("step.completed a#1");
     expect(task.status).toBe("paused");
     task.after(3_600_000).then();
@@ -61,7 +63,14 @@ describe("pause and resume", () => {
 
 test("a finished task never moves, whatever comes", () => {
   const task = given([step("a"), step("b")]).when(completes("a"), completes("b"));
-  task.when({ type: "wake" }, { type: "look" }, { type: "pause" }, { type: "resume" }, completes("a"), fails("b"), { type: "claim", step: "a", attempt: 1, delivery: 9 }).then();
+  task
+    .when({ type: "wake" }, { type: "look" }, { type: "pause" }, { type: "resume" }, completes("a"), fails("b"), {
+      type: "claim",
+      step: "a",
+      attempt: 1,
+      delivery: 9,
+    })
+    .then();
   task.when({ type: "archive", parts: 1, bytes: 10 }).then("task.archived");
   task.when({ type: "archive", parts: 1, bytes: 10 }).then();
 });

@@ -40,7 +40,9 @@ describe("waiting for an agent", () => {
   });
 
   test("queue_ttl passes later: the step fails", () => {
-    const task = given([step("a"), step("b", { capability: "rare", needs: ["a"] })], { missing: ["rare"], queueTtlMs: 5_000 }).when(completes("a"));
+    const task = given([step("a"), step("b", { capability: "rare", needs: ["a"] })], { missing: ["rare"], queueTtlMs: 5_000 }).when(
+      completes("a"),
+    );
     task.after(5_000).then("step.failed b (no_agent)", "task.failed (no_agent)");
   });
 

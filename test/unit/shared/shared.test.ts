@@ -8,7 +8,8 @@ import { readText, TooLarge } from "../../../src/shared/read-text.ts";
 import { nearest } from "../../../src/shared/text.ts";
 import { parseDuration } from "../../../src/shared/time.ts";
 
-const depthOf = (value: Json): number => (typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map((item) => depthOf(item as Json))) : 0);
+const depthOf = (value: Json): number =>
+  typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map((item) => depthOf(item as Json))) : 0;
 
 describe("JSON", () => {
   test("nesting is found without parsing", () => {
@@ -19,7 +20,12 @@ describe("JSON", () => {
 
   test("the canonical text depends on the value alone", () => {
     expect(canonicalJson({ b: [1, { d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[1,{"c":2,"d":1}]}');
-    fc.assert(fc.property(fc.jsonValue(), (value) => void expect(JSON.parse(canonicalJson(value as Json))).toEqual(JSON.parse(JSON.stringify(value)))));
+    fc.assert(
+      fc.property(
+        fc.jsonValue(),
+        (value) => void expect(JSON.parse(canonicalJson(value as Json))).toEqual(JSON.parse(JSON.stringify(value))),
+      ),
+    );
   });
 
   test("pointers escape", () => expect(pointer("a/b", "c~d", 3)).toBe("/a~1b/c~0d/3"));
@@ -86,7 +92,8 @@ describe("the key ring", () => {
     const token = ring.sign("acme~task_1~a.b~1");
     expect(ring.verify(token)).toBe("acme~task_1~a.b~1");
     expect(createKeyring([key("k1", 9)]).verify(token)).toBeNull();
-    for (const forged of [token.replace("~1~", "~2~"), token.slice(0, -1), `${token}x`, "", "~", "k1~x~", "k2~acme~x"]) expect(ring.verify(forged)).toBeNull();
+    for (const forged of [token.replace("~1~", "~2~"), token.slice(0, -1), `${token}x`, "", "~", "k1~x~", "k2~acme~x"])
+      expect(ring.verify(forged)).toBeNull();
   });
 });
 
@@ -102,8 +109,16 @@ describe("configuration", () => {
   });
 
   test("everything that is wrong is said in one message", () => {
-    const message = faultOf({ ROOT_API_KEY: "short", ALLOW_LOOPBACK_AGENTS: "yes", INLINE_CALLS: "many", TASK_RETENTION: "soon", ENCRYPTION_KEYS: "k1:abc", PUBLIC_URL: "ftp://x" });
-    for (const name of ["ROOT_API_KEY", "ALLOW_LOOPBACK_AGENTS", "INLINE_CALLS", "TASK_RETENTION", "ENCRYPTION_KEYS", "PUBLIC_URL"]) expect(message).toContain(name);
+    const message = faultOf({
+      ROOT_API_KEY: "short",
+      ALLOW_LOOPBACK_AGENTS: "yes",
+      INLINE_CALLS: "many",
+      TASK_RETENTION: "soon",
+      ENCRYPTION_KEYS: "k1:abc",
+      PUBLIC_URL: "ftp://x",
+    });
+    for (const name of ["ROOT_API_KEY", "ALLOW_LOOPBACK_AGENTS", "INLINE_CALLS", "TASK_RETENTION", "ENCRYPTION_KEYS", "PUBLIC_URL"])
+      expect(message).toContain(name);
     expect(faultOf({})).toContain("ROOT_API_KEY: missing");
   });
 
