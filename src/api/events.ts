@@ -49,10 +49,10 @@ export const eventRoutes = createRouter().openapi(eventsRoute, async (c) => {
       async (task) => ((await task.head()) === null ? null : follow(() => tasks.stub(tenant, id), after, stop.signal)),
       (reading) => archivedEvents(reading, after),
     );
-    if (!isSocket) return eventStream(found(events, id), stop) as never;
+    if (!isSocket) return eventStream(found(events, id), stop);
     const { response, done } = eventSocket(found(events, id), stop, c.req.header("sec-websocket-protocol"));
     c.executionCtx.waitUntil(done);
-    return response as never;
+    return response;
   }
   const from = readCursor(cursor, z.int().min(0)) ?? after;
   const events = await tasks.read(
@@ -64,7 +64,7 @@ export const eventRoutes = createRouter().openapi(eventsRoute, async (c) => {
   return c.json(
     page(found(events, id), limit, (event) => event.seq),
     200,
-  ) as never;
+  );
 });
 
 async function* archivedEvents(reading: TaskReading, after: number): AsyncGenerator<EventView> {

@@ -1,7 +1,7 @@
 /** `/tasks`: submit, list, read, steer. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { TaskHead } from "../engine/view.ts";
+import type { TaskHead, TaskResult } from "../engine/view.ts";
 import { faultsOf } from "../engine/compile.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -150,7 +150,7 @@ export const taskRoutes = createRouter()
     const { head, isReplay, result } = accepted(await submitTask(c.req.valid("json"), context));
     if (isReplay) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
-    if (result !== null && "output" in result) return c.json({ id: head.id, ...result, output: result.output as unknown }, 200);
+    if (result !== null && "output" in result) return c.json({ id: head.id, ...resultBody(result) }, 200);
     const ended = await endWithin(c, head.id, isReplay ? wait : Math.max(0, wait - LIMITS.lingerMs));
     return ended === null ? c.json(await current(c, head, wait), 202) : c.json(ended, 200);
   })
@@ -222,7 +222,7 @@ export const taskRoutes = createRouter()
       );
     if ("expired" in result)
       throw new Refused(rejection("result_expired", "The result was too large to be archived and its retention has ended"));
-    return c.json({ status: result.status, output: result.output as unknown, error: result.error }, 200);
+    return c.json(resultBody(result), 200);
   })
   .openapi(stepsRoute, async (c) => {
     const { id } = c.req.valid("param");
@@ -287,6 +287,10 @@ function requestedWait(c: Context<Api>, query: string | undefined): number {
     );
   }
   return Math.min(ms, LIMITS.waitMs);
+}
+
+function resultBody({ status, output, error }: TaskResult): z.infer<typeof taskResult> {
+  return { status, output, error };
 }
 
 async function endWithin(c: Context<Api>, id: string, waitMs: number): Promise<z.infer<typeof endedTask> | null> {

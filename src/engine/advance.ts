@@ -100,7 +100,7 @@ function startAttempt(graph: Graph, state: TaskState, node: StepNode, world: Wor
   }
   const choice = world.agents?.choose(node.target, attemptKey(state, node, step.attempts + 1)) ?? null;
   if (choice === null) {
-    const { type, ...target } = node.target;
+    const { type: _, ...target } = node.target;
     return [{ type: "step.waiting", step: node.id, waiting_on: { type: "agent", ...target } }];
   }
   const facts: TaskEvent[] = [];

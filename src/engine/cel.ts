@@ -23,7 +23,7 @@ export function parseCel(source: string): ParseResult {
 /** Evaluates under a fresh budget (C2). Throws the library's `EvaluationError`. */
 export function runCel(parsed: ParseResult, context: object): unknown {
   iterationsLeft = LIMITS.expressionIterations;
-  return parsed(context as Record<string, unknown>);
+  return parsed(context);
 }
 
 /** Error messages in the author's words: twins are called by the names of what they stand for. */

@@ -108,7 +108,7 @@ function missingKeyHint(error: unknown): string {
 }
 
 /** Brings a CEL value back to JSON. Throws a message for what JSON cannot say and for values past the limit. */
-function toJson(value: unknown, budget = { bytes: LIMITS.valueBytes as number }): Json {
+function toJson(value: unknown, budget = { bytes: LIMITS.valueBytes }): Json {
   budget.bytes -= typeof value === "string" ? value.length + 2 : 4;
   if (budget.bytes < 0) throw new Error(`The value is larger than ${LIMITS.valueBytes} bytes`);
   switch (typeof value) {
@@ -142,7 +142,8 @@ function toJson(value: unknown, budget = { bytes: LIMITS.valueBytes as number })
     const optional = value as { hasValue: () => boolean; value: () => unknown };
     return optional.hasValue() ? toJson(optional.value(), budget) : null;
   }
-  if ("seconds" in value && "nanos" in value) return String(value); // a duration, as "90s"
+  // oxlint-disable-next-line typescript/no-base-to-string -- the library's durations print themselves, as "90s"
+  if ("seconds" in value && "nanos" in value) return String(value);
   throw new Error("The result is no JSON value; convert it with string()");
 }
 

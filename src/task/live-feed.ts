@@ -39,11 +39,15 @@ export class LiveFeed {
   publish(events: () => readonly EventView[], reading: TaskReading): void {
     const readers = this.#ctx.getWebSockets();
     if (readers.length === 0) return;
-    let views: readonly EventView[] | null = null;
+    let views: readonly EventView[] | undefined;
     for (const socket of readers) {
       const { wants } = socket.deserializeAttachment() as Attachment;
-      if (wants === "end") this.#sendEnd(socket, reading);
-      else for (const view of (views ??= events())) sendEvent(socket, view);
+      if (wants === "end") {
+        this.#sendEnd(socket, reading);
+        continue;
+      }
+      views ??= events();
+      for (const view of views) sendEvent(socket, view);
     }
   }
 

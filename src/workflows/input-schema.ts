@@ -1,12 +1,12 @@
 /** Checks a task's input against the JSON Schema that its workflow declares. */
-import { Validator, type Schema } from "@cfworker/json-schema";
+import { Validator } from "@cfworker/json-schema";
 import type { WorkflowDefinition } from "../engine/definition.ts";
 import type { Fault } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
 
 export function inputFaults(definition: WorkflowDefinition, input: Json): readonly Fault[] {
   if (definition.input_schema === undefined) return [];
-  const { valid, errors } = new Validator(definition.input_schema as Schema, "2020-12", false).validate(input);
+  const { valid, errors } = new Validator(definition.input_schema, "2020-12", false).validate(input);
   if (valid) return [];
   // The library reports every enclosing schema too; the innermost places are what a caller can act on.
   const innermost = errors.filter(

@@ -87,7 +87,11 @@ describe("bad requests get a precise error and change nothing", () => {
 
   test("every fault of a body is named at its place", async () => {
     const problem = await problemOf(await post('{"type":"simple","input":1,"priority":"high","tags":[""],"nope":1}'));
-    expect((problem["errors"] as { pointer: string }[]).map(({ pointer }) => pointer).sort()).toEqual(["/nope", "/priority", "/tags/0"]);
+    expect((problem["errors"] as { pointer: string }[]).map(({ pointer }) => pointer).toSorted()).toEqual([
+      "/nope",
+      "/priority",
+      "/tags/0",
+    ]);
   });
 
   test("an unknown type names the known ones and the one that was meant", async () => {
@@ -170,7 +174,7 @@ describe("credentials", () => {
     for (const path of [`/tasks/${id}`, `/tasks/${id}/result`, `/tasks/${id}/events`, "/workflows/mine", "/agents/mine"])
       expect((await withKey(acme, path)).status, path).toBe(404);
     expect((await withKey(acme, `/tasks/${id}/cancel`, { method: "POST" })).status).toBe(404);
-    expect(((await (await withKey(acme, "/tasks")).json()) as { data: unknown[] }).data).toEqual([]);
+    expect(await (await withKey(acme, "/tasks")).json()).toMatchObject({ data: [] });
     expect(await problemOf(await withKey(acme, "/tasks", { method: "POST", body: '{"type":"mine"}' }))).toMatchObject({
       code: "unknown_type",
       known_types: ["simple"],
@@ -366,7 +370,7 @@ test("the OpenAPI document describes what serves", async () => {
 test("readiness names every dependency", async () => {
   const { status, body } = await vi.waitUntil(async () => {
     const response = await exports.default.fetch("https://orchestrator.example/ready");
-    return { status: response.status, body: (await response.json()) as object };
+    return { status: response.status, body: await response.json() };
   });
   expect(status).toBe(200);
   expect(body).toMatchObject({

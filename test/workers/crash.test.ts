@@ -78,7 +78,7 @@ function essence(events: readonly EventView[]): readonly string[] {
       ({ type, step_id, data }) =>
         `${step_id ?? ""} ${type} ${JSON.stringify({ attempt: data["attempt"], output: data["output"], error: (data["error"] as { code?: string } | undefined)?.code, reason: data["reason"] })}`,
     )
-    .sort();
+    .toSorted();
 }
 
 /** Lets time pass and alarms ring until the task has ended. */

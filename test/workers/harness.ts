@@ -31,7 +31,7 @@ beforeEach(() => {
   calls.length = 0;
   answer = (asked) => Response.json({ output: { done: asked.stepId } });
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
-    const request = new Request(input as string, init as RequestInit);
+    const request = new Request(input, init);
     const body = (await request.clone().json()) as {
       task_id: string;
       step_id: string;

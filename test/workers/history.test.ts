@@ -136,7 +136,7 @@ describe("archive", () => {
     vi.spyOn(env.DB, "batch").mockImplementation(async (statements) => {
       const results = await real(statements);
       written.push(...results.map(({ meta }) => meta.rows_written));
-      return results as never;
+      return results;
     });
     await archived(id);
     expect(written.reduce((sum, rows) => sum + rows, 0)).toBeLessThanOrEqual(8);
@@ -187,8 +187,8 @@ describe("rows", () => {
       message("3", row(2, head("task_q1", "paused", at, { tags: ["t1"] }))),
     ]);
     const context = createExecutionContext();
-    await worker.queue(batch as never, env as never);
-    expect((await getQueueResult(batch, context)).explicitAcks.sort()).toEqual(["1", "2", "3"]);
+    await worker.queue(batch, env);
+    expect((await getQueueResult(batch, context)).explicitAcks.toSorted()).toEqual(["1", "2", "3"]);
     expect((await rows.find("rows", "task_q1"))?.head.status).toBe("paused");
     expect((await rows.list("rows", { tag: "t1" }, null, 10)).map(({ id }) => id)).toEqual(["task_q1"]);
   });
@@ -198,14 +198,14 @@ describe("rows", () => {
     const batch = createMessageBatch("orchestrator-history", [
       { id: "1", timestamp: new Date(), attempts: 3, body: row(1, head("task_later", "running", at)) },
     ]);
-    await worker.queue(batch as never, env as never);
+    await worker.queue(batch, env);
     expect((await getQueueResult(batch, createExecutionContext())).retryMessages).toMatchObject([{ msgId: "1" }]);
   });
 
   test("what was given up ends in the log, not in a loop", async () => {
     const logged = vi.spyOn(console, "error").mockImplementation(() => {});
     const batch = createMessageBatch("orchestrator-dead", [{ id: "1", timestamp: new Date(), attempts: 1, body: { any: "thing" } }]);
-    await worker.queue(batch as never, env as never);
+    await worker.queue(batch, env);
     expect((await getQueueResult(batch, createExecutionContext())).ackAll).toBe(true);
     expect(logged.mock.calls[0]?.[0]).toContain("message given up");
   });
@@ -295,7 +295,7 @@ test("the purge deletes what is past the retention of history and nothing else",
   await forgotten(id);
   const purge = async (): Promise<void> => {
     const context = createExecutionContext();
-    await worker.scheduled(createScheduledController({ cron: "17 * * * *" }), env as never);
+    await worker.scheduled(createScheduledController({ cron: "17 * * * *" }), env);
     await waitOnExecutionContext(context);
   };
   await purge();

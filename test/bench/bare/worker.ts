@@ -10,7 +10,7 @@ export interface Work {
 }
 
 export class Run extends DurableObject {
-  async run(work: Work): Promise<unknown> {
+  async run(work: Work): Promise<{ steps: number }> {
     this.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS steps (seq INTEGER PRIMARY KEY, output TEXT)");
     if (work.shape === "chain") {
       for (let step = 0; step < work.steps; step++) await this.#step(work, step);
@@ -39,6 +39,7 @@ export default {
   async fetch(request, env): Promise<Response> {
     if (request.method === "GET") return new Response("ready");
     const stub = env.RUNS.getByName(crypto.randomUUID());
-    return Response.json(await stub.run((await request.json()) as Work));
+    const answer = await stub.run(await request.json());
+    return Response.json(answer);
   },
 } satisfies ExportedHandler<{ readonly RUNS: DurableObjectNamespace<Run> }>;

@@ -59,7 +59,7 @@ test("the timer heap gives timers in order of time, then of step", () => {
       const heap = new TimerHeap();
       for (const [at, index] of entries) heap.push({ at, type: "look", step: index });
       const popped = Array.from(entries, () => heap.pop()).map((timer) => (timer?.type === "look" ? [timer.at, timer.step] : null));
-      expect(popped).toEqual([...entries].sort((a, b) => a[0] - b[0] || a[1] - b[1]));
+      expect(popped).toEqual([...entries].toSorted((a, b) => a[0] - b[0] || a[1] - b[1]));
       expect(heap.pop()).toBeUndefined();
     }),
   );
