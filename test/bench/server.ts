@@ -1,6 +1,7 @@
 /** Starts a target under the launcher that all of them share, and reads what its process has used. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -11,10 +12,12 @@ const env = { ...process.env, WRANGLER_SEND_METRICS: "false", X_LOCAL_OBSERVABIL
 
 export interface Server {
   readonly url: string;
+  readonly pid: number;
   /** CPU seconds of the runtime so far, without the launcher's. */
   readonly cpuSeconds: () => number;
-  /** The most memory the runtime has held, in bytes. */
+  /** The most memory the runtime has held since `resetPeak`, in bytes. */
   readonly peakBytes: () => number;
+  readonly resetPeak: () => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -59,14 +62,27 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
   const pid = runtimeOf(child.pid as number, state);
   return {
     url,
+    pid,
     cpuSeconds: () => cpuSecondsOf(pid),
     peakBytes: () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024,
+    resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, "5"),
     stop: () =>
       new Promise((resolve) => {
         child.on("exit", () => resolve());
         child.kill("SIGTERM");
       }),
   };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
 }
 
 async function answers(url: string, child: ChildProcess, name: string): Promise<void> {

@@ -13,7 +13,11 @@ const depthOf = (value: Json): number =>
 
 describe("JSON", () => {
   test("nesting is found without parsing", () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => expect(nestingDepth(JSON.stringify(value))).toBe(depthOf(value as Json))));
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(nestingDepth(JSON.stringify(value))).toBe(depthOf(value as Json));
+      }),
+    );
     expect(nestingDepth('"[[[{{{"')).toBe(0);
     expect(nestingDepth("[".repeat(100_000))).toBe(100_000);
   });
@@ -21,7 +25,9 @@ describe("JSON", () => {
   test("the canonical text depends on the value alone", () => {
     expect(canonicalJson({ b: [1, { d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[1,{"c":2,"d":1}]}');
     fc.assert(
-      fc.property(fc.jsonValue(), (value) => expect(JSON.parse(canonicalJson(value as Json))).toEqual(JSON.parse(JSON.stringify(value)))),
+      fc.property(fc.jsonValue(), (value) => {
+        expect(JSON.parse(canonicalJson(value as Json))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
     );
   });
 

@@ -1,0 +1,97 @@
+/** What the engine costs by itself, in this process: no object, no journal, no network. */
+import { compileWorkflow } from "../../src/engine/compile.ts";
+import type { TaskCreated, TaskEvent } from "../../src/engine/event.ts";
+import type { Graph } from "../../src/engine/graph.ts";
+import { create, fold, transition } from "../../src/engine/transition.ts";
+import type { World } from "../../src/engine/world.ts";
+import { statusOf } from "../../src/engine/state.ts";
+import { mean, median } from "./statistics.ts";
+
+type Shape = "chain" | "fan";
+
+const world: World = {
+  now: 0,
+  agents: { choose: () => ({ agent: "agent_1", way: "inline", expectedLatencyMs: null }) },
+  values: { read: () => null, stage: () => undefined, write: (value) => ({ value }) },
+  inlinePlaces: 6,
+};
+
+const created: TaskCreated = {
+  type: "task.created",
+  v: 1,
+  tenant: "bench",
+  task: "task_1",
+  workflow: { name: null, version: null },
+  definition: { value: null },
+  input: { value: {} },
+  priority: 5,
+  tags: [],
+  queue_ttl_ms: 3_600_000,
+  on_no_agent: "wait",
+  fail_fast: false,
+  traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  origin: "https://orchestrator.example",
+};
+
+/** A chain, or one step that frees all the others and one that needs all of them. */
+function graphOf(shape: Shape, count: number): Graph {
+  const ids = Array.from({ length: count }, (_, index) => `s${index}`);
+  const last = count - 1;
+  const needs = (index: number): string[] => {
+    if (index === 0) return [];
+    if (shape === "chain") return [`s${index - 1}`];
+    return index === last ? ids.slice(1, last) : ["s0"];
+  };
+  const steps = ids.map((id, index) => ({ id, capability: "work", needs: needs(index) }));
+  const compiled = compileWorkflow(JSON.stringify({ steps }));
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
+  return compiled.value.graph;
+}
+
+/** Every reply of a task in turn. Returns the milliseconds per input; `journal` receives the facts of each transition. */
+function play(graph: Graph, journal: (readonly TaskEvent[])[] = []): number {
+  const startedAt = performance.now();
+  let current = create(graph, created, world);
+  journal.push(current.events);
+  const inFlight = current.commands.flatMap((command) => (command.type === "dispatch" ? [command.step] : []));
+  for (let at = 0; at < inFlight.length; at++) {
+    const step = inFlight[at] as string;
+    current = transition(graph, current.state, [{ type: "complete", step, attempt: 1, output: { value: { ok: true } } }], world);
+    journal.push(current.events);
+    for (const command of current.commands) if (command.type === "dispatch") inFlight.push(command.step);
+  }
+  const ms = performance.now() - startedAt;
+  if (statusOf(current.state) !== "completed") throw new Error(`The task is ${statusOf(current.state)}`);
+  return ms / inFlight.length;
+}
+
+/** Time per input of ten thousand steps against a hundred, each played as often as makes the same work; the worse of the two shapes. */
+export function engineCostRatio(rounds: number): number {
+  const ratioOf = (shape: Shape): number => {
+    const small = graphOf(shape, 100);
+    const large = graphOf(shape, 10_000);
+    const hundred = (): number => mean(Array.from({ length: 100 }, () => play(small)));
+    for (let warmUp = 0; warmUp < 5; warmUp++) [hundred(), play(large)];
+    return median(Array.from({ length: rounds }, () => play(large) / hundred()));
+  };
+  return Math.max(ratioOf("chain"), ratioOf("fan"));
+}
+
+/** Rebuilding a task from the rows of a journal with ten thousand facts, in milliseconds. */
+export function foldMs(rounds: number): number {
+  const graph = graphOf("chain", 3_333);
+  const journal: (readonly TaskEvent[])[] = [];
+  play(graph, journal);
+  if (journal.flat().length < 10_000) throw new Error("Too few facts");
+  const rows = journal.map((events) => JSON.stringify(events));
+  return median(
+    Array.from({ length: rounds }, () => {
+      const startedAt = performance.now();
+      const [, ...first] = JSON.parse(rows[0] as string) as TaskEvent[];
+      const { add } = fold(graph, created, 0);
+      add(first, 0);
+      for (const row of rows.slice(1)) add(JSON.parse(row) as TaskEvent[], 0);
+      return performance.now() - startedAt;
+    }),
+  );
+}
