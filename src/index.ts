@@ -14,6 +14,7 @@ import { ApiKeys } from "./auth/keys.ts";
 import type { Env } from "./env.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
 import { consumeHistory } from "./history/history-queue.ts";
+import { Statements } from "./history/statements.ts";
 import { TaskRows } from "./history/task-rows.ts";
 import { readConfig, type Config } from "./shared/config.ts";
 import { LIMITS } from "./shared/limits.ts";
@@ -43,8 +44,9 @@ function build(env: Env, config: Config): Service {
   const db = drizzle(env.DB);
   const agents = new AgentRegistry(db, config.keyring, { allowLoopback: config.allowLoopbackAgents });
   const directory = new AgentDirectory(agents, env.CACHE);
-  const history = new TaskRows(db);
-  const archive = new ArchiveStore(db, env.CACHE);
+  const statements = new Statements(db);
+  const history = new TaskRows(db, statements);
+  const archive = new ArchiveStore(db, statements, env.CACHE);
   return {
     config,
     agents,

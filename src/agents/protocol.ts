@@ -2,13 +2,13 @@
  * The contract with an agent: what it receives and what its reply means, whatever carried it. One place reads replies,
  * so a fetch, a queue consumer and a callback cannot disagree.
  */
-import { Webhook } from "standardwebhooks";
 import { z } from "zod";
 import type { Failure, Usage } from "../engine/event.ts";
 import { excerpt } from "../shared/text.ts";
 import type { Json } from "../shared/json.ts";
 import type { Keyring } from "../shared/keyring.ts";
 import { LIMITS } from "../shared/limits.ts";
+import { createMac, type Mac } from "../shared/mac.ts";
 import { secretPlace, type AgentRecord } from "./agent.ts";
 
 /** One attempt, ready to be sent: everything a transport needs and nothing it has to look up. */
@@ -79,11 +79,14 @@ function headersFor(call: AgentCall, body: string, keyring: Keyring, now: Date):
   };
 }
 
+/** As Standard Webhooks has it. */
 function signatureHeaders(call: AgentCall, messageId: string, body: string, keyring: Keyring, now: Date): Record<string, string> {
+  const timestamp = String(Math.floor(now.getTime() / 1_000));
+  const signature = opened(call, call.agent.signing, "signing", keyring).mac()(`${messageId}.${timestamp}.${body}`);
   return {
     "webhook-id": messageId,
-    "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
-    "webhook-signature": opened(call, call.agent.signing, "signing", keyring).webhook().sign(messageId, now, body),
+    "webhook-timestamp": timestamp,
+    "webhook-signature": `v1,${btoa(String.fromCharCode(...signature))}`,
   };
 }
 
@@ -96,7 +99,8 @@ function authHeader(call: AgentCall, keyring: Keyring): Record<string, string> {
 
 interface OpenedSecret {
   readonly secret: string;
-  readonly webhook: () => Webhook;
+  /** Of a signing secret, which is `whsec_` and base64. */
+  readonly mac: () => Mac;
 }
 
 /** Secrets opened lately, by place and sealed text: opening one costs as much as the rest of a request. */
@@ -108,8 +112,8 @@ function opened(call: AgentCall, sealed: string, field: "auth" | "signing", keyr
   if (known !== undefined) return known;
   const secret = keyring.open(sealed, place);
   if (secret === null) throw new SecretUnreadable(call.agent.id);
-  let webhook: Webhook | undefined;
-  const entry: OpenedSecret = { secret, webhook: () => (webhook ??= new Webhook(secret)) };
+  let mac: Mac | undefined;
+  const entry: OpenedSecret = { secret, mac: () => (mac ??= createMac(Buffer.from(secret.replace(/^whsec_/, ""), "base64"))) };
   if (openedSecrets.size >= LIMITS.openedSecrets) openedSecrets.clear();
   openedSecrets.set(place + sealed, entry);
   return entry;

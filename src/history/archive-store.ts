@@ -1,35 +1,29 @@
 /** Archives of finished tasks: D1 with KV in front, and the purge that bounds both. */
 import { and, asc, eq, isNotNull, lt, sql } from "drizzle-orm";
-import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import type { ArchivePart, HistoryRow } from "./port.ts";
+import type { Statements } from "./statements.ts";
 import { archiveParts, tasks, taskTags } from "./tables.ts";
-import { upsertTasks } from "./task-rows.ts";
 
 export class ArchiveStore {
   readonly #db: DrizzleD1Database;
+  readonly #statements: Statements;
   readonly #kv: KVNamespace;
 
-  constructor(db: DrizzleD1Database, kv: KVNamespace) {
+  constructor(db: DrizzleD1Database, statements: Statements, kv: KVNamespace) {
     this.#db = db;
+    this.#statements = statements;
     this.#kv = kv;
   }
 
   /** Stores a task's last row and its archive. Doing it again changes nothing. */
   async write(row: HistoryRow, parts: readonly ArchivePart[]): Promise<void> {
-    const { tenant, head } = row;
-    const insert = (part: ArchivePart): BatchItem<"sqlite"> =>
-      this.#db
-        .insert(archiveParts)
-        .values({ tenant, id: head.id, part: part.part, firstSeq: part.first_seq, body: part.body })
-        .onConflictDoNothing();
-    const [first, ...rest] = parts;
+    const [first, ...rest] = parts.map((part) => this.#statements.insertPart(row.tenant, row.head.id, part));
     // The row comes with the first part: a small task is one transaction. Large ones follow part by part.
-    const [upsert, ...more] = upsertTasks(this.#db, [row]);
-    await this.#db.batch([upsert, ...more, ...(first === undefined ? [] : [insert(first)])]);
-    for (const part of rest) await this.#db.batch([insert(part)]);
+    await this.#statements.run([...this.#statements.upsertTasks([row]), ...(first === undefined ? [] : [first])]);
+    for (const part of rest) await this.#statements.run([part]);
   }
 
   /** The parts of an archive in order, or `null` when there is none. */

@@ -1,9 +1,9 @@
 /** The rows of tasks in D1: written in any order, any number of times; listed by what their indexes hold. */
 import { and, desc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
-import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { TaskHead } from "../engine/view.ts";
 import type { HistoryRow } from "./port.ts";
+import type { Statements } from "./statements.ts";
 import { tasks, taskTags } from "./tables.ts";
 
 export interface TaskFilter {
@@ -22,65 +22,17 @@ export interface TaskPosition {
   readonly id: string;
 }
 
-/**
- * The statements that bring tasks' rows up to `rows`, each unless it is ahead already. However many rows there are, they
- * travel as one parameter.
- */
-export function upsertTasks(db: DrizzleD1Database, rows: readonly HistoryRow[]): readonly [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]] {
-  const values = rows.map(({ tenant, seq, head, waiting_for, fingerprint }) => ({
-    tenant,
-    id: head.id,
-    seq,
-    status: head.status,
-    type: head.type,
-    created_at: Date.parse(head.created_at),
-    finished_at: head.finished_at === null ? null : Date.parse(head.finished_at),
-    waiting_for,
-    fingerprint,
-    head: JSON.stringify(head),
-    tags: head.tags,
-  }));
-  const json = JSON.stringify(values);
-  const insertTasks = db
-    .insert(tasks)
-    // In the order of the table's columns. `where true` keeps SQLite from reading `on` as a join's.
-    .select(
-      sql`select value ->> 'tenant', value ->> 'id', value ->> 'seq', value ->> 'status', value ->> 'type', value ->> 'created_at',
-        value ->> 'finished_at', value ->> 'waiting_for', value ->> 'fingerprint', value ->> 'head' from json_each(${json}) where true`,
-    )
-    .onConflictDoUpdate({
-      target: [tasks.tenant, tasks.id],
-      set: {
-        seq: excluded("seq"),
-        status: excluded("status"),
-        finishedAt: excluded("finished_at"),
-        waitingFor: excluded("waiting_for"),
-        head: excluded("head"),
-      },
-      setWhere: sql`excluded.seq > ${tasks.seq}`,
-    });
-  if (values.every(({ tags }) => tags.length === 0)) return [insertTasks];
-  const insertTags = db
-    .insert(taskTags)
-    .select(
-      sql`select task.value ->> 'tenant', tag.value, task.value ->> 'created_at', task.value ->> 'id'
-        from json_each(${json}) as task, json_each(task.value, '$.tags') as tag where true`,
-    )
-    .onConflictDoNothing();
-  return [insertTasks, insertTags];
-}
-
-const excluded = (column: string): SQL => sql.raw(`excluded.${column}`);
-
 export class TaskRows {
   readonly #db: DrizzleD1Database;
+  readonly #statements: Statements;
 
-  constructor(db: DrizzleD1Database) {
+  constructor(db: DrizzleD1Database, statements: Statements) {
     this.#db = db;
+    this.#statements = statements;
   }
 
   async write(rows: readonly HistoryRow[]): Promise<void> {
-    if (rows.length > 0) await this.#db.batch(upsertTasks(this.#db, rows));
+    if (rows.length > 0) await this.#statements.run(this.#statements.upsertTasks(rows));
   }
 
   async find(tenant: string, id: string): Promise<{ readonly head: TaskHead; readonly fingerprint: string | null } | null> {

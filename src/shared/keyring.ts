@@ -5,16 +5,9 @@
  *     used for new values) without losing what the earlier ones made.
  * K2. A sealed value is bound to its place (tenant, agent, field): moved elsewhere it does not open.
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  randomBytes,
-  timingSafeEqual,
-  type KeyObject,
-} from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { createMac, type Mac } from "./mac.ts";
 
 export interface Keyring {
   /** AES-256-GCM; `key.iv.ciphertext.tag`, the parts in base64url. */
@@ -30,15 +23,15 @@ export interface Keyring {
 /** `keys` are named secrets of 32 bytes, oldest first. */
 export function createKeyring(keys: readonly { readonly name: string; readonly secret: Uint8Array }[]): Keyring {
   const encryption = new Map(keys.map(({ name, secret }) => [name, createSecretKey(derive(secret, "seal"))]));
-  const signing = new Map(keys.map(({ name, secret }) => [name, createSecretKey(derive(secret, "sign"))]));
-  const newest = keys.at(-1)?.name;
-  if (newest === undefined) throw new Error("Defect: a keyring needs a key");
-  const keyOf = (map: ReadonlyMap<string, KeyObject>, name: string): KeyObject => map.get(name) as KeyObject;
+  const signing = new Map(keys.map(({ name, secret }) => [name, createMac(derive(secret, "sign"))]));
+  const newest = keys.at(-1)?.name ?? "";
+  const [sealingKey, newestMac] = [encryption.get(newest), signing.get(newest)];
+  if (sealingKey === undefined || newestMac === undefined) throw new Error("Defect: a keyring needs a key");
 
   return {
     seal: (text, place) => {
       const iv = randomBytes(12);
-      const cipher = createCipheriv("aes-256-gcm", keyOf(encryption, newest), iv).setAAD(Buffer.from(place));
+      const cipher = createCipheriv("aes-256-gcm", sealingKey, iv).setAAD(Buffer.from(place));
       const ciphertext = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
       return [newest, ...[iv, ciphertext, cipher.getAuthTag()].map((part) => part.toString("base64url"))].join(".");
     },
@@ -56,15 +49,15 @@ export function createKeyring(keys: readonly { readonly name: string; readonly s
     },
     sign: (payload) => {
       const body = `${newest}~${payload}`;
-      return `${body}~${mac(keyOf(signing, newest), body)}`;
+      return `${body}~${tagOf(newestMac, body)}`;
     },
     verify: (token) => {
       const end = token.lastIndexOf("~");
       const body = token.slice(0, end);
       const start = body.indexOf("~");
-      const key = signing.get(body.slice(0, start));
-      if (key === undefined || start === -1) return null;
-      const expected = Buffer.from(mac(key, body));
+      const mac = signing.get(body.slice(0, start));
+      if (mac === undefined || start === -1) return null;
+      const expected = Buffer.from(tagOf(mac, body));
       const actual = Buffer.from(token.slice(end + 1));
       if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) return null;
       return body.slice(start + 1);
@@ -77,6 +70,7 @@ export function derive(secret: Uint8Array | string, purpose: string): Uint8Array
   return new Uint8Array(hkdfSync("sha256", secret, "orchestrator", purpose, 32));
 }
 
-function mac(key: KeyObject, text: string): string {
-  return createHmac("sha256", key).update(text).digest("base64url");
+/** Half of an HMAC-SHA256 in hexadecimal: 128 bits, which nobody guesses, in a URL that stays short. */
+function tagOf(mac: Mac, text: string): string {
+  return bytesToHex(mac(text).subarray(0, 16));
 }

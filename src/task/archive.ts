@@ -7,7 +7,7 @@
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import type { TaskEvent } from "../engine/event.ts";
-import type { RecordedValue, StoredValue } from "../engine/value.ts";
+import type { RecordedValue } from "../engine/value.ts";
 import { valueOfEvent, type JournalRow, type JournalSource } from "./journal.ts";
 import type { ArchivePart } from "../history/port.ts";
 
@@ -16,20 +16,28 @@ export interface Archive {
   readonly bytes: number;
 }
 
+/** What is stored of a task, as the texts that it is stored in. */
+export interface StoredTexts {
+  /** In order; `events` is a JSON array, the last of them has the number `seq`. */
+  readonly rowTexts: () => Iterable<{ readonly seq: number; readonly at: number; readonly events: string }>;
+  readonly payloadSizes: () => Iterable<{ readonly payload: number; readonly bytes: number }>;
+  readonly payloadText: (payload: number) => string;
+}
+
 /** The archive of a journal. Values that are too large, singly or together, stay behind; facts never do. */
-export function archiveOf(journal: JournalSource): Archive {
+export function archiveOf(journal: StoredTexts): Archive {
   const writer = new PartWriter();
-  const payloads = new Map<number, number>();
   writer.add(JSON.stringify({ v: 1 }), 0);
-  for (const row of journal.rowsAfter(0)) {
+  let before = 0;
+  for (const { seq, at, events } of journal.rowTexts()) {
     const isFull = writer.bytes > LIMITS.archiveBytes;
-    writer.add(JSON.stringify(isFull ? { ...row, events: row.events.map(withoutOutput) } : row), row.seq - row.events.length + 1);
-    for (const event of row.events)
-      for (const stored of storedValues(event)) if ("payload" in stored) payloads.set(stored.payload, stored.bytes);
+    const kept = isFull ? JSON.stringify((JSON.parse(events) as TaskEvent[]).map(withoutOutput)) : events;
+    writer.add(`{"seq":${seq},"at":${at},"events":${kept}}`, before + 1);
+    before = seq;
   }
-  for (const [payload, bytes] of payloads) {
+  for (const { payload, bytes } of journal.payloadSizes()) {
     if (bytes > LIMITS.archiveValueBytes || writer.bytes + bytes > LIMITS.archiveBytes) continue;
-    writer.add(JSON.stringify({ payload, value: journal.value({ payload, bytes }) ?? null }), 0);
+    writer.add(`{"payload":${payload},"value":${journal.payloadText(payload)}}`, 0);
   }
   return { parts: writer.parts, bytes: writer.bytes };
 }
@@ -40,11 +48,6 @@ const LEFT_BEHIND = 0;
 function withoutOutput(event: TaskEvent): TaskEvent {
   if (!("output" in event) || !("value" in event.output) || event.output.bytes === undefined) return event;
   return { ...event, output: { payload: LEFT_BEHIND, bytes: event.output.bytes } };
-}
-
-function storedValues(event: TaskEvent): readonly StoredValue[] {
-  if (event.type === "task.created") return [event.definition, event.input];
-  return "output" in event ? [event.output] : [];
 }
 
 class PartWriter {

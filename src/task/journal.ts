@@ -12,6 +12,7 @@ import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import type { TaskEvent } from "../engine/event.ts";
 import type { RecordedValue, StoredValue, Values } from "../engine/value.ts";
+import type { StoredTexts } from "./archive.ts";
 import { ValueCache } from "./value-cache.ts";
 
 /** PERSISTED. `events` is a JSON array of `TaskEvent`; the last of them has the number `seq`. */
@@ -29,7 +30,9 @@ export interface JournalSource {
   readonly value: (recorded: RecordedValue) => Json | undefined;
 }
 
-export class Journal implements JournalSource, Values {
+type RowText = { seq: number; at: number; events: string };
+
+export class Journal implements JournalSource, StoredTexts, Values {
   readonly #sql: SqlStorage;
   readonly #cache = new ValueCache();
   /** Values of events that the present transaction has not written yet. */
@@ -44,8 +47,11 @@ export class Journal implements JournalSource, Values {
   }
 
   get exists(): boolean {
-    this.#exists ??= this.#sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'journal'").toArray().length > 0;
-    return this.#exists;
+    return (this.#exists ??= this.#has("journal"));
+  }
+
+  #has(table: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table).toArray().length > 0;
   }
 
   create(): void {
@@ -65,12 +71,22 @@ export class Journal implements JournalSource, Values {
   }
 
   *rowsAfter(seq: number): Iterable<JournalRow> {
-    for (const row of this.#sql.exec<{ seq: number; at: number; events: string }>(
-      "SELECT seq, at, events FROM journal WHERE seq > ? ORDER BY seq",
-      seq,
-    )) {
-      yield { seq: row.seq, at: row.at, events: JSON.parse(row.events) as TaskEvent[] };
-    }
+    for (const row of this.#rows(seq)) yield { seq: row.seq, at: row.at, events: JSON.parse(row.events) as TaskEvent[] };
+  }
+
+  rowTexts(): Iterable<RowText> {
+    return this.#rows(0);
+  }
+
+  #rows(after: number): Iterable<RowText> {
+    return this.#sql.exec<RowText>("SELECT seq, at, events FROM journal WHERE seq > ? ORDER BY seq", after);
+  }
+
+  payloadSizes(): Iterable<{ payload: number; bytes: number }> {
+    if (!this.#has("payload")) return [];
+    return this.#sql.exec<{ payload: number; bytes: number }>(
+      "SELECT id AS payload, sum(length(body)) AS bytes FROM payload GROUP BY id ORDER BY id",
+    );
   }
 
   /** Where a value goes: into its event if it is small, else into payload rows. `null` when it is too large for either. */
@@ -122,12 +138,16 @@ export class Journal implements JournalSource, Values {
   }
 
   #readPayload(payload: number): Json {
+    return JSON.parse(this.payloadText(payload)) as Json;
+  }
+
+  payloadText(payload: number): string {
     const decoder = new TextDecoder();
     let text = "";
     for (const { body } of this.#sql.exec<{ body: ArrayBuffer }>("SELECT body FROM payload WHERE id = ? ORDER BY part", payload)) {
       text += decoder.decode(body, { stream: true });
     }
-    return JSON.parse(text + decoder.decode()) as Json;
+    return text + decoder.decode();
   }
 
   #readEventValue(seq: number): Json {

@@ -71,7 +71,10 @@ export function engineCostRatio(rounds: number): number {
     const small = graphOf(shape, 100);
     const large = graphOf(shape, 10_000);
     const hundred = (): number => mean(Array.from({ length: 100 }, () => play(small)));
-    for (let warmUp = 0; warmUp < 5; warmUp++) [hundred(), play(large)];
+    for (let warmUp = 0; warmUp < 5; warmUp++) {
+      hundred();
+      play(large);
+    }
     return median(Array.from({ length: rounds }, () => play(large) / hundred()));
   };
   return Math.max(ratioOf("chain"), ratioOf("fan"));

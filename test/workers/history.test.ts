@@ -13,6 +13,7 @@ import { describe, expect, test, vi } from "vitest";
 import worker from "../../src/index.ts";
 import type { TaskHead } from "../../src/engine/view.ts";
 import type { HistoryRow } from "../../src/history/port.ts";
+import { Statements } from "../../src/history/statements.ts";
 import { TaskRows, type TaskFilter } from "../../src/history/task-rows.ts";
 import {
   agentsAnswer,
@@ -160,7 +161,8 @@ describe("rows", () => {
     ...more,
   });
   const row = (seq: number, of: TaskHead): HistoryRow => ({ v: 1, tenant: "rows", seq, head: of, waiting_for: null, fingerprint: null });
-  const rows = new TaskRows(drizzle(env.DB));
+  const db = drizzle(env.DB);
+  const rows = new TaskRows(db, new Statements(db));
   const at = "2026-01-01T00:00:00.000Z";
 
   test("arrive in any order and any number of times, and end the same", async () => {
