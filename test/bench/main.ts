@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { engineCostRatio, foldMs } from "./engine.ts";
 import { isWithin, report, type Figures } from "./report.ts";
-import { freePort } from "./server.ts";
+import { freePort } from "../../scripts/free-port.ts";
 import { median, quantile, shuffled } from "./statistics.ts";
 import { bare, ours, workflows, type Target, type Work } from "./targets.ts";
 

@@ -1,7 +1,6 @@
 /** Starts a target under the launcher that all of them share, and reads what its process has used. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -72,17 +71,6 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
         child.kill("SIGTERM");
       }),
   };
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
-    });
-  });
 }
 
 async function answers(url: string, child: ChildProcess, name: string): Promise<void> {

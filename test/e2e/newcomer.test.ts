@@ -46,8 +46,7 @@ test("register, submit, follow by server-sent events, read the result", async ()
 test("the live feed works over a real WebSocket, authenticated like a browser's", async () => {
   await server.call("PUT", "/agents/slow", { url: agent.url("/work?ms=300"), capabilities: ["slow"] });
   const id = await server.submit({ workflow: { steps: [{ id: "a", capability: "slow" }] } });
-  const key = /^ROOT_API_KEY=(\S+)$/m.exec(server.output)?.[1] ?? "";
-  const socket = new WebSocket(`${server.url.replace("http", "ws")}/tasks/${id}/events`, ["orchestrator.events", `bearer.${key}`]);
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}/tasks/${id}/events`, ["orchestrator.events", `bearer.${server.rootKey}`]);
   const types: string[] = [];
   socket.addEventListener("message", ({ data }) => void types.push((JSON.parse(String(data)) as { type: string }).type));
   await new Promise((resolve) => socket.addEventListener("close", resolve));
@@ -71,7 +70,7 @@ test("a slow agent that says so is called by queue, and the step completes", asy
 });
 
 test("the page of the API loads nothing from elsewhere", async () => {
-  const page = await (await fetch(`http://127.0.0.1:${server.port}/docs`)).text();
+  const page = await (await fetch(`${server.origin}/docs`)).text();
   expect(page).toContain("/openapi.json");
   expect(page).not.toMatch(/https?:\/\//);
 });

@@ -1,27 +1,15 @@
 /** The service and its agents as the processes that they are: started, killed, started again. */
-import { fork, spawn, type ChildProcess } from "node:child_process";
+import { fork, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../scripts/free-port.ts";
+import { ServerProcess } from "../../scripts/server-process.ts";
 import type { EventView } from "../../src/engine/event-view.ts";
 import type { TaskView } from "../../src/task/reading.ts";
 
-const root = join(import.meta.dirname, "..", "..");
-
-export function temporaryFolder(): string {
+function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "orchestrator-"));
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
-    });
-  });
 }
 
 export async function until<T>(
@@ -37,60 +25,45 @@ export async function until<T>(
   throw new Error(`In vain waited for: ${what}`);
 }
 
-/** `npm start` with a port and a folder of its own. */
+/** The service and its API. */
 export class Server {
-  readonly port: number;
-  readonly #folder: string;
-  #process: ChildProcess | null = null;
-  #rootKey = "";
-  output = "";
+  readonly #process: ServerProcess;
 
-  constructor(port: number, folder: string) {
-    this.port = port;
-    this.#folder = folder;
+  private constructor(process: ServerProcess) {
+    this.#process = process;
   }
 
-  static async start(folder = temporaryFolder()): Promise<Server> {
-    const server = new Server(await freePort(), folder);
-    await server.start();
-    return server;
+  static async start(): Promise<Server> {
+    return new Server(await ServerProcess.start(temporaryFolder()));
   }
 
-  async start(): Promise<void> {
-    // A group of its own, so that a kill reaches the launcher and the runtime alike.
-    const child = spawn(
-      process.execPath,
-      [join(root, "scripts/start.ts"), "--port", String(this.port), "--persist-to", this.#folder, "--inspector-port", "0"],
-      { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"] },
-    );
-    this.#process = child;
-    this.output = "";
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
-    await until("the server to be ready", async () => {
-      if (child.exitCode !== null) throw new Error(this.output);
-      const response = await fetch(`http://127.0.0.1:${this.port}/ready`).catch(() => null);
-      return response?.ok;
-    });
-    this.#rootKey = /^ROOT_API_KEY=(\S+)$/m.exec(this.output)?.[1] ?? "";
+  start(): Promise<void> {
+    return this.#process.start();
   }
 
-  /** SIGKILL, without a chance to put anything in order. */
-  async kill(): Promise<void> {
-    const child = this.#process;
-    if (child?.pid === undefined) return;
-    this.#process = null;
-    const gone = new Promise((resolve) => child.on("exit", resolve));
-    process.kill(-child.pid, "SIGKILL");
-    await gone;
+  kill(): Promise<void> {
+    return this.#process.kill();
+  }
+
+  get origin(): string {
+    return this.#process.origin;
+  }
+
+  get rootKey(): string {
+    return this.#process.rootKey;
+  }
+
+  get output(): string {
+    return this.#process.output;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/api/v1`;
+    return `${this.origin}/api/v1`;
   }
 
   fetch(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = {
-      authorization: `Bearer ${this.#rootKey}`,
+      authorization: `Bearer ${this.rootKey}`,
       ...(init.body !== undefined && { "content-type": "application/json" }),
       ...(init.headers as Record<string, string>),
     };

@@ -1,0 +1,84 @@
+/** The few calls of the HTTP API that the demo needs, and its live events across restarts of the server. */
+import type { ServerProcess } from "../../scripts/server-process.ts";
+
+export interface TaskEvent {
+  readonly seq: number;
+  readonly at: string;
+  readonly type: string;
+  readonly step_id?: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface TaskResult {
+  readonly status: string;
+  readonly output: unknown;
+  readonly error: { readonly code: string; readonly message: string; readonly step_id?: string } | null;
+}
+
+const ENDS = ["task.completed", "task.failed", "task.canceled", "task.timed_out", "task.rejected"];
+
+export class Orchestrator {
+  readonly #server: ServerProcess;
+
+  constructor(server: ServerProcess) {
+    this.#server = server;
+  }
+
+  async register(id: string, agent: { readonly url: string; readonly capabilities: readonly string[]; readonly dispatch?: string }): Promise<void> {
+    await this.#call("PUT", `/agents/${id}`, agent);
+  }
+
+  async submit(task: unknown): Promise<string> {
+    return (await this.#call<{ id: string }>("POST", "/tasks", task)).id;
+  }
+
+  result(id: string): Promise<TaskResult> {
+    return this.#call<TaskResult>("GET", `/tasks/${id}/result`);
+  }
+
+  /** Every event of a task, once and in order, until its last. Goes on where it was when the server comes back. */
+  async *events(id: string): AsyncGenerator<TaskEvent> {
+    for (let after = 0; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+      try {
+        for await (const event of this.#stream(id, after)) {
+          after = event.seq;
+          yield event;
+          if (ENDS.includes(event.type)) return;
+        }
+      } catch (error) {
+        if (error instanceof Refused) throw error;
+      }
+    }
+  }
+
+  /** One connection of server-sent events. */
+  async *#stream(id: string, after: number): AsyncGenerator<TaskEvent> {
+    const response = await this.#fetch("GET", `/tasks/${id}/events`, { accept: "text/event-stream", "last-event-id": String(after) });
+    let text = "";
+    for await (const chunk of (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream())) {
+      const blocks = (text + chunk).split("\n\n");
+      text = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const data = /^data: (.*)$/m.exec(block)?.[1];
+        if (data !== undefined) yield JSON.parse(data) as TaskEvent;
+      }
+    }
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return (await (await this.#fetch(method, path, {}, body)).json()) as T;
+  }
+
+  async #fetch(method: string, path: string, headers: Record<string, string>, body?: unknown): Promise<Response> {
+    const response = await fetch(`${this.#server.origin}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.#server.rootKey}`, "content-type": "application/json", ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Refused(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response;
+  }
+}
+
+/** The service answered, and said no. */
+class Refused extends Error {}

@@ -1,0 +1,75 @@
+/** The service as a child process, the way `npm start` runs it: started, killed without warning, started again. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { freePort } from "./free-port.ts";
+
+const READY_MS = 60_000;
+const STOP_MS = 5_000;
+
+export class ServerProcess {
+  readonly port: number;
+  readonly #folder: string;
+  #process: ChildProcess | null = null;
+  /** What the process has printed since it was last started. */
+  output = "";
+
+  private constructor(port: number, folder: string) {
+    this.port = port;
+    this.#folder = folder;
+  }
+
+  /** Starts it on a free port, with its state in `folder`. */
+  static async start(folder: string): Promise<ServerProcess> {
+    const server = new ServerProcess(await freePort(), folder);
+    await server.start();
+    return server;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get rootKey(): string {
+    return /^ROOT_API_KEY=(\S+)$/m.exec(this.output)?.[1] ?? "";
+  }
+
+  async start(): Promise<void> {
+    const args = ["--port", String(this.port), "--persist-to", this.#folder, "--inspector-port", "0"];
+    // A group of its own, so that a signal reaches the launcher and the runtime alike.
+    const child = spawn(process.execPath, [join(import.meta.dirname, "start.ts"), ...args], {
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#process = child;
+    this.output = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
+    for (const end = Date.now() + READY_MS; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      if (child.exitCode !== null) throw new Error(`The server ended:\n${this.output}`);
+      const response = await fetch(`${this.origin}/ready`).catch(() => null);
+      if (response?.ok) return;
+    }
+    await this.kill();
+    throw new Error(`The server is not ready:\n${this.output}`);
+  }
+
+  /** SIGKILL, without a chance to put anything in order. */
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
+  }
+
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const child = this.#process;
+    this.#process = null;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const group = -child.pid;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    process.kill(group, signal);
+    const timer = setTimeout(() => process.kill(group, "SIGKILL"), STOP_MS);
+    await gone;
+    clearTimeout(timer);
+  }
+}
