@@ -11,6 +11,7 @@ import { AgentRegistry } from "./agents/registry.ts";
 import { BASE_PATH, createApp } from "./api/app.ts";
 import type { Services } from "./api/services.ts";
 import { ApiKeys } from "./auth/keys.ts";
+import { requestCredit } from "./auth/request-credit.ts";
 import type { Env } from "./env.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
 import { consumeHistory } from "./history/history-queue.ts";
@@ -56,7 +57,7 @@ function build(env: Env, config: Config): Service {
     workflows: new WorkflowRegistry(db),
     keys: new ApiKeys(db, config.rootApiKey),
     tasks: new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id)),
-    mayRequest: async (caller) => (await env.REQUESTS.limit({ key: caller })).success,
+    mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
     checks: {
       database: async () => void (await history.list("", {}, null, 1)),
       cache: async () => void (await env.CACHE.get("ready")),

@@ -70,8 +70,6 @@ function headersFor(call: AgentCall, body: string, keyring: Keyring, now: Date):
   const messageId = `${call.idempotencyKey}/${call.attempt}`;
   return {
     "content-type": "application/json",
-    accept: "application/json",
-    "user-agent": "orchestrator",
     "idempotency-key": call.idempotencyKey,
     traceparent: call.traceparent,
     ...signatureHeaders(call, messageId, body, keyring, now),

@@ -150,6 +150,8 @@ export const LIMITS = {
   keyCacheEntries: 1_000,
   keysPerTenant: 1_000,
   rootKeyLength: 32,
+  /** Requests of a caller that one permission of the rate limiter covers (its limit, in `wrangler.toml`, counts those). */
+  requestsPerPermit: 100,
 } as const;
 
 export const DEFAULTS = {
