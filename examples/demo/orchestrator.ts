@@ -24,7 +24,10 @@ export class Orchestrator {
     this.#server = server;
   }
 
-  async register(id: string, agent: { readonly url: string; readonly capabilities: readonly string[]; readonly dispatch?: string }): Promise<void> {
+  async register(
+    id: string,
+    agent: { readonly url: string; readonly capabilities: readonly string[]; readonly dispatch?: string },
+  ): Promise<void> {
     await this.#call("PUT", `/agents/${id}`, agent);
   }
 

@@ -32,16 +32,17 @@ export function serve<Input>(work: (input: Input) => unknown): void {
     };
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", async () => {
-      try {
-        const { step_id, input, context } = JSON.parse(Buffer.concat(chunks).toString()) as Request<Input>;
-        process.send?.({ step: step_id, key: String(request.headers["idempotency-key"]), at: Date.now() } satisfies Asked);
-        if (mode !== "--call-back") return answer(200, { output: await work(input) });
-        answer(202, {});
-        await callBack(context.callback_url, await work(input));
-      } catch (error) {
+    const carryOut = async (): Promise<void> => {
+      const { step_id, input, context } = JSON.parse(Buffer.concat(chunks).toString()) as Request<Input>;
+      process.send?.({ step: step_id, key: String(request.headers["idempotency-key"]), at: Date.now() } satisfies Asked);
+      if (mode !== "--call-back") return answer(200, { output: await work(input) });
+      answer(202, {});
+      await callBack(context.callback_url, await work(input));
+    };
+    request.on("end", () => {
+      carryOut().catch((error: unknown) => {
         if (!response.headersSent) answer(422, { code: "bad_input", message: String(error) });
-      }
+      });
     });
   });
   server.listen(Number(port), "127.0.0.1", () => process.send?.("listening"));

@@ -4,7 +4,7 @@ import { compileWorkflow, type Workflow } from "../engine/compile.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { newTaskId, taskIdFromKey } from "../shared/ids.ts";
 import { canonicalJson, pointer, type Json } from "../shared/json.ts";
-import { DEFAULTS, LIMITS } from "../shared/limits.ts";
+import { DEFAULTS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { nearest } from "../shared/text.ts";
 import { parseDuration } from "../shared/time.ts";
@@ -57,7 +57,7 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
     traceparent: context.traceparent ?? newTraceparent(),
     origin: services.config.publicUrl ?? context.origin,
   };
-  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(submission, Math.min(context.waitMs, LIMITS.lingerMs)));
+  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(submission, context.waitMs));
   if (answer.ok) return answer;
   return answer.error === "archived" ? replayFromHistory(services, submission) : err(answer.error);
 }

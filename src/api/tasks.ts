@@ -146,12 +146,13 @@ const resumeRoute = defineRoute({
 export const taskRoutes = createRouter()
   .openapi(submitRoute, async (c) => {
     const wait = requestedWait(c, c.req.valid("query").wait);
+    const startedAt = Date.now();
     const context = submitContext(c, c.req.valid("header")["idempotency-key"] ?? null, wait);
     const { head, isReplay, result } = accepted(await submitTask(c.req.valid("json"), context));
     if (isReplay) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
     if (result !== null && "output" in result) return c.json({ id: head.id, ...resultBody(result) }, 200);
-    const ended = await endWithin(c, head.id, isReplay ? wait : Math.max(0, wait - LIMITS.lingerMs));
+    const ended = await endWithin(c, head.id, Math.max(0, wait - (Date.now() - startedAt)));
     return ended === null ? c.json(await current(c, head, wait), 202) : c.json(ended, 200);
   })
   .openapi(batchRoute, async (c) => {

@@ -21,8 +21,10 @@ export const LIMITS = {
   pageSize: 1_000,
   defaultPageSize: 100,
   waitMs: 60 * SECOND,
-  /** The first part of a wait, in which the object just keeps the caller: it is awake with the task's first steps anyway. */
+  /** The first part of a wait, in which the object just keeps the caller: it is awake with the task's first steps anyway … */
   lingerMs: 1 * SECOND,
+  /** … and for as long as it awaits agents itself. Afterwards a hibernating socket is cheaper. */
+  lingerAwakeMs: 20 * SECOND,
 
   // --- Names and texts ---
   idLength: 128,

@@ -26,10 +26,10 @@ export interface Submitted {
 /** Everywhere `null` says that the object has no such task (any more). */
 export interface TaskContract {
   /**
-   * Creates the task, and answers when it has ended or after `lingerMs`: who waits for a short task needs no second
-   * request. `archived`: history has the task, its object does not.
+   * Creates the task. With `waitMs` it answers when the task has ended, or earlier once the object could sleep: who waits
+   * for a short task needs no second request. `archived`: history has the task, its object does not.
    */
-  submit(submission: Submission, lingerMs: number): Promise<Result<Submitted, Rejection | "archived">>;
+  submit(submission: Submission, waitMs: number): Promise<Result<Submitted, Rejection | "archived">>;
   pause(): Promise<Result<TaskHead, Rejection> | null>;
   resume(): Promise<Result<TaskHead, Rejection> | null>;
   cancel(reason?: string): Promise<Result<TaskHead, Rejection> | null>;

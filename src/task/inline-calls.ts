@@ -36,6 +36,10 @@ export class InlineCalls {
     this.#held.delete(key);
   }
 
+  get isIdle(): boolean {
+    return this.#held.size === 0;
+  }
+
   #fill(): void {
     while (this.#underWay < this.#places) {
       const next = this.#line.shift();

@@ -65,6 +65,11 @@ export class Outbox {
     if (refresh) void this.#refreshAgents(loaded);
   }
 
+  /** Whether the object would be awake anyway. */
+  get isAwaiting(): boolean {
+    return !this.#calls.isIdle;
+  }
+
   /** A new instance holds none of the requests that the last one awaited. */
   recover(loaded: Loaded): void {
     for (const { at, attempt } of unclaimed(loaded)) if (attempt.way === "inline") this.#callInline(at, attempt);

@@ -51,7 +51,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   // --- Submitting and steering ---
 
-  async submit(submission: Submission, lingerMs: number): Promise<Result<Submitted, Rejection | "archived">> {
+  async submit(submission: Submission, waitMs: number): Promise<Result<Submitted, Rejection | "archived">> {
     const { tenant, task, fingerprint } = submission;
     const before = await this.#runner.ready();
     if (before !== null) return replay(before, submission);
@@ -64,7 +64,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     const compiled = compileWorkflow(submission.definition);
     assert(compiled.ok, "a submission was not checked");
     const loaded = this.#runner.create(tenant, compiled.value.graph, (journal) => createdEvent(submission, journal));
-    if (lingerMs > 0) await this.#endWithin(loaded, lingerMs);
+    if (waitMs > 0) await this.#linger(loaded, waitMs);
     const reading = this.#reading(await this.#loaded());
     return ok({ head: reading.head(), isReplay: false, result: reading.result() });
   }
@@ -235,11 +235,18 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     if (loaded.state.end !== null) for (const resolve of this.#lingering.splice(0)) resolve();
   }
 
-  async #endWithin(loaded: Loaded, ms: number): Promise<void> {
+  /** Until the task has ended, or the object could sleep, or `waitMs` have passed. */
+  async #linger(loaded: Loaded, waitMs: number): Promise<void> {
     if (loaded.state.end !== null) return;
+    const until = Date.now() + Math.min(waitMs, LIMITS.lingerAwakeMs);
     await new Promise<void>((resolve) => {
       this.#lingering.push(resolve);
-      setTimeout(resolve, ms);
+      const look = (): void => {
+        const leftMs = until - Date.now();
+        if (leftMs > 0 && this.#outbox.isAwaiting) setTimeout(look, Math.min(LIMITS.lingerMs, leftMs));
+        else resolve();
+      };
+      setTimeout(look, Math.min(LIMITS.lingerMs, waitMs));
     });
   }
 

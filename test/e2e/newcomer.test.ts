@@ -46,7 +46,10 @@ test("register, submit, follow by server-sent events, read the result", async ()
 test("the live feed works over a real WebSocket, authenticated like a browser's", async () => {
   await server.call("PUT", "/agents/slow", { url: agent.url("/work?ms=300"), capabilities: ["slow"] });
   const id = await server.submit({ workflow: { steps: [{ id: "a", capability: "slow" }] } });
-  const socket = new WebSocket(`${server.url.replace("http", "ws")}/tasks/${id}/events`, ["orchestrator.events", `bearer.${server.rootKey}`]);
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}/tasks/${id}/events`, [
+    "orchestrator.events",
+    `bearer.${server.rootKey}`,
+  ]);
   const types: string[] = [];
   socket.addEventListener("message", ({ data }) => void types.push((JSON.parse(String(data)) as { type: string }).type));
   await new Promise((resolve) => socket.addEventListener("close", resolve));

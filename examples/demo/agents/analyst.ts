@@ -10,7 +10,12 @@ export interface Analysis {
   readonly links: number;
   /** How often each of the most frequent terms occurs. */
   readonly terms: Readonly<Record<string, number>>;
-  readonly long_sentences: readonly { readonly document: string; readonly section: string; readonly words: number; readonly text: string }[];
+  readonly long_sentences: readonly {
+    readonly document: string;
+    readonly section: string;
+    readonly words: number;
+    readonly text: string;
+  }[];
 }
 
 const LONG_SENTENCE_WORDS = 35;
