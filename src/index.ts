@@ -16,6 +16,7 @@ import type { Env } from "./env.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
 import { consumeHistory } from "./history/history-queue.ts";
 import { Statements } from "./history/statements.ts";
+import { taskPoint } from "./history/task-point.ts";
 import { TaskRows } from "./history/task-rows.ts";
 import { readConfig, type Config } from "./shared/config.ts";
 import { LIMITS } from "./shared/limits.ts";
@@ -78,7 +79,10 @@ function build(env: Env, config: Config): Service {
       history: {
         has: async (tenant, task) => (await history.find(tenant, task)) !== null,
         publish: async (row) => void (await env.HISTORY.send(row)),
-        archive: (row, parts) => archive.write(row, parts),
+        archive: async (row, parts) => {
+          await archive.write(row, parts);
+          env.ANALYTICS.writeDataPoint(taskPoint(row));
+        },
       },
     },
   };

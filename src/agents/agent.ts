@@ -94,4 +94,3 @@ export function agentView(record: AgentRecord) {
     updated_at: record.kind === "builtin" ? null : isoTime(record.updatedAt),
   };
 }
-export type AgentView = ReturnType<typeof agentView>;

@@ -13,6 +13,7 @@ import { keyRoutes } from "./keys.ts";
 import { problem, Refused } from "./problem.ts";
 import { createRouter, type Api } from "./route.ts";
 import type { Services } from "./services.ts";
+import { submissionRoutes } from "./submissions.ts";
 import { taskRoutes } from "./tasks.ts";
 import { workflowRoutes } from "./workflows.ts";
 
@@ -36,6 +37,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
     if (c.res.status !== 101) c.res.headers.set("X-Request-Id", requestId);
   });
 
+  app.route(BASE_PATH, submissionRoutes);
   app.route(BASE_PATH, taskRoutes);
   app.route(BASE_PATH, eventRoutes);
   app.route(BASE_PATH, workflowRoutes);

@@ -1,7 +1,7 @@
 /** Refusals on the wire: RFC 9457, one body for every one of them. */
 import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
-import { REJECTIONS, type Rejection } from "../shared/errors.ts";
+import { REJECTIONS, type Rejection, type RejectionCode } from "../shared/errors.ts";
 import type { Api } from "./route.ts";
 
 export const problemSchema = z
@@ -10,7 +10,7 @@ export const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.string().openapi({ example: "not_found" }),
+    code: z.enum(Object.keys(REJECTIONS) as RejectionCode[]).openapi({ example: "not_found" }),
     retryable: z.boolean(),
     request_id: z.string(),
     errors: z.array(z.object({ pointer: z.string(), message: z.string(), code: z.string() })).optional(),

@@ -95,7 +95,7 @@ function startAttempt(graph: Graph, state: TaskState, node: StepNode, world: Wor
   const step = stepStateAt(state, node.index);
   const isFirst = step.startedSeq === null;
   if (isFirst) {
-    const input = node.input.evaluate(scopeOfStep(graph, state, node, world.values));
+    const input = node.input.evaluate(() => scopeOfStep(graph, state, node, world.values));
     if (!input.ok) return failStep(graph, state, node, expressionError(node, "input", input.error), world);
   }
   const choice = world.agents?.choose(node.target, attemptKey(state, node, step.attempts + 1)) ?? null;
@@ -157,7 +157,7 @@ function resultOf(graph: Graph, state: TaskState, world: World): Outcome {
     if (phase.status === "completed") return { stored: phase.output };
   }
   const value =
-    graph.output === null ? ok(sinkOutputs(graph, state, world)) : graph.output.evaluate(scopeOfResult(graph, state, world.values));
+    graph.output === null ? ok(sinkOutputs(graph, state, world)) : graph.output.evaluate(() => scopeOfResult(graph, state, world.values));
   if (!value.ok) return { error: { code: "expression_error", message: `output: ${value.error}`, retryable: false } };
   const stored = world.values.write(value.value);
   if (stored !== null) return { stored };

@@ -106,7 +106,7 @@ class GraphBuilder {
     const at = pointer("steps", index);
     const reads = new Set<number>();
     const when = step.when === undefined ? null : this.#condition(step.when, `${at}/when`, reads);
-    const input = this.#template((step.input ?? {}) as Json, `${at}/input`, reads);
+    const input = step.input === undefined ? NO_INPUT : this.#template(step.input as Json, `${at}/input`, reads);
     const onError = this.#onError(step.on_error, `${at}/on_error`, reads);
     const needs = new Set(reads);
     step.needs?.forEach((id, position) => this.#need(needs, id, at + pointer("needs", position)));
@@ -122,14 +122,14 @@ class GraphBuilder {
       id: step.id,
       needs,
       dependents: [],
-      reads: [...reads],
+      reads: reads.size === 0 ? NONE : [...reads],
       runIf,
       when,
       onError,
       target: this.#target(step, at),
       input,
       timeoutMs: step.timeout === undefined ? DEFAULTS.timeoutMs : durationMs(step.timeout),
-      retry: retryPolicy(step.retry),
+      retry: step.retry === undefined ? DEFAULT_RETRY : retryPolicy(step.retry),
     };
   }
 
@@ -143,7 +143,7 @@ class GraphBuilder {
   }
 
   #onError(definition: StepDefinition["on_error"], at: string, reads: Set<number>): OnError {
-    if (definition === undefined || definition === "fail") return { type: "fail" };
+    if (definition === undefined || definition === "fail") return FAIL;
     if (definition === "continue") return { type: "continue" };
     return { type: "output", output: this.#template(definition.output as Json, `${at}/output`, reads) };
   }
@@ -168,7 +168,7 @@ class GraphBuilder {
     const compiled = compileTemplate(source);
     if (!compiled.ok) {
       for (const problem of compiled.error) this.#fault(problem.code, at + problem.at, problem.message);
-      return NO_TEMPLATE;
+      return NO_INPUT;
     }
     for (const { expression, at: within } of compiled.value.expressions) this.#resolve(expression, at + within, reads);
     return compiled.value;
@@ -231,4 +231,9 @@ function findCircle(drafts: readonly Draft[], unmet: readonly number[]): readonl
   }
 }
 
-const NO_TEMPLATE: Template = { expressions: [], outputOf: null, evaluate: () => ok(null) };
+// What most steps have in common exists once: a graph of ten thousand steps should fit a processor's cache.
+const NO_INPUT: Template = { expressions: [], outputOf: null, evaluate: () => NO_FIELDS };
+const NO_FIELDS = ok({});
+const DEFAULT_RETRY = retryPolicy();
+const FAIL: OnError = { type: "fail" };
+const NONE: readonly number[] = [];

@@ -8,7 +8,7 @@ import type { World } from "./world.ts";
 /** Facts when a step fails for good. */
 export function failStep(graph: Graph, state: TaskState, node: StepNode, error: Failure, world: World): readonly TaskEvent[] {
   if (node.onError.type !== "output") return [{ type: "step.failed", step: node.id, error }];
-  const output = node.onError.output.evaluate(scopeOfStep(graph, state, node, world.values));
+  const output = node.onError.output.evaluate(() => scopeOfStep(graph, state, node, world.values));
   if (!output.ok) return [{ type: "step.failed", step: node.id, error: expressionError(node, "on_error", output.error) }];
   return [{ type: "step.completed", step: node.id, output: world.values.write(output.value) ?? { value: null }, degraded: error }];
 }

@@ -12,7 +12,8 @@ export interface Template {
   readonly expressions: readonly { readonly expression: Expression; readonly at: string }[];
   /** The step whose output this is and nothing else. */
   readonly outputOf: string | null;
-  readonly evaluate: (scope: Scope) => Result<Json, string>;
+  /** The scope is only made for a template that has expressions. */
+  readonly evaluate: (scope: () => Scope) => Result<Json, string>;
 }
 
 export interface TemplateProblem extends ExpressionProblem {
@@ -20,18 +21,22 @@ export interface TemplateProblem extends ExpressionProblem {
   readonly at: string;
 }
 
+const NO_SCOPE: Scope = { input: null, steps: {}, task: {} };
+
 type Render = (scope: Scope) => Json;
 
 export function compileTemplate(source: Json): Result<Template, readonly TemplateProblem[]> {
   const compiler = new TemplateCompiler();
   const render = compiler.compile(source, "");
   if (compiler.problems.length > 0) return err(compiler.problems);
+  const constant = ok(compiler.isConstant ? render(NO_SCOPE) : null);
   return ok({
     expressions: compiler.expressions,
     outputOf: compiler.isSingle ? (compiler.expressions[0]?.expression.outputOf ?? null) : null,
     evaluate: (scope) => {
+      if (compiler.isConstant) return constant;
       try {
-        return ok(render(scope));
+        return ok(render(scope()));
       } catch (error) {
         if (error instanceof EvaluationFailure) return err(error.message);
         throw error;
@@ -50,6 +55,10 @@ class TemplateCompiler {
   isSingle = false;
   /** Strings so far that differ from their source once rendered. */
   #rendered = 0;
+
+  get isConstant(): boolean {
+    return this.expressions.length === 0;
+  }
 
   compile(source: Json, at: string): Render {
     if (typeof source === "string") return this.#compileText(source, at);

@@ -78,6 +78,8 @@ export const LIMITS = {
   unclaimedMs: 30 * SECOND,
   /** What the holder of an attempt gets on top of its timeout before the attempt counts as lost. */
   leaseGraceMs: 10 * SECOND,
+  /** The pause before a lost inline attempt is made again; it doubles. */
+  lostPauseMs: 100,
   /** How often a lost attempt is sent again. */
   resends: 10,
   /** Sending again what nobody claimed: the pause doubles up to this. */

@@ -23,7 +23,7 @@ export function callOf(
   now: number,
 ): Result<AgentCall, Failure> {
   const node = stepAt(graph, graph.indexById.get(at.step) as number);
-  const input = node.input.evaluate(scopeOfStep(graph, state, node, values));
+  const input = node.input.evaluate(() => scopeOfStep(graph, state, node, values));
   if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
   const { tenant, task, workflow, deadline_at, origin, traceparent } = state.created;
   return ok({

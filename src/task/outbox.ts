@@ -91,8 +91,17 @@ export class Outbox {
   #dispatch(loaded: Loaded, at: AttemptOf, messages: DispatchMessage[]): void {
     const attempt = liveAttempt(stepStateAt(loaded.state, loaded.graph.indexById.get(at.step) as number), at.attempt);
     if (attempt === undefined) return; // settled in the same flush
-    if (attempt.way === "inline") this.#callInline(at, attempt);
+    if (attempt.way === "inline") this.#callAfterLosses(loaded, at, attempt);
     else messages.push(this.#message(loaded, at, attempt, 1, Date.now()));
+  }
+
+  /** At once, or after a pause that grows while the platform is in trouble. Meanwhile the alarm may have called. */
+  #callAfterLosses(loaded: Loaded, at: AttemptOf, attempt: Attempt): void {
+    if (attempt.losses === 0) return this.#callInline(at, attempt);
+    const pauseMs = Math.min(LIMITS.lostPauseMs * 2 ** (attempt.losses - 1), LIMITS.unclaimedMs);
+    setTimeout(() => {
+      if (liveAttempt(stepStateAt(loaded.state, loaded.graph.indexById.get(at.step) as number), at.attempt)) this.#callInline(at, attempt);
+    }, pauseMs);
   }
 
   #callInline(at: AttemptOf, attempt: Attempt): void {

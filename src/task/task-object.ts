@@ -17,6 +17,7 @@ import type { StepView, TaskHead } from "../engine/view.ts";
 import { inputFor, callOf } from "./call.ts";
 import { Chronicle } from "./chronicle.ts";
 import type { AttemptOf, Heartbeat, Submitted, TaskContract, Unfinished } from "./contract.ts";
+import { Lingering } from "./lingering.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
@@ -30,8 +31,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   readonly #outbox: Outbox;
   readonly #feed: LiveFeed;
   readonly #chronicle: Chronicle;
-  /** Called when the task ends. */
-  #lingering: (() => void)[] = [];
+  readonly #lingering = new Lingering();
 
   constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts) {
     super(ctx, env);
@@ -64,7 +64,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     const compiled = compileWorkflow(submission.definition);
     assert(compiled.ok, "a submission was not checked");
     const loaded = this.#runner.create(tenant, compiled.value.graph, (journal) => createdEvent(submission, journal));
-    if (waitMs > 0) await this.#linger(loaded, waitMs);
+    if (waitMs > 0 && loaded.state.end === null) await this.#lingering.linger(waitMs, () => this.#outbox.isAwaiting);
     const reading = this.#reading(await this.#loaded());
     return ok({ head: reading.head(), isReplay: false, result: reading.result() });
   }
@@ -232,22 +232,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     const { events, firstSeq, at } = commit;
     this.#feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), this.#reading(loaded));
     this.#chronicle.committed(loaded, firstSeq === 1);
-    if (loaded.state.end !== null) for (const resolve of this.#lingering.splice(0)) resolve();
-  }
-
-  /** Until the task has ended, or the object could sleep, or `waitMs` have passed. */
-  async #linger(loaded: Loaded, waitMs: number): Promise<void> {
-    if (loaded.state.end !== null) return;
-    const until = Date.now() + Math.min(waitMs, LIMITS.lingerAwakeMs);
-    await new Promise<void>((resolve) => {
-      this.#lingering.push(resolve);
-      const look = (): void => {
-        const leftMs = until - Date.now();
-        if (leftMs > 0 && this.#outbox.isAwaiting) setTimeout(look, Math.min(LIMITS.lingerMs, leftMs));
-        else resolve();
-      };
-      setTimeout(look, Math.min(LIMITS.lingerMs, waitMs));
-    });
+    if (loaded.state.end !== null) this.#lingering.ended();
   }
 
   async #replied(at: AttemptOf, outcome: Outcome): Promise<void> {

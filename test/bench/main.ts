@@ -2,15 +2,17 @@
  * `npm run bench`: what the service costs, in counts and in ratios to a bare equivalent measured in the same run.
  * `-- --json` prints one JSON object as the last line, `-- --rounds N` takes more or fewer than five turns.
  *
- * B1. Targets take turns in random order, with a pause after each, so that nobody's after-work falls on a neighbour.
+ * B1. Everything takes turns in random order, with a pause after each, so that nobody's after-work falls on a neighbour.
  * B2. Every answer is checked, and every call to the agent counted.
- * B3. A ratio is one of medians over all turns.
+ * B3. What is compared runs one right after the other. A ratio is the median over the rounds of the ratios of medians, so
+ *     a machine that slows down for a while slows both sides of one ratio.
  */
 import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { LIMITS } from "../../src/shared/limits.ts";
 import { engineCostRatio, foldMs } from "./engine.ts";
 import { isWithin, report, type Figures } from "./report.ts";
 import { freePort } from "../../scripts/free-port.ts";
@@ -19,15 +21,22 @@ import { bare, ours, workflows, type Target, type Work } from "./targets.ts";
 
 const { values: options } = parseArgs({ options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "5" } } });
 const rounds = Number(options.rounds);
+/** Rounds that are not counted: the first ones also pay for compilers and empty caches. */
+const WARM_UPS = 2;
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** One kind of measurement: the same work, so many times in one turn, so many of them at once. */
+/** Runs that are compared: each so many times in one turn, so many of them at once. */
 interface Cell {
   readonly name: string;
-  readonly work: Work;
-  readonly targets: readonly Target[];
+  readonly runs: readonly Run[];
   readonly times: number;
   readonly together?: number;
+}
+
+interface Run {
+  readonly key: string;
+  readonly target: Target;
+  readonly work: Work;
 }
 
 interface Turn {
@@ -50,7 +59,7 @@ async function settled({ server }: Target): Promise<void> {
 
 let expectedCalls = 0;
 
-async function takeTurn(target: Target, { work, times, together = 1 }: Cell): Promise<Turn> {
+async function takeTurn({ target, work }: Run, { times, together = 1 }: Omit<Cell, "name" | "runs">): Promise<Turn> {
   const ms: number[] = [];
   target.server.resetPeak();
   const cpuBefore = target.server.cpuSeconds();
@@ -92,40 +101,49 @@ async function d1RowsPerTask(target: Target): Promise<number> {
 }
 
 async function measure(agent: string, [mine, plain, theirs]: readonly [Target, Target, Target]): Promise<Figures> {
-  const both = [mine, plain];
-  const all = [mine, plain, theirs];
-  const fan50: Work = { shape: "fan", steps: 100, ms: 50 };
+  const of = (target: Target, work: Work, key = target.name): Run => ({ key, target, work });
+  const single: Work = { shape: "chain", steps: 1 };
+  const chain: Work = { shape: "chain", steps: 10 };
+  const fan: Work = { shape: "fan", steps: 100 };
+  const slow: Work = { ...fan, ms: 50 };
+  const burst: Work = { shape: "chain", steps: 5 };
   const cells: readonly Cell[] = [
-    { name: "single", work: { shape: "chain", steps: 1 }, targets: both, times: 30 },
-    { name: "chain10", work: { shape: "chain", steps: 10 }, targets: both, times: 15 },
-    { name: "chain10 once", work: { shape: "chain", steps: 10 }, targets: [theirs], times: 5 },
-    { name: "fan100", work: { shape: "fan", steps: 100 }, targets: all, times: 4 },
-    { name: "fan100 capped", work: { shape: "fan", steps: 100, cap: 6 }, targets: [plain], times: 4 },
-    { name: "fan100 50ms", work: fan50, targets: both, times: 1 },
-    { name: "fan100 50ms queue", work: { ...fan50, way: "queue" }, targets: [mine], times: 1 },
-    { name: "burst", work: { shape: "chain", steps: 5 }, targets: all, times: 1, together: 200 },
+    { name: "single", times: 30, runs: [of(mine, single), of(plain, single)] },
+    { name: "chain10", times: 15, runs: [of(mine, chain), of(plain, chain), of(theirs, chain)] },
+    {
+      name: "fan100",
+      times: 5,
+      runs: [of(mine, fan), of(plain, fan), of(plain, { ...fan, cap: LIMITS.inlineCalls }, "capped"), of(theirs, fan)],
+    },
+    { name: "fan100_50ms", times: 1, runs: [of(mine, slow), of(mine, { ...slow, way: "queue" }, "queue"), of(plain, slow)] },
+    { name: "burst", times: 1, together: 200, runs: [of(mine, burst), of(plain, burst), of(theirs, burst)] },
   ];
-  const turns = new Map<string, Turn[]>();
-  const plan = cells.flatMap((cell) => cell.targets.map((target) => ({ cell, target, key: `${cell.name} ${target.name}` })));
-  for (let round = 0; round <= rounds; round++) {
-    progress(round === 0 ? "warming up" : `round ${round} of ${rounds}`);
-    for (const { cell, target, key } of shuffled(plan)) {
-      const turn = await takeTurn(target, cell);
-      progress(`  ${key}: ${median(turn.ms).toFixed(1)} ms, ${(turn.cpuSecondsPerStep * 1e6).toFixed(0)} µs of CPU per step`);
-      if (round > 0) turns.set(key, [...(turns.get(key) ?? []), turn]);
+  /** Of each cell, every round: the turns by key. */
+  const turns = new Map<string, ReadonlyMap<string, Turn>[]>(cells.map(({ name }) => [name, []]));
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    progress(round < 0 ? "warming up" : `round ${round + 1} of ${rounds}`);
+    for (const cell of shuffled(cells)) {
+      const taken = new Map<string, Turn>();
+      for (const run of shuffled(cell.runs)) {
+        const turn = await takeTurn(run, cell);
+        taken.set(run.key, turn);
+        progress(
+          `  ${cell.name}, ${run.key}: ${median(turn.ms).toFixed(1)} ms, ${(turn.cpuSecondsPerStep * 1e6).toFixed(0)} µs of CPU per step`,
+        );
+      }
+      if (round >= 0) turns.get(cell.name)?.push(taken);
     }
   }
-  const of = (key: string, target: Target): readonly Turn[] => turns.get(`${key} ${target.name}`) ?? [];
-  const times = (key: string, target: Target): readonly number[] => of(key, target).flatMap(({ ms }) => ms);
-  const ms = (key: string, target: Target): number => median(times(key, target));
-  const each = (key: string, target: Target, figure: (turn: Turn) => number): number => median(of(key, target).map(figure));
+  /** The median over the rounds of one run's figure divided by another's in the same round. */
+  const ratio = (cell: string, above: string, below: string, figure: (turn: Turn) => number = ({ ms }) => median(ms)): number =>
+    median((turns.get(cell) ?? []).map((taken) => figure(taken.get(above) as Turn) / figure(taken.get(below) as Turn)));
 
   progress("counting rows");
   const inline = await writesOf(mine, { shape: "chain", steps: 100 });
   const queued = await writesOf(mine, { shape: "chain", steps: 100, way: "queue" });
-  const fan = await writesOf(mine, { shape: "fan", steps: 100 });
+  const fanned = await writesOf(mine, fan);
   const d1Rows = await d1RowsPerTask(mine);
-  const thousand = await takeTurn(mine, { name: "", work: { shape: "fan", steps: 1_000 }, targets: [], times: 3 });
+  const thousand = await takeTurn(of(mine, { ...fan, steps: 1_000 }), { times: 3 });
 
   const { calls } = (await (await fetch(`${agent}/calls`)).json()) as { calls: number };
   if (calls !== expectedCalls) throw new Error(`The agent was called ${calls} times for ${expectedCalls} steps`);
@@ -133,26 +151,24 @@ async function measure(agent: string, [mine, plain, theirs]: readonly [Target, T
   return {
     rows_per_step_inline: inline.rows / 100,
     rows_per_step_queue: queued.rows / 100,
-    commits_fan100: fan.commits,
-    chain10_vs_bare: ms("chain10", mine) / ms("chain10", plain),
-    fan100_vs_bare: ms("fan100", mine) / ms("fan100", plain),
-    fan100_vs_capped_bare: ms("fan100", mine) / ms("fan100 capped", plain),
-    single_vs_bare: ms("single", mine) / ms("single", plain),
-    burst_200x5_vs_bare: ms("burst", mine) / ms("burst", plain),
-    chain10_vs_workflows: ms("chain10 once", theirs) / ms("chain10", mine),
-    fan100_vs_workflows: ms("fan100", theirs) / ms("fan100", mine),
-    burst_vs_workflows: ms("burst", theirs) / ms("burst", mine),
-    cpu_per_step_vs_bare:
-      each("burst", mine, ({ cpuSecondsPerStep }) => cpuSecondsPerStep) /
-      each("burst", plain, ({ cpuSecondsPerStep }) => cpuSecondsPerStep),
+    commits_fan100: fanned.commits,
+    chain10_vs_bare: ratio("chain10", "ours", "bare"),
+    fan100_vs_bare: ratio("fan100", "ours", "bare"),
+    fan100_vs_capped_bare: ratio("fan100", "ours", "capped"),
+    single_vs_bare: ratio("single", "ours", "bare"),
+    burst_200x5_vs_bare: ratio("burst", "ours", "bare"),
+    chain10_vs_workflows: ratio("chain10", "workflows", "ours"),
+    fan100_vs_workflows: ratio("fan100", "workflows", "ours"),
+    burst_vs_workflows: ratio("burst", "workflows", "ours"),
+    cpu_per_step_vs_bare: ratio("burst", "ours", "bare", ({ cpuSecondsPerStep }) => cpuSecondsPerStep),
     engine_cost_ratio_10000_vs_100: engineCostRatio(15),
     fold_ms_10000_events: foldMs(9),
     d1_rows_per_task: d1Rows,
-    fan100_50ms_vs_bare_inline: ms("fan100 50ms", mine) / ms("fan100 50ms", plain),
-    fan100_50ms_vs_bare_queue: ms("fan100 50ms queue", mine) / ms("fan100 50ms", plain),
+    fan100_50ms_vs_bare_inline: ratio("fan100_50ms", "ours", "bare"),
+    fan100_50ms_vs_bare_queue: ratio("fan100_50ms", "queue", "bare"),
     fanout_1000_seconds: median(thousand.ms) / 1_000,
-    chain10_p99_vs_bare: quantile(times("chain10", mine), 0.99) / quantile(times("chain10", plain), 0.99),
-    peak_rss_burst_vs_bare: each("burst", mine, ({ peakBytes }) => peakBytes) / each("burst", plain, ({ peakBytes }) => peakBytes),
+    chain10_p99_vs_bare: ratio("chain10", "ours", "bare", ({ ms }) => quantile(ms, 0.99)),
+    peak_rss_burst_vs_bare: ratio("burst", "ours", "bare", ({ peakBytes }) => peakBytes),
   };
 }
 

@@ -10,10 +10,6 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
 /** The same values in a random order. */
 export function shuffled<T>(values: readonly T[]): readonly T[] {
   return values

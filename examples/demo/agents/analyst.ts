@@ -30,11 +30,15 @@ const wordsOf = (text: string): readonly string[] => text.match(/[\p{L}][\p{L}\p
 
 /** Prose without code and markup. */
 function proseOf(text: string): string {
-  return text
-    .replace(/^```[\s\S]*?^```/gm, "")
-    .replace(/`[^`\n]*`/g, "code")
-    .replace(/^\s*[|>#*-]+/gm, "")
-    .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1");
+  return (
+    text
+      .replace(/^```[\s\S]*?^```/gm, "")
+      .replace(/`[^`\n]*`/g, "")
+      // Every row of a table, and every item of a list, is a sentence of its own.
+      .replace(/^\s*(?=[|*-])/gm, "\n\n")
+      .replace(/^\s*[|>#*-]+/gm, "")
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+  );
 }
 
 serve(({ sections }: { readonly sections: readonly Section[] }): Analysis => {

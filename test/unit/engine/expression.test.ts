@@ -164,7 +164,7 @@ describe("templates", () => {
   const render = (source: Json): unknown => {
     const compiled = compileTemplate(source);
     if (!compiled.ok) return compiled.error;
-    const result = compiled.value.evaluate(scope);
+    const result = compiled.value.evaluate(() => scope);
     return result.ok ? result.value : { error: result.error };
   };
 
