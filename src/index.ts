@@ -94,9 +94,17 @@ async function call_(config: Config, call: AgentCall, controller: AbortControlle
   return { type: "completed", output, bytes: JSON.stringify(output).length, ms: 0 };
 }
 
+/** While the configuration is not valid nobody asks the objects anything, but their alarms must not be lost. */
+const NO_PORTS = { settings: { inlineCalls: 1, taskRetentionMs: Number.POSITIVE_INFINITY } } as TaskPorts;
+
 export class Task extends TaskObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, service(env).ports);
+    super(ctx, env, configuration.ok ? service(env).ports : NO_PORTS);
+  }
+
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    if (configuration.ok) return super.alarm(info);
+    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
   }
 }
 

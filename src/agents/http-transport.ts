@@ -1,5 +1,6 @@
 /** Calls an agent over HTTP and reads its reply, within the attempt's time and a bound on bytes. Never throws. */
 import type { Failure } from "../engine/event.ts";
+import { nestingDepth } from "../shared/json.ts";
 import { log, messageOf } from "../shared/log.ts";
 import type { Keyring } from "../shared/keyring.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -89,6 +90,9 @@ export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Pr
 }
 
 function completed(text: string, ms: number): Outcome {
+  if (nestingDepth(text) > LIMITS.jsonDepth) {
+    return { type: "failed", error: replyInvalid(`its JSON nests deeper than ${LIMITS.jsonDepth} levels`), ms };
+  }
   const body = parseJson(text);
   if (body === undefined) return { type: "failed", error: replyInvalid(text === "" ? "with an empty body" : "not in JSON"), ms };
   const reply = parseCompletion(body);

@@ -86,17 +86,32 @@ export class AgentRegistry {
     const broken = this.#brokenUrl(registration);
     if (broken !== null) return err(broken);
 
-    const before = await this.find(tenant, id);
+    for (let tries = 0; tries < 3; tries++) {
+      const registered = await this.#registerOver(await this.find(tenant, id), tenant, id, registration, expected, now);
+      if (registered !== "raced") return registered;
+    }
+    return err(rejection("unavailable", `Agent "${id}" is being registered by many at once; try again`, { retryAfterMs: 1_000 }));
+  }
+
+  /** `raced`: somebody else has written since `before` was read, and whether that matters is to be seen again. */
+  async #registerOver(
+    before: AgentRecord | null,
+    tenant: string,
+    id: string,
+    registration: AgentRegistration,
+    expected: Expectation,
+    now: number,
+  ): Promise<Result<Registered, Rejection> | "raced"> {
     const refusal = unmet(expected, id, before);
     if (refusal !== null) return err(refusal);
     if (before === null && (await this.#count(tenant)) >= LIMITS.agentsPerTenant) {
       return err(rejection("limit_reached", `A tenant has at most ${LIMITS.agentsPerTenant} agents; delete one first`));
     }
+    const isSigned = before !== null && this.#keyring.open(before.signing, secretPlace(tenant, id, "signing")) !== null;
     const signingSecret =
-      before === null && registration.signing_secret === undefined ? `whsec_${randomBytes(32).toString("base64")}` : undefined;
+      !isSigned && registration.signing_secret === undefined ? `whsec_${randomBytes(32).toString("base64")}` : undefined;
     const agent = this.#recordOf(tenant, id, registration, before, signingSecret, now);
-    if (!(await this.#write(tenant, agent, before)))
-      return err(rejection("precondition_failed", `Agent "${id}" was changed at the same time; try again`));
+    if (!(await this.#write(tenant, agent, before))) return "raced";
     return ok({ agent, isNew: before === null, ...(signingSecret !== undefined && { signingSecret }) });
   }
 

@@ -53,7 +53,8 @@ const putRoute = defineRoute({
   method: "put",
   path: "/agents/{id}",
   summary: "Register or replace an agent",
-  description: "For agents that register at every boot. A secret that is not given stays as it is.",
+  description:
+    "For agents that register at every boot. It replaces the whole registration; only a signing secret that is not given stays as it is.",
   access: "agents:write",
   request: {
     params: z.object({ id: identifier }),

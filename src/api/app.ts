@@ -1,7 +1,7 @@
 /** The HTTP API: what every request passes, and which rooms there are. */
 import { HTTPException } from "hono/http-exception";
 import type { Context } from "hono";
-import { rejection, Unavailable, type Rejection } from "../shared/errors.ts";
+import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId } from "../shared/ids.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { agentRoutes } from "./agents.ts";
@@ -10,7 +10,7 @@ import { docsPage } from "./docs.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { keyRoutes } from "./keys.ts";
-import { problem, Refused } from "./problem.ts";
+import { isTrouble, problem, Refused, TROUBLE } from "./problem.ts";
 import { createRouter, type Api } from "./route.ts";
 import type { Services } from "./services.ts";
 import { submissionRoutes } from "./submissions.ts";
@@ -84,10 +84,12 @@ async function rejectionFor(error: Error, c: Context<Api>): Promise<Rejection> {
     if (error.status === 400) return rejection("invalid_json", `The body is not JSON: ${await jsonFault(c)}`);
     if (error.status === 415) return rejection("unsupported_media_type", "Expected Content-Type: application/json");
   }
-  const facts = { request_id: c.get("requestId"), method: c.req.method, path: c.req.path, error: messageOf(error) };
-  if (error instanceof Unavailable || /D1_ERROR|Network connection lost/.test(messageOf(error))) {
+  // A callback's path is its credential.
+  const path = c.req.path.replace(/(?<=\/callbacks\/)[^/]+/, "…");
+  const facts = { request_id: c.get("requestId"), method: c.req.method, path, error: messageOf(error) };
+  if (isTrouble(error)) {
     log("warn", "request met trouble of the platform", facts);
-    return rejection("unavailable", "Something the service needs did not answer; try again", { retryAfterMs: 1_000 });
+    return TROUBLE;
   }
   log("error", "request failed", { ...facts, stack: error.stack ?? "" });
   return rejection("internal", "This is a defect of the service; it was logged under the request id");

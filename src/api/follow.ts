@@ -4,11 +4,15 @@
  */
 import { CLOSE_CONTINUE, CLOSE_ENDED } from "../task/live-feed.ts";
 import { isTerminal, type EventView } from "../engine/event-view.ts";
+import type { TaskResult } from "../engine/view.ts";
+import { Unavailable } from "../shared/errors.ts";
 import type { TaskContract } from "../task/contract.ts";
 
 /** Opens a socket to the task, or `null` when its object has no such task (any more). */
-export async function openSocket(stub: TaskContract, query: string): Promise<WebSocket | null> {
+async function openSocket(stub: TaskContract, query: string): Promise<WebSocket | null> {
   const response = await stub.fetch(`https://task/?${query}`, { headers: { upgrade: "websocket" } });
+  if (response.status === 404) return null;
+  if (response.webSocket === null) throw new Unavailable(await response.text(), null);
   return response.webSocket;
 }
 
@@ -41,11 +45,16 @@ export async function* follow(stub: () => TaskContract, after: number, signal: A
 }
 
 /** Waits for the end of a task, at most `waitMs`; `null` when it has not ended by then or cannot be reached. */
-export async function waitForEnd(stub: TaskContract, waitMs: number): Promise<unknown> {
+export async function waitForEnd(stub: () => TaskContract, waitMs: number): Promise<TaskResult | null> {
   const timeout = AbortSignal.timeout(waitMs);
-  const socket = await openSocket(stub, "wants=end").catch(() => null);
-  if (socket === null) return null;
-  for await (const message of messagesOf(socket, timeout)) return JSON.parse(message) as unknown;
+  for (let failures = 0; !timeout.aborted; failures++) {
+    const socket = await openSocket(stub(), "wants=end").catch(() => undefined);
+    if (socket === null) return null;
+    if (socket !== undefined) for await (const message of messagesOf(socket, timeout)) return JSON.parse(message) as TaskResult;
+    // The object was reset under its readers; it is back in a moment.
+    const pauseMs = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)] as number;
+    if (!timeout.aborted) await scheduler.wait(pauseMs);
+  }
   return null;
 }
 

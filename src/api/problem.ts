@@ -1,7 +1,8 @@
 /** Refusals on the wire: RFC 9457, one body for every one of them. */
 import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
-import { REJECTIONS, type Rejection, type RejectionCode } from "../shared/errors.ts";
+import { rejection, REJECTIONS, Unavailable, type Rejection, type RejectionCode } from "../shared/errors.ts";
+import { messageOf } from "../shared/log.ts";
 import type { Api } from "./route.ts";
 
 export const problemSchema = z
@@ -43,6 +44,13 @@ export function problem(c: Context<Api>, rejection: Rejection): Response {
   }
   return c.body(JSON.stringify(problemBody(rejection, c.get("requestId"))), status, headers);
 }
+
+/** Whether something went wrong that is the platform's and may pass. */
+export function isTrouble(error: unknown): boolean {
+  return error instanceof Unavailable || /D1_ERROR|Network connection lost/.test(messageOf(error));
+}
+
+export const TROUBLE = rejection("unavailable", "Something the service needs did not answer; try again", { retryAfterMs: 1_000 });
 
 /** A refusal from within a handler; `onError` turns it into a response. */
 export class Refused extends Error {

@@ -5,7 +5,8 @@ import { faultsOf } from "../engine/compile.ts";
 import type { TaskHead } from "../engine/view.ts";
 import { rejectionOf, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
-import { accepted, problemBody } from "./problem.ts";
+import { err } from "../shared/result.ts";
+import { accepted, isTrouble, problemBody, TROUBLE } from "./problem.ts";
 import { createRouter, defineRoute, json, type Api } from "./route.ts";
 import { submitTask, type SubmitContext } from "./submit.ts";
 import { endedTask, submission, taskHead } from "./task-schemas.ts";
@@ -56,7 +57,8 @@ export const submissionRoutes = createRouter()
     const startedAt = Date.now();
     const context = submitContext(c, c.req.valid("header")["idempotency-key"] ?? null, wait);
     const { head, isReplay, result } = accepted(await submitTask(c.req.valid("json"), context));
-    if (isReplay) c.header("Idempotent-Replayed", "true");
+    // Without a key a repeat is our own, of a request that got lost on the way to the object.
+    if (isReplay && context.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
     if (result !== null && "output" in result) {
       const { status, output, error }: z.infer<typeof endedTask> = { id: head.id, ...result };
@@ -108,7 +110,11 @@ async function submitEntry(c: Context<Api>, entry: unknown, context: SubmitConte
   };
   const parsed = submission.safeParse(entry);
   if (!parsed.success) return refused(rejectionOf(faultsOf(parsed.error), "invalid_request"));
-  const submitted = await submitTask(parsed.data, context);
+  const submitted = await submitTask(parsed.data, context).catch((error: unknown) => {
+    // The others are on their way: this entry's trouble is its own.
+    if (!isTrouble(error)) throw error;
+    return err(TROUBLE);
+  });
   return submitted.ok ? { status: 202, task: submitted.value.head } : refused(submitted.error);
 }
 

@@ -10,6 +10,7 @@ import { nearest } from "../shared/text.ts";
 import { parseDuration } from "../shared/time.ts";
 import type { Submitted } from "../task/contract.ts";
 import type { Submission } from "../task/submission.ts";
+import { checkWorkflow } from "../workflows/check.ts";
 import { inputFaults } from "../workflows/input-schema.ts";
 import type { Services } from "./services.ts";
 import { isOption, type SubmissionBody } from "./task-schemas.ts";
@@ -27,22 +28,37 @@ export interface SubmitContext {
 export async function submitTask(body: SubmissionBody, context: SubmitContext): Promise<Result<Submitted, Rejection>> {
   const { services, tenant, idempotencyKey } = context;
   const now = Date.now();
+  const task = idempotencyKey === null ? newTaskId(tenant, now) : taskIdFromKey(tenant, idempotencyKey);
+  const identity = { tenant, task, fingerprint: idempotencyKey === null ? null : fingerprintOf(body) };
+  const prepared = await prepare(body, identity, context, now);
+  // What was accepted once stays accepted, whatever has become of the workflow since, or of the deadline.
+  if (!prepared.ok) return (await recall(identity, services)) ?? prepared;
+  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(prepared.value, context.waitMs));
+  if (answer.ok) return answer;
+  return answer.error === "archived" ? replayFromHistory(services, identity) : err(answer.error);
+}
+
+type Identity = Pick<Submission, "tenant" | "task" | "fingerprint">;
+
+async function prepare(
+  body: SubmissionBody,
+  identity: Identity,
+  { services, tenant, traceparent, origin }: SubmitContext,
+  now: number,
+): Promise<Result<Submission, Rejection>> {
   const pinned = await pinWorkflow(body, services, tenant);
   if (!pinned.ok) return pinned;
   const input = inputOf(body);
   const faults = inputFaults(pinned.value.workflow.definition, input);
   if (faults.length > 0) return err(rejectionOf(faults, "invalid_input"));
-
-  const task = idempotencyKey === null ? newTaskId(tenant, now) : taskIdFromKey(tenant, idempotencyKey);
   const deadlineAt = body.deadline === undefined ? null : deadlineOf(body.deadline, now);
-  if (deadlineAt !== null && deadlineAt <= now && !(await isKnown(context, task))) {
+  if (deadlineAt !== null && deadlineAt <= now) {
     return err(
       rejectionOf([{ pointer: "/deadline", message: "the deadline has passed already", code: "invalid_request" }], "invalid_request"),
     );
   }
-  const submission: Submission = {
-    tenant,
-    task,
+  return ok({
+    ...identity,
     type: body.type ?? null,
     workflow: { name: pinned.value.name, version: pinned.value.version },
     definition: pinned.value.definition,
@@ -53,13 +69,18 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
     queueTtlMs: (body.queue_ttl === undefined ? null : parseDuration(body.queue_ttl)) ?? DEFAULTS.queueTtlMs,
     onNoAgent: body.on_no_agent ?? "wait",
     failFast: body.fail_fast ?? false,
-    fingerprint: idempotencyKey === null ? null : fingerprintOf(body),
-    traceparent: context.traceparent ?? newTraceparent(),
-    origin: services.config.publicUrl ?? context.origin,
-  };
-  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(submission, context.waitMs));
-  if (answer.ok) return answer;
-  return answer.error === "archived" ? replayFromHistory(services, submission) : err(answer.error);
+    traceparent: traceparent ?? newTraceparent(),
+    origin: services.config.publicUrl ?? origin,
+  });
+}
+
+/** The answer to the repetition of a submission; `null` when there was none under this key. */
+async function recall(identity: Identity, services: Services): Promise<Result<Submitted, Rejection> | null> {
+  const { tenant, task, fingerprint } = identity;
+  if (fingerprint === null) return null;
+  const live = await services.tasks.ask(tenant, task, (stub) => stub.recall(fingerprint));
+  if (live !== null) return live;
+  return (await services.history.find(tenant, task)) === null ? null : replayFromHistory(services, identity);
 }
 
 interface Pinned {
@@ -73,7 +94,7 @@ interface Pinned {
 async function pinWorkflow(body: SubmissionBody, services: Services, tenant: string): Promise<Result<Pinned, Rejection>> {
   if (body.workflow !== undefined) {
     const definition = JSON.stringify(body.workflow);
-    const compiled = compileWorkflow(definition);
+    const compiled = checkWorkflow(definition);
     if (compiled.ok) return ok({ name: body.workflow.name ?? null, version: null, definition, workflow: compiled.value });
     const faults = compiled.error.map((fault) => ({ ...fault, pointer: pointer("workflow") + fault.pointer }));
     return err(rejectionOf(faults, "invalid_definition"));
@@ -101,19 +122,6 @@ function inputOf(body: SubmissionBody): Json {
   return Object.fromEntries(Object.entries(body).filter(([name]) => !isOption(name))) as Json;
 }
 
-/** Whether a submission may be the repetition of one that came while its deadline lay ahead. */
-async function isKnown({ services, tenant, idempotencyKey }: SubmitContext, task: string): Promise<boolean> {
-  if (idempotencyKey === null) return false;
-  return (
-    (await services.tasks.read(
-      tenant,
-      task,
-      (owner) => owner.head(),
-      (reading) => reading.head(),
-    )) !== null
-  );
-}
-
 function deadlineOf(deadline: string, now: number): number {
   const durationMs = parseDuration(deadline);
   return durationMs === null ? Date.parse(deadline) : now + durationMs;
@@ -132,13 +140,13 @@ function newTraceparent(): string {
 }
 
 /** The object is gone, but the key is remembered as long as history has the task. */
-async function replayFromHistory(services: Services, submission: Submission): Promise<Result<Submitted, Rejection>> {
-  const row = await services.history.find(submission.tenant, submission.task);
+async function replayFromHistory(services: Services, { tenant, task, fingerprint }: Identity): Promise<Result<Submitted, Rejection>> {
+  const row = await services.history.find(tenant, task);
   if (row === null) return err(rejection("unavailable", "The task was deleted just now; submit again", { retryAfterMs: 1_000 }));
-  if (row.fingerprint !== submission.fingerprint) {
+  if (row.fingerprint !== fingerprint) {
     return err(
       rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", {
-        facts: { task_id: submission.task },
+        facts: { task_id: task },
       }),
     );
   }

@@ -31,8 +31,8 @@ export async function endWithin(c: Context<Api>, id: string, waitMs: number): Pr
   const ended = await tasks.read(
     tenant,
     id,
-    (task) => waitForEnd(task, waitMs),
-    () => null,
+    () => waitForEnd(() => tasks.stub(tenant, id), waitMs),
+    (reading) => reading.result(),
   );
   return ended === null ? null : { id, ...(ended as Omit<z.infer<typeof endedTask>, "id">) };
 }

@@ -1,6 +1,6 @@
 /** `/workflows`: register, read, check. */
 import { z } from "@hono/zod-openapi";
-import { compileWorkflow } from "../engine/compile.ts";
+import { checkWorkflow } from "../workflows/check.ts";
 import { identifier, workflowDefinition } from "../engine/definition.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -90,14 +90,14 @@ const validateRoute = defineRoute({
 
 export const workflowRoutes = createRouter()
   .openapi(validateRoute, (c) => {
-    const compiled = compileWorkflow(JSON.stringify(c.req.valid("json")));
+    const compiled = checkWorkflow(JSON.stringify(c.req.valid("json")));
     if (!compiled.ok) return c.json({ valid: false, errors: compiled.error, warnings: [] }, 200);
     return c.json({ valid: true, errors: [], warnings: compiled.value.graph.warnings }, 200);
   })
   .openapi(putRoute, async (c) => {
     const { name } = c.req.valid("param");
     const text = JSON.stringify(c.req.valid("json"));
-    const compiled = compileWorkflow(text);
+    const compiled = checkWorkflow(text);
     if (!compiled.ok) throw new Refused(rejectionOf(compiled.error, "invalid_definition"));
     const named = compiled.value.definition.name;
     if (named !== undefined && named !== name) {

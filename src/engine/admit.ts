@@ -71,7 +71,8 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
           type: "attempt.claimed",
           via: "queue",
           delivery: input.delivery,
-          lease_until: world.now + attemptTimeoutMs(state, node, world.now) + LIMITS.leaseGraceMs,
+          // No consumer awaits an agent for longer, whatever the step allows one that calls back.
+          lease_until: world.now + Math.min(attemptTimeoutMs(state, node, world.now), LIMITS.awaitMs) + LIMITS.leaseGraceMs,
         },
       ]);
     case "accept":

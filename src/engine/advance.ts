@@ -6,6 +6,7 @@
  * A2. Each pass records facts or uses up a timer or an agenda entry, so the loop ends; the bound catches defects.
  */
 import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
 import { assert, ok } from "../shared/result.ts";
 import { attemptKey, failAttempt, loseAttempt } from "./attempt.ts";
 import type { Failure, TaskEvent } from "./event.ts";
@@ -156,18 +157,26 @@ function resultOf(graph: Graph, state: TaskState, world: World): Outcome {
     const { phase } = stepStateAt(state, graph.indexById.get(passedOn) as number);
     if (phase.status === "completed") return { stored: phase.output };
   }
+  if (graph.output === null && sinkBytes(graph, state) > LIMITS.valueBytes) return { error: TOO_LARGE };
   const value =
     graph.output === null ? ok(sinkOutputs(graph, state, world)) : graph.output.evaluate(() => scopeOfResult(graph, state, world.values));
   if (!value.ok) return { error: { code: "expression_error", message: `output: ${value.error}`, retryable: false } };
   const stored = world.values.write(value.value);
-  if (stored !== null) return { stored };
-  return {
-    error: {
-      code: "result_too_large",
-      message: "The result is larger than a value may be; give the workflow an output that keeps less",
-      retryable: false,
-    },
-  };
+  return stored === null ? { error: TOO_LARGE } : { stored };
+}
+
+const TOO_LARGE: Failure = {
+  code: "result_too_large",
+  message: "The result is larger than a value may be; give the workflow an output that keeps less",
+  retryable: false,
+};
+
+/** What the outputs weigh together, known before any is read: all of them at once might not fit the memory. */
+function sinkBytes(graph: Graph, state: TaskState): number {
+  return graph.sinks.reduce((sum, index) => {
+    const { phase } = stepStateAt(state, index);
+    return sum + (phase.status === "completed" ? (phase.output.bytes ?? 0) : 0);
+  }, 0);
 }
 
 function sinkOutputs(graph: Graph, state: TaskState, world: World): Json {

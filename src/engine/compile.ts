@@ -28,7 +28,7 @@ export function compileWorkflow(text: string): Result<Workflow, readonly Fault[]
 
 /** Shape faults of any strict schema, in the words of this project. */
 export function faultsOf(error: z.ZodError, root = ""): readonly Fault[] {
-  return error.issues.flatMap((issue) => issueFaults(issue, root)).slice(0, 100);
+  return error.issues.flatMap((issue) => issueFaults(issue, root)).slice(0, LIMITS.faults);
 }
 
 function issueFaults(issue: z.core.$ZodIssue, root: string): readonly Fault[] {

@@ -208,12 +208,13 @@ class GraphBuilder {
   }
 
   #suggestion(id: string): string {
+    if (this.faults.length >= SUGGESTIONS) return ""; // looking for one takes longer than everything else
     const close = nearest(id, this.#indexById.keys());
     return close === null ? "" : `; did you mean "${close}"?`;
   }
 
   #fault(code: RejectionCode, at: string, message: string): void {
-    this.faults.push({ code, pointer: at, message });
+    if (this.faults.length < LIMITS.faults) this.faults.push({ code, pointer: at, message });
   }
 }
 
@@ -230,6 +231,8 @@ function findCircle(drafts: readonly Draft[], unmet: readonly number[]): readonl
     current = drafts[[...current.needs].find(isStuck) as number] as Draft;
   }
 }
+
+const SUGGESTIONS = 10;
 
 // What most steps have in common exists once: a graph of ten thousand steps should fit a processor's cache.
 const NO_INPUT: Template = { expressions: [], outputOf: null, evaluate: () => NO_FIELDS };

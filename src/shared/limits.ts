@@ -40,6 +40,8 @@ export const LIMITS = {
   steps: 10_000,
   /** Edges of the graph: a step that needs every earlier one fits, a complete graph of ten thousand does not. */
   needs: 200_000,
+  /** Faults told at once. */
+  faults: 100,
   expressionLength: 4_096,
   expressionNodes: 1_000,
   expressionDepth: 32,

@@ -7,7 +7,8 @@ export function log(level: Level, message: string, facts: { readonly [key: strin
   console[level](JSON.stringify({ level, message, ...facts }));
 }
 
-/** What an unknown thrown thing says, for a log line. */
+/** What an unknown thrown thing says, for a log line. Of a failed query its cause: its own message has the parameters in it. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return error.message.startsWith("Failed query") ? messageOf(error.cause ?? "Failed query") : error.message;
 }

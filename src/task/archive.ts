@@ -29,14 +29,18 @@ export function archiveOf(journal: StoredTexts): Archive {
   const writer = new PartWriter();
   writer.add(JSON.stringify({ v: 1 }), 0);
   let before = 0;
+  // Without its definition nothing of a task could be read back: it is kept whatever its size.
+  let definition: number | null = null;
   for (const { seq, at, events } of journal.rowTexts()) {
+    if (before === 0) definition = definitionPayload(JSON.parse(events) as TaskEvent[]);
     const isFull = writer.bytes > LIMITS.archiveBytes;
     const kept = isFull ? JSON.stringify((JSON.parse(events) as TaskEvent[]).map(withoutOutput)) : events;
     writer.add(`{"seq":${seq},"at":${at},"events":${kept}}`, before + 1);
     before = seq;
   }
   for (const { payload, bytes } of journal.payloadSizes()) {
-    if (bytes > LIMITS.archiveValueBytes || writer.bytes + bytes > LIMITS.archiveBytes) continue;
+    const isTooMuch = bytes > LIMITS.archiveValueBytes || writer.bytes + bytes > LIMITS.archiveBytes;
+    if (isTooMuch && payload !== definition) continue;
     writer.add(`{"payload":${payload},"value":${journal.payloadText(payload)}}`, 0);
   }
   return { parts: writer.parts, bytes: writer.bytes };
@@ -50,19 +54,43 @@ function withoutOutput(event: TaskEvent): TaskEvent {
   return { ...event, output: { payload: LEFT_BEHIND, bytes: event.output.bytes } };
 }
 
+function definitionPayload([created]: readonly TaskEvent[]): number | null {
+  return created?.type === "task.created" && "payload" in created.definition ? created.definition.payload : null;
+}
+
+/** Parts are read back joined, so a line may go on in the next. */
 class PartWriter {
   readonly parts: { part: number; first_seq: number; body: string }[] = [];
   bytes = 0;
+  /** Bytes of the last part: what D1 bounds is UTF-8, not characters. */
+  #partBytes = 0;
 
   add(line: string, seq: number): void {
-    const size = line.length + 1;
-    const current = this.parts.at(-1);
-    this.bytes += size;
-    if (current === undefined || current.body.length + size > LIMITS.archivePartBytes) {
-      this.parts.push({ part: this.parts.length, first_seq: seq, body: `${line}\n` });
-    } else {
-      current.body += `${line}\n`;
+    for (const text of pieces(`${line}\n`)) {
+      const size = Buffer.byteLength(text);
+      const current = this.parts.at(-1);
+      this.bytes += size;
+      if (current === undefined || this.#partBytes + size > LIMITS.archivePartBytes) {
+        this.parts.push({ part: this.parts.length, first_seq: seq, body: text });
+        this.#partBytes = size;
+      } else {
+        current.body += text;
+        this.#partBytes += size;
+      }
     }
+  }
+}
+
+/** A character takes at most three bytes, in pairs four: pieces of this many fit a part. */
+const PIECE = Math.floor(LIMITS.archivePartBytes / 3);
+
+function* pieces(text: string): Iterable<string> {
+  for (let from = 0; from < text.length;) {
+    let end = Math.min(from + PIECE, text.length);
+    // Not between the halves of a pair: each half alone would be stored as a replacement character.
+    if (end < text.length && /[\uD800-\uDBFF]/.test(text[end - 1] as string)) end--;
+    yield text.slice(from, end);
+    from = end;
   }
 }
 

@@ -30,6 +30,8 @@ export interface TaskContract {
    * for a short task needs no second request. `archived`: history has the task, its object does not.
    */
   submit(submission: Submission, waitMs: number): Promise<Result<Submitted, Rejection | "archived">>;
+  /** The answer to a submission that came before, as `submit` would give it. */
+  recall(fingerprint: string): Promise<Result<Submitted, Rejection> | null>;
   pause(): Promise<Result<TaskHead, Rejection> | null>;
   resume(): Promise<Result<TaskHead, Rejection> | null>;
   cancel(reason?: string): Promise<Result<TaskHead, Rejection> | null>;

@@ -3,6 +3,7 @@
  * only waits for the end gets the result. Nothing about a reader is kept beyond its socket's attachment.
  */
 import { LIMITS } from "../shared/limits.ts";
+import { log, messageOf } from "../shared/log.ts";
 import { isTerminal, type EventView } from "../engine/event-view.ts";
 import type { TaskReading } from "./reading.ts";
 
@@ -41,13 +42,15 @@ export class LiveFeed {
     if (readers.length === 0) return;
     let views: readonly EventView[] | undefined;
     for (const socket of readers) {
-      const { wants } = socket.deserializeAttachment() as Attachment;
-      if (wants === "end") {
-        this.#sendEnd(socket, reading);
-        continue;
+      if (socket.readyState !== WebSocket.OPEN) continue; // closed by one side, not yet by the other
+      try {
+        const { wants } = socket.deserializeAttachment() as Attachment;
+        if (wants === "end") this.#sendEnd(socket, reading);
+        else sendEvents(socket, (views ??= events()));
+      } catch (error) {
+        // What happened has been recorded; a reader that is gone changes nothing about it.
+        log("info", "reader not told", { error: messageOf(error) });
       }
-      views ??= events();
-      for (const view of views) sendEvent(socket, view);
     }
   }
 
@@ -79,6 +82,10 @@ export class LiveFeed {
       if (sent > LIMITS.replayBytes) return socket.close(CLOSE_CONTINUE, "continue");
     }
   }
+}
+
+function sendEvents(socket: WebSocket, views: readonly EventView[]): void {
+  for (const view of views) sendEvent(socket, view);
 }
 
 /** The size of what was sent. */

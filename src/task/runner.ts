@@ -80,6 +80,8 @@ export class TaskRunner {
     if (loaded === null) return null;
     this.#loaded = loaded;
     this.#alarmAt = alarmAt;
+    // The platform gives an alarm up after some failures; whoever looks next sets it again.
+    this.#keepAlarm(loaded.state, Date.now());
     this.#onLoad(loaded);
     return loaded;
   }
@@ -137,13 +139,19 @@ export class TaskRunner {
     const batch = this.#pending.splice(0, LIMITS.flushInputs);
     if (this.#pending.length > 0) this.#flushIn(0);
     if (batch.length === 0) return;
+    this.#settle(batch);
+  }
+
+  /** Answers a batch. If it fails as a whole, each input is tried alone, so that one cannot take others with it. */
+  #settle(batch: readonly Pending[]): void {
     try {
       const answers = this.#commit(batch);
       batch.forEach(({ resolve }, index) => resolve(answers[index] as Answer));
     } catch (error) {
       this.#drop();
       log("error", "flush failed", { error: messageOf(error), inputs: batch.length });
-      for (const { reject } of batch) reject(error);
+      if (batch.length > 1) for (const one of batch) this.#settle([one]);
+      else for (const { reject } of batch) reject(error);
     }
   }
 
@@ -193,9 +201,24 @@ export class TaskRunner {
    * now is tried again after a while unless it succeeds.
    */
   rearm(state: TaskState, now: number): void {
-    this.#alarmAt = null;
     const latest = latestAlarm(state, now, this.#ports.settings.taskRetentionMs);
-    if (latest !== null) this.#setAlarm(latest > now ? latest : now + LIMITS.unclaimedMs);
+    const next = latest === null || latest > now ? latest : now + LIMITS.unclaimedMs;
+    if (next !== null && next !== this.#alarmAt) this.#setAlarm(next);
+  }
+
+  /** The task at its alarm, which is no longer set. `null` when there is none, or none that can be read now. */
+  readyAtAlarm(): Loaded | null {
+    try {
+      // `rearm` follows at once, so loading need not set the alarm as well.
+      const loaded = this.#load(Number.NEGATIVE_INFINITY);
+      this.#alarmAt = null;
+      return loaded;
+    } catch (error) {
+      // Whatever keeps the journal from being read may pass, with a deploy for one.
+      this.#setAlarm(Date.now() + LIMITS.resendMaxMs);
+      log("error", "journal unreadable, will be tried again", { error: messageOf(error) });
+      return null;
+    }
   }
 
   /** Makes sure that a transition can choose agents. On the hot path they are known and nothing is awaited. */
@@ -225,6 +248,7 @@ export class TaskRunner {
     ];
     this.#storage.transactionSync(() => this.journal.append(events, before, now));
     evolve(graph, state, events, now);
+    this.#keepAlarm(state, now);
     this.#onCommit(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });
   }
 

@@ -3,14 +3,14 @@
  * are the engine's. Methods return data and never throw for what a caller did: a throw means trouble, and is retried.
  */
 import { DurableObject } from "cloudflare:workers";
-import { rejection, type Rejection } from "../shared/errors.ts";
+import type { Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import { compileWorkflow } from "../engine/compile.ts";
 import type { EventView } from "../engine/event-view.ts";
-import { liveAttempt, statusOf, stepStateAt } from "../engine/state.ts";
+import { liveAttempt, stepStateAt } from "../engine/state.ts";
 import type { Answer } from "../engine/transition.ts";
 import { unlocksSomething } from "../engine/urgency.ts";
 import type { StepView, TaskHead } from "../engine/view.ts";
@@ -22,6 +22,7 @@ import { LiveFeed } from "./live-feed.ts";
 import { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
 import { TaskReading, viewsOf, type Loaded, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
+import { replay } from "./replay.ts";
 import { TaskRunner, type Commit } from "./runner.ts";
 import { createdEvent, type Submission } from "./submission.ts";
 
@@ -54,19 +55,24 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   async submit(submission: Submission, waitMs: number): Promise<Result<Submitted, Rejection | "archived">> {
     const { tenant, task, fingerprint } = submission;
     const before = await this.#runner.ready();
-    if (before !== null) return replay(before, submission);
+    if (before !== null) return replay(before, fingerprint);
     if (fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
     await this.#runner.freshAgents(tenant);
 
     // Another submission under the same key may have been faster.
     const meanwhile = await this.#runner.ready();
-    if (meanwhile !== null) return replay(meanwhile, submission);
+    if (meanwhile !== null) return replay(meanwhile, fingerprint);
     const compiled = compileWorkflow(submission.definition);
     assert(compiled.ok, "a submission was not checked");
     const loaded = this.#runner.create(tenant, compiled.value.graph, (journal) => createdEvent(submission, journal));
     if (waitMs > 0 && loaded.state.end === null) await this.#lingering.linger(waitMs, () => this.#outbox.isAwaiting);
     const reading = this.#reading(await this.#loaded());
     return ok({ head: reading.head(), isReplay: false, result: reading.result() });
+  }
+
+  async recall(fingerprint: string): Promise<Result<Submitted, Rejection> | null> {
+    const loaded = await this.#runner.ready();
+    return loaded && replay(loaded, fingerprint);
   }
 
   async pause(): Promise<Result<TaskHead, Rejection> | null> {
@@ -177,7 +183,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   // --- The alarm ---
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
-    const loaded = await this.#runner.ready();
+    const loaded = this.#runner.readyAtAlarm();
     if (loaded === null) return;
     this.#runner.rearm(loaded.state, Date.now());
     const failures = Math.max(info?.retryCount ?? 0, this.ctx.storage.kv.get<number>("alarm_failures") ?? 0);
@@ -235,8 +241,15 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     if (loaded.state.end !== null) this.#lingering.ended();
   }
 
+  /** A reply that cannot be recorded, even tried again, must not be asked for again for ever: it fails its attempt. */
   async #replied(at: AttemptOf, outcome: Outcome): Promise<void> {
-    await this.#applied(this.report(at, outcome));
+    const report = (): Promise<unknown> => this.report(at, outcome);
+    const error = { code: "internal", message: "The reply could not be recorded", retryable: false };
+    await this.#applied(
+      report()
+        .catch(report)
+        .catch(() => this.#runner.apply({ ...at, type: "fail", error })),
+    );
   }
 
   /** Nobody waits for this answer: a failure is found again by the alarm, from the journal. */
@@ -280,17 +293,3 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return { rowsWritten: this.#runner.journal.rowsWritten, alarmsSet: this.#runner.alarmsSet };
   }
 }
-
-function replay(loaded: Loaded, submission: Submission): Result<Submitted, Rejection> {
-  const { created } = loaded.state;
-  if (created.fingerprint !== (submission.fingerprint ?? undefined)) {
-    return err(
-      rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", {
-        facts: { task_id: created.task, task_status: statusOf(loaded.state) },
-      }),
-    );
-  }
-  return ok({ head: new TaskReading(loaded, NO_SOURCE).head(), isReplay: true, result: null });
-}
-
-const NO_SOURCE = { rowsAfter: () => [], value: () => undefined };

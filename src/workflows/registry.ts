@@ -95,8 +95,8 @@ export class WorkflowRegistry {
     if (full !== null) return err(full);
     const row = { tenant, name, version: (latest?.version ?? 0) + 1, definition, createdAt: now };
     const inserted = await this.#db.insert(workflows).values(row).onConflictDoNothing().run();
-    if (inserted.meta.changes === 0)
-      return err(rejection("precondition_failed", `Workflow "${name}" was registered at the same time; try again`));
+    // Somebody else was faster: their version is the newest now, and the same rules apply to it.
+    if (inserted.meta.changes === 0) return this.register(tenant, name, definition, expected, now);
     return ok({ ...row, isNew: true });
   }
 
