@@ -30,6 +30,8 @@ interface Cell {
   readonly name: string;
   readonly runs: readonly Run[];
   readonly times: number;
+  /** Runs before these that are not counted: caches and compilers have cooled down since the last turn. */
+  readonly warmUps?: number;
   readonly together?: number;
 }
 
@@ -59,7 +61,8 @@ async function settled({ server }: Target): Promise<void> {
 
 let expectedCalls = 0;
 
-async function takeTurn({ target, work }: Run, { times, together = 1 }: Omit<Cell, "name" | "runs">): Promise<Turn> {
+async function takeTurn({ target, work }: Run, { times, warmUps = 0, together = 1 }: Omit<Cell, "name" | "runs">): Promise<Turn> {
+  for (let time = 0; time < warmUps; time++) await target.run(work);
   const ms: number[] = [];
   target.server.resetPeak();
   const cpuBefore = target.server.cpuSeconds();
@@ -70,7 +73,7 @@ async function takeTurn({ target, work }: Run, { times, together = 1 }: Omit<Cel
   }
   await settled(target);
   const steps = work.steps * times * together;
-  expectedCalls += steps;
+  expectedCalls += steps + work.steps * warmUps;
   return { ms, cpuSecondsPerStep: (target.server.cpuSeconds() - cpuBefore) / steps, peakBytes: target.server.peakBytes() };
 }
 
@@ -108,15 +111,16 @@ async function measure(agent: string, [mine, plain, theirs]: readonly [Target, T
   const slow: Work = { ...fan, ms: 50 };
   const burst: Work = { shape: "chain", steps: 5 };
   const cells: readonly Cell[] = [
-    { name: "single", times: 30, runs: [of(mine, single), of(plain, single)] },
-    { name: "chain10", times: 15, runs: [of(mine, chain), of(plain, chain), of(theirs, chain)] },
+    { name: "single", times: 40, warmUps: 20, runs: [of(mine, single), of(plain, single)] },
+    { name: "chain10", times: 15, warmUps: 10, runs: [of(mine, chain), of(plain, chain), of(theirs, chain)] },
     {
       name: "fan100",
-      times: 5,
+      times: 6,
+      warmUps: 4,
       runs: [of(mine, fan), of(plain, fan), of(plain, { ...fan, cap: LIMITS.inlineCalls }, "capped"), of(theirs, fan)],
     },
     { name: "fan100_50ms", times: 1, runs: [of(mine, slow), of(mine, { ...slow, way: "queue" }, "queue"), of(plain, slow)] },
-    { name: "burst", times: 1, together: 200, runs: [of(mine, burst), of(plain, burst), of(theirs, burst)] },
+    { name: "burst", times: 1, warmUps: 10, together: 200, runs: [of(mine, burst), of(plain, burst), of(theirs, burst)] },
   ];
   /** Of each cell, every round: the turns by key. */
   const turns = new Map<string, ReadonlyMap<string, Turn>[]>(cells.map(({ name }) => [name, []]));

@@ -264,6 +264,36 @@ describe("workflows", () => {
     expect((await api("POST", "/tasks?wait=5s", { type: "typed", n: 3 })).body["output"]).toBe(3);
   });
 
+  test("a schema that cannot be applied is refused where it is registered", async () => {
+    for (const input_schema of [{ properties: { a: { pattern: "(" } } }, { $ref: "#" }, { $ref: "#/$defs/none" }]) {
+      const { status, body } = await api("PUT", "/workflows/broken", { input_schema, steps: [{ id: "a", capability: "echo" }] });
+      expect(status, JSON.stringify(input_schema)).toBe(400);
+      expect(body).toMatchObject({ code: "invalid_definition", errors: [{ pointer: "/input_schema" }] });
+    }
+  });
+
+  test("a repeated submission is answered as it was, even when its workflow is gone", async () => {
+    await api("PUT", "/workflows/passing", { steps: [{ id: "a", capability: "echo" }] });
+    const headers = { "idempotency-key": "passing-1" };
+    const first = await api<{ id: string }>("POST", "/tasks", { type: "passing" }, headers);
+    await api("DELETE", "/workflows/passing");
+    const again = await api<{ id: string }>("POST", "/tasks", { type: "passing" }, headers);
+    expect([again.status, again.body.id, again.headers.get("idempotent-replayed")]).toEqual([202, first.body.id, "true"]);
+    expect((await api("POST", "/tasks", { type: "passing", other: 1 }, headers)).status).toBe(422);
+    expect((await api("POST", "/tasks", { type: "passing" })).status).toBe(404);
+  });
+
+  test("a definition with faults without end is told some of them, soon", async () => {
+    const steps = Array.from({ length: 200 }, (_, index) => ({
+      id: `${"x".repeat(100)}${index}`,
+      capability: "echo",
+      needs: Array.from({ length: 60 }, (__, need) => `${"y".repeat(100)}${index}-${need}`),
+    }));
+    const { body } = await api<{ valid: boolean; errors: unknown[] }>("POST", "/workflows/validate", { steps });
+    expect(body.valid).toBe(false);
+    expect(body.errors).toHaveLength(100);
+  });
+
   test("names page by page", async () => {
     for (const name of ["p1", "p2", "p3"]) await api("PUT", `/workflows/${name}`, echo(name));
     const first = await api<{ data: { name: string }[]; next_cursor: string }>("GET", "/workflows?limit=2");

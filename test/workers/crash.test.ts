@@ -223,6 +223,15 @@ test("a task that was accepted has its alarm", async () => {
   expect(alarmAt).toBeLessThanOrEqual(Date.now() + 30_000);
 });
 
+test("an alarm that the platform gave up is set again by whoever looks next", async () => {
+  const id = await submit({ workflow: { steps: [{ id: "a", capability: "nobody" }] } });
+  await runInDurableObject(stubOf(id), (_, state) => state.storage.deleteAlarm());
+  await evictDurableObject(stubOf(id));
+  expect(await runInDurableObject(stubOf(id), (_, state) => state.storage.getAlarm())).toBeNull();
+  expect(await taskOf(id)).toMatchObject({ status: "waiting" });
+  expect(await runInDurableObject(stubOf(id), (_, state) => state.storage.getAlarm())).not.toBeNull();
+});
+
 test("a task that cannot make progress is sealed instead of waking for ever", async () => {
   await registerAll();
   const id = await submit({ workflow: { steps: [{ id: "a", capability: "nobody-offers-this" }] } });

@@ -94,6 +94,29 @@ describe("archive", () => {
     ).toEqual([]);
   });
 
+  test("a large definition and text in any script are read back as they were", async () => {
+    await registerAgent("worker");
+    const text = "漢字と🙂".repeat(6_000);
+    agentsAnswer(() => Response.json({ output: text }));
+    const steps = Array.from({ length: 40 }, (_, index) => ({
+      id: `s${index}`,
+      capability: "worker",
+      input: { note: "n".repeat(30_000) },
+    }));
+    const id = await submit({ workflow: { steps, output: "${ size(steps.s0.output) }" } });
+    await untilEnded(id);
+    await archived(id);
+    const { results } = await env.DB.prepare("SELECT length(CAST(body AS BLOB)) AS bytes FROM archive_parts WHERE id = ?")
+      .bind(id)
+      .all<{ bytes: number }>();
+    expect(results.length).toBeGreaterThan(2);
+    for (const { bytes } of results) expect(bytes).toBeLessThanOrEqual(1_048_576);
+    const before = await taskOf(id);
+    await forgotten(id);
+    expect(await taskOf(id)).toEqual(before);
+    expect((await api(`GET`, `/tasks/${id}/steps/s39`)).body).toMatchObject({ output: text });
+  });
+
   test("nothing is deleted before history has answered, and then only after the retention", async () => {
     const id = await submit({ type: "simple" });
     await untilEnded(id);

@@ -124,6 +124,8 @@ describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => 
 
   test("what is not JSON is invalid", async () => expect(await failing(() => new Response("<html>"))).toBe("reply_invalid"));
   test("what has no output is invalid", async () => expect(await failing(() => Response.json({ result: 1 }))).toBe("reply_invalid"));
+  test("what nests deeper than a request may is invalid", async () =>
+    expect(await failing(() => new Response(`{"output":${"[".repeat(5_000)}${"]".repeat(5_000)}}`))).toBe("reply_invalid"));
   test("an empty body is invalid", async () => expect(await failing(() => new Response(""))).toBe("reply_invalid"));
   test("a redirect is refused", async () =>
     expect(await failing(() => new Response(null, { status: 307, headers: { location: "https://10.0.0.1/" } }))).toBe("redirect_refused"));
