@@ -1,14 +1,16 @@
 /** The bindings in `wrangler.toml`, and the settings that `shared/config.ts` reads. */
 import type { DispatchMessage } from "./agents/dispatch-queue.ts";
 import type { HistoryRow } from "./history/port.ts";
-import type { Task } from "./index.ts";
+import type { OutcomesMessage } from "./agents/outcome-buffer.ts";
+import type { Agent, Task } from "./index.ts";
 
 export interface Env {
   readonly TASKS: DurableObjectNamespace<Task>;
+  readonly AGENTS: DurableObjectNamespace<Agent>;
   readonly DB: D1Database;
   readonly CACHE: KVNamespace;
   readonly DISPATCH: Queue<DispatchMessage>;
-  readonly HISTORY: Queue<HistoryRow>;
+  readonly HISTORY: Queue<HistoryRow | OutcomesMessage>;
   readonly ANALYTICS: AnalyticsEngineDataset;
   readonly REQUESTS: RateLimit;
 }

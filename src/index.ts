@@ -1,12 +1,17 @@
 /** The Worker's entry, and the only place that knows how the rooms are put together. */
 import { env as startEnv } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
-import { executeBuiltin } from "./agents/builtin.ts";
+import { AgentObject } from "./agents/agent-object.ts";
+import { capabilityOf, type AgentRecord } from "./agents/agent.ts";
+import type { AgentContract } from "./agents/agent-contract.ts";
+import { executeBuiltin, isBuiltinAgent } from "./agents/builtin.ts";
 import { callbackToken } from "./agents/callback-token.ts";
 import { AgentDirectory } from "./agents/directory.ts";
 import { consumeDispatches } from "./agents/dispatch-queue.ts";
-import { callAgent, postCourtesy } from "./agents/http-transport.ts";
-import { cancelRequestOf, type AgentCall, type Outcome } from "./agents/protocol.ts";
+import { callAgent, postCourtesy, probeHealth } from "./agents/http-transport.ts";
+import { OutcomeBuffer, outcomesMessage, outcomesOf, type OutcomesMessage } from "./agents/outcome-buffer.ts";
+import type { AgentPorts } from "./agents/port.ts";
+import { cancelRequestOf, checkedAgainst, type AgentCall, type Outcome } from "./agents/protocol.ts";
 import { AgentRegistry } from "./agents/registry.ts";
 import { BASE_PATH, createApp } from "./api/app.ts";
 import type { Services } from "./api/services.ts";
@@ -20,8 +25,8 @@ import { taskPoint } from "./history/task-point.ts";
 import { TaskRows } from "./history/task-rows.ts";
 import { readConfig, type Config } from "./shared/config.ts";
 import { LIMITS } from "./shared/limits.ts";
-import { log } from "./shared/log.ts";
-import { TaskGateway } from "./task/gateway.ts";
+import { log, messageOf } from "./shared/log.ts";
+import { TaskGateway, type ObjectNamespace } from "./task/gateway.ts";
 import type { TaskPorts } from "./task/ports.ts";
 import { TaskObject } from "./task/task-object.ts";
 import { WorkflowRegistry } from "./workflows/registry.ts";
@@ -33,6 +38,7 @@ if (!configuration.ok) log("error", configuration.error);
 interface Service extends Services {
   readonly archive: ArchiveStore;
   readonly ports: TaskPorts;
+  readonly agentPorts: AgentPorts;
 }
 
 let built: Service | undefined;
@@ -49,6 +55,17 @@ function build(env: Env, config: Config): Service {
   const statements = new Statements(db);
   const history = new TaskRows(db, statements);
   const archive = new ArchiveStore(db, statements, env.CACHE);
+  const tasks = new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id));
+  const agentObjects: ObjectNamespace = env.AGENTS;
+  const agentObject = (tenant: string, agent: string) => agentObjects.getByName(`${tenant}/${agent}`) as AgentContract;
+  const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
+    try {
+      const waiting = await history.waitingFor(tenant, [id, ...capabilities.map(({ name }) => name)], LIMITS.pokes);
+      await Promise.all(waiting.map((task) => tasks.stub(tenant, task).poke()));
+    } catch (error) {
+      log("info", "waiting tasks not woken, they look again by themselves", { agent: id, error: messageOf(error) });
+    }
+  };
   return {
     config,
     agents,
@@ -57,7 +74,9 @@ function build(env: Env, config: Config): Service {
     archive,
     workflows: new WorkflowRegistry(db),
     keys: new ApiKeys(db, config.rootApiKey),
-    tasks: new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id)),
+    tasks,
+    agentObject,
+    pokeWaiting,
     mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
     checks: {
       database: async () => void (await history.list("", {}, null, 1)),
@@ -75,6 +94,10 @@ function build(env: Env, config: Config): Service {
         },
         callbackUrl: (origin, attempt) => `${origin}${BASE_PATH}/callbacks/${callbackToken(config.keyring, attempt)}`,
         enqueue: async (messages) => void (await env.DISPATCH.sendBatch(messages.map((body) => ({ body })))),
+        object: agentObject,
+        isBuiltin: isBuiltinAgent,
+        outcomes: new OutcomeBuffer(async (messages) => void (await env.HISTORY.sendBatch(messages.map((body) => ({ body }))))),
+        violation: (agent, capability, output) => checkedAgainst(capabilityOf(agent, capability), output),
       },
       history: {
         has: async (tenant, task) => (await history.find(tenant, task)) !== null,
@@ -85,11 +108,41 @@ function build(env: Env, config: Config): Service {
         },
       },
     },
+    agentPorts: {
+      record: async (tenant, agent) => (await directory.load(tenant, Date.now())).byId.get(agent) ?? null,
+      publish: async (tenant, agent, state) => {
+        await agents.publish(tenant, agent, state);
+        directory.learned(tenant, agent, state);
+      },
+      poke: pokeWaiting,
+      probe: (url) => probeHealth(url, { allowLoopback: config.allowLoopbackAgents }),
+      holders: {
+        grant: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.grant(attempts)),
+        // Asked once: what may have been handed over is not handed over again.
+        hand: (tenant, { task, ...attempt }) => tasks.stub(tenant, task).hand(attempt),
+        decline: (tenant, task, attempts, reason, retryAt) => tasks.ask(tenant, task, (owner) => owner.decline(attempts, reason, retryAt)),
+      },
+    },
   };
 }
 
+/** Outcomes of a batch, one call for each agent. */
+async function learn(messages: readonly OutcomesMessage[], agentObject: Services["agentObject"]): Promise<void> {
+  const byAgent = new Map<string, OutcomesMessage[]>();
+  for (const message of messages) {
+    const key = `${message.tenant}/${message.agent}`;
+    byAgent.set(key, [...(byAgent.get(key) ?? []), message]);
+  }
+  await Promise.all(
+    [...byAgent.values()].map(([first, ...rest]) => {
+      const { tenant, agent } = first as OutcomesMessage;
+      return agentObject(tenant, agent).learn({ tenant, agent }, [first as OutcomesMessage, ...rest].flatMap(outcomesOf));
+    }),
+  );
+}
+
 async function call_(config: Config, call: AgentCall, controller: AbortController): Promise<Outcome> {
-  if (call.agent.kind === "http") return callAgent(call, config.keyring, { allowLoopback: config.allowLoopbackAgents }, controller);
+  if (call.agent.kind !== "builtin") return callAgent(call, config.keyring, { allowLoopback: config.allowLoopbackAgents }, controller);
   const output = executeBuiltin(call.agent.id, call.input);
   return { type: "completed", output, bytes: JSON.stringify(output).length, ms: 0 };
 }
@@ -108,13 +161,26 @@ export class Task extends TaskObject<Env> {
   }
 }
 
+const NO_AGENT_PORTS = {} as AgentPorts;
+
+export class Agent extends AgentObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, configuration.ok ? service(env).agentPorts : NO_AGENT_PORTS);
+  }
+
+  override async alarm(): Promise<void> {
+    if (configuration.ok) return super.alarm();
+    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+  }
+}
+
 const app = createApp((env) => (configuration.ok ? { services: service(env) } : { fault: configuration.error }));
 
 export default {
   fetch: app.fetch,
 
   async queue(batch, env): Promise<void> {
-    const { tasks, history, config } = service(env);
+    const { tasks, history, config, agentObject } = service(env);
     switch (batch.queue) {
       case "orchestrator-dispatch":
         return consumeDispatches(batch.messages, {
@@ -124,7 +190,11 @@ export default {
             void (await tasks.ask(tenant, task, (owner) => owner.report({ step, attempt }, outcome))),
         });
       case "orchestrator-history":
-        return consumeHistory(batch.messages, (rows) => history.write(rows));
+        return consumeHistory(batch.messages, {
+          write: (rows) => history.write(rows),
+          outcomesIn: (body) => outcomesMessage.safeParse(body).data ?? null,
+          learn: (outcomes) => learn(outcomes, agentObject),
+        });
       default:
         // What failed ten times. Tasks repair themselves from their journals; people should know.
         for (const message of batch.messages)

@@ -7,12 +7,12 @@
 import { z } from "zod";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
-import type { AgentRecord } from "./agent.ts";
-import type { AgentRegistry } from "./registry.ts";
+import type { AgentRegistry, KnownAgent } from "./registry.ts";
+import type { AgentState } from "./agent-state.ts";
 import { snapshotOf, type DirectorySnapshot } from "./selection.ts";
 
-/** PERSISTED in KV under `directory/{tenant}`. */
-const storedDirectory = z.object({ v: z.literal(1), at: z.number(), agents: z.array(z.custom<AgentRecord>()) });
+/** PERSISTED in KV under `directory/{tenant}`; another version is read as absent. */
+const storedDirectory = z.object({ v: z.literal(2), at: z.number(), agents: z.array(z.custom<KnownAgent>()) });
 
 /** Shared by everything in this isolate; plain data that is replaced, never changed. */
 const snapshotByTenant = new Map<string, DirectorySnapshot>();
@@ -37,7 +37,7 @@ export class AgentDirectory {
     const known = this.known(tenant, now);
     if (known !== null) return known;
     const stored = await this.#readKv(tenant);
-    if (stored !== null && now - stored.at <= LIMITS.directoryAgeMs) return remember(tenant, snapshotOf(stored.agents, stored.at));
+    if (stored !== null && now - stored.at <= LIMITS.directoryAgeMs) return remember(tenant, snapshotFrom(stored.agents, stored.at));
     return this.#refreshFrom(tenant, now, stored);
   }
 
@@ -49,8 +49,16 @@ export class AgentDirectory {
   /** A registration changed: everything in this isolate sees it at once, others within `directoryAgeMs`. */
   async changed(tenant: string, now: number): Promise<void> {
     const agents = await this.#registry.all(tenant);
-    remember(tenant, snapshotOf(agents, now));
+    remember(tenant, snapshotFrom(agents, now));
     await this.#writeKv(tenant, agents, now);
+  }
+
+  /** An agent's object has published its state: this isolate sees it at once. */
+  learned(tenant: string, id: string, state: AgentState): void {
+    const snapshot = snapshotByTenant.get(tenant);
+    if (snapshot === undefined || (snapshot.states.get(id)?.at ?? 0) >= state.at) return;
+    const states = new Map(snapshot.states).set(id, state);
+    remember(tenant, snapshotOf([...snapshot.byId.values()], states, snapshot.at));
   }
 
   /** What is known of the agents turned out wrong: ask afresh next time. */
@@ -61,12 +69,12 @@ export class AgentDirectory {
   async #refreshFrom(tenant: string, now: number, stored: z.infer<typeof storedDirectory> | null): Promise<DirectorySnapshot> {
     try {
       const agents = await this.#registry.all(tenant);
-      return remember(tenant, snapshotOf(agents, now));
+      return remember(tenant, withLatest(snapshotFrom(agents, now), snapshotByTenant.get(tenant)));
     } catch (error) {
       const fallback = stored ?? (await this.#readKv(tenant));
       log("warn", "directory unavailable", { tenant, error: messageOf(error), fallback_at: fallback?.at ?? null });
       if (fallback === null) throw error;
-      return remember(tenant, snapshotOf(fallback.agents, now));
+      return remember(tenant, snapshotFrom(fallback.agents, now));
     }
   }
 
@@ -80,9 +88,9 @@ export class AgentDirectory {
     }
   }
 
-  async #writeKv(tenant: string, agents: readonly AgentRecord[], at: number): Promise<void> {
+  async #writeKv(tenant: string, agents: readonly KnownAgent[], at: number): Promise<void> {
     try {
-      await this.#kv.put(kvKey(tenant), JSON.stringify({ v: 1, at, agents: [...agents] } satisfies z.infer<typeof storedDirectory>));
+      await this.#kv.put(kvKey(tenant), JSON.stringify({ v: 2, at, agents: [...agents] } satisfies z.infer<typeof storedDirectory>));
     } catch (error) {
       // KV takes one write a second per key; D1 has the change, and nobody decides on an old KV value while D1 answers.
       log("warn", "directory cache not written", { tenant, error: messageOf(error) });
@@ -91,6 +99,22 @@ export class AgentDirectory {
 }
 
 const kvKey = (tenant: string): string => `directory/${tenant}`;
+
+function snapshotFrom(known: readonly KnownAgent[], at: number): DirectorySnapshot {
+  const states = known.flatMap(({ agent, state }) => (state === null ? [] : [[agent.id, state] as const]));
+  return snapshotOf(
+    known.map(({ agent }) => agent),
+    new Map(states),
+    at,
+  );
+}
+
+/** What an agent's object told this isolate may be ahead of what D1 answered. */
+function withLatest(snapshot: DirectorySnapshot, before: DirectorySnapshot | undefined): DirectorySnapshot {
+  const later = [...(before?.states ?? [])].filter(([id, state]) => snapshot.byId.has(id) && state.at > (snapshot.states.get(id)?.at ?? 0));
+  if (later.length === 0) return snapshot;
+  return snapshotOf([...snapshot.byId.values()], new Map([...snapshot.states, ...later]), snapshot.at);
+}
 
 function remember(tenant: string, snapshot: DirectorySnapshot): DirectorySnapshot {
   snapshotByTenant.delete(tenant);

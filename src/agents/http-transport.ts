@@ -15,6 +15,7 @@ import {
   type Outcome,
 } from "./protocol.ts";
 import { readText, TooLarge } from "../shared/read-text.ts";
+import { excerpt } from "../shared/text.ts";
 import { brokenUrlRule, type UrlPolicy } from "./url-guard.ts";
 
 /** `controller` ends the call: at its timeout, or early by whoever made it, who then does not care about the outcome. */
@@ -86,6 +87,19 @@ export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Pr
     await response.body?.cancel();
   } catch (error) {
     log("info", "courtesy call failed", { url: request.url, error: messageOf(error) });
+  }
+}
+
+/** Asks a health URL: what is wrong, or `null`. Never throws. */
+export async function probeHealth(url: string, policy: UrlPolicy): Promise<string | null> {
+  const rule = brokenUrlRule(url, policy);
+  if (rule !== null) return rule;
+  try {
+    const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(LIMITS.probeMs) });
+    await response.body?.cancel();
+    return response.ok ? null : `status ${response.status}`;
+  } catch (error) {
+    return excerpt(messageOf(error), 200);
   }
 }
 

@@ -1,7 +1,14 @@
-/** What a task's object asks of the agents. */
+/** What a task's object asks of the agents, and what an agent's object asks of the tasks. */
+import type { Failure } from "../engine/event.ts";
+import type { Json } from "../shared/json.ts";
+import type { AgentCall, Outcome } from "./protocol.ts";
+import type { AttemptName } from "./admission.ts";
+import type { AgentContract } from "./agent-contract.ts";
+import type { AgentState } from "./agent-state.ts";
+import type { AgentRecord } from "./agent.ts";
 import type { AttemptAddress } from "./callback-token.ts";
 import type { DispatchMessage } from "./dispatch-queue.ts";
-import type { AgentCall, Outcome } from "./protocol.ts";
+import type { OutcomeBuffer } from "./outcome-buffer.ts";
 import type { DirectorySnapshot } from "./selection.ts";
 
 export interface DirectoryPort {
@@ -23,4 +30,31 @@ export interface AgentsPort {
   readonly callbackUrl: (origin: string, attempt: AttemptAddress) => string;
   /** Sends attempts to the queue. */
   readonly enqueue: (messages: readonly DispatchMessage[]) => Promise<void>;
+  /** The object of an agent. Built-in ones have none. */
+  readonly object: (tenant: string, agent: string) => AgentContract;
+  readonly isBuiltin: (agent: string) => boolean;
+  /** How an output breaks what its agent declared of it, or `null`. */
+  readonly violation: (agent: AgentRecord, capability: string | null, output: Json) => Failure | null;
+  /** Outcomes on their way to the objects of agents. */
+  readonly outcomes: OutcomeBuffer;
+}
+
+/** Those who hold an agent's slots: tasks. */
+export interface HoldersPort {
+  /** Gives slots to attempts in line, or asks whether they are still held: `false` for those nobody wants. */
+  readonly grant: (tenant: string, task: string, attempts: readonly AttemptName[]) => Promise<readonly boolean[]>;
+  /** Hands an attempt to a worker of the agent: the call, or `null` when nobody wants it any more. */
+  readonly hand: (tenant: string, attempt: AttemptName) => Promise<AgentCall | null>;
+  readonly decline: (tenant: string, task: string, attempts: readonly AttemptName[], reason: string, retryAt: number) => Promise<void>;
+}
+
+export interface AgentPorts {
+  readonly holders: HoldersPort;
+  /** The registration, at most `directoryAgeMs` old; `null` when there is none. */
+  readonly record: (tenant: string, agent: string) => Promise<AgentRecord | null>;
+  readonly publish: (tenant: string, agent: string, state: AgentState) => Promise<void>;
+  /** Wakes tasks that wait for what the agent offers. */
+  readonly poke: (tenant: string, agent: AgentRecord) => Promise<void>;
+  /** Asks a health URL: what is wrong, or `null`. Never throws. */
+  readonly probe: (url: string) => Promise<string | null>;
 }

@@ -9,7 +9,9 @@ import type { Json } from "../shared/json.ts";
 import type { Keyring } from "../shared/keyring.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { createMac, type Mac } from "../shared/mac.ts";
-import { secretPlace, type AgentRecord } from "./agent.ts";
+import { violationsOf } from "../shared/json-schema.ts";
+import { isoTime } from "../shared/time.ts";
+import { secretPlace, type AgentRecord, type Capability } from "./agent.ts";
 
 /** One attempt, ready to be sent: everything a transport needs and nothing it has to look up. */
 export interface AgentCall {
@@ -48,15 +50,38 @@ export interface AgentRequest {
 }
 
 export function requestOf(call: AgentCall, keyring: Keyring, now: Date): AgentRequest {
-  const body = JSON.stringify({
+  const body = JSON.stringify(workOf(call));
+  return { url: call.agent.url, headers: headersFor(call, body, keyring, now), body };
+}
+
+/** What an agent is asked to do. */
+function workOf(call: AgentCall) {
+  return {
     task_id: call.taskId,
     step_id: call.stepId,
     attempt: call.attempt,
     capability: call.capability,
     input: call.input,
     context: { workflow: call.workflow, deadline: call.deadline, callback_url: call.callbackUrl },
-  });
-  return { url: call.agent.url, headers: headersFor(call, body, keyring, now), body };
+  };
+}
+
+/** The same for a worker that pulled it: what HTTP has in headers is beside it. */
+export function pulledWorkOf(call: AgentCall, now: number) {
+  return {
+    ...workOf(call),
+    idempotency_key: call.idempotencyKey,
+    traceparent: call.traceparent,
+    lease_until: isoTime(now + call.timeoutMs),
+  };
+}
+
+/** A reply whose output is not what its agent promised is none. The agent may do better next time. */
+export function checkedAgainst(capability: Capability | undefined, output: Json): Failure | null {
+  const violations = capability?.outputSchema === undefined ? [] : violationsOf(capability.outputSchema, output);
+  if (violations.length === 0) return null;
+  const places = violations.slice(0, 5).map(({ pointer, message }) => `/output${pointer}: ${message}`);
+  return replyInvalid(`its output violates the schema that it declares: ${places.join("; ")}`);
 }
 
 /** Tells an agent that nobody wants a reply any more. `null` when it did not ask to be told. */

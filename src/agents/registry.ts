@@ -1,16 +1,18 @@
-/** The agents of a tenant in D1: register, read, list, delete. */
-import { and, asc, count, eq, gt, sql } from "drizzle-orm";
+/** The agents of a tenant in D1: register, read, delete; and what their objects publish about them. */
+import { and, count, eq, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { rejection, type Rejection } from "../shared/errors.ts";
+import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { randomBytes } from "node:crypto";
 import type { Keyring } from "../shared/keyring.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import { durationMs } from "../shared/time.ts";
-import { secretPlace, type AgentRecord, type AgentRegistration } from "./agent.ts";
+import type { AgentState } from "./agent-state.ts";
+import { declaredOf, secretPlace, type AgentRecord } from "./agent.ts";
 import { BUILTIN_AGENTS, isBuiltinAgent } from "./builtin.ts";
-import { agents } from "./tables.ts";
-import { brokenUrlRule, type UrlPolicy } from "./url-guard.ts";
+import { registrationFaults } from "./registration-check.ts";
+import type { AgentRegistration } from "./registration.ts";
+import { agents, agentStates } from "./tables.ts";
+import type { UrlPolicy } from "./url-guard.ts";
 
 export interface Registered {
   readonly agent: AgentRecord;
@@ -25,6 +27,12 @@ export type Expectation =
   | { readonly type: "absent" }
   | { readonly type: "revision"; readonly revision: number };
 
+/** An agent and what is known of how it does. */
+export interface KnownAgent {
+  readonly agent: AgentRecord;
+  readonly state: AgentState | null;
+}
+
 export class AgentRegistry {
   readonly #db: DrizzleD1Database;
   readonly #keyring: Keyring;
@@ -36,14 +44,27 @@ export class AgentRegistry {
     this.#policy = policy;
   }
 
-  /** Every agent of a tenant, built-in ones included: what a directory snapshot is made of. */
-  async all(tenant: string): Promise<readonly AgentRecord[]> {
+  /** Every agent of a tenant, built-in ones included, with its state: what a directory snapshot is made of. */
+  async all(tenant: string): Promise<readonly KnownAgent[]> {
     const rows = await this.#db
-      .select({ record: agents.record })
+      .select({ agent: agents.record, state: agentStates.state })
       .from(agents)
+      .leftJoin(agentStates, and(eq(agentStates.tenant, agents.tenant), eq(agentStates.id, agents.id)))
       .where(eq(agents.tenant, tenant))
       .limit(LIMITS.agentsPerTenant);
-    return [...BUILTIN_AGENTS, ...rows.map((row) => row.record)];
+    return [...BUILTIN_AGENTS.map((agent) => ({ agent, state: null })), ...rows];
+  }
+
+  /** Keeps what an agent's object says of it, unless something later is there already. */
+  async publish(tenant: string, id: string, state: AgentState): Promise<void> {
+    await this.#db
+      .insert(agentStates)
+      .values({ tenant, id, at: state.at, state })
+      .onConflictDoUpdate({
+        target: [agentStates.tenant, agentStates.id],
+        set: { at: state.at, state },
+        setWhere: lt(agentStates.at, state.at),
+      });
   }
 
   async find(tenant: string, id: string): Promise<AgentRecord | null> {
@@ -53,41 +74,21 @@ export class AgentRegistry {
     return row?.record ?? null;
   }
 
-  /** A page in the order of ids, after `after`. Built-in agents come first. */
-  async list(
-    tenant: string,
-    filter: { readonly capability?: string | undefined; readonly after: string | null; readonly limit: number },
-  ): Promise<readonly AgentRecord[]> {
-    const { capability, after, limit } = filter;
-    const offers = (agent: AgentRecord): boolean => capability === undefined || agent.capabilities.some(({ name }) => name === capability);
-    const builtins = after === null ? BUILTIN_AGENTS.filter(offers) : [];
-    const offersInSql =
-      capability === undefined
-        ? undefined
-        : sql`exists (select 1 from json_each(${agents.record}, '$.capabilities') where json_extract(value, '$.name') = ${capability})`;
-    const from = after === null || isBuiltinAgent(after) ? "" : after;
-    const rows = await this.#db
-      .select({ record: agents.record })
-      .from(agents)
-      .where(and(eq(agents.tenant, tenant), gt(agents.id, from), offersInSql))
-      .orderBy(asc(agents.id))
-      .limit(limit);
-    return [...builtins, ...rows.map((row) => row.record)].slice(0, limit);
-  }
-
+  /** `keepsAuth`: credentials that are not given again stay, as a change of something else means. */
   async register(
     tenant: string,
     id: string,
     registration: AgentRegistration,
     expected: Expectation,
+    keepsAuth: boolean,
     now: number,
   ): Promise<Result<Registered, Rejection>> {
     if (isBuiltinAgent(id)) return err(rejection("name_reserved", `"${id}" is the id of a built-in agent; choose another`));
-    const broken = this.#brokenUrl(registration);
-    if (broken !== null) return err(broken);
+    const faults = registrationFaults(registration, this.#policy);
+    if (faults.length > 0) return err(rejectionOf(faults, "invalid_request"));
 
     for (let tries = 0; tries < 3; tries++) {
-      const registered = await this.#registerOver(await this.find(tenant, id), tenant, id, registration, expected, now);
+      const registered = await this.#registerOver(await this.find(tenant, id), tenant, id, registration, expected, keepsAuth, now);
       if (registered !== "raced") return registered;
     }
     return err(rejection("unavailable", `Agent "${id}" is being registered by many at once; try again`, { retryAfterMs: 1_000 }));
@@ -100,17 +101,17 @@ export class AgentRegistry {
     id: string,
     registration: AgentRegistration,
     expected: Expectation,
+    keepsAuth: boolean,
     now: number,
   ): Promise<Result<Registered, Rejection> | "raced"> {
     const refusal = unmet(expected, id, before);
     if (refusal !== null) return err(refusal);
-    if (before === null && (await this.#count(tenant)) >= LIMITS.agentsPerTenant) {
-      return err(rejection("limit_reached", `A tenant has at most ${LIMITS.agentsPerTenant} agents; delete one first`));
-    }
     const isSigned = before !== null && this.#keyring.open(before.signing, secretPlace(tenant, id, "signing")) !== null;
-    const signingSecret =
-      !isSigned && registration.signing_secret === undefined ? `whsec_${randomBytes(32).toString("base64")}` : undefined;
-    const agent = this.#recordOf(tenant, id, registration, before, signingSecret, now);
+    const needsSecret = registration.kind !== "pull" && !isSigned && registration.signing_secret === undefined;
+    const signingSecret = needsSecret ? `whsec_${randomBytes(32).toString("base64")}` : undefined;
+    const agent = this.#recordOf(tenant, id, registration, before, signingSecret, keepsAuth, now);
+    const excess = await this.#excess(tenant, agent, before);
+    if (excess !== null) return err(rejection("limit_reached", excess));
     if (!(await this.#write(tenant, agent, before))) return "raced";
     return ok({ agent, isNew: before === null, ...(signingSecret !== undefined && { signingSecret }) });
   }
@@ -122,7 +123,10 @@ export class AgentRegistry {
     if (before === null) return ok(false);
     const refusal = unmet(expected, id, before);
     if (refusal !== null) return err(refusal);
-    await this.#db.delete(agents).where(at(tenant, id));
+    await this.#db.batch([
+      this.#db.delete(agents).where(at(tenant, id)),
+      this.#db.delete(agentStates).where(and(eq(agentStates.tenant, tenant), eq(agentStates.id, id))),
+    ]);
     return ok(true);
   }
 
@@ -140,21 +144,19 @@ export class AgentRegistry {
     return result.meta.changes > 0;
   }
 
-  async #count(tenant: string): Promise<number> {
-    const row = await this.#db.select({ agents: count() }).from(agents).where(eq(agents.tenant, tenant)).get();
-    return row?.agents ?? 0;
-  }
-
-  #brokenUrl(registration: AgentRegistration): Rejection | null {
-    for (const field of ["url", "cancel_url"] as const) {
-      const url = registration[field];
-      const rule = url === undefined ? null : brokenUrlRule(url, this.#policy);
-      if (rule !== null)
-        return rejection("url_refused", `The ${field} is not allowed: ${rule}`, {
-          faults: [{ pointer: `/${field}`, message: rule, code: "url_refused" }],
-        });
+  /** The limit that an agent would pass. All of a tenant's agents together are what every isolate keeps at hand. */
+  async #excess(tenant: string, agent: AgentRecord, before: AgentRecord | null): Promise<string | null> {
+    const bytes = JSON.stringify(agent).length;
+    const beforeBytes = before === null ? 0 : JSON.stringify(before).length;
+    if (bytes > LIMITS.agentRecordBytes) return `An agent's registration is at most ${LIMITS.agentRecordBytes} bytes; shorten its schemas`;
+    if (before !== null && bytes <= beforeBytes) return null;
+    const total = sql<number | null>`sum(length(${agents.record}))`;
+    const row = await this.#db.select({ agents: count(), bytes: total }).from(agents).where(eq(agents.tenant, tenant)).get();
+    if (before === null && (row?.agents ?? 0) >= LIMITS.agentsPerTenant) {
+      return `A tenant has at most ${LIMITS.agentsPerTenant} agents; delete one first`;
     }
-    return null;
+    if ((row?.bytes ?? 0) - beforeBytes + bytes <= LIMITS.directoryBytes) return null;
+    return `The agents of a tenant are at most ${LIMITS.directoryBytes} bytes together; shorten their schemas`;
   }
 
   #recordOf(
@@ -163,27 +165,24 @@ export class AgentRegistry {
     registration: AgentRegistration,
     before: AgentRecord | null,
     generated: string | undefined,
+    keepsAuth: boolean,
     now: number,
   ): AgentRecord {
     const seal = (text: string, field: "auth" | "signing"): string => this.#keyring.seal(text, secretPlace(tenant, id, field));
-    const { auth, expected_latency } = registration;
+    const { auth } = registration;
     const signingSecret = registration.signing_secret ?? generated;
     return {
       v: 1,
       id,
-      kind: "http",
       name: registration.name ?? id,
-      description: registration.description ?? null,
-      url: registration.url,
-      capabilities: registration.capabilities.map((capability) => (typeof capability === "string" ? { name: capability } : capability)),
+      ...declaredOf(registration),
       auth:
         auth === undefined
-          ? null
+          ? keepsAuth
+            ? (before?.auth ?? null)
+            : null
           : { type: auth.type, name: auth.type === "header" ? auth.name : "authorization", sealed: seal(auth.value, "auth") },
       signing: signingSecret === undefined ? (before?.signing ?? "") : seal(signingSecret, "signing"),
-      cancelUrl: registration.cancel_url ?? null,
-      expectedLatencyMs: expected_latency === undefined ? null : durationMs(expected_latency),
-      dispatch: registration.dispatch ?? "auto",
       createdAt: before?.createdAt ?? now,
       updatedAt: now,
       revision: (before?.revision ?? 0) + 1,

@@ -1,43 +1,227 @@
-/** Which agent gets a step. Pure: the same step, agents and seed always choose the same. */
-import type { Target } from "../engine/graph.ts";
-import type { AgentChoice, AgentLookup } from "../engine/world.ts";
-import { unitFromText } from "../shared/random.ts";
+/**
+ * Which agent gets a step: hard filters, then the order of a policy, and a receipt of both. Pure: the same question,
+ * agents and seed always give the same choice; ties go to the smaller id.
+ */
+import type { Receipt, ReceiptCandidate } from "../engine/event.ts";
+import type { Policy, Target } from "../engine/staffing.ts";
+import type { AgentChoice, AgentLookup, Choice, Wanted } from "../engine/world.ts";
+import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { hashText } from "../shared/random.ts";
+import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
+import { capabilityFor, isOnTrial, ruledOut, statisticsFor, type Candidate, type RuledOut } from "./filters.ts";
+import { chanceOf, factsOf, rounded, scoresOf, WEIGHTS, type Facts } from "./score.ts";
 
 /** The agents of a tenant as they were at one moment. */
 export interface DirectorySnapshot {
   readonly at: number;
   readonly byId: ReadonlyMap<string, AgentRecord>;
-  readonly byCapability: ReadonlyMap<string, readonly AgentRecord[]>;
+  readonly byCapability: ReadonlyMap<string, readonly Candidate[]>;
+  readonly states: ReadonlyMap<string, AgentState>;
 }
 
-export function snapshotOf(agents: readonly AgentRecord[], at: number): DirectorySnapshot {
-  const byCapability = new Map<string, AgentRecord[]>();
+export function snapshotOf(agents: readonly AgentRecord[], states: ReadonlyMap<string, AgentState>, at: number): DirectorySnapshot {
+  const byCapability = new Map<string, Candidate[]>();
   for (const agent of agents) {
+    const candidate: Candidate = { agent, state: states.get(agent.id) ?? null };
     for (const { name } of agent.capabilities) {
       const offering = byCapability.get(name);
-      if (offering === undefined) byCapability.set(name, [agent]);
-      else offering.push(agent);
+      if (offering === undefined) byCapability.set(name, [candidate]);
+      else offering.push(candidate);
     }
   }
-  return { at, byId: new Map(agents.map((agent) => [agent.id, agent])), byCapability };
+  return { at, byId: new Map(agents.map((agent) => [agent.id, agent])), byCapability, states };
 }
 
-/** Any agent that matches; the seed, which names the attempt, spreads attempts over all of them. */
-export function select(target: Target, seed: string, snapshot: DirectorySnapshot): AgentRecord | null {
-  if (target.type === "agent") return snapshot.byId.get(target.agent) ?? null;
-  const offering = snapshot.byCapability.get(target.capability) ?? [];
-  if (offering.length <= 1) return offering[0] ?? null;
-  return offering[Math.floor(unitFromText(seed) * offering.length)] ?? null;
+/** An eligible candidate in its place; `value` orders, the larger first. */
+interface Ranked {
+  readonly facts: Facts;
+  readonly value: number;
+  readonly parts?: { readonly [part: string]: number };
+}
+
+export function select(wanted: Wanted, snapshot: DirectorySnapshot): Choice {
+  const candidates = candidatesFor(wanted.target, snapshot);
+  let input: { readonly value: Json | undefined } | undefined;
+  const inputOnce = (): Json | undefined => (input ??= { value: wanted.input() }).value;
+
+  const out: { readonly candidate: Candidate; readonly rule: RuledOut }[] = [];
+  const eligible: Candidate[] = [];
+  for (const candidate of candidates) {
+    const rule = ruledOut(candidate, wanted, inputOnce);
+    if (rule === null) eligible.push(candidate);
+    else out.push({ candidate, rule });
+  }
+  const preferred = eligible.filter(({ agent }) => agent.id === wanted.prefer);
+  const fresh = preferred.length > 0 ? preferred : eligible.filter(({ agent }) => !wanted.tried.has(agent.id));
+  // Somebody who has failed this step is asked again only if nobody else is left.
+  const pool = fresh.length >= wanted.count ? fresh : eligible;
+  if (pool.length < eligible.length) {
+    for (const candidate of eligible) {
+      if (!pool.includes(candidate)) out.push({ candidate, rule: preferred.length > 0 ? NOT_THE_SAME : TRIED });
+    }
+  }
+  const { ranked, note } = order(pool, wanted);
+  const chosen = ranked.slice(0, wanted.count).map(({ facts }) => choiceOf(facts.candidate, wanted));
+  return { agents: chosen, receipt: receiptOf(wanted, ranked, out, candidates.length, note) };
+}
+
+const TRIED: RuledOut = { verdict: "tried", reason: "it failed this step already" };
+const NOT_THE_SAME: RuledOut = { verdict: "tried", reason: "the step is tried again on the same agent" };
+
+function candidatesFor(target: Target, snapshot: DirectorySnapshot): readonly Candidate[] {
+  if (target.type === "capability") return snapshot.byCapability.get(target.capability) ?? [];
+  const agent = snapshot.byId.get(target.agent);
+  return agent === undefined ? [] : [{ agent, state: snapshot.states.get(agent.id) ?? null }];
+}
+
+function order(pool: readonly Candidate[], wanted: Wanted): { readonly ranked: readonly Ranked[]; readonly note?: string } {
+  const facts = pool.map((candidate) =>
+    factsOf(candidate, capabilityFor(candidate.agent, wanted), statisticsFor(candidate, wanted), wanted),
+  );
+  const { meet } = wanted.selection;
+  const onTrial = new Set(pool.filter((candidate) => isOnTrial(candidate, wanted)).map(({ agent }) => agent.id));
+  if (onTrial.size > 0 && onTrial.size < pool.length) {
+    // Somebody has to find out whether it is back, but not everybody.
+    const isTrial = hashText(wanted.seed, 19) / 2 ** 32 < TRIAL_SHARE;
+    const [first, last] = isTrial ? [1, 0] : [0, 1];
+    const halves = [pool.filter(({ agent }) => onTrial.has(agent.id)), pool.filter(({ agent }) => !onTrial.has(agent.id))] as const;
+    const [before, after] = [order(halves[1 - first] ?? [], wanted), order(halves[1 - last] ?? [], wanted)];
+    const note = isTrial ? "an agent that failed lately is tried again" : before.note;
+    return { ranked: [...before.ranked, ...after.ranked], ...(note !== undefined && { note }) };
+  }
+  if (meet !== null && wanted.withinMs !== null) return byDeadline(facts, wanted.withinMs, meet.probability, wanted);
+  return { ranked: sorted(byPolicy(facts, wanted.selection.policy, wanted)) };
+}
+
+/** Of the choices, how many go to an agent that failed lately, while there are others. */
+const TRIAL_SHARE = 0.1;
+
+function byPolicy(facts: readonly Facts[], policy: Policy, wanted: Wanted): readonly Ranked[] {
+  switch (policy) {
+    case "balanced":
+    case "fastest":
+    case "cheapest":
+    case "most_reliable":
+    case "least_loaded": {
+      const scores = scoresOf(facts, WEIGHTS[policy], wanted.seed);
+      return facts.map((one, index) => ({ facts: one, value: scores[index]?.total ?? 0, parts: scores[index]?.parts ?? {} }));
+    }
+    case "round_robin": {
+      const turn = new Map(
+        facts
+          .map((one) => one.candidate.agent.id)
+          .toSorted()
+          .map((id, index) => [id, index]),
+      );
+      const count = Math.max(1, facts.length);
+      // The one whose turn it is comes first, those after it in order.
+      return facts.map((one) => ({
+        facts: one,
+        value: -(((turn.get(one.candidate.agent.id) ?? 0) - (wanted.turn % count) + count) % count),
+      }));
+    }
+    case "weighted":
+      // Weighted rendezvous: each wins as often as its share, and who leaves changes nothing among the others.
+      return facts.map((one) => ({ facts: one, value: rounded(Math.log(unit(wanted.seed, one)) / (one.candidate.agent.weight ?? 1)) }));
+    case "sticky":
+      return facts.map((one) => ({ facts: one, value: unit(wanted.stickyKey ?? wanted.seed, one) }));
+  }
+}
+
+/** The cheapest that is fast enough with the wanted probability; else the likeliest. */
+function byDeadline(facts: readonly Facts[], withinMs: number, probability: number, wanted: Wanted) {
+  const scores = scoresOf(facts, WEIGHTS.cheapest, wanted.seed);
+  const ranked = facts.map((one, index): Ranked & { readonly chance: number } => {
+    const { agent } = one.candidate;
+    const expected = capabilityFor(agent, wanted)?.expectedLatencyMs ?? agent.expectedLatencyMs;
+    const chance = chanceOf(withinMs, statisticsFor(one.candidate, wanted), expected);
+    return { facts: one, value: scores[index]?.total ?? 0, parts: { ...scores[index]?.parts, in_time: chance }, chance };
+  });
+  const meeting = ranked.filter((one) => one.chance >= probability);
+  if (meeting.length > 0) {
+    // Price decides, exploration does not: a deadline is no place for trials.
+    const byPrice = meeting.map((one) => ({ ...one, value: -one.facts.priceUsd }));
+    const others = ranked.filter((one) => one.chance < probability).map((one) => ({ ...one, value: one.chance - 1e9 }));
+    return {
+      ranked: sorted([...byPrice, ...others]),
+      note: `the cheapest that answers within ${withinMs} ms with probability ${probability}`,
+    };
+  }
+  return {
+    ranked: sorted(ranked.map((one) => ({ ...one, value: one.chance }))),
+    note: `nobody answers within ${withinMs} ms with probability ${probability}: the likeliest`,
+  };
+}
+
+function sorted(ranked: readonly Ranked[]): readonly Ranked[] {
+  return ranked.toSorted((a, b) => b.value - a.value || (a.facts.candidate.agent.id < b.facts.candidate.agent.id ? -1 : 1));
+}
+
+function unit(key: string, { candidate }: Facts): number {
+  return (hashText(`${key}/${candidate.agent.id}`, 17) + 1) / (2 ** 32 + 1);
+}
+
+function choiceOf(candidate: Candidate, wanted: Pick<Wanted, "target" | "evidence">): AgentChoice {
+  const { agent } = candidate;
+  const stats = statisticsFor(candidate, wanted);
+  return {
+    agent: agent.id,
+    way: agent.kind === "pull" ? "pull" : agent.dispatch === "auto" ? null : agent.dispatch,
+    expectedLatencyMs: stats?.latencyMs ?? capabilityFor(agent, wanted)?.expectedLatencyMs ?? agent.expectedLatencyMs,
+    needsSlot: agent.kind === "pull" || agent.limits !== undefined || isOnTrial(candidate, wanted),
+    p95Ms: stats === null || stats.calls < MEANINGFUL_CALLS ? null : stats.p95Ms,
+    timeoutMs: agent.timeoutMs ?? null,
+  };
+}
+
+/** Quantiles of fewer calls say little. */
+const MEANINGFUL_CALLS = 10;
+
+function receiptOf(
+  wanted: Wanted,
+  ranked: readonly Ranked[],
+  out: readonly { readonly candidate: Candidate; readonly rule: RuledOut }[],
+  all: number,
+  note: string | undefined,
+): Receipt {
+  const most = LIMITS.receiptCandidates;
+  const shown = ranked.slice(0, Math.max(wanted.count, most - Math.min(out.length, most / 2)));
+  const candidates: ReceiptCandidate[] = shown.map(({ facts, value, parts }, index) => ({
+    agent: facts.candidate.agent.id,
+    verdict: index < wanted.count ? "chosen" : "eligible",
+    score: value,
+    ...(parts && { parts }),
+  }));
+  for (const { candidate, rule } of out.slice(0, most - Math.min(shown.length, most / 2))) {
+    candidates.push({ agent: candidate.agent.id, verdict: rule.verdict, reason: rule.reason });
+  }
+  return {
+    policy: wanted.selection.policy,
+    candidates,
+    ...(all > candidates.length && { more: all - candidates.length }),
+    ...(note !== undefined && { note }),
+  };
 }
 
 export function lookupIn(snapshot: DirectorySnapshot): AgentLookup {
   return {
-    choose: (target, seed): AgentChoice | null => {
-      const agent = select(target, seed, snapshot);
-      return (
-        agent && { agent: agent.id, way: agent.dispatch === "auto" ? null : agent.dispatch, expectedLatencyMs: agent.expectedLatencyMs }
-      );
+    choose: (wanted) => select(wanted, snapshot),
+    find: (id, target) => {
+      const agent = snapshot.byId.get(id);
+      return agent === undefined ? null : choiceOf({ agent, state: snapshot.states.get(id) ?? null }, { target, evidence: NOTHING_SEEN });
+    },
+    hedging: (target) => {
+      let [calls, hedges] = [0, 0];
+      for (const candidate of candidatesFor(target, snapshot)) {
+        const stats = statisticsFor(candidate, { target });
+        calls += stats?.calls ?? 0;
+        hedges += stats?.hedges ?? 0;
+      }
+      return { calls, hedges };
     },
   };
 }
+
+const NOTHING_SEEN: Wanted["evidence"] = new Map();

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId } from "../shared/ids.ts";
 import { log, messageOf } from "../shared/log.ts";
+import { agentWorkRoutes } from "./agent-work.ts";
 import { agentRoutes } from "./agents.ts";
 import { callbackRoutes } from "./callbacks.ts";
 import { docsPage } from "./docs.ts";
@@ -41,6 +42,8 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, taskRoutes);
   app.route(BASE_PATH, eventRoutes);
   app.route(BASE_PATH, workflowRoutes);
+  // Before /agents/{id}, of which "select" would be one.
+  app.route(BASE_PATH, agentWorkRoutes);
   app.route(BASE_PATH, agentRoutes);
   app.route(BASE_PATH, callbackRoutes);
   app.route(BASE_PATH, keyRoutes);

@@ -8,6 +8,16 @@ export function etag(revision: number): string {
   return `"${revision}"`;
 }
 
+/** As `expectedRevision`, where a change without having seen what is there is refused. */
+export function requiredRevision(c: Context<Api>): number | null {
+  if (c.req.header("if-match") === undefined) {
+    throw new Refused(
+      rejection("precondition_required", 'Send If-Match with the ETag of what you have read, or "*" for whatever is there'),
+    );
+  }
+  return expectedRevision(c);
+}
+
 /** The revision that the caller expects, or `null` when it does not say. */
 export function expectedRevision(c: Context<Api>): number | null {
   const header = c.req.header("if-match");

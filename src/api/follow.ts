@@ -7,6 +7,7 @@ import { isTerminal, type EventView } from "../engine/event-view.ts";
 import type { TaskResult } from "../engine/view.ts";
 import { Unavailable } from "../shared/errors.ts";
 import type { TaskContract } from "../task/contract.ts";
+import { messagesOf } from "./sockets.ts";
 
 /** Opens a socket to the task, or `null` when its object has no such task (any more). */
 async function openSocket(stub: TaskContract, query: string): Promise<WebSocket | null> {
@@ -56,44 +57,4 @@ export async function waitForEnd(stub: () => TaskContract, waitMs: number): Prom
     if (!timeout.aborted) await scheduler.wait(pauseMs);
   }
   return null;
-}
-
-interface Messages extends AsyncIterable<string> {
-  /** The close code, once the iteration has ended. */
-  readonly closedWith: () => number | null;
-}
-
-/** A socket's text messages as they come, until it closes or `signal` aborts. */
-function messagesOf(socket: WebSocket, signal: AbortSignal): Messages {
-  const queue: string[] = [];
-  let closeCode: number | null = null;
-  let wake = (): void => {};
-  socket.addEventListener("message", ({ data }) => {
-    queue.push(data as string);
-    wake();
-  });
-  socket.addEventListener("close", ({ code }) => {
-    closeCode = code;
-    wake();
-  });
-  socket.addEventListener("error", () => {
-    closeCode ??= 1006;
-    wake();
-  });
-  signal.addEventListener("abort", () => wake());
-  socket.accept();
-
-  async function* iterate(): AsyncGenerator<string> {
-    try {
-      for (;;) {
-        const next = queue.shift();
-        if (next !== undefined) yield next;
-        else if (closeCode !== null || signal.aborted) return;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-    } finally {
-      if (closeCode === null) socket.close(1000, "done");
-    }
-  }
-  return { [Symbol.asyncIterator]: iterate, closedWith: () => closeCode };
 }

@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { ApiKey } from "../auth/keys.ts";
 import { ROLES } from "../auth/scopes.ts";
-import { duration } from "../engine/definition.ts";
+import { duration, identifier } from "../engine/definition.ts";
 import { rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { durationMs, isoTime } from "../shared/time.ts";
@@ -18,6 +18,7 @@ const key = z
     name: z.string(),
     prefix: z.string().openapi({ description: "The first characters of the key, to recognise it by" }),
     roles: z.array(z.enum(ROLES)).readonly(),
+    agent: z.string().nullable().openapi({ description: "The only agent that it speaks for" }),
     created_at: time,
     expires_at: time.nullable(),
     revoked_at: time.nullable(),
@@ -35,15 +36,24 @@ const createRoute = defineRoute({
       required: true,
       content: {
         "application/json": {
-          schema: z.strictObject({
-            name: z.string().min(1).max(LIMITS.nameLength),
-            tenant: z
-              .string()
-              .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "expected lower-case letters, digits and hyphens, at most 63")
-              .optional(),
-            roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length),
-            expires_in: duration.optional(),
-          }),
+          schema: z
+            .strictObject({
+              name: z.string().min(1).max(LIMITS.nameLength),
+              tenant: z
+                .string()
+                .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "expected lower-case letters, digits and hyphens, at most 63")
+                .optional(),
+              roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length),
+              agent: identifier.optional().openapi({ description: 'With the role "agent": the one that the key is for' }),
+              expires_in: duration.optional(),
+            })
+            .refine(
+              ({ roles, agent }) => roles.includes("agent") === (agent !== undefined) && (agent === undefined || roles.length === 1),
+              {
+                message: 'a key of an agent has the role "agent" alone and names the agent',
+                path: ["agent"],
+              },
+            ),
         },
       },
     },
@@ -71,7 +81,7 @@ const deleteRoute = defineRoute({
 export const keyRoutes = createRouter()
   .openapi(createRoute, async (c) => {
     const { principal, services } = c.var;
-    const { name, roles, expires_in, tenant = principal.tenant } = c.req.valid("json");
+    const { name, roles, agent = null, expires_in, tenant = principal.tenant } = c.req.valid("json");
     if (tenant !== principal.tenant && !principal.scopes.has("tenants:manage")) {
       throw new Refused(
         rejection("forbidden", 'Only the root key may make keys for another tenant (scope "tenants:manage")', {
@@ -81,7 +91,14 @@ export const keyRoutes = createRouter()
     }
     const now = Date.now();
     const made = accepted(
-      await services.keys.create(tenant, name, [...new Set(roles)], expires_in === undefined ? null : now + durationMs(expires_in), now),
+      await services.keys.create(
+        tenant,
+        name,
+        [...new Set(roles)],
+        agent,
+        expires_in === undefined ? null : now + durationMs(expires_in),
+        now,
+      ),
     );
     return c.json({ ...view(made), key: made.key }, 201);
   })
@@ -100,7 +117,7 @@ export const keyRoutes = createRouter()
     return c.body(null, 204);
   });
 
-function view({ id, tenant, name, prefix, roles, createdAt, expiresAt, revokedAt }: ApiKey) {
+function view({ id, tenant, name, prefix, roles, agent, createdAt, expiresAt, revokedAt }: ApiKey) {
   const timeOrNull = (at: number | null): string | null => (at === null ? null : isoTime(at));
   return {
     id,
@@ -108,6 +125,7 @@ function view({ id, tenant, name, prefix, roles, createdAt, expiresAt, revokedAt
     name,
     prefix,
     roles,
+    agent,
     created_at: isoTime(createdAt),
     expires_at: timeOrNull(expiresAt),
     revoked_at: timeOrNull(revokedAt),

@@ -1,4 +1,6 @@
 /** What the routes work with. Built once per isolate; the composition root says of what. */
+import type { AgentContract } from "../agents/agent-contract.ts";
+import type { AgentRecord } from "../agents/agent.ts";
 import type { AgentDirectory } from "../agents/directory.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { ApiKeys } from "../auth/keys.ts";
@@ -14,6 +16,9 @@ export interface Services {
   readonly workflows: WorkflowRegistry;
   readonly agents: AgentRegistry;
   readonly directory: AgentDirectory;
+  readonly agentObject: (tenant: string, agent: string) => AgentContract;
+  /** Wakes tasks that wait for what an agent offers. They would look again by themselves, but later. Never throws. */
+  readonly pokeWaiting: (tenant: string, agent: AgentRecord) => Promise<void>;
   readonly keys: ApiKeys;
   /** Whether a caller may make another request now. */
   readonly mayRequest: (caller: string) => Promise<boolean>;

@@ -61,8 +61,8 @@ export const submissionRoutes = createRouter()
     if (isReplay && context.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
     if (result !== null && "output" in result) {
-      const { status, output, error }: z.infer<typeof endedTask> = { id: head.id, ...result };
-      return c.json({ id: head.id, status, output, error }, 200);
+      const { degraded, ...rest }: Omit<z.infer<typeof endedTask>, "id"> = result;
+      return c.json({ id: head.id, ...rest, ...(degraded && { degraded }) }, 200);
     }
     const ended = await endWithin(c, head.id, Math.max(0, wait - (Date.now() - startedAt)));
     return ended === null ? c.json(await current(c, head, wait), 202) : c.json(ended, 200);

@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { identifier, duration, type WorkflowDefinition } from "../engine/definition.ts";
 import { isJsonObject } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
+import { receipt } from "./agent-schemas.ts";
 
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
 const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "failed", "skipped", "canceled"] as const;
@@ -68,10 +69,12 @@ export function isOption(name: string): boolean {
 const time = z.iso.datetime();
 const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional() });
 const waitingOn = z.object({
-  type: z.enum(["agent", "timer"]),
+  type: z.enum(["agent", "capacity", "timer"]),
   step_id: z.string(),
   capability: z.string().optional(),
   agent: z.string().optional(),
+  position: z.int().optional().openapi({ description: "In the agent's line, 1 for who is next" }),
+  why: z.string().optional(),
   since: time.optional(),
   until: time,
   count: z.int().optional(),
@@ -103,17 +106,47 @@ export const stepView = z
     started_at: time.nullable(),
     finished_at: time.nullable(),
     error: errorView.nullable(),
+    why: z.string().optional().openapi({ description: "Why this agent, in a sentence" }),
+    receipt: receipt.optional(),
+    live: z
+      .array(
+        z.object({
+          attempt: z.int(),
+          agent: z.string(),
+          status: z.enum(["in_line", "sent", "claimed"]),
+          way: z.enum(["inline", "queue", "pull"]).nullable(),
+          hedge: z.literal(true).optional(),
+          since: time,
+          lease_until: time.optional(),
+        }),
+      )
+      .readonly()
+      .optional(),
     waiting_on: waitingOn.optional(),
     reason: z.string().optional(),
-    degraded: z.literal(true).optional(),
+    degraded: errorView.optional().openapi({ description: "It has less than was asked for, because of this" }),
   })
   .openapi("Step");
 
-export const stepDetail = stepView.extend({ output: z.unknown().optional() }).openapi("StepDetail");
+export const stepDetail = stepView
+  .extend({
+    output: z.unknown().optional(),
+    selections: z
+      .array(z.object({ attempt: z.int(), agent: z.string(), why: z.string(), receipt }))
+      .readonly()
+      .optional()
+      .openapi({ description: "Every choice of an agent, in order" }),
+  })
+  .openapi("StepDetail");
 
 export const taskView = taskHead.extend({ steps: z.array(stepView).readonly(), steps_total: z.int().optional() }).openapi("Task");
 
-const result = { status: z.enum(TASK_STATUS), output: z.unknown(), error: errorView.nullable() };
+const result = {
+  status: z.enum(TASK_STATUS),
+  output: z.unknown(),
+  error: errorView.nullable(),
+  degraded: z.array(errorView).readonly().optional(),
+};
 export const taskResult = z.object(result).openapi("TaskResult");
 
 /** What `wait` answers when the task has ended. */

@@ -147,7 +147,10 @@ export const taskRoutes = createRouter()
     const { id } = c.req.valid("param");
     const { tenant } = c.var.principal;
     const ended = await endWithin(c, id, requestedWait(c, c.req.valid("query").wait));
-    if (ended !== null) return c.json({ status: ended.status, output: ended.output, error: ended.error }, 200);
+    if (ended !== null) {
+      const { id: _, ...body } = ended;
+      return c.json(body, 200);
+    }
     const result = found(
       await c.var.services.tasks.read(
         tenant,
@@ -203,8 +206,8 @@ export const taskRoutes = createRouter()
   .openapi(pauseRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.pause(), "paused"), 200))
   .openapi(resumeRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.resume(), "resumed"), 200));
 
-function resultBody({ status, output, error }: TaskResult): z.infer<typeof taskResult> {
-  return { status, output, error };
+function resultBody({ degraded, ...result }: TaskResult): z.infer<typeof taskResult> {
+  return { ...result, ...(degraded && { degraded }) };
 }
 
 async function steer(

@@ -57,6 +57,7 @@ export class ApiKeys {
     tenant: string,
     name: string,
     roles: readonly Role[],
+    agent: string | null,
     expiresAt: number | null,
     now: number,
   ): Promise<Result<ApiKey & { readonly key: string }, Rejection>> {
@@ -74,6 +75,7 @@ export class ApiKeys {
       name,
       prefix: key.slice(0, PREFIX_LENGTH),
       roles,
+      agent,
       createdAt: now,
       expiresAt,
       revokedAt: null,
@@ -111,7 +113,7 @@ export class ApiKeys {
   async #lookUp(hash: string, now: number): Promise<{ readonly principal: Principal; readonly expiresAt: number | null } | null> {
     const row = await this.#db.select().from(apiKeys).where(eq(apiKeys.hash, hash)).get();
     if (row === undefined || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) return null;
-    return { principal: principal(row.tenant, row.id, row.roles), expiresAt: row.expiresAt };
+    return { principal: principal(row.tenant, row.id, row.roles, row.agent), expiresAt: row.expiresAt };
   }
 }
 

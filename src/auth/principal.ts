@@ -7,13 +7,15 @@ export interface Principal {
   readonly subject: string;
   readonly roles: readonly Role[];
   readonly scopes: ReadonlySet<Scope>;
+  /** The only agent that the credentials speak for; `null` where they are not bound to one. */
+  readonly agent: string | null;
 }
 
 export const DEFAULT_TENANT = "default";
 
 /** The root key from the configuration: admin of the default tenant, and alone in managing tenants. */
-export const ROOT: Principal = { tenant: DEFAULT_TENANT, subject: "root", roles: ["admin"], scopes: new Set(SCOPES) };
+export const ROOT: Principal = { tenant: DEFAULT_TENANT, subject: "root", roles: ["admin"], scopes: new Set(SCOPES), agent: null };
 
-export function principal(tenant: string, subject: string, roles: readonly Role[]): Principal {
-  return { tenant, subject, roles, scopes: scopesOf(roles) };
+export function principal(tenant: string, subject: string, roles: readonly Role[], agent: string | null): Principal {
+  return { tenant, subject, roles, scopes: scopesOf(roles), agent };
 }

@@ -6,25 +6,28 @@ export const SCOPES = [
   "workflows:write",
   "agents:read",
   "agents:write",
+  "agents:work",
   "keys:read",
   "keys:write",
   "tenants:manage",
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
-export const ROLES = ["admin", "developer", "operator", "viewer"] as const;
+export const ROLES = ["admin", "developer", "operator", "viewer", "agent"] as const;
 export type Role = (typeof ROLES)[number];
 
 const READ: readonly Scope[] = ["tasks:read", "workflows:read", "agents:read"];
 
 const SCOPES_OF: { readonly [R in Role]: readonly Scope[] } = {
   /** Everything within a tenant. */
-  admin: [...READ, "tasks:write", "workflows:write", "agents:write", "keys:read", "keys:write"],
+  admin: [...READ, "tasks:write", "workflows:write", "agents:write", "agents:work", "keys:read", "keys:write"],
   /** Builds: workflows, agents, tasks. */
-  developer: [...READ, "tasks:write", "workflows:write", "agents:write"],
+  developer: [...READ, "tasks:write", "workflows:write", "agents:write", "agents:work"],
   /** Runs what others have built. */
   operator: [...READ, "tasks:write"],
   viewer: READ,
+  /** One agent's workers: they take its work and say that they are there, and nothing else. */
+  agent: ["agents:work"],
 };
 
 export function scopesOf(roles: readonly Role[]): ReadonlySet<Scope> {

@@ -12,6 +12,8 @@ export const apiKeys = sqliteTable(
     /** The first characters of the key, by which people recognise it. */
     prefix: text().notNull(),
     roles: text({ mode: "json" }).$type<readonly Role[]>().notNull(),
+    /** The only agent that it speaks for. */
+    agent: text(),
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at"),
     revokedAt: integer("revoked_at"),

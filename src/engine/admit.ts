@@ -6,7 +6,8 @@ import { rejection, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { TaskEvent } from "./event.ts";
-import { attemptTimeoutMs, failAttempt, loseAttempt } from "./attempt.ts";
+import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";
+import { startInLine } from "./choose.ts";
 import { stepAt, type Graph, type StepNode } from "./graph.ts";
 import type { InputOf, TaskInput } from "./input.ts";
 import { cancelSteps } from "./step.ts";
@@ -45,11 +46,13 @@ export function admit(graph: Graph, state: TaskState, input: TaskInput, world: W
     case "complete":
     case "fail":
     case "lose":
+    case "grant":
+    case "decline":
       return admitReply(graph, state, input, world);
   }
 }
 
-type Reply = InputOf<"claim" | "accept" | "heartbeat" | "complete" | "fail" | "lose">;
+type Reply = InputOf<"claim" | "accept" | "heartbeat" | "complete" | "fail" | "lose" | "grant" | "decline">;
 
 function admitReply(graph: Graph, state: TaskState, input: Reply, world: World): Admission {
   const index = graph.indexById.get(input.step);
@@ -58,7 +61,12 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
   const step = stepStateAt(state, index);
   const attempt = liveAttempt(step, input.attempt);
   if (attempt === undefined) return admitLateReply(step, input);
+  if (attempt.way === null) return admitInLine(state, node, attempt, input, world);
   switch (input.type) {
+    case "grant":
+      return NOTHING; // it has its slot already
+    case "decline":
+      return err(superseded(input));
     case "claim":
       if (
         attempt.way !== "queue" ||
@@ -72,41 +80,60 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
           via: "queue",
           delivery: input.delivery,
           // No consumer awaits an agent for longer, whatever the step allows one that calls back.
-          lease_until: world.now + Math.min(attemptTimeoutMs(state, node, world.now), LIMITS.awaitMs) + LIMITS.leaseGraceMs,
+          lease_until: world.now + Math.min(attemptTimeoutMs(state, node, attempt, world.now), LIMITS.awaitMs) + LIMITS.leaseGraceMs,
         },
       ]);
     case "accept":
-      if (attempt.claim?.via === "callback") return NOTHING;
+      if (attempt.claim !== null && attempt.claim.via !== "queue") return NOTHING;
       return ok([
         {
           ...fence(input),
           type: "attempt.claimed",
           via: "callback",
-          lease_until: world.now + attemptTimeoutMs(state, node, world.now),
+          lease_until: world.now + attemptTimeoutMs(state, node, attempt, world.now),
           ...(input.ms !== undefined && { ms: input.ms }),
         },
       ]);
     case "heartbeat":
       return admitHeartbeat(state, node, step, attempt, input, world);
-    case "complete": {
-      const { output, usage, digest, ms } = input;
-      return ok([
-        {
-          type: "step.completed",
-          step: node.id,
-          attempt: attempt.number,
-          output,
-          ...(usage && { usage }),
-          ...(digest !== undefined && { digest }),
-          ...(ms !== undefined && { ms }),
-        },
-      ]);
-    }
+    case "complete":
+      return ok(completeAttempt(graph, state, node, attempt, { ...input, ms: tookMs(attempt, input, world) }, world));
     case "fail":
-      return ok(failAttempt(graph, state, node, { number: attempt.number, digest: input.digest, ms: input.ms }, input.error, world));
+      return ok(failAttempt(graph, state, node, attempt, input.error, world, { ...input, ms: tookMs(attempt, input, world) }));
     case "lose":
       return ok(loseAttempt(graph, state, node, attempt, world));
   }
+}
+
+/** An attempt in line has nobody who could reply: it is let in or turned away. */
+function admitInLine(state: TaskState, node: StepNode, attempt: Attempt, input: Reply, world: World): Admission {
+  switch (input.type) {
+    case "grant":
+      // What is let in while the task is paused asks again when it goes on.
+      return state.paused ? forbidden(state, "given a slot") : ok(startInLine(state, node, attempt, input.isPull, world));
+    case "decline":
+      return ok([
+        {
+          ...fence(input),
+          type: "attempt.declined",
+          agent: attempt.agent,
+          reason: input.reason,
+          retry_at: Math.max(input.retryAt, world.now + LIMITS.declineMs),
+        },
+      ]);
+    case "claim":
+    case "accept":
+    case "heartbeat":
+    case "complete":
+    case "fail":
+    case "lose":
+      return err(superseded(input));
+  }
+}
+
+/** Somebody who called back or pulled was not awaited: what counts is when the attempt began. */
+function tookMs(attempt: Attempt, input: InputOf<"complete" | "fail">, world: World): number {
+  return input.ms ?? world.now - attempt.startedAt;
 }
 
 function admitLateReply(step: StepState, input: Reply): Admission {
@@ -135,9 +162,9 @@ function admitHeartbeat(
   input: InputOf<"heartbeat">,
   world: World,
 ): Admission {
-  const extendMs = Math.min(input.extendMs ?? node.timeoutMs, LIMITS.durationMs);
+  const extendMs = Math.min(input.extendMs ?? Math.min(node.timeoutMs, attempt.timeoutMs ?? node.timeoutMs), LIMITS.durationMs);
   const wanted = Math.min(world.now + extendMs, state.created.deadline_at ?? Number.POSITIVE_INFINITY);
-  const current = attempt.claim?.via === "callback" ? attempt.claim.leaseUntil : null;
+  const current = attempt.claim !== null && attempt.claim.via !== "queue" ? attempt.claim.leaseUntil : null;
   const moves = current !== null && wanted - current >= extendMs * LIMITS.heartbeatShare;
   if (!moves && input.progress === undefined) return NOTHING;
   if (step.heartbeats >= LIMITS.heartbeats)

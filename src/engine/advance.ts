@@ -8,21 +8,21 @@
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert, ok } from "../shared/result.ts";
-import { attemptKey, failAttempt, loseAttempt } from "./attempt.ts";
+import { failAttempt, loseAttempt } from "./attempt.ts";
+import { leaveLine, lookForAgent, startHedge, startRound } from "./choose.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import { stepAt, type Graph, type StepNode } from "./graph.ts";
 import { decide } from "./run-if.ts";
 import { scopeOfResult, scopeOfStep } from "./scope.ts";
 import { cancelSteps, expressionError, failStep } from "./step.ts";
-import { liveAttempt, stepStateAt, type StepState, type TaskState } from "./state.ts";
+import { liveAttempt, stepStateAt, type TaskState } from "./state.ts";
 import type { Timer } from "./timers.ts";
 import { readValue, type StoredValue } from "./value.ts";
-import { nextLookAt, nextTimer, scheduleLook } from "./wake.ts";
-import { chooseWay } from "./way.ts";
+import { nextTimer } from "./wake.ts";
 import type { World } from "./world.ts";
 
 export function advance(graph: Graph, state: TaskState, world: World, record: (events: readonly TaskEvent[]) => void): void {
-  const bound = 100 + 10 * graph.steps.length + state.clocks.size + state.starts.size;
+  const bound = 100 + 20 * graph.steps.length + state.clocks.size + state.starts.size + state.hedges.size;
   for (let passes = 0; state.end === null; passes++) {
     assert(passes <= bound, "the engine did not settle");
     const facts = nextFacts(graph, state, world);
@@ -48,6 +48,11 @@ function nextFacts(graph: Graph, state: TaskState, world: World): readonly TaskE
     state.starts.pop();
     return startFacts(graph, state, start, world);
   }
+  const hedge = nextTimer(state, state.hedges);
+  if (hedge !== undefined && hedge.at <= world.now) {
+    state.hedges.pop();
+    return startFacts(graph, state, hedge, world);
+  }
   for (let next = state.agenda.peek(); next !== undefined; next = state.agenda.peek()) {
     state.agenda.take();
     if (stepStateAt(state, next).phase.status === "pending") return decideStep(graph, state, stepAt(graph, next), world);
@@ -60,19 +65,29 @@ function clockFacts(graph: Graph, state: TaskState, timer: Timer, world: World):
     const error: Failure = { code: "deadline_exceeded", message: "The task's deadline passed before it ended", retryable: false };
     return [...cancelSteps(graph, state, "task_timed_out"), { type: "task.timed_out", error }];
   }
-  if (timer.type !== "lease") return [];
+  if (timer.type !== "lease" && timer.type !== "line") return [];
   const node = stepAt(graph, timer.step);
   const attempt = liveAttempt(stepStateAt(state, timer.step), timer.attempt);
   if (attempt === undefined) return [];
+  if (timer.type === "line") return leaveLine(graph, state, node, attempt, world);
   if (attempt.claim?.via === "queue") return loseAttempt(graph, state, node, attempt, world);
   const message = `Agent "${attempt.agent}" accepted the attempt and neither completed it nor sent a heartbeat in time`;
   return failAttempt(graph, state, node, attempt, { code: "timeout", message, retryable: true }, world);
 }
 
 function startFacts(graph: Graph, state: TaskState, timer: Timer, world: World): readonly TaskEvent[] {
-  if (timer.type !== "retry" && timer.type !== "look") return [];
-  const node = stepAt(graph, timer.step);
-  return timer.type === "retry" ? startAttempt(graph, state, node, world) : lookForAgent(graph, state, node, world);
+  switch (timer.type) {
+    case "retry":
+      return startRound(graph, state, stepAt(graph, timer.step), world);
+    case "look":
+      return lookForAgent(graph, state, stepAt(graph, timer.step), world);
+    case "hedge":
+      return startHedge(graph, state, stepAt(graph, timer.step), world);
+    case "deadline":
+    case "lease":
+    case "line":
+      return [];
+  }
 }
 
 /** A pending step whose needs have decided. */
@@ -88,55 +103,7 @@ function decideStep(graph: Graph, state: TaskState, node: StepNode, world: World
       return failStep(graph, state, node, expressionError(node, "when", message), world);
     }
   }
-  return startAttempt(graph, state, node, world);
-}
-
-/** The next attempt at a step, or its wait for an agent. The input is evaluated to find its errors before any dispatch. */
-function startAttempt(graph: Graph, state: TaskState, node: StepNode, world: World): readonly TaskEvent[] {
-  const step = stepStateAt(state, node.index);
-  const isFirst = step.startedSeq === null;
-  if (isFirst) {
-    const input = node.input.evaluate(() => scopeOfStep(graph, state, node, world.values));
-    if (!input.ok) return failStep(graph, state, node, expressionError(node, "input", input.error), world);
-  }
-  const choice = world.agents?.choose(node.target, attemptKey(state, node, step.attempts + 1)) ?? null;
-  if (choice === null) {
-    const { type: _, ...target } = node.target;
-    return [{ type: "step.waiting", step: node.id, waiting_on: { type: "agent", ...target } }];
-  }
-  const facts: TaskEvent[] = [];
-  if (state.startedAt === null) facts.push({ type: "task.started" });
-  if (isFirst) facts.push({ type: "step.started", step: node.id });
-  facts.push({
-    type: "attempt.started",
-    step: node.id,
-    attempt: step.attempts + 1,
-    agent: choice.agent,
-    way: chooseWay(choice, state, world),
-  });
-  return facts;
-}
-
-/** A step that waits for an agent looks again; the agents it sees were fetched for this. */
-function lookForAgent(graph: Graph, state: TaskState, node: StepNode, world: World): readonly TaskEvent[] {
-  const step = stepStateAt(state, node.index);
-  if (step.phase.status !== "waiting") return [];
-  if (world.agents?.choose(node.target, attemptKey(state, node, step.attempts + 1))) return startAttempt(graph, state, node, world);
-  const until = step.phase.since + state.created.queue_ttl_ms;
-  const isKnownMissing = world.agents !== null && state.created.on_no_agent === "fail";
-  if (world.now < until && !isKnownMissing) {
-    scheduleLook(state, node.index, nextLookAt(step.phase.since, world.now, until));
-    return [];
-  }
-  return giveUpOnAgent(graph, state, node, step, world);
-}
-
-function giveUpOnAgent(graph: Graph, state: TaskState, node: StepNode, step: StepState, world: World): readonly TaskEvent[] {
-  const wanted = node.target.type === "agent" ? `agent "${node.target.agent}"` : `agent with capability "${node.target.capability}"`;
-  const error: Failure = { code: "no_agent", message: `Step "${node.id}" found no healthy ${wanted}`, retryable: false };
-  const anyStarted = state.startedAt !== null || step.startedSeq !== null;
-  if (anyStarted || state.created.on_no_agent === "fail") return failStep(graph, state, node, error, world);
-  return [...cancelSteps(graph, state, "task_rejected"), { type: "task.rejected", error: { ...error, step_id: node.id } }];
+  return startRound(graph, state, node, world);
 }
 
 function finish(graph: Graph, state: TaskState, world: World): TaskEvent {

@@ -13,9 +13,12 @@ import { LIMITS } from "../shared/limits.ts";
 /** The names an expression can start from. */
 export const CEL_VARIABLES = ["input", "steps", "task"] as const;
 
+/** What an expression over an agent's reply starts from as well. */
+export const REPLY_VARIABLE = "output";
+
 /** Parses and rewrites one expression. Throws the library's `ParseError` with the position of the fault. */
-export function parseCel(source: string): ParseResult {
-  const parsed = environment().parse(source);
+export function parseCel(source: string, readsReply: boolean): ParseResult {
+  const parsed = (readsReply ? replyEnvironment() : environment()).parse(source);
   rewrite(parsed.ast);
   return parsed;
 }
@@ -32,8 +35,13 @@ export function withoutTwinNames(message: string): string {
 }
 
 let shared: Environment | undefined;
+let sharedForReplies: Environment | undefined;
 let twinned: ReadonlySet<string> = new Set();
 let iterationsLeft = 0;
+
+function replyEnvironment(): Environment {
+  return (sharedForReplies ??= environment().clone().registerVariable(REPLY_VARIABLE, "dyn"));
+}
 
 function environment(): Environment {
   if (shared !== undefined) return shared;

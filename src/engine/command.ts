@@ -1,24 +1,86 @@
 /** What a fact asks of the world. Derived from it, so that what was not done can be found again in the journal. */
-import type { TaskEvent } from "./event.ts";
+import { classOf, type AttemptOutcome } from "../shared/outcome.ts";
+import type { TaskEvent, Usage } from "./event.ts";
+
+interface OfAttempt {
+  readonly step: string;
+  readonly attempt: number;
+}
+
+/** Whose attempt it was. */
+interface Holder {
+  readonly agent: string;
+  /** `null` where the step names the agent, or where that is not known. */
+  readonly capability: string | null;
+  readonly slot: boolean;
+}
 
 export type Command =
   /** Send the attempt to its agent. */
-  | { readonly type: "dispatch"; readonly step: string; readonly attempt: number }
-  /** Nobody wants the attempt's reply any more: stop awaiting it and tell the agent. */
-  | { readonly type: "abandon"; readonly step: string; readonly attempt: number; readonly reason: string }
+  | (OfAttempt & { readonly type: "dispatch" })
+  /** Ask for one of the agent's slots. */
+  | (OfAttempt & { readonly type: "ask_slot"; readonly agent: string })
+  /** The task goes on: ask for the slots that it wanted when it was paused. */
+  | { readonly type: "ask_slots" }
+  /** Nobody wants the attempt's reply any more: stop awaiting it, tell the agent, give its slot back. */
+  | (OfAttempt & Holder & { readonly type: "abandon"; readonly reason: string; readonly outcome: AttemptOutcome })
+  /** The attempt is over: its agent's statistics hear of it, and its slot is free. */
+  | (OfAttempt & Holder & { readonly type: "settled"; readonly outcome: AttemptOutcome })
   /** Look the agents up afresh, then answer with `look`. */
   | { readonly type: "refresh_agents" };
 
 export function commandsFor(event: TaskEvent): readonly Command[] {
   switch (event.type) {
     case "attempt.started":
+      // A pulling agent has it in hand.
+      return event.way === "pull" ? [] : [{ type: "dispatch", step: event.step, attempt: event.attempt }];
     case "attempt.lost":
       return [{ type: "dispatch", step: event.step, attempt: event.attempt }];
     case "step.waiting":
-      return [{ type: "refresh_agents" }];
+      if (event.waiting_on.type === "agent") return [{ type: "refresh_agents" }];
+      return "attempt" in event ? [{ type: "ask_slot", step: event.step, attempt: event.attempt, agent: event.waiting_on.agent }] : [];
+    case "task.resumed":
+      return [{ type: "ask_slots" }];
     case "step.canceled":
-      return (event.attempts ?? []).map((attempt) => ({ type: "abandon", step: event.step, attempt, reason: event.reason }));
+      return (event.attempts ?? []).map((attempt, index) => ({
+        type: "abandon",
+        step: event.step,
+        attempt,
+        reason: event.reason,
+        agent: event.agents?.[index] ?? "",
+        capability: null,
+        slot: event.slots?.includes(attempt) ?? false,
+        outcome: CANCELED,
+      }));
+    case "attempt.canceled": {
+      const { step, attempt, reason, agent = "", capability = null, slot = false, hedge = false } = event;
+      return [{ type: "abandon", step, attempt, reason, agent, capability, slot, outcome: { ...CANCELED, hedge } }];
+    }
+    case "step.completed":
+    case "attempt.completed":
+    case "attempt.failed": {
+      const { step, attempt, agent, capability = null, slot = false, hedge = false, ms = null } = event;
+      // A step that ends without an agent, or by an ensemble's decision, settles no attempt.
+      if (attempt === undefined || agent === undefined) return [];
+      const usage = "usage" in event ? event.usage : undefined;
+      const outcome: AttemptOutcome = {
+        class: event.type === "attempt.failed" ? classOf(event.error) : "success",
+        ms,
+        costUsd: usage?.cost_usd ?? null,
+        tokens: tokensOf(usage),
+        hedge,
+      };
+      return [{ type: "settled", step, attempt, agent, capability, slot, outcome }];
+    }
     default:
       return [];
   }
+}
+
+/** Nobody waits for the reply any more, whatever it would have been. */
+const CANCELED: AttemptOutcome = { class: "canceled", ms: null, costUsd: null, tokens: null, hedge: false };
+
+function tokensOf(usage: Usage | undefined): number | null {
+  if (usage?.input_tokens === undefined && usage?.output_tokens === undefined) return null;
+  return (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0);
 }

@@ -14,7 +14,7 @@ export interface EventView {
 }
 
 /** Members that are ours, not the reader's. */
-const INTERNAL: readonly string[] = ["type", "step", "v", "tenant", "task", "fingerprint", "origin", "digest"];
+const INTERNAL: readonly string[] = ["type", "step", "v", "tenant", "task", "fingerprint", "origin", "digest", "key"];
 const VALUES: readonly string[] = ["definition", "input", "output"];
 
 export function eventView(event: TaskEvent, seq: number, at: number): EventView {

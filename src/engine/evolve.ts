@@ -2,20 +2,24 @@
  * The fold: what each fact changes. It never refuses one and never looks at a clock. State is consumed: the caller
  * keeps what is returned.
  */
-import { stepAt, type Graph } from "./graph.ts";
-import type { EventOf, Failure, TaskCreated, TaskEvent } from "./event.ts";
-import { decide } from "./run-if.ts";
+import { classOf, isFault } from "../shared/outcome.ts";
 import {
-  indexOf,
-  initialState,
-  liveAttempt,
-  stepStateAt,
-  type Attempt,
-  type EndStatus,
-  type Phase,
-  type StepState,
-  type TaskState,
-} from "./state.ts";
+  claimAttempt,
+  enter,
+  joinLine,
+  observe,
+  progressAttempt,
+  rememberReply,
+  removeAttempt,
+  replaceAttempt,
+  retryNow,
+  startAttempt,
+  type OfLine,
+} from "./evolve-attempt.ts";
+import type { Failure, TaskCreated, TaskEvent } from "./event.ts";
+import { stepAt, type Graph } from "./graph.ts";
+import { decide } from "./run-if.ts";
+import { indexOf, initialState, liveAttempt, stepStateAt, type EndStatus, type Phase, type StepState, type TaskState } from "./state.ts";
 import { resident, type StoredValue } from "./value.ts";
 import { nextLookAt, scheduleLook } from "./wake.ts";
 
@@ -79,15 +83,30 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       step.startedSeq = state.seq;
       return;
     case "step.waiting":
-      enter(state, index, step, { status: "waiting", waitingOn: event.waiting_on, since: state.at, lookAt: 0 });
-      return scheduleLook(state, index, nextLookAt(state.at, state.at, state.at + state.created.queue_ttl_ms));
+      step.waitingSince ??= state.at;
+      if (event.waiting_on.type === "capacity") return joinLine(graph, state, index, step, event as OfLine);
+      enter(state, index, step, { status: "waiting", waitingOn: event.waiting_on, since: step.waitingSince, seq: state.seq, lookAt: 0 });
+      return scheduleLook(state, index, nextLookAt(state.at, state.at, step.waitingSince + state.created.queue_ttl_ms));
+    case "step.degraded":
+      step.target = event.fallback;
+      step.degraded = event.error;
+      step.tries = 0;
+      step.tried = null;
+      step.declined = null;
+      step.waitingSince = null;
+      return retryNow(state, index, step);
+    case "agent.selected":
+      state.choices++;
+      (step.selections ??= []).push(state.seq);
+      return;
     case "step.completed":
-      observe(state, step, event.attempt, event.ms);
+      observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
+      step.agent = agentOfReply(step, event.attempt) ?? step.agent;
       settle(graph, state, index, step, {
         status: "completed",
         output: resident(event.output, state.seq),
-        degraded: event.degraded ?? null,
+        degraded: event.degraded ?? step.degraded,
       });
       return;
     case "step.failed":
@@ -106,19 +125,39 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       state.starts.push({ at: event.retry_at, type: "retry", step: index, attempt: event.attempt });
       return;
     case "attempt.started":
-      return startAttempt(state, index, step, event);
+      return startAttempt(graph, state, index, step, event);
     case "attempt.claimed":
       return claimAttempt(state, index, step, event);
     case "attempt.progressed":
       return progressAttempt(state, index, step, event);
-    case "attempt.failed":
-      observe(state, step, event.attempt, event.ms);
+    case "attempt.completed":
+      observe(state, step, event.attempt, event.ms, true);
+      rememberReply(step, event.attempt, event.digest);
+      (step.replied ??= []).push({
+        attempt: event.attempt,
+        agent: event.agent ?? "",
+        output: resident(event.output, state.seq),
+        key: event.key ?? null,
+        score: event.score ?? null,
+      });
+      return removeAttempt(state, index, step, event.attempt);
+    case "attempt.failed": {
+      const agent = liveAttempt(step, event.attempt)?.agent;
+      observe(state, step, event.attempt, event.ms, isFault(classOf(event.error)) ? false : null);
       rememberReply(step, event.attempt, event.digest);
       step.error = event.error;
-      if (step.phase.status === "running") {
-        enter(state, index, step, { status: "running", live: step.phase.live.filter((attempt) => attempt.number !== event.attempt) });
-      }
-      return;
+      if (agent !== undefined) (step.tried ??= new Set()).add(agent);
+      return removeAttempt(state, index, step, event.attempt);
+    }
+    case "attempt.canceled":
+      return removeAttempt(state, index, step, event.attempt);
+    case "attempt.declined":
+      (step.declined ??= new Map()).set(event.agent, event.retry_at);
+      removeAttempt(state, index, step, event.attempt);
+      if (step.phase.status !== "running" || step.phase.live.length > 0) return;
+      // Nobody has worked on it: the round does not count.
+      step.tries--;
+      return retryNow(state, index, step);
     case "attempt.lost":
       replaceAttempt(state, index, step, event.attempt, (attempt) => ({
         ...attempt,
@@ -130,78 +169,9 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
   }
 }
 
-function startAttempt(state: TaskState, index: number, step: StepState, event: EventOf<"attempt.started">): void {
-  const attempt: Attempt = { number: event.attempt, agent: event.agent, way: event.way, startedAt: state.at, losses: 0, claim: null };
-  const live = step.phase.status === "running" ? [...step.phase.live, attempt] : [attempt];
-  step.attempts = event.attempt;
-  step.agent = event.agent;
-  step.heartbeats = 0;
-  enter(state, index, step, { status: "running", live });
-}
-
-function claimAttempt(state: TaskState, index: number, step: StepState, event: EventOf<"attempt.claimed">): void {
-  if (event.via === "callback") observe(state, step, event.attempt, event.ms);
-  replaceAttempt(state, index, step, event.attempt, (attempt) => ({
-    ...attempt,
-    claim:
-      event.via === "queue"
-        ? { via: "queue", delivery: event.delivery, leaseUntil: event.lease_until }
-        : { via: "callback", leaseUntil: event.lease_until },
-  }));
-  state.clocks.push({ at: event.lease_until, type: "lease", step: index, attempt: event.attempt });
-}
-
-function progressAttempt(state: TaskState, index: number, step: StepState, event: EventOf<"attempt.progressed">): void {
-  step.heartbeats++;
-  const leaseUntil = event.lease_until;
-  if (leaseUntil === undefined) return;
-  replaceAttempt(state, index, step, event.attempt, (attempt) =>
-    attempt.claim === null ? attempt : { ...attempt, claim: { ...attempt.claim, leaseUntil } },
-  );
-  state.clocks.push({ at: leaseUntil, type: "lease", step: index, attempt: event.attempt });
-}
-
-function replaceAttempt(state: TaskState, index: number, step: StepState, number: number, change: (attempt: Attempt) => Attempt): void {
-  if (step.phase.status !== "running") return;
-  enter(state, index, step, {
-    status: "running",
-    live: step.phase.live.map((attempt) => (attempt.number === number ? change(attempt) : attempt)),
-  });
-}
-
-/** Moves a step to another phase, and every index over phases with it. */
-function enter(state: TaskState, index: number, step: StepState, phase: Phase): void {
-  count(state, index, step.phase, -1);
-  step.phase = phase;
-  count(state, index, phase, 1);
-}
-
-function count(state: TaskState, index: number, phase: Phase, by: 1 | -1): void {
-  switch (phase.status) {
-    case "running":
-      for (const attempt of phase.live) {
-        state.live += by;
-        if (attempt.claim !== null) continue;
-        state.unclaimed += by;
-        if (attempt.way === "inline") state.inline += by;
-      }
-      return;
-    case "waiting":
-      return mark(state.waiting, index, by);
-    case "retrying":
-      return mark(state.retrying, index, by);
-    case "pending":
-    case "completed":
-    case "failed":
-    case "skipped":
-    case "canceled":
-      return;
-  }
-}
-
-function mark(set: Set<number>, index: number, by: 1 | -1): void {
-  if (by === 1) set.add(index);
-  else set.delete(index);
+function agentOfReply(step: StepState, attempt: number | undefined): string | undefined {
+  if (attempt === undefined) return undefined;
+  return liveAttempt(step, attempt)?.agent ?? step.replied?.find((reply) => reply.attempt === attempt)?.agent;
 }
 
 function settle(graph: Graph, state: TaskState, index: number, step: StepState, phase: Phase): void {
@@ -223,19 +193,4 @@ function settle(graph: Graph, state: TaskState, index: number, step: StepState, 
 
 function endTask(state: TaskState, status: EndStatus, output: StoredValue | null, error: Failure | null): void {
   state.end = { status, at: state.at, output: output === null ? null : resident(output, state.seq), error };
-}
-
-function rememberReply(step: StepState, attempt: number | undefined, digest: string | undefined): void {
-  if (attempt === undefined || digest === undefined) return;
-  step.replies ??= new Map();
-  step.replies.set(attempt, digest);
-}
-
-/** Exponentially weighted: a few replies are enough to tell a slow agent from a fast one, and old ones fade. */
-function observe(state: TaskState, step: StepState, number: number | undefined, ms: number | undefined): void {
-  if (ms === undefined || number === undefined) return;
-  const agent = liveAttempt(step, number)?.agent;
-  if (agent === undefined) return;
-  const before = state.latencyMsByAgent.get(agent);
-  state.latencyMsByAgent.set(agent, before === undefined ? ms : before + 0.3 * (ms - before));
 }

@@ -7,13 +7,15 @@ import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { excerpt } from "../shared/text.ts";
-import { CEL_VARIABLES, parseCel, runCel, withoutTwinNames } from "./cel.ts";
+import { CEL_VARIABLES, parseCel, REPLY_VARIABLE, runCel, withoutTwinNames } from "./cel.ts";
 
 /** What an expression sees. A step that has not settled reads as pending; absent getters are never called. */
 export interface Scope {
   readonly input: Json;
   readonly task: Json;
   readonly steps: { readonly [id: string]: StepReading };
+  /** The reply of one agent, where an expression is about that. */
+  readonly output?: Json;
 }
 
 export interface StepReading {
@@ -41,8 +43,15 @@ export interface ExpressionProblem {
   readonly message: string;
 }
 
-/** Compiles; with `expected: "bool"` an expression that can only yield something else is refused. */
-export function compileExpression(source: string, expected: "any" | "bool"): Result<Expression, readonly ExpressionProblem[]> {
+/**
+ * Compiles; with `expected: "bool"` an expression that can only yield something else is refused. With `about: "reply"` it
+ * may read `output`, one agent's reply.
+ */
+export function compileExpression(
+  source: string,
+  expected: "any" | "bool",
+  about: "task" | "reply" = "task",
+): Result<Expression, readonly ExpressionProblem[]> {
   const problem = (code: ExpressionProblem["code"], message: string) =>
     err([{ code, message: `in "${excerpt(source, 200)}": ${message}` }]);
   if (source.length > LIMITS.expressionLength) {
@@ -50,7 +59,7 @@ export function compileExpression(source: string, expected: "any" | "bool"): Res
   }
   let parsed: ParseResult;
   try {
-    parsed = parseCel(source);
+    parsed = parseCel(source, about === "reply");
   } catch (error) {
     return problem("invalid_expression", describe(error));
   }
@@ -63,7 +72,9 @@ export function compileExpression(source: string, expected: "any" | "bool"): Res
   const checked = parsed.check();
   if (!checked.valid) {
     const unknownVariable = (checked.error as { code?: string }).code === "unknown_variable";
-    const hint = unknownVariable ? `; an expression starts from ${CEL_VARIABLES.join(", ")}` : "";
+    const hint = unknownVariable
+      ? `; an expression starts from ${[...CEL_VARIABLES, ...(about === "reply" ? [REPLY_VARIABLE] : [])].join(", ")}`
+      : "";
     return problem(unknownVariable ? "unknown_reference" : "invalid_expression", describe(checked.error) + hint);
   }
   if (expected === "bool" && checked.type !== "bool" && checked.type !== "dyn") {

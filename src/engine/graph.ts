@@ -14,10 +14,8 @@ import { durationMs } from "../shared/time.ts";
 import type { RunIf, StepDefinition, WorkflowDefinition } from "./definition.ts";
 import { compileExpression, type Expression } from "./expression.ts";
 import { retryPolicy, type RetryPolicy } from "./retry.ts";
+import { hedgeOf, selectionOf, targetOf, type Ensemble, type Hedge, type Selection, type Target } from "./staffing.ts";
 import { compileTemplate, type Template } from "./template.ts";
-
-/** Who may carry out a step: any agent with a capability, or one by its id. */
-export type Target = { readonly type: "capability"; readonly capability: string } | { readonly type: "agent"; readonly agent: string };
 
 export type OnError = { readonly type: "fail" } | { readonly type: "continue" } | { readonly type: "output"; readonly output: Template };
 
@@ -31,7 +29,13 @@ export interface StepNode {
   readonly runIf: RunIf;
   readonly when: Expression | null;
   readonly onError: OnError;
-  readonly target: Target;
+  /** Whom to ask, and after that who comes to the rescue, in order. */
+  readonly targets: readonly [Target, ...Target[]];
+  readonly selection: Selection;
+  /** The key under which it gets the same agent again. */
+  readonly sticky: Expression | null;
+  readonly hedge: Hedge | null;
+  readonly ensemble: Ensemble | null;
   readonly input: Template;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
@@ -105,9 +109,11 @@ class GraphBuilder {
   #draft(step: StepDefinition, index: number): Draft {
     const at = pointer("steps", index);
     const reads = new Set<number>();
-    const when = step.when === undefined ? null : this.#condition(step.when, `${at}/when`, reads);
+    const when = step.when === undefined ? null : this.#expression(step.when, "bool", `${at}/when`, reads);
     const input = step.input === undefined ? NO_INPUT : this.#template(step.input as Json, `${at}/input`, reads);
     const onError = this.#onError(step.on_error, `${at}/on_error`, reads);
+    const sticky = step.select?.sticky === undefined ? null : this.#expression(step.select.sticky, "any", `${at}/select/sticky`, reads);
+    const ensemble = this.#ensemble(step, at, reads);
     const needs = new Set(reads);
     step.needs?.forEach((id, position) => this.#need(needs, id, at + pointer("needs", position)));
     this.#edges += needs.size;
@@ -126,7 +132,11 @@ class GraphBuilder {
       runIf,
       when,
       onError,
-      target: this.#target(step, at),
+      targets: [this.#target(step, at), ...(step.fallback ?? []).map(targetOf)],
+      selection: step.select === undefined ? DEFAULT_SELECTION : selectionOf(step.select),
+      sticky,
+      hedge: hedgeOf(step.hedge),
+      ensemble,
       input,
       timeoutMs: step.timeout === undefined ? DEFAULTS.timeoutMs : durationMs(step.timeout),
       retry: step.retry === undefined ? DEFAULT_RETRY : retryPolicy(step.retry),
@@ -137,9 +147,33 @@ class GraphBuilder {
     if (step.capability !== undefined && step.agent !== undefined) {
       this.#fault("invalid_definition", at, 'a step names a "capability" or an "agent", not both');
     }
-    if (step.agent !== undefined) return { type: "agent", agent: step.agent };
-    if (step.capability === undefined) this.#fault("invalid_definition", at, 'a step names a "capability" or an "agent"');
-    return { type: "capability", capability: step.capability ?? "" };
+    if (step.agent === undefined && step.capability === undefined) {
+      this.#fault("invalid_definition", at, 'a step names a "capability" or an "agent"');
+    }
+    return targetOf(step);
+  }
+
+  #ensemble(step: StepDefinition, at: string, reads: Set<number>): Ensemble | null {
+    const definition = step.ensemble;
+    if (definition === undefined) return null;
+    const place = `${at}/ensemble`;
+    const { agents, mode, quorum, by, score } = definition;
+    if (step.agent !== undefined) this.#fault("invalid_definition", place, "an ensemble asks several agents: name a capability");
+    if (step.hedge !== undefined) this.#fault("invalid_definition", `${at}/hedge`, "an ensemble asks several agents already");
+    if (quorum !== undefined && (mode !== "quorum" || quorum > agents)) {
+      this.#fault("invalid_definition", `${place}/quorum`, `only the mode "quorum" has one, of at most the ${agents} agents`);
+    }
+    if (by !== undefined && mode !== "quorum") this.#fault("invalid_definition", `${place}/by`, 'only the mode "quorum" compares replies');
+    if ((mode === "best") !== (score !== undefined)) {
+      this.#fault("invalid_definition", `${place}/score`, 'the mode "best", and no other, needs a score: a number from "output"');
+    }
+    return {
+      agents,
+      mode,
+      quorum: quorum ?? Math.floor(agents / 2) + 1,
+      by: by === undefined ? null : this.#expression(by, "any", `${place}/by`, reads, "reply"),
+      score: score === undefined ? null : this.#expression(score, "any", `${place}/score`, reads, "reply"),
+    };
   }
 
   #onError(definition: StepDefinition["on_error"], at: string, reads: Set<number>): OnError {
@@ -154,8 +188,14 @@ class GraphBuilder {
     else needs.add(index);
   }
 
-  #condition(source: string, at: string, reads: Set<number>): Expression | null {
-    const compiled = compileExpression(source, "bool");
+  #expression(
+    source: string,
+    expected: "any" | "bool",
+    at: string,
+    reads: Set<number>,
+    about: "task" | "reply" = "task",
+  ): Expression | null {
+    const compiled = compileExpression(source, expected, about);
     if (!compiled.ok) {
       for (const problem of compiled.error) this.#fault(problem.code, at, problem.message);
       return null;
@@ -238,5 +278,6 @@ const SUGGESTIONS = 10;
 const NO_INPUT: Template = { expressions: [], outputOf: null, evaluate: () => NO_FIELDS };
 const NO_FIELDS = ok({});
 const DEFAULT_RETRY = retryPolicy();
+const DEFAULT_SELECTION = selectionOf();
 const FAIL: OnError = { type: "fail" };
 const NONE: readonly number[] = [];

@@ -32,6 +32,10 @@ export type TaskInput =
   | (OfReply & { readonly type: "fail"; readonly error: Failure })
   /** The attempt met trouble of the platform, not of the agent. */
   | (OfAttempt & { readonly type: "lose" })
+  /** An attempt in line got a slot of its agent; `isPull` when one of the agent's workers takes it along. */
+  | (OfAttempt & { readonly type: "grant"; readonly isPull: boolean })
+  /** … or was turned away, not to come back before `retryAt`. */
+  | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
   | { readonly type: "archive"; readonly parts: number; readonly bytes: number };
 
 export type InputOf<T extends TaskInput["type"]> = Extract<TaskInput, { readonly type: T }>;

@@ -12,6 +12,7 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   readonly jitter: "full" | "none";
   readonly nonRetryable: readonly string[];
+  readonly on: "same" | "another";
 }
 
 export function retryPolicy(definition: RetryDefinition = {}): RetryPolicy {
@@ -23,6 +24,7 @@ export function retryPolicy(definition: RetryDefinition = {}): RetryPolicy {
     maxDelayMs: definition.max_delay === undefined ? DEFAULTS.retry.maxDelayMs : durationMs(definition.max_delay),
     jitter: definition.jitter ?? "full",
     nonRetryable: definition.non_retryable ?? [],
+    on: definition.on ?? "another",
   };
 }
 

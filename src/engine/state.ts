@@ -7,7 +7,9 @@
 import type { Json } from "../shared/json.ts";
 import type { Graph, StepNode } from "./graph.ts";
 import type { CancelReason, Failure, SkipReason, TaskCreated, WaitingForAgent, Way } from "./event.ts";
+import type { AgentEvidence } from "./world.ts";
 import type { NeedCounts } from "./run-if.ts";
+import type { Target } from "./staffing.ts";
 import { Agenda } from "./agenda.ts";
 import { TimerHeap } from "./timers.ts";
 import type { StoredValue } from "./value.ts";
@@ -16,12 +18,22 @@ export type EndStatus = "completed" | "failed" | "canceled" | "timed_out" | "rej
 export type TaskStatus = "queued" | "running" | "waiting" | "paused" | EndStatus;
 export type StepStatus = Phase["status"];
 
-/** A dispatched attempt. `(step, number)` is its fence: a number is never used twice. */
+/** An attempt under way. `(step, number)` is its fence: a number is never used twice. */
 export interface Attempt {
   readonly number: number;
   readonly agent: string;
-  readonly way: Way;
+  /** `null` while it is in line for one of the agent's slots. */
+  readonly way: Way | null;
   readonly startedAt: number;
+  /** What it was chosen for; `null` where the step names the agent. */
+  readonly capability: string | null;
+  /** It holds one of the agent's slots, or is in line for one. */
+  readonly slot: boolean;
+  /** It was made because another one takes long. */
+  readonly hedge: boolean;
+  readonly hedgeAt: number | null;
+  /** Where the agent allows less than the step. */
+  readonly timeoutMs: number | null;
   /** How often it was found lost and sent again. */
   readonly losses: number;
   readonly claim: Claim | null;
@@ -30,12 +42,13 @@ export interface Attempt {
 /** How the attempt is known to have arrived, and until when its holder is trusted. An inline one is held by the object itself. */
 export type Claim =
   | { readonly via: "queue"; readonly delivery: number; readonly leaseUntil: number }
-  | { readonly via: "callback"; readonly leaseUntil: number };
+  | { readonly via: "callback" | "pull"; readonly leaseUntil: number };
 
 /** One arm per status, so that a field exists only while it means something. */
 export type Phase =
   | { readonly status: "pending" }
-  | { readonly status: "waiting"; readonly waitingOn: WaitingForAgent; readonly since: number; lookAt: number }
+  /** `seq`: the event that says why. */
+  | { readonly status: "waiting"; readonly waitingOn: WaitingForAgent; readonly since: number; readonly seq: number; lookAt: number }
   | { readonly status: "running"; readonly live: readonly Attempt[] }
   | { readonly status: "retrying"; readonly retryAt: number }
   | { readonly status: "completed"; readonly output: StoredValue; readonly degraded: Failure | null }
@@ -48,6 +61,22 @@ export interface StepState {
   readonly needs: NeedCounts;
   /** The number of the last attempt, 0 before the first. */
   attempts: number;
+  /** Rounds with the present target: an attempt with its hedge, or all of an ensemble. */
+  tries: number;
+  /** Which of the step's targets is asked: 0, then its fallbacks. */
+  target: number;
+  /** Why it goes on with a fallback. */
+  degraded: Failure | null;
+  /** Numbers of the events that say why its agents were chosen. */
+  selections: number[] | null;
+  /** Agents that failed it. */
+  tried: Set<string> | null;
+  /** Agents whose line turned it away, and until when. */
+  declined: Map<string, number> | null;
+  /** Since when it has been without an agent at work. */
+  waitingSince: number | null;
+  /** Replies of the present round of an ensemble. */
+  replied: EnsembleReply[] | null;
   /** The agent of the last attempt. */
   agent: string | null;
   startedAt: number | null;
@@ -60,6 +89,14 @@ export interface StepState {
   error: Failure | null;
   /** Digests of the called-back replies that settled attempts, by attempt. */
   replies: Map<number, string> | null;
+}
+
+export interface EnsembleReply {
+  readonly attempt: number;
+  readonly agent: string;
+  readonly output: StoredValue;
+  readonly key: string | null;
+  readonly score: number | null;
 }
 
 export interface TaskState {
@@ -83,6 +120,11 @@ export interface TaskState {
   live: number;
   unclaimed: number;
   inline: number;
+  /** Attempts in line for a slot, and when the last of them joined. */
+  queued: number;
+  queuedAt: number;
+  /** How many choices of an agent the task has made. */
+  choices: number;
   /** Steps in `waiting`, in the order they began to wait. */
   readonly waiting: Set<number>;
   /** Steps in `retrying`, in the order they failed. */
@@ -91,8 +133,13 @@ export interface TaskState {
   /** Clocks that always run, and those that may only start something and so stand still while the task is paused. */
   readonly clocks: TimerHeap;
   readonly starts: TimerHeap;
-  /** Smoothed time to a reply, by agent, as this task saw it. */
-  readonly latencyMsByAgent: Map<string, number>;
+  /** Moments to ask second agents. */
+  readonly hedges: TimerHeap;
+  /** What this task has seen of its agents, and how many attempts it has with each, in line ones included. */
+  readonly evidenceByAgent: Map<string, AgentEvidence>;
+  readonly busyByAgent: Map<string, number>;
+  /** Calls by capability, and how many of them were hedges. */
+  readonly callsByCapability: Map<string, { readonly calls: number; readonly hedges: number }>;
 }
 
 export function initialState(graph: Graph, created: TaskCreated, at: number): TaskState {
@@ -112,12 +159,18 @@ export function initialState(graph: Graph, created: TaskCreated, at: number): Ta
     live: 0,
     unclaimed: 0,
     inline: 0,
+    queued: 0,
+    queuedAt: 0,
+    choices: 0,
     waiting: new Set(),
     retrying: new Set(),
     agenda: new Agenda(),
     clocks: new TimerHeap(),
     starts: new TimerHeap(),
-    latencyMsByAgent: new Map(),
+    hedges: new TimerHeap(),
+    evidenceByAgent: new Map(),
+    busyByAgent: new Map(),
+    callsByCapability: new Map(),
   };
   for (const step of graph.steps) if (step.needs.length === 0) state.agenda.push(step.index);
   if (created.deadline_at !== undefined) state.clocks.push({ at: created.deadline_at, type: "deadline" });
@@ -129,6 +182,14 @@ function initialStep(node: StepNode): StepState {
     phase: PENDING,
     needs: { unsettled: node.needs.length, completed: 0, failed: 0, absent: 0 },
     attempts: 0,
+    tries: 0,
+    target: 0,
+    degraded: null,
+    selections: null,
+    tried: null,
+    declined: null,
+    waitingSince: null,
+    replied: null,
     agent: null,
     startedAt: null,
     startedSeq: null,
@@ -179,8 +240,18 @@ export function statusOf(state: TaskState): TaskStatus {
   if (state.end !== null) return state.end.status;
   if (state.paused) return "paused";
   if (state.live > 0) return "running";
-  if (state.waiting.size + state.retrying.size > 0) return "waiting";
+  if (state.waiting.size + state.retrying.size + state.queued > 0) return "waiting";
   return state.startedAt === null ? "queued" : "running";
+}
+
+/** The status of a step as readers know it: with nothing but attempts in line it waits. */
+export function stepStatus(phase: Phase): StepStatus {
+  return phase.status === "running" && phase.live.every((attempt) => attempt.way === null) ? "waiting" : phase.status;
+}
+
+/** Whom the step asks now. */
+export function targetOfStep(node: StepNode, step: StepState): Target {
+  return node.targets[step.target] ?? node.targets[0];
 }
 
 /** An agent gets this key with every attempt at a step, so that it can recognise work it has done already. */

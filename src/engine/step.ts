@@ -13,15 +13,32 @@ export function failStep(graph: Graph, state: TaskState, node: StepNode, error: 
   return [{ type: "step.completed", step: node.id, output: world.values.write(output.value) ?? { value: null }, degraded: error }];
 }
 
-export function expressionError(node: StepNode, field: "when" | "input" | "on_error", message: string): Failure {
+export function expressionError(node: StepNode, field: string, message: string): Failure {
   return { code: "expression_error", message: `Step "${node.id}", ${field}: ${message}`, retryable: false };
+}
+
+/** Who had an attempt, as events say it. */
+export interface ReleasedAttempt {
+  readonly agent: string;
+  readonly capability?: string;
+  readonly slot?: true;
+  readonly hedge?: true;
 }
 
 /** Facts that end every step that has not settled. */
 export function cancelSteps(graph: Graph, state: TaskState, reason: CancelReason): readonly TaskEvent[] {
   return state.steps.flatMap((step, index): readonly TaskEvent[] => {
     if (isSettled(step.phase)) return [];
-    const attempts = step.phase.status === "running" ? step.phase.live.map((attempt) => attempt.number) : [];
-    return [{ type: "step.canceled", step: stepAt(graph, index).id, reason, ...(attempts.length > 0 && { attempts }) }];
+    const live = step.phase.status === "running" ? step.phase.live : [];
+    const slots = live.filter((attempt) => attempt.slot).map((attempt) => attempt.number);
+    return [
+      {
+        type: "step.canceled",
+        step: stepAt(graph, index).id,
+        reason,
+        ...(live.length > 0 && { attempts: live.map((attempt) => attempt.number), agents: live.map((attempt) => attempt.agent) }),
+        ...(slots.length > 0 && { slots }),
+      },
+    ];
   });
 }

@@ -3,7 +3,11 @@ export type Timer =
   | { readonly at: number; readonly type: "deadline" }
   | { readonly at: number; readonly type: "lease"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "retry"; readonly step: number; readonly attempt: number }
-  | { readonly at: number; readonly type: "look"; readonly step: number };
+  | { readonly at: number; readonly type: "look"; readonly step: number }
+  /** Ask a second agent. */
+  | { readonly at: number; readonly type: "hedge"; readonly step: number; readonly attempt: number }
+  /** Stood in line for a slot long enough. */
+  | { readonly at: number; readonly type: "line"; readonly step: number; readonly attempt: number };
 
 export class TimerHeap {
   readonly #timers: Timer[] = [];
@@ -48,8 +52,9 @@ export class TimerHeap {
   }
 }
 
-/** Timers of one moment go in the order of their steps, so that a rebuilt heap behaves like the one it replaces. */
+/** Timers of one moment go in the order of their steps and attempts, so that a rebuilt heap behaves like the one it replaces. */
 function isEarlier(a: Timer, b: Timer): boolean {
   if (a.at !== b.at) return a.at < b.at;
-  return ("step" in a ? a.step : -1) < ("step" in b ? b.step : -1);
+  const [left, right] = ["step" in a ? a.step : -1, "step" in b ? b.step : -1];
+  return left !== right ? left < right : ("attempt" in a ? a.attempt : 0) < ("attempt" in b ? b.attempt : 0);
 }

@@ -12,6 +12,12 @@ export function nextWakeAt(state: TaskState): number | null {
   return Math.min(clock, start);
 }
 
+/** When the next second agent is due to be asked. A matter of speed, not of progress: it is worth no alarm of its own. */
+export function nextHedgeAt(state: TaskState): number | null {
+  if (state.end !== null || state.paused) return null;
+  return nextTimer(state, state.hedges)?.at ?? null;
+}
+
 /** The first timer that still means something; those before it are dropped for good. */
 export function nextTimer(state: TaskState, heap: TimerHeap): Timer | undefined {
   for (let timer = heap.peek(); timer !== undefined; timer = heap.peek()) {
@@ -31,6 +37,13 @@ function isCurrent(state: TaskState, timer: Timer): boolean {
       const { phase, attempts } = stepStateAt(state, timer.step);
       return phase.status === "retrying" && phase.retryAt === timer.at && attempts + 1 === timer.attempt;
     }
+    case "hedge": {
+      const { phase } = stepStateAt(state, timer.step);
+      const [only, ...others] = phase.status === "running" ? phase.live : [];
+      return only?.number === timer.attempt && only.hedgeAt === timer.at && others.length === 0;
+    }
+    case "line":
+      return liveAttempt(stepStateAt(state, timer.step), timer.attempt)?.way === null;
     case "look": {
       const { phase } = stepStateAt(state, timer.step);
       return phase.status === "waiting" && phase.lookAt === timer.at;

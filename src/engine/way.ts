@@ -10,7 +10,7 @@ import type { AgentChoice, World } from "./world.ts";
  */
 export function chooseWay(choice: AgentChoice, state: TaskState, world: World): Way {
   if (choice.way !== null) return choice.way;
-  const latencyMs = state.latencyMsByAgent.get(choice.agent) ?? choice.expectedLatencyMs;
+  const latencyMs = state.evidenceByAgent.get(choice.agent)?.latencyMs ?? choice.expectedLatencyMs;
   if (latencyMs === null) return state.inline < world.inlinePlaces ? "inline" : "queue";
   if (latencyMs >= LIMITS.slowAgentMs) return "queue";
   const turnMs = (Math.max(0, state.inline + 1 - world.inlinePlaces) / world.inlinePlaces) * latencyMs;

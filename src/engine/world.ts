@@ -1,6 +1,7 @@
 /** What a transition may know besides the journal: plain data and synchronous lookups. */
-import type { Target } from "./graph.ts";
-import type { Way } from "./event.ts";
+import type { Json } from "../shared/json.ts";
+import type { Receipt, Way } from "./event.ts";
+import type { Selection, Target } from "./staffing.ts";
 import type { Values } from "./value.ts";
 
 export interface World {
@@ -14,14 +15,69 @@ export interface World {
 
 /** The port that selection fills. */
 export interface AgentLookup {
-  /** `seed` names the attempt. */
-  readonly choose: (target: Target, seed: string) => AgentChoice | null;
+  /** Always the same for the same agents and question. */
+  readonly choose: (wanted: Wanted) => Choice;
+  /** What is known of one agent, `null` when it is not there any more. */
+  readonly find: (agent: string, target: Target) => AgentChoice | null;
+  /** Of the calls of a capability everywhere and lately, how many there were and how many were hedges. */
+  readonly hedging: (target: Target) => { readonly calls: number; readonly hedges: number };
+}
+
+/** What a step asks for. */
+export interface Wanted {
+  readonly target: Target;
+  readonly selection: Selection;
+  /** How many different agents. */
+  readonly count: number;
+  /** Names the attempt: the seed of everything random about the choice. */
+  readonly seed: string;
+  /** How many choices the task has made, for turns. */
+  readonly turn: number;
+  /** What `sticky` evaluated to: equal keys get the same agent. */
+  readonly stickyKey: string | null;
+  /** Agents that are out of the question for this step, and why. */
+  readonly barred: ReadonlyMap<string, "busy_with_it" | "declined">;
+  /** Agents that failed this step already: only if there is nobody else. */
+  readonly tried: ReadonlySet<string>;
+  /** Whom to take if at all possible. */
+  readonly prefer: string | null;
+  /** Evaluated only if somebody declares a schema for it. */
+  readonly input: () => Json | undefined;
+  /** How long the reply may take, for a choice by deadline. */
+  readonly withinMs: number | null;
+  readonly now: number;
+  /** What the task itself has seen, which is fresher than what the directory knows. */
+  readonly evidence: ReadonlyMap<string, AgentEvidence>;
+  /** Attempts of this task with each agent, under way or in line. */
+  readonly busy: ReadonlyMap<string, number>;
+}
+
+/** What one task has seen of an agent. */
+export interface AgentEvidence {
+  readonly successes: number;
+  readonly faults: number;
+  readonly faultsInARow: number;
+  readonly lastFaultAt: number;
+  /** Smoothed time to a reply, `null` before the first. */
+  readonly latencyMs: number | null;
+}
+
+export interface Choice {
+  /** The best first; fewer than wanted where there are no more. */
+  readonly agents: readonly AgentChoice[];
+  readonly receipt: Receipt;
 }
 
 export interface AgentChoice {
   readonly agent: string;
   /** Set where the agent, not its latency, decides. */
   readonly way: Way | null;
-  /** As the agent declares it. */
+  /** As seen by all tasks, or else as the agent declares it. */
   readonly expectedLatencyMs: number | null;
+  /** It has limits, is on trial, or takes its work itself: a slot has to be asked for first. */
+  readonly needsSlot: boolean;
+  /** Its replies are faster than this in 95 of 100 cases, once that is known. */
+  readonly p95Ms: number | null;
+  /** The longest it may take for one attempt. */
+  readonly timeoutMs: number | null;
 }

@@ -1,4 +1,7 @@
-/** Status rows on their way to D1: a batch of messages is one transaction, and every order of them ends the same. */
+/**
+ * What tasks tell on the side. Status rows on their way to D1: a batch is one transaction, and every order of them ends the
+ * same. Outcomes on their way to the objects of agents: a batch is one call for each agent.
+ */
 import { z } from "zod";
 import { log, messageOf } from "../shared/log.ts";
 import type { HistoryRow } from "./port.ts";
@@ -12,25 +15,41 @@ const historyRow = z.object({
   fingerprint: z.string().nullable(),
 });
 
-export async function consumeHistory(messages: readonly Message[], write: (rows: readonly HistoryRow[]) => Promise<void>): Promise<void> {
-  const rows: HistoryRow[] = [];
-  const readable: Message[] = [];
+/** What is done with messages of one kind. Nothing may follow from a message that comes twice, but for statistics. */
+export interface HistorySink<O> {
+  readonly write: (rows: readonly HistoryRow[]) => Promise<void>;
+  /** The outcomes in a message, `null` when it is about something else. */
+  readonly outcomesIn: (body: unknown) => O | null;
+  readonly learn: (outcomes: readonly O[]) => Promise<void>;
+}
+
+export async function consumeHistory<O>(messages: readonly Message[], sink: HistorySink<O>): Promise<void> {
+  const rows: { readonly message: Message; readonly content: HistoryRow }[] = [];
+  const outcomes: { readonly message: Message; readonly content: O }[] = [];
   for (const message of messages) {
-    const parsed = historyRow.safeParse(message.body);
-    if (parsed.success) {
-      rows.push(parsed.data);
-      readable.push(message);
-    } else {
+    const learned = sink.outcomesIn(message.body);
+    const row = learned === null ? historyRow.safeParse(message.body) : null;
+    if (learned !== null) outcomes.push({ message, content: learned });
+    else if (row?.success) rows.push({ message, content: row.data });
+    else {
       log("error", "history message unreadable", { id: message.id });
       message.ack();
     }
   }
+  await Promise.all([settle(rows, (contents) => sink.write(newest(contents))), settle(outcomes, (contents) => sink.learn(contents))]);
+}
+
+async function settle<T>(
+  received: readonly { readonly message: Message; readonly content: T }[],
+  work: (contents: readonly T[]) => Promise<void>,
+): Promise<void> {
+  if (received.length === 0) return;
   try {
-    await write(newest(rows));
-    for (const message of readable) message.ack();
+    await work(received.map(({ content }) => content));
+    for (const { message } of received) message.ack();
   } catch (error) {
-    log("warn", "history not written, will come again", { error: messageOf(error), rows: rows.length });
-    for (const message of readable) message.retry({ delaySeconds: Math.min(2 ** message.attempts, 60) });
+    log("warn", "history not written, will come again", { error: messageOf(error), messages: received.length });
+    for (const { message } of received) message.retry({ delaySeconds: Math.min(2 ** message.attempts, 60) });
   }
 }
 

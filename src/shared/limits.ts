@@ -105,11 +105,16 @@ export const LIMITS = {
   heartbeats: 10_000,
   progressBytes: 4 * KIB,
 
+  /** A second agent that is due to be asked this soon is worth a timer; later, an alarm. */
+  hedgeTimerMs: 10 * SECOND,
+
   // --- Agents ---
   agentsPerTenant: 1_000,
   capabilitiesPerAgent: 100,
   /** How old an object's or an isolate's picture of the agents may be. */
   directoryAgeMs: 10 * SECOND,
+  /** Agents whose lines a reader of a task is told its places in. */
+  positionAgents: 20,
   /** URLs an isolate remembers having checked. */
   urlVerdicts: 1_000,
   /** Secrets an isolate keeps open. */
@@ -125,6 +130,53 @@ export const LIMITS = {
   /** A best-effort request such as telling an agent that its work was canceled. */
   courtesyCallMs: 5 * SECOND,
   errorMessageLength: 1_000,
+  /** Agents an isolate has outcomes of that are not sent yet, and outcomes of one of them in one message. */
+  outcomeAgents: 1_000,
+  outcomesPerMessage: 500,
+  /** How long outcomes wait for company on their way to an agent's statistics and breaker. */
+  outcomeQuietMs: 500,
+  /** What an agent did this long ago counts half in its statistics. */
+  statisticsHalfLifeMs: 10 * MINUTE,
+  /** An agent's statistics reach the directory at most this often; a change of status at once. */
+  publishMs: 10 * SECOND,
+  /** Slots of one agent, and those in line for one. */
+  slotsPerAgent: 10_000,
+  waitersPerAgent: 20_000,
+  /** Starts that a rate may count: each is kept until its period is over. */
+  rateCount: 1_000,
+  rateSlackMs: 50,
+  /** A level of priority is worth this much waiting … */
+  agingMs: 30 * SECOND,
+  /** … and each place that a task has in line puts its next one this much later. */
+  fairnessMs: 1 * SECOND,
+  /** How long the holder of a slot is trusted before it is asked whether it still holds it. */
+  slotVerifyMs: 30 * SECOND,
+  /** A step that an agent's line turned away does not ask there again before this. */
+  declineMs: 1 * SECOND,
+  /** Cooldowns of a breaker double up to this. */
+  breakerCooldownMs: 10 * MINUTE,
+  /** Silent intervals after which an agent with heartbeats is offline; failed probes after which one is unhealthy. */
+  missedHeartbeats: 3,
+  failedProbes: 3,
+  probeMs: 5 * SECOND,
+  /** Candidates that a receipt names: those chosen, the best of the others, and the first of those ruled out. */
+  receiptCandidates: 12,
+  /** Fallbacks of a step, and agents asked at once. */
+  fallbacks: 10,
+  ensembleAgents: 10,
+  /** Work handed to a pulling agent at once, and how long it may wait for some. */
+  claimAttempts: 100,
+  claimWaitMs: 60 * SECOND,
+  /** Connections of workers that wait for work of one agent. */
+  claimSockets: 1_000,
+  agentCardBytes: 256 * KIB,
+  /** A schema of a capability, in characters; an agent's record is a row of D1 with up to a hundred of them. */
+  capabilitySchemaBytes: 32 * KIB,
+  agentRecordBytes: 128 * KIB,
+  /** All agents of a tenant together: every isolate that chooses among them keeps them at hand. */
+  directoryBytes: 8 * MIB,
+  /** Capabilities whose statistics an agent's object publishes, the latest used first. */
+  publishedCapabilities: 20,
   /** Waiting tasks woken by one registration; the others look again within `agentLookMs`. */
   pokes: 100,
 
@@ -163,6 +215,11 @@ export const LIMITS = {
 export const DEFAULTS = {
   timeoutMs: 5 * MINUTE,
   retry: { maxAttempts: 3, delayMs: 1 * SECOND, factor: 2, maxDelayMs: 30 * SECOND },
+  breaker: { failureRate: 0.5, windowMs: 60 * SECOND, minCalls: 10, consecutive: 5, cooldownMs: 30 * SECOND, probes: 1 },
+  /** Of the calls of a capability, how many may be hedges. */
+  hedgeShare: 0.1,
+  /** With which probability an agent chosen for a deadline should meet it. */
+  meetProbability: 0.95,
   queueTtlMs: 1 * HOUR,
   priority: 5,
   taskRetentionMs: 7 * DAY,

@@ -1,7 +1,7 @@
 /** When the object must wake by itself. A function of state, so that whoever wakes it finds the same. */
 import { LIMITS } from "../shared/limits.ts";
 import type { TaskState } from "../engine/state.ts";
-import { nextWakeAt } from "../engine/wake.ts";
+import { nextHedgeAt, nextWakeAt } from "../engine/wake.ts";
 
 /** The latest moment at which the object must look at the task again; `null` while only the outside can move it. */
 export function latestAlarm(state: TaskState, now: number, taskRetentionMs: number): number | null {
@@ -11,6 +11,15 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
   const wakeAt = nextWakeAt(state);
   // What was sent and has not shown that it arrived may be lost, and so may this instance.
   const outboxAt = state.unclaimed > 0 ? now + LIMITS.unclaimedMs : null;
-  if (wakeAt === null || outboxAt === null) return wakeAt ?? outboxAt;
-  return Math.min(wakeAt, outboxAt);
+  // So may a request for a slot, which is less and less likely the longer nothing has been heard.
+  const lineAt = state.queued > 0 ? now + askAgainMs(state.queuedAt, now) : null;
+  const hedgeAt = nextHedgeAt(state);
+  const moments = [wakeAt, outboxAt, lineAt, hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null];
+  const due = moments.filter((at) => at !== null);
+  return due.length === 0 ? null : Math.min(...due);
+}
+
+/** How long to wait before asking again for a slot that was asked for first at `since`. */
+export function askAgainMs(since: number, now: number): number {
+  return Math.min(Math.max(LIMITS.unclaimedMs, now - since), LIMITS.resendMaxMs);
 }

@@ -106,9 +106,10 @@ export function archivedJournal(bodies: readonly string[]): JournalSource {
   }
   const source: JournalSource = {
     rowsAfter: (seq) => rows.filter((row) => row.seq > seq),
+    rowWith: (seq) => rows.find((row) => row.seq >= seq),
     value: (recorded: RecordedValue) => {
       if ("payload" in recorded) return payloads.get(recorded.payload);
-      const row = rows.find((candidate) => candidate.seq >= recorded.seq);
+      const row = source.rowWith(recorded.seq);
       return row && valueOfEvent(row, recorded.seq, source);
     },
   };

@@ -6,7 +6,7 @@ import type { Failure } from "../engine/event.ts";
 import { stepAt } from "../engine/graph.ts";
 import type { TaskInput } from "../engine/input.ts";
 import { scopeOfStep } from "../engine/scope.ts";
-import { idempotencyKey } from "../engine/state.ts";
+import { idempotencyKey, liveAttempt, stepStateAt, targetOfStep } from "../engine/state.ts";
 import type { StoredValue, Values } from "../engine/value.ts";
 import { hexFromText } from "../shared/random.ts";
 import { err, ok, type Result } from "../shared/result.ts";
@@ -25,6 +25,8 @@ export function callOf(
   const node = stepAt(graph, graph.indexById.get(at.step) as number);
   const input = node.input.evaluate(() => scopeOfStep(graph, state, node, values));
   if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+  const step = stepStateAt(state, node.index);
+  const target = targetOfStep(node, step);
   const { tenant, task, workflow, deadline_at, origin, traceparent } = state.created;
   return ok({
     tenant,
@@ -32,14 +34,14 @@ export function callOf(
     taskId: task,
     stepId: node.id,
     attempt: at.attempt,
-    capability: node.target.type === "capability" ? node.target.capability : null,
+    capability: target.type === "capability" ? target.capability : null,
     input: input.value,
     workflow,
     deadline: deadline_at === undefined ? null : isoTime(deadline_at),
     callbackUrl: ports.agents.callbackUrl(origin, { tenant, task, ...at }),
     idempotencyKey: idempotencyKey(state, node),
     traceparent: childSpan(traceparent, `${task}/${node.id}/${at.attempt}`),
-    timeoutMs: attemptTimeoutMs(state, node, now),
+    timeoutMs: attemptTimeoutMs(state, node, liveAttempt(step, at.attempt), now),
   });
 }
 

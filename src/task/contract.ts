@@ -40,6 +40,12 @@ export interface TaskContract {
 
   /** A queue consumer is about to call the agent: the call, or `null` when it should not. */
   claim(at: AttemptOf, delivery: number): Promise<AgentCall | null>;
+  /** Slots of an agent for attempts in line, or the question whether they are still held: `false` where nobody wants one. */
+  grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]>;
+  /** A worker of the agent takes the attempt along: the call, or `null` when nobody wants it any more. */
+  hand(at: AttemptOf): Promise<AgentCall | null>;
+  /** The agent's line turned attempts away. */
+  decline(attempts: readonly AttemptOf[], reason: string, retryAt: number): Promise<void>;
   /** What came of an attempt. With a digest the same reply may come again and is answered alike. */
   report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null>;
   heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null>;

@@ -9,15 +9,15 @@ import type { TaskContract } from "./contract.ts";
 import { loadTask, TaskReading } from "./reading.ts";
 
 /** Stubs are made by name: `{tenant}/{id}`. */
-export interface TaskNamespace {
+export interface ObjectNamespace {
   readonly getByName: (name: string) => unknown;
 }
 
 export class TaskGateway {
-  readonly #namespace: TaskNamespace;
+  readonly #namespace: ObjectNamespace;
   readonly #readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>;
 
-  constructor(namespace: TaskNamespace, readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>) {
+  constructor(namespace: ObjectNamespace, readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>) {
     this.#namespace = namespace;
     this.#readArchive = readArchive;
   }

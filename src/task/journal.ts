@@ -26,6 +26,8 @@ export interface JournalRow {
 export interface JournalSource {
   /** Rows that hold events after `seq`, in order. */
   readonly rowsAfter: (seq: number) => Iterable<JournalRow>;
+  /** The row that holds event `seq`. */
+  readonly rowWith: (seq: number) => JournalRow | undefined;
   /** `undefined` where the value is no longer kept. */
   readonly value: (recorded: RecordedValue) => Json | undefined;
 }
@@ -150,11 +152,15 @@ export class Journal implements JournalSource, StoredTexts, Values {
     return text + decoder.decode();
   }
 
+  rowWith(seq: number): JournalRow | undefined {
+    const [row] = this.#sql.exec<RowText>("SELECT seq, at, events FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", seq);
+    return row && { seq: row.seq, at: row.at, events: JSON.parse(row.events) as TaskEvent[] };
+  }
+
   #readEventValue(seq: number): Json {
-    const row = this.#sql
-      .exec<{ seq: number; events: string }>("SELECT seq, events FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", seq)
-      .one();
-    return valueOfEvent({ seq: row.seq, at: 0, events: JSON.parse(row.events) as TaskEvent[] }, seq, this);
+    const row = this.rowWith(seq);
+    assert(row !== undefined, `no row holds event ${seq}`);
+    return valueOfEvent(row, seq, this);
   }
 
   #write(statement: string, ...bindings: unknown[]): void {

@@ -6,6 +6,7 @@ import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
 import type { AgentRecord } from "../agents/agent.ts";
+import type { SlotAnswer } from "../agents/agent-contract.ts";
 import type { DispatchMessage } from "../agents/dispatch-queue.ts";
 import type { Outcome } from "../agents/protocol.ts";
 import type { Command } from "../engine/command.ts";
@@ -16,11 +17,14 @@ import { InlineCalls } from "./inline-calls.ts";
 import type { Journal } from "./journal.ts";
 import type { TaskPorts } from "./ports.ts";
 import type { Loaded } from "./reading.ts";
+import { SlotRequests } from "./slot-requests.ts";
 
 interface AttemptOf {
   readonly step: string;
   readonly attempt: number;
 }
+
+type Abandoned = Extract<Command, { readonly type: "abandon" }>;
 
 /** What the outbox asks of and tells the task. */
 export interface OutboxTask {
@@ -28,6 +32,8 @@ export interface OutboxTask {
   readonly ready: () => Promise<Loaded | null>;
   readonly replied: (at: AttemptOf, outcome: Outcome) => void;
   readonly agentsRefreshed: () => void;
+  /** What an agent's object said to a request for its slots. */
+  readonly slotAnswered: (at: AttemptOf, answer: SlotAnswer) => void;
 }
 
 export class Outbox {
@@ -37,12 +43,14 @@ export class Outbox {
   readonly #calls: InlineCalls;
   /** When and how often this instance sent what nobody has claimed. */
   readonly #sent = new Map<string, { readonly at: number; readonly sends: number }>();
+  readonly #slots: SlotRequests;
 
   constructor(ports: TaskPorts, journal: Journal, task: OutboxTask) {
     this.#ports = ports;
     this.#journal = journal;
     this.#task = task;
     this.#calls = new InlineCalls(ports.settings.inlineCalls);
+    this.#slots = new SlotRequests(ports.agents, (at, answer) => task.slotAnswered(at, answer));
   }
 
   run(loaded: Loaded, commands: readonly Command[]): void {
@@ -53,8 +61,15 @@ export class Outbox {
         case "dispatch":
           this.#dispatch(loaded, command, messages);
           break;
+        case "ask_slot":
+        case "ask_slots":
+          break; // below, all together
         case "abandon":
-          this.#abandon(loaded, command, command.reason);
+          this.#abandon(loaded, command);
+          this.#learn(loaded, command);
+          break;
+        case "settled":
+          this.#learn(loaded, command);
           break;
         case "refresh_agents":
           refresh = true;
@@ -62,6 +77,7 @@ export class Outbox {
       }
     }
     this.#send(messages);
+    this.#slots.run(loaded, commands);
     if (refresh) void this.#refreshAgents(loaded);
   }
 
@@ -73,6 +89,7 @@ export class Outbox {
   /** A new instance holds none of the requests that the last one awaited. */
   recover(loaded: Loaded): void {
     for (const { at, attempt } of unclaimed(loaded)) if (attempt.way === "inline") this.#callInline(at, attempt);
+    this.#slots.recover(loaded);
   }
 
   /** Sends again what may have been lost. Called by the alarm. */
@@ -86,6 +103,13 @@ export class Outbox {
       if (now - sentAt >= pauseMs) messages.push(this.#message(loaded, at, attempt, sends + 1, now));
     }
     this.#send(messages);
+    this.#slots.askAgain(loaded, now);
+  }
+
+  /** The agent's statistics hear of an attempt's end: with its slot, or else on their own slow way. */
+  #learn(loaded: Loaded, { agent, capability, slot, outcome }: Extract<Command, { type: "abandon" | "settled" }>): void {
+    if (slot || agent === "" || this.#ports.agents.isBuiltin(agent)) return;
+    this.#ports.agents.outcomes.add(loaded.state.created.tenant, agent, capability ?? "", outcome);
   }
 
   #dispatch(loaded: Loaded, at: AttemptOf, messages: DispatchMessage[]): void {
@@ -151,20 +175,20 @@ export class Outbox {
     }
   }
 
-  #abandon(loaded: Loaded, at: AttemptOf, reason: string): void {
+  #abandon(loaded: Loaded, at: Abandoned): void {
     this.#calls.abandon(keyOf(at));
     this.#sent.delete(keyOf(at));
-    void this.#tell(loaded, at, reason);
+    void this.#tell(loaded, at);
   }
 
-  async #tell(loaded: Loaded, at: AttemptOf, reason: string): Promise<void> {
+  async #tell(loaded: Loaded, at: Abandoned): Promise<void> {
     try {
       const { graph, state } = loaded;
-      const agentId = stepStateAt(state, graph.indexById.get(at.step) as number).agent;
+      const agentId = at.agent === "" ? stepStateAt(state, graph.indexById.get(at.step) as number).agent : at.agent;
       const agent = agentId === null ? null : await this.agent(loaded, agentId);
       if (agent === null || agent.cancelUrl === null) return;
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
-      if (call.ok) await this.#ports.agents.tellCanceled(call.value, reason);
+      if (call.ok) await this.#ports.agents.tellCanceled(call.value, at.reason);
     } catch (error) {
       log("info", "agent not told of the cancellation", { step: at.step, error: messageOf(error) });
     }
@@ -201,7 +225,7 @@ function* unclaimed({ graph, state }: Loaded): Iterable<{ readonly at: AttemptOf
   for (const [index, { phase }] of state.steps.entries()) {
     if (phase.status !== "running") continue;
     for (const attempt of phase.live) {
-      if (attempt.claim === null) yield { at: { step: stepAt(graph, index).id, attempt: attempt.number }, attempt };
+      if (attempt.claim === null && attempt.way !== null) yield { at: { step: stepAt(graph, index).id, attempt: attempt.number }, attempt };
     }
   }
 }

@@ -3,12 +3,14 @@ import { assert } from "../shared/result.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { compileWorkflow } from "../engine/compile.ts";
+import type { Receipt, TaskEvent } from "../engine/event.ts";
 import { eventView, type EventView } from "../engine/event-view.ts";
 import type { Graph } from "../engine/graph.ts";
 import { stepStateAt, type TaskState } from "../engine/state.ts";
 import { fold } from "../engine/transition.ts";
 import type { StoredValue } from "../engine/value.ts";
-import { errorView, stepView, stepViews, taskHead, type StepView, type TaskHead, type TaskResult } from "../engine/view.ts";
+import { whyOf } from "../engine/why.ts";
+import { degradedSteps, errorView, stepViews, taskHead, type StepView, type TaskHead, type TaskResult } from "../engine/view.ts";
 import type { JournalRow, JournalSource } from "./journal.ts";
 
 export interface TaskView extends TaskHead {
@@ -19,6 +21,15 @@ export interface TaskView extends TaskHead {
 
 export interface StepDetail extends StepView {
   readonly output?: Json;
+  /** Every choice of an agent, in order. */
+  readonly selections?: readonly SelectionView[];
+}
+
+export interface SelectionView {
+  readonly attempt: number;
+  readonly agent: string;
+  readonly why: string;
+  readonly receipt: Receipt;
 }
 
 /** A result whose value is kept no longer has `expired`. */
@@ -76,7 +87,23 @@ export class TaskReading {
   }
 
   steps(from: number, limit: number): readonly StepView[] {
-    return stepViews(this.#graph, this.#state, from, from + limit);
+    const views = stepViews(this.#graph, this.#state, from, from + limit);
+    return this.#withReasons(views, from);
+  }
+
+  /** With the receipts, which are in the journal: those of one row are read together. */
+  #withReasons(views: readonly StepView[], from: number): readonly StepView[] {
+    const wanted = views.flatMap((_, index): readonly (readonly [seq: number, index: number])[] => {
+      const step = stepStateAt(this.#state, from + index);
+      const seq = step.phase.status === "waiting" ? step.phase.seq : step.selections?.at(-1);
+      return seq === undefined ? [] : [[seq, index]];
+    });
+    const explained = [...views];
+    const events = new EventLookup(this.#source);
+    for (const [seq, index] of wanted.toSorted(([a], [b]) => a - b)) {
+      explained[index] = withReason(views[index] as StepView, events.at(seq));
+    }
+    return explained;
   }
 
   step(id: string): StepDetail | null {
@@ -84,7 +111,19 @@ export class TaskReading {
     if (index === undefined) return null;
     const { phase } = stepStateAt(this.#state, index);
     const output = phase.status === "completed" ? this.#value(phase.output) : undefined;
-    return { ...stepView(this.#graph, this.#state, index), ...(output !== undefined && { output }) };
+    const [view] = this.steps(index, 1) as readonly [StepView];
+    const selections = this.#selections(index);
+    return { ...view, ...(selections.length > 0 && { selections }), ...(output !== undefined && { output }) };
+  }
+
+  #selections(index: number): readonly SelectionView[] {
+    const events = new EventLookup(this.#source);
+    return (stepStateAt(this.#state, index).selections ?? []).flatMap((seq): readonly SelectionView[] => {
+      const event = events.at(seq);
+      if (event?.type !== "agent.selected") return [];
+      const { attempt, agent, receipt } = event;
+      return [{ attempt, agent, why: whyOf(receipt), receipt }];
+    });
   }
 
   hasEnded(): boolean {
@@ -96,7 +135,9 @@ export class TaskReading {
     const { end } = this.#state;
     if (end === null) return null;
     const output = end.output === null ? null : this.#value(end.output);
-    return output === undefined ? { expired: true } : { status: end.status, output, error: errorView(end.error) };
+    if (output === undefined) return { expired: true };
+    const degraded = degradedSteps(this.#graph, this.#state);
+    return { status: end.status, output, error: errorView(end.error), ...(degraded.length > 0 && { degraded }) };
   }
 
   /** Up to `limit` events after number `after`. */
@@ -115,6 +156,29 @@ export class TaskReading {
   #value(stored: StoredValue): Json | undefined {
     return "value" in stored ? stored.value : this.#source.value(stored);
   }
+}
+
+/** Single events by number; those asked for in order cost one reading of each row. */
+class EventLookup {
+  readonly #source: JournalSource;
+  #row: JournalRow | undefined;
+
+  constructor(source: JournalSource) {
+    this.#source = source;
+  }
+
+  at(seq: number): TaskEvent | undefined {
+    const isInRow = this.#row !== undefined && seq <= this.#row.seq && seq > this.#row.seq - this.#row.events.length;
+    if (!isInRow) this.#row = this.#source.rowWith(seq);
+    return this.#row?.events[this.#row.events.length - 1 - (this.#row.seq - seq)];
+  }
+}
+
+/** Why a step has this agent, or none yet. */
+function withReason(view: StepView, event: TaskEvent | undefined): StepView {
+  if (event?.type === "agent.selected") return { ...view, why: whyOf(event.receipt), receipt: event.receipt };
+  if (event?.type !== "step.waiting" || !("receipt" in event) || event.receipt === undefined || view.waiting_on === undefined) return view;
+  return { ...view, waiting_on: { ...view.waiting_on, why: whyOf(event.receipt) }, receipt: event.receipt };
 }
 
 export function viewsOf(row: JournalRow): readonly EventView[] {

@@ -17,4 +17,4 @@ export function replay(loaded: Loaded, fingerprint: string | null): Result<Submi
   return ok({ head: new TaskReading(loaded, NO_SOURCE).head(), isReplay: true, result: null });
 }
 
-const NO_SOURCE = { rowsAfter: () => [], value: () => undefined };
+const NO_SOURCE = { rowsAfter: () => [], rowWith: () => undefined, value: () => undefined };

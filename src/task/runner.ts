@@ -10,6 +10,7 @@ import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
 import { lookupIn } from "../agents/selection.ts";
+import { nextHedgeAt } from "../engine/wake.ts";
 import { commandsFor, type Command } from "../engine/command.ts";
 import type { TaskCreated, TaskEvent } from "../engine/event.ts";
 import { evolve } from "../engine/evolve.ts";
@@ -50,6 +51,7 @@ export class TaskRunner {
   #alarmAt: number | null = null;
   #pending: Pending[] = [];
   #timer: { readonly id: number; readonly at: number } | null = null;
+  #hedgeTimer: { readonly id: number; readonly at: number } | null = null;
   /** Alarms set by this instance: a row each, as they are billed. */
   alarmsSet = 0;
 
@@ -98,6 +100,7 @@ export class TaskRunner {
         return first;
       });
       this.#loaded = { graph, state };
+      this.#keepHedgeTimer(state, now);
       this.#onCommit(this.#loaded, { events, commands, firstSeq: 1, at: now });
       return this.#loaded;
     } catch (error) {
@@ -173,8 +176,21 @@ export class TaskRunner {
       this.#keepAlarm(state, now);
       return result;
     });
+    this.#keepHedgeTimer(state, now);
     if (events.length > 0) this.#onCommit(loaded, { events, commands, firstSeq: before + 1, at: now });
     return answers;
+  }
+
+  /** A second agent that is due soon is asked by a timer: the object is awake, or soon forgotten as slow. */
+  #keepHedgeTimer(state: TaskState, now: number): void {
+    const at = nextHedgeAt(state);
+    if (at === null || at > now + LIMITS.hedgeTimerMs || (this.#hedgeTimer !== null && this.#hedgeTimer.at <= at)) return;
+    if (this.#hedgeTimer !== null) clearTimeout(this.#hedgeTimer.id);
+    const wake = (): void => {
+      this.#hedgeTimer = null;
+      this.apply({ type: "wake" }).catch((error: unknown) => log("warn", "second agent not asked", { error: messageOf(error) }));
+    };
+    this.#hedgeTimer = { id: setTimeout(wake, Math.max(0, at - now)) as unknown as number, at };
   }
 
   #world(tenant: string, now: number): World {

@@ -10,11 +10,9 @@ import { assert, err, ok, type Result } from "../shared/result.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import { compileWorkflow } from "../engine/compile.ts";
 import type { EventView } from "../engine/event-view.ts";
-import { liveAttempt, stepStateAt } from "../engine/state.ts";
 import type { Answer } from "../engine/transition.ts";
-import { unlocksSomething } from "../engine/urgency.ts";
 import type { StepView, TaskHead } from "../engine/view.ts";
-import { inputFor, callOf } from "./call.ts";
+import { Attempts } from "./attempts.ts";
 import { Chronicle } from "./chronicle.ts";
 import type { AttemptOf, Heartbeat, Submitted, TaskContract, Unfinished } from "./contract.ts";
 import { Lingering } from "./lingering.ts";
@@ -24,12 +22,14 @@ import type { TaskPorts } from "./ports.ts";
 import { TaskReading, viewsOf, type Loaded, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
 import { replay } from "./replay.ts";
 import { TaskRunner, type Commit } from "./runner.ts";
+import { NO_PLACES, placesOf, withPlace, type Places } from "./places.ts";
 import { createdEvent, type Submission } from "./submission.ts";
 
 export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit<TaskContract, "fetch"> {
   readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
   readonly #outbox: Outbox;
+  readonly #attempts: Attempts;
   readonly #feed: LiveFeed;
   readonly #chronicle: Chronicle;
   readonly #lingering = new Lingering();
@@ -45,7 +45,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
       ready: () => this.#runner.ready(),
       replied: (at, outcome) => void this.#replied(at, outcome),
       agentsRefreshed: () => void this.#applied(this.#runner.apply({ type: "look" })),
+      slotAnswered: (at, answer) =>
+        void this.#applied(answer.type === "declined" ? this.decline([at], answer.reason, answer.retryAt) : this.grant([at])),
     });
+    this.#attempts = new Attempts(ports, this.#runner, this.#outbox);
     this.#feed = new LiveFeed(ctx);
     this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#archive()));
   }
@@ -97,64 +100,51 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   // --- Attempts ---
 
   async claim(at: AttemptOf, delivery: number): Promise<AgentCall | null> {
-    const loaded = await this.#runner.ready();
-    if (loaded === null) return null;
-    const agentId = this.#agentOf(loaded, at);
-    const agent = agentId === null ? null : await this.#outbox.agent(loaded, agentId);
-    const answer = await this.#runner.apply({ ...at, type: "claim", delivery });
-    if (!answer.ok) return null;
-    this.#outbox.claimed(at);
-    const now = Date.now();
-    const call = agent && callOf(await this.#loaded(), at, agent, this.#runner.journal, this.#ports, now);
-    if (call?.ok) return call.value;
-    const error = call?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
-    await this.#runner.apply({ ...at, type: "fail", error });
-    return null;
+    return this.#attempts.handOver(at, { ...at, type: "claim", delivery });
+  }
+
+  async grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]> {
+    return this.#attempts.grant(attempts);
+  }
+
+  async hand(at: AttemptOf): Promise<AgentCall | null> {
+    return this.#attempts.handOver(at, { ...at, type: "grant", isPull: true });
+  }
+
+  async decline(attempts: readonly AttemptOf[], reason: string, retryAt: number): Promise<void> {
+    return this.#attempts.decline(attempts, reason, retryAt);
   }
 
   async report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null> {
-    const loaded = await this.#runner.ready();
-    if (loaded === null) return null;
-    if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
-    const isUrgent = outcome.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step, this.#runner.pending);
-    return this.#runner.apply(
-      (current) =>
-        inputFor(
-          at,
-          outcome,
-          (completed) =>
-            this.#agentOf(current, at) === null ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes),
-          digest,
-        ),
-      isUrgent,
-    );
+    return this.#attempts.report(at, outcome, digest);
   }
 
   async heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null> {
-    if ((await this.#runner.ready()) === null) return null;
-    const answer = await this.#runner.apply({ ...at, ...beat, type: "heartbeat" });
-    if (!answer.ok) return answer;
-    const { graph, state } = await this.#loaded();
-    const attempt = liveAttempt(stepStateAt(state, graph.indexById.get(at.step) as number), at.attempt);
-    return ok({ leaseUntil: attempt?.claim?.leaseUntil ?? null });
+    return this.#attempts.heartbeat(at, beat);
   }
 
   // --- Reading ---
 
   async head(): Promise<TaskHead | null> {
-    return this.#read((reading) => reading.head());
+    return this.#placed((reading, places) => withPlace(reading.head(), places));
   }
 
   async task(): Promise<TaskView | null> {
-    return this.#read((reading) => reading.task());
+    return this.#placed((reading, places) => {
+      const view = reading.task();
+      return { ...withPlace(view, places), steps: view.steps.map((step) => withPlace(step, places)) };
+    });
   }
 
   async steps(from: number, limit: number): Promise<readonly StepView[] | null> {
-    return this.#read((reading) => reading.steps(from, limit));
+    return this.#placed((reading, places) => reading.steps(from, limit).map((step) => withPlace(step, places)));
   }
 
   async step(step: string): Promise<StepDetail | "unknown" | null> {
-    return this.#read((reading) => reading.step(step) ?? "unknown");
+    return this.#placed((reading, places) => {
+      const detail = reading.step(step);
+      return detail === null ? "unknown" : withPlace(detail, places);
+    });
   }
 
   async result(): Promise<ResultReading | Unfinished | null> {
@@ -272,6 +262,14 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return loaded && question(this.#reading(loaded));
   }
 
+  /** As `#read`, with the places that the task has in the lines of agents, which only those know. */
+  async #placed<T>(question: (reading: TaskReading, places: Places) => T): Promise<T | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    const places = loaded.state.queued === 0 ? NO_PLACES : await placesOf(loaded, this.#ports.agents);
+    return this.#read((reading) => question(reading, places));
+  }
+
   #reading(loaded: Loaded): TaskReading {
     return new TaskReading(loaded, this.#runner.journal);
   }
@@ -280,12 +278,6 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     const loaded = await this.#runner.ready();
     assert(loaded !== null, "the task is gone");
     return loaded;
-  }
-
-  /** The agent of an attempt in flight, or `null` when the attempt is not. */
-  #agentOf({ graph, state }: Loaded, at: AttemptOf): string | null {
-    const index = graph.indexById.get(at.step);
-    return index === undefined ? null : (liveAttempt(stepStateAt(state, index), at.attempt)?.agent ?? null);
   }
 
   /** What this instance has cost so far, in rows as they are billed. For measurements. */

@@ -1,4 +1,7 @@
 /** What the engine costs by itself, in this process: no object, no journal, no network. */
+import { BUILTIN_AGENTS } from "../../src/agents/builtin.ts";
+import type { AgentRecord } from "../../src/agents/agent.ts";
+import { lookupIn, snapshotOf } from "../../src/agents/selection.ts";
 import { compileWorkflow } from "../../src/engine/compile.ts";
 import type { TaskCreated, TaskEvent } from "../../src/engine/event.ts";
 import type { Graph } from "../../src/engine/graph.ts";
@@ -8,9 +11,10 @@ import { statusOf } from "../../src/engine/state.ts";
 import { median } from "./statistics.ts";
 import type { Shape } from "./targets.ts";
 
+const [echo] = BUILTIN_AGENTS as readonly [AgentRecord];
 const world: World = {
   now: 0,
-  agents: { choose: () => ({ agent: "agent_1", way: "inline", expectedLatencyMs: null }) },
+  agents: lookupIn(snapshotOf([{ ...echo, id: "agent_1", kind: "http", capabilities: [{ name: "work" }] }], new Map(), 0)),
   values: { read: () => null, stage: () => undefined, write: (value) => ({ value }) },
   inlinePlaces: 6,
 };

@@ -8,7 +8,7 @@ import { createKeyring } from "../../src/shared/keyring.ts";
 const keyring = createKeyring([{ name: "k1", secret: new Uint8Array(32).fill(1) }]);
 const registry = new AgentRegistry(drizzle(env.DB), keyring, { allowLoopback: false });
 const register = async (tenant: string, id: string): Promise<void> =>
-  void (await registry.register(tenant, id, { url: "https://a.example/", capabilities: ["x"] }, { type: "none" }, Date.now()));
+  void (await registry.register(tenant, id, { url: "https://a.example/", capabilities: ["x"] }, { type: "none" }, false, Date.now()));
 const ids = async (directory: AgentDirectory, tenant: string, now: number): Promise<string[]> =>
   [...(await directory.load(tenant, now)).byId.keys()].filter((id) => id !== "echo");
 
@@ -66,6 +66,7 @@ describe("the directory", () => {
       "one",
       { url: "https://a.example/", capabilities: ["x"], auth: { type: "bearer", value: "plain-secret" } },
       { type: "none" },
+      false,
       1,
     );
     await directory.changed("t6", 1);
@@ -76,7 +77,14 @@ describe("the directory", () => {
   test("of two writers at once one is told", async () => {
     await register("t7", "one");
     const write = () =>
-      registry.register("t7", "one", { url: "https://a.example/", capabilities: ["x"] }, { type: "revision", revision: 1 }, Date.now());
+      registry.register(
+        "t7",
+        "one",
+        { url: "https://a.example/", capabilities: ["x"] },
+        { type: "revision", revision: 1 },
+        false,
+        Date.now(),
+      );
     const outcomes = await Promise.all([write(), write(), write()]);
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
   });

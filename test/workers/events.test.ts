@@ -127,15 +127,15 @@ describe("WebSocket", () => {
     await registerAgent("later");
     agentsAnswer(() => new Response(null, { status: 202 }));
     const id = await submit({ workflow: { steps: [{ id: "a", capability: "later" }] } });
-    await vi.waitUntil(async () => (await eventsOf(id)).length === 5);
-    const reading = readSocket((await open(id, { upgrade: "websocket" }, "?after=5")).webSocket as WebSocket);
+    await vi.waitUntil(async () => (await eventsOf(id)).length === 6);
+    const reading = readSocket((await open(id, { upgrade: "websocket" }, "?after=6")).webSocket as WebSocket);
     await evictDurableObject(stubOf(id), { webSockets: "hibernate" });
     await api("POST", `${new URL(calls[0]?.callbackUrl ?? "").pathname.replace("/api/v1", "")}/complete`, { output: 1 });
     const { events, code } = await reading;
     expect(code).toBe(1000);
     expect(events.map(({ seq, type }) => [seq, type])).toEqual([
-      [6, "step.completed"],
-      [7, "task.completed"],
+      [7, "step.completed"],
+      [8, "task.completed"],
     ]);
   });
 

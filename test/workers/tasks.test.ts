@@ -48,6 +48,7 @@ describe("a task from end to end", () => {
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
     expect(events.map(({ type }) => type).slice(0, 6)).toEqual([
       "task.created",
+      "agent.selected",
       "task.started",
       "step.started",
       "attempt.started",

@@ -1,9 +1,9 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
-import { agentRegistration, secretPlace, type AgentRecord } from "../../../src/agents/agent.ts";
+import { secretPlace, type AgentRecord } from "../../../src/agents/agent.ts";
 import { callbackToken, parseCallbackToken } from "../../../src/agents/callback-token.ts";
 import { failureOf, parseCompletion, parseRetryAfter, requestOf, type AgentCall } from "../../../src/agents/protocol.ts";
-import { select, snapshotOf } from "../../../src/agents/selection.ts";
+import { agentRegistration } from "../../../src/agents/registration.ts";
 import { brokenUrlRule } from "../../../src/agents/url-guard.ts";
 import { createKeyring } from "../../../src/shared/keyring.ts";
 
@@ -179,25 +179,6 @@ describe("callback tokens", () => {
     const token = callbackToken(keyring, address);
     for (const forged of [token.replace("~3~", "~4~"), token.replace("acme", "evil"), token.slice(1), "", "a~b~c~d~e~f"])
       expect(parseCallbackToken(keyring, forged)).toBeNull();
-  });
-});
-
-describe("selection", () => {
-  const snapshot = snapshotOf([agent("a"), agent("b"), agent("c", { capabilities: [{ name: "other" }, { name: "rare" }] })], 0);
-  const byCapability = (capability: string, seed: string) => select({ type: "capability", capability }, seed, snapshot)?.id ?? null;
-
-  test("finds by capability and by id", () => {
-    expect(byCapability("rare", "x")).toBe("c");
-    expect(select({ type: "agent", agent: "b" }, "x", snapshot)?.id).toBe("b");
-    expect(byCapability("none", "x")).toBeNull();
-    expect(select({ type: "agent", agent: "z" }, "x", snapshot)).toBeNull();
-  });
-
-  test("spreads attempts over the agents, the same attempt always to the same", () => {
-    const chosen = Array.from({ length: 400 }, (_, index) => byCapability("work", `task/${index}/1`));
-    expect(chosen.filter((id) => id === "a").length).toBeGreaterThan(150);
-    expect(chosen.filter((id) => id === "b").length).toBeGreaterThan(150);
-    expect(byCapability("work", "task/7/1")).toBe(chosen[7]);
   });
 });
 

@@ -8,6 +8,7 @@ import type { TaskInput } from "../../../src/engine/input.ts";
 import { decide, type NeedCounts } from "../../../src/engine/run-if.ts";
 import { isSettled, type TaskState } from "../../../src/engine/state.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
+import type { AgentChoice } from "../../../src/engine/world.ts";
 import { completes, fails, Scenario, type Options, type Steps } from "./scenario.ts";
 
 const SIZE = 7;
@@ -23,11 +24,28 @@ const workflows: fc.Arbitrary<Steps> = fc.integer({ min: 1, max: SIZE }).chain((
           when: fc.constantFrom(undefined, undefined, undefined, "true", "false", "input.missing"),
           on_error: fc.constantFrom(undefined, undefined, "continue", { output: 0 }),
           capability: fc.constantFrom("work", "work", "rare"),
-          retry: fc.record({ max_attempts: fc.integer({ min: 1, max: 3 }), delay: fc.constantFrom("0s", "1s", "7s") }),
+          retry: fc.record({
+            max_attempts: fc.integer({ min: 1, max: 3 }),
+            delay: fc.constantFrom("0s", "1s", "7s"),
+            on: fc.constantFrom("same", "another"),
+          }),
           timeout: fc.constantFrom("1s", "30s"),
+          fallback: fc.constantFrom(undefined, undefined, undefined, [{ capability: "rare" }, { agent: "agent_9" }]),
+          several: fc.constantFrom(
+            {},
+            {},
+            {},
+            { hedge: { after: "500ms", max_share: 1 } },
+            { ensemble: { agents: 2, mode: "first" } },
+            { ensemble: { agents: 2, mode: "all" } },
+            { ensemble: { agents: 3, mode: "quorum" } },
+            { ensemble: { agents: 3, mode: "best", score: "output.n" } },
+          ),
         })
-        .map(({ run_if, when, on_error, ...rest }) => ({
+        .map(({ run_if, when, on_error, fallback, several, ...rest }) => ({
           ...rest,
+          ...several,
+          ...(fallback !== undefined && { fallback }),
           id: idOf(index),
           run_if: rest.needs.length === 0 ? "all_settled" : run_if,
           ...(when !== undefined && { when }),
@@ -43,10 +61,17 @@ const options: fc.Arbitrary<Options> = fc.record({
   onNoAgent: fc.constantFrom("wait", "fail"),
   failFast: fc.boolean(),
   missing: fc.constantFrom([], ["rare"]),
-  agent: fc.constantFrom({ way: "inline" as const }, { way: "queue" as const }, { way: null }),
+  agents: fc.constantFrom(["agent_1"], ["agent_1", "agent_2", "agent_3"]),
+  agent: fc.constantFrom<Partial<AgentChoice>>(
+    { way: "inline" },
+    { way: "queue" },
+    { way: null },
+    { way: "inline", needsSlot: true },
+    { way: "pull", needsSlot: true, timeoutMs: 5_000 },
+  ),
 });
 
-const ofAttempt = { step: fc.nat(SIZE - 1).map(idOf), attempt: fc.integer({ min: 1, max: 3 }) };
+const ofAttempt = { step: fc.nat(SIZE - 1).map(idOf), attempt: fc.integer({ min: 1, max: 5 }) };
 const inputs: fc.Arbitrary<TaskInput> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<TaskInput>({ type: "wake" }) },
   { weight: 1, arbitrary: fc.constant<TaskInput>({ type: "look" }) },
@@ -61,6 +86,8 @@ const inputs: fc.Arbitrary<TaskInput> = fc.oneof(
   { weight: 2, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "accept", ...rest })) },
   { weight: 2, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "heartbeat", ...rest })) },
   { weight: 1, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "lose", ...rest })) },
+  { weight: 5, arbitrary: fc.record({ ...ofAttempt, isPull: fc.boolean() }).map((rest): TaskInput => ({ type: "grant", ...rest })) },
+  { weight: 1, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "decline", ...rest, reason: "full", retryAt: 0 })) },
   { weight: 1, arbitrary: fc.constantFrom<TaskInput>({ type: "pause" }, { type: "resume" }, { type: "cancel" }) },
 );
 
@@ -101,7 +128,7 @@ const holds = (check: (steps: Steps, with_: Options, schedule: readonly Move[]) 
 
 /** State without the indexes that may hold entries out of date. */
 function essence(state: TaskState): unknown {
-  const { agenda: _, clocks: __, starts: ___, ...rest } = state;
+  const { agenda: _, clocks: __, starts: ___, hedges: ____, ...rest } = state;
   return JSON.parse(
     JSON.stringify(rest, (key, value: unknown) => {
       if (key === "lookAt") return undefined; // when to look again follows from the clock
@@ -159,6 +186,38 @@ describe("for every workflow and history", () => {
         }
         if (isSettling(event)) settled.add(event.step);
       }
+    });
+  });
+
+  test("an attempt ends once, and only after it began or stood in line", () => {
+    holds((steps, with_, schedule) => {
+      const open = new Set<string>();
+      for (const event of play(steps, with_, schedule).journal.flatMap(({ events }) => events)) {
+        if (!("attempt" in event) || event.attempt === undefined) continue;
+        const key = `${event.step}#${event.attempt}`;
+        if (event.type === "attempt.started" || event.type === "step.waiting") open.add(key);
+        const isEnd = ["attempt.failed", "attempt.canceled", "attempt.declined", "attempt.completed"].includes(event.type);
+        if (isEnd || (event.type === "step.completed" && event.agent !== undefined)) expect(open.delete(key), key).toBe(true);
+      }
+    });
+  });
+
+  test("whoever held a slot or stood in line is let go of, once", () => {
+    holds((steps, with_, schedule) => {
+      const held = new Set<string>();
+      const task = play(steps, with_, schedule);
+      for (const event of task.journal.flatMap(({ events }) => events)) {
+        if (event.type === "step.waiting" && "attempt" in event) held.add(`${event.step}#${event.attempt}`);
+        if (event.type === "attempt.declined") held.delete(`${event.step}#${event.attempt}`);
+        for (const command of commandsFor(event)) {
+          if ((command.type !== "settled" && command.type !== "abandon") || !command.slot) continue;
+          expect(held.delete(`${command.step}#${command.attempt}`)).toBe(true);
+        }
+      }
+      const live = task.state.steps.flatMap(({ phase }, index) =>
+        phase.status === "running" ? phase.live.filter(({ slot }) => slot).map(({ number }) => `${idOf(index)}#${number}`) : [],
+      );
+      expect([...held].toSorted()).toEqual(live.toSorted());
     });
   });
 
@@ -226,8 +285,11 @@ describe("for every workflow and history", () => {
     holds((steps, with_, schedule) => {
       const { state } = play(steps, with_, schedule);
       const live = state.steps.flatMap(({ phase }) => (phase.status === "running" ? phase.live : []));
-      expect(state.live).toBe(live.length);
-      expect(state.unclaimed).toBe(live.filter(({ claim }) => claim === null).length);
+      expect(state.live).toBe(live.filter(({ way }) => way !== null).length);
+      expect(state.queued).toBe(live.filter(({ way }) => way === null).length);
+      const busy = [...state.busyByAgent].reduce((sum, [, count]) => sum + count, 0);
+      expect(busy).toBe(live.length);
+      expect(state.unclaimed).toBe(live.filter(({ claim, way }) => claim === null && way !== null).length);
       expect(state.inline).toBe(live.filter(({ claim, way }) => claim === null && way === "inline").length);
       expect(state.unsettled).toBe(state.steps.filter(({ phase }) => !isSettled(phase)).length);
     });
@@ -244,6 +306,8 @@ describe("for every workflow and history", () => {
           if (phase.status !== "running") return [];
           return phase.live
             .filter(({ claim }) => claim === null)
+            // Nobody lets in who is in line.
+            .filter(({ way }) => way !== null)
             .map(({ number, way }) =>
               way === "queue"
                 ? { type: "claim", step: idOf(index), attempt: number, delivery: 1_000 + rounds }

@@ -4,11 +4,12 @@ import { compileWorkflow } from "../../../src/engine/compile.ts";
 import type { Failure, TaskCreated, TaskEvent } from "../../../src/engine/event.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import type { TaskInput } from "../../../src/engine/input.ts";
-import { statusOf, stepStateAt, type TaskState } from "../../../src/engine/state.ts";
+import { statusOf, stepStateAt, stepStatus, type TaskState } from "../../../src/engine/state.ts";
 import { create, fold, transition, type Transition } from "../../../src/engine/transition.ts";
 import { stepViews, taskHead } from "../../../src/engine/view.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
-import type { AgentChoice, World } from "../../../src/engine/world.ts";
+import type { Target } from "../../../src/engine/staffing.ts";
+import type { AgentChoice, Choice, Wanted, World } from "../../../src/engine/world.ts";
 import type { Json } from "../../../src/shared/json.ts";
 
 export type Steps = readonly ({ readonly id: string } & Record<string, unknown>)[];
@@ -36,6 +37,8 @@ export interface Options {
   /** Capabilities that nobody offers yet. */
   readonly missing?: readonly string[];
   readonly agent?: Partial<AgentChoice>;
+  /** Who offers what is wanted, in order of preference; one agent unless said. */
+  readonly agents?: readonly string[];
 }
 
 export const STARTED_AT = 1_000_000;
@@ -64,6 +67,10 @@ export class Scenario {
   readonly graph: Graph;
   readonly journal: { readonly at: number; readonly events: readonly TaskEvent[] }[] = [];
   readonly missing: Set<string>;
+  /** Who offers what is wanted, in order of preference. */
+  agents: readonly string[];
+  /** What was asked of selection. */
+  readonly asked: Target[] = [];
   /** The object has no picture of the agents that is fresh enough. */
   agentsUnknown = false;
   now = STARTED_AT;
@@ -74,7 +81,9 @@ export class Scenario {
   constructor(steps: Steps, options: Options = {}) {
     this.graph = graphOf({ steps, ...("output" in options && { output: options.output }) });
     this.missing = new Set(options.missing);
-    this.#agent = { agent: "agent_1", way: "inline", expectedLatencyMs: null, ...options.agent };
+    const { agent } = options;
+    this.agents = options.agents ?? ["agent_1"];
+    this.#agent = { agent: "agent_1", way: "inline", expectedLatencyMs: null, needsSlot: false, p95Ms: null, timeoutMs: null, ...agent };
     this.last = create(this.graph, createdEvent(options), this.world());
     this.journal.push({ at: this.now, events: this.last.events });
   }
@@ -92,7 +101,11 @@ export class Scenario {
       now: this.now,
       agents: this.agentsUnknown
         ? null
-        : { choose: (target) => (target.type === "capability" && this.missing.has(target.capability) ? null : this.#agent) },
+        : {
+            choose: (wanted) => this.#choose(wanted),
+            find: (agent) => ({ ...this.#agent, agent }),
+            hedging: () => ({ calls: 0, hedges: 0 }),
+          },
       values: {
         read: (recorded) => ("seq" in recorded ? (this.#recorded.get(recorded.seq) ?? null) : null),
         stage: (seq, value) => void this.#recorded.set(seq, value),
@@ -100,6 +113,18 @@ export class Scenario {
       },
       inlinePlaces: 6,
     };
+  }
+
+  /** In order, without those that are out of the question; those who failed the step last. */
+  #choose({ target, count, barred, tried, selection }: Wanted): Choice {
+    this.asked.push(target);
+    const isMissing = this.missing.has(target.type === "capability" ? target.capability : target.agent);
+    const named = target.type === "agent" ? [target.agent] : this.agents;
+    const eligible = isMissing ? [] : named.filter((agent) => !barred.has(agent));
+    const order = [...eligible.filter((agent) => !tried.has(agent)), ...eligible.filter((agent) => tried.has(agent))];
+    const agents = order.slice(0, count).map((agent) => ({ ...this.#agent, agent }));
+    const candidates = agents.map(({ agent }) => ({ agent, verdict: "chosen" as const }));
+    return { agents, receipt: { policy: selection.policy, candidates } };
   }
 
   /** Inputs of one flush. */
@@ -122,15 +147,15 @@ export class Scenario {
     return this.after((wakeAt as number) - this.now);
   }
 
-  /** The facts of the last flush, e.g. `attempt.started b#1`. */
+  /** The facts of the last flush, e.g. `attempt.started b#1`; why an agent was chosen goes without saying. */
   then(...facts: readonly string[]): this {
-    expect(this.last.events.map(factOf)).toEqual(facts);
+    expect(this.last.events.filter((event) => event.type !== "agent.selected").map(factOf)).toEqual(facts);
     return this;
   }
 
   /** Statuses of all steps, in the order of the workflow. */
   steps(): readonly string[] {
-    return this.graph.steps.map((node) => stepStateAt(this.state, node.index).phase.status);
+    return this.graph.steps.map((node) => stepStatus(stepStateAt(this.state, node.index).phase));
   }
 
   view() {

@@ -152,7 +152,7 @@ describe("failure", () => {
       "step.canceled c (fail_fast)",
       "task.failed (boom)",
     );
-    expect(task.last.commands).toEqual([{ type: "abandon", step: "b", attempt: 1, reason: "fail_fast" }]);
+    expect(task.last.commands.slice(1)).toMatchObject([{ type: "abandon", step: "b", attempt: 1, reason: "fail_fast" }]);
   });
 
   test('on_error "continue": the step has failed, the task has not', () => {
@@ -167,7 +167,7 @@ describe("failure", () => {
   test("on_error with an output: the step completes, degraded", () => {
     const task = given([step("a", { on_error: { output: { from: "${ input.x }" } } }), step("b", { needs: ["a"] })], { input: { x: 7 } });
     task.when(failsForGood("a")).then("attempt.failed a#1 (boom)", "step.completed a", "step.started b", "attempt.started b#1");
-    expect(task.view().steps[0]).toMatchObject({ status: "completed", degraded: true, error: { code: "boom" } });
+    expect(task.view().steps[0]).toMatchObject({ status: "completed", degraded: { code: "boom" }, error: null });
   });
 
   test("an input that cannot be evaluated fails the step before any attempt", () => {
@@ -185,7 +185,7 @@ describe("values", () => {
     task
       .when({ ...completes("a"), output: { value: { n: 7 }, bytes: 5_000 } } as TaskInput)
       .then("step.completed a#1", "step.started b", "attempt.started b#1");
-    expect(task.state.steps[0]?.phase).toMatchObject({ output: { seq: 5, bytes: 5_000 } });
+    expect(task.state.steps[0]?.phase).toMatchObject({ output: { seq: 6, bytes: 5_000 } });
     task.when(completes("b"));
     expect(task.state.end).toMatchObject({ status: "completed", output: { value: 7 } });
   });

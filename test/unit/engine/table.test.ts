@@ -19,13 +19,19 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
   complete: completes("x"),
   fail: fails("x"),
   lose: { type: "lose", step: "x", attempt: 1 },
+  grant: { type: "grant", step: "x", attempt: 1, isPull: false },
+  decline: { type: "decline", step: "x", attempt: 1, reason: "full", retryAt: 0 },
   archive: { type: "archive", parts: 1, bytes: 1 },
 };
 
+/** A step that waits does so without any agent, or in the line of one. */
+type Situation = StepStatus | "waiting in line";
+
 /** Tasks whose step `x` has the status; step `other` keeps them alive. */
-const tasks: { readonly [S in StepStatus]: () => Scenario } = {
+const tasks: { readonly [S in Situation]: () => Scenario } = {
   pending: () => given([step("other"), step("x", { needs: ["other"] })]),
   waiting: () => given([step("other"), step("x", { capability: "rare" })], { missing: ["rare"] }),
+  "waiting in line": () => given([step("other"), step("x")], { agent: { needsSlot: true } }),
   running: () => given([step("other"), step("x")]),
   retrying: () => given([step("other"), step("x", { retry: { delay: "1m", jitter: "none" } })]).when(fails("x")),
   completed: () => given([step("other"), step("x")]).when(completes("x")),
@@ -49,16 +55,25 @@ const withoutAttempt = {
   complete: "attempt_superseded",
   fail: "attempt_superseded",
   lose: "attempt_superseded",
+  grant: "attempt_superseded",
+  decline: "attempt_superseded",
   archive: "",
 };
 
-const TABLE: { readonly [S in StepStatus]: Row } = {
+const TABLE: { readonly [S in Situation]: Row } = {
   pending: { ...withoutAttempt, cancel: CANCEL },
   waiting: { ...withoutAttempt, cancel: CANCEL },
   retrying: { ...withoutAttempt, cancel: CANCEL },
   completed: { ...withoutAttempt, cancel: CANCEL_OTHER },
   failed: { ...withoutAttempt, cancel: CANCEL_OTHER },
   skipped: { ...withoutAttempt, cancel: CANCEL_OTHER },
+  "waiting in line": {
+    ...withoutAttempt,
+    cancel: CANCEL,
+    grant: "task.started · step.started x · attempt.started x#1",
+    // Turned away, it looks elsewhere, and finds nobody.
+    decline: "attempt.declined x#1 (full) · step.waiting x",
+  },
   running: {
     wake: "",
     look: "",
@@ -71,6 +86,8 @@ const TABLE: { readonly [S in StepStatus]: Row } = {
     complete: "step.completed x#1",
     fail: "attempt.failed x#1 (boom) · step.retry_scheduled x#2",
     lose: "attempt.lost x#1",
+    grant: "",
+    decline: "attempt_superseded",
     archive: "",
   },
   canceled: {
@@ -85,16 +102,18 @@ const TABLE: { readonly [S in StepStatus]: Row } = {
     complete: "attempt_canceled",
     fail: "attempt_canceled",
     lose: "attempt_canceled",
+    grant: "attempt_canceled",
+    decline: "attempt_canceled",
     archive: "task.archived",
   },
 };
 
-const rows = Object.entries(TABLE) as [StepStatus, Row][];
+const rows = Object.entries(TABLE) as [Situation, Row][];
 
 describe.each(rows)("a step that is %s", (status, row) => {
   test.each(Object.entries(row) as [TaskInput["type"], string][])("meets %s", (kind, expected) => {
     const task = tasks[status]();
-    expect(task.steps()[1]).toBe(status);
+    expect(task.steps()[1]).toBe(status === "waiting in line" ? "waiting" : status);
     task.when(inputs[kind]);
     const [answer] = task.last.answers;
     const met = answer?.ok === false ? answer.error.code : task.last.events.map(factOf).join(" · ");

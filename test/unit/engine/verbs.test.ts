@@ -7,7 +7,7 @@ describe("cancel", () => {
   test("ends the task at once; running attempts are abandoned", () => {
     const task = given([step("a"), step("b", { needs: ["a"] })]).when({ type: "cancel", reason: "changed my mind" });
     task.then("step.canceled a (task_canceled)", "step.canceled b (task_canceled)", "task.canceled (changed my mind)");
-    expect(task.last.commands).toEqual([{ type: "abandon", step: "a", attempt: 1, reason: "task_canceled" }]);
+    expect(task.last.commands).toMatchObject([{ type: "abandon", step: "a", attempt: 1, reason: "task_canceled" }]);
   });
 
   test("again: nothing happens, and that is fine", () => {

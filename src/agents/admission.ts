@@ -1,0 +1,224 @@
+/**
+ * Who may use an agent now, and who is next: exact, and rebuilt from its store after an eviction.
+ *
+ * A1. At most `maxConcurrency` slots are held, and at most `rate.count` were given in any `rate.perMs`, whatever arrives
+ *     together. What is decided is stored in the same synchronous turn.
+ * A2. A waiter's place is fixed when it joins: the earlier and the more urgent first, where one level of priority is worth
+ *     `LIMITS.agingMs` of waiting, and where every waiter that a task has in line already puts its next one a little
+ *     later. Newcomers only ever rank later with time, so nobody starves, and a large task does not bury a small one.
+ * A3. A slot is a lease. Its holder is asked now and then whether it still holds it; who does not answer "yes" loses it.
+ */
+import { LIMITS } from "../shared/limits.ts";
+import type { AgentLimits } from "./agent.ts";
+
+/** An attempt, by which slots and places in line are known. */
+export interface AttemptName {
+  readonly task: string;
+  readonly step: string;
+  readonly attempt: number;
+}
+
+/** PERSISTED. Somebody in line. */
+export interface Waiter extends AttemptName {
+  readonly rank: number;
+  readonly since: number;
+  readonly capability: string | null;
+}
+
+/** PERSISTED. Somebody let in. */
+export interface Slot extends AttemptName {
+  readonly grantedAt: number;
+  /** When its holder is to be asked whether it still holds it. */
+  readonly verifyAt: number;
+  /** The agent is on trial, and this is one of its few chances. */
+  readonly isProbe: boolean;
+}
+
+/** Where slots, waiters and recent starts outlive the instance. Writing is synchronous. */
+export interface AdmissionStore {
+  readonly waiters: () => readonly Waiter[];
+  readonly slots: () => readonly Slot[];
+  /** Moments of grants, for agents with a rate. */
+  readonly starts: () => readonly number[];
+  readonly putWaiter: (key: string, waiter: Waiter) => void;
+  readonly deleteWaiter: (key: string) => void;
+  readonly putSlot: (key: string, slot: Slot) => void;
+  readonly deleteSlot: (key: string) => void;
+  readonly addStart: (at: number) => void;
+  readonly dropStartsBefore: (at: number) => void;
+}
+
+/** How many may be let in besides those inside: all that the limits allow, or a few probes. */
+export type Gate = { readonly type: "open" } | { readonly type: "probes"; readonly probes: number };
+
+export function keyOfAttempt({ task, step, attempt }: AttemptName): string {
+  return `${task}/${step}/${attempt}`;
+}
+
+export class Admission {
+  readonly #store: AdmissionStore;
+  /** In order of rank. */
+  readonly #line: Waiter[];
+  readonly #waiters: Map<string, Waiter>;
+  readonly #slots: Map<string, Slot>;
+  readonly #waitersByTask = new Map<string, number>();
+  #starts: number[];
+
+  constructor(store: AdmissionStore) {
+    this.#store = store;
+    this.#line = [...store.waiters()].toSorted(byRank);
+    this.#waiters = new Map(this.#line.map((waiter) => [keyOfAttempt(waiter), waiter]));
+    this.#slots = new Map(store.slots().map((slot) => [keyOfAttempt(slot), slot]));
+    this.#starts = [...store.starts()].toSorted((a, b) => a - b);
+    for (const waiter of this.#line) this.#countOf(waiter.task, 1);
+  }
+
+  get held(): number {
+    return this.#slots.size;
+  }
+
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  holds(name: AttemptName): boolean {
+    return this.#slots.has(keyOfAttempt(name));
+  }
+
+  slot(name: AttemptName): Slot | undefined {
+    return this.#slots.get(keyOfAttempt(name));
+  }
+
+  /** Joins the line, unless it is there or inside already. `false` when the line is full. */
+  join(name: AttemptName, priority: number, capability: string | null, now: number): boolean {
+    const key = keyOfAttempt(name);
+    if (this.#slots.has(key) || this.#waiters.has(key)) return true;
+    if (this.#line.length >= LIMITS.waitersPerAgent) return false;
+    const { task, step, attempt } = name;
+    const ahead = this.#waitersByTask.get(task) ?? 0;
+    const rank = now - priority * LIMITS.agingMs + ahead * LIMITS.fairnessMs;
+    const waiter: Waiter = { task, step, attempt, rank, since: now, capability };
+    this.#line.splice(this.#placeOf(waiter), 0, waiter);
+    this.#waiters.set(key, waiter);
+    this.#countOf(task, 1);
+    this.#store.putWaiter(key, waiter);
+    return true;
+  }
+
+  /** Lets in the next in line, at most `most` of them, as far as limits and gate allow. */
+  admit(limits: AgentLimits | undefined, gate: Gate, now: number, most = Number.POSITIVE_INFINITY): readonly Waiter[] {
+    const admitted: Waiter[] = [];
+    for (let next = this.#line[0]; next !== undefined && admitted.length < most; next = this.#line[0]) {
+      if (!this.#hasRoom(limits, gate, now)) break;
+      this.#leave(next);
+      const { task, step, attempt } = next;
+      const slot: Slot = { task, step, attempt, grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe: gate.type === "probes" };
+      this.#slots.set(keyOfAttempt(next), slot);
+      this.#store.putSlot(keyOfAttempt(next), slot);
+      if (limits?.rate !== undefined) {
+        this.#starts.push(now);
+        this.#store.addStart(now);
+      }
+      admitted.push(next);
+    }
+    return admitted;
+  }
+
+  /** Gives a slot back or leaves the line; the slot, if it was one. */
+  release(name: AttemptName): Slot | null {
+    const key = keyOfAttempt(name);
+    const waiter = this.#waiters.get(key);
+    if (waiter !== undefined) this.#leave(waiter);
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return null;
+    this.#slots.delete(key);
+    this.#store.deleteSlot(key);
+    return slot;
+  }
+
+  /** Sends everybody in line away. */
+  dismiss(): readonly Waiter[] {
+    const dismissed = [...this.#line];
+    for (const waiter of dismissed) this.#leave(waiter);
+    return dismissed;
+  }
+
+  /** Slots whose holders are to be asked, and are trusted again for a while meanwhile. */
+  toVerify(now: number): readonly Slot[] {
+    const due = [...this.#slots.values()].filter((slot) => slot.verifyAt <= now);
+    for (const slot of due) {
+      const trusted = { ...slot, verifyAt: now + LIMITS.slotVerifyMs };
+      this.#slots.set(keyOfAttempt(slot), trusted);
+      this.#store.putSlot(keyOfAttempt(slot), trusted);
+    }
+    return due;
+  }
+
+  /** 1 for who is next, `null` for who is not in line. */
+  position(name: AttemptName): number | null {
+    const waiter = this.#waiters.get(keyOfAttempt(name));
+    return waiter === undefined ? null : this.#placeOf(waiter) + 1;
+  }
+
+  /** When time alone may let somebody in or make a lease due; `null` while only a release can. */
+  nextAt(limits: AgentLimits | undefined): number | null {
+    const moments: number[] = [];
+    for (const slot of this.#slots.values()) moments.push(slot.verifyAt);
+    const opensAt = this.#line.length > 0 ? this.#rateOpensAt(limits) : null;
+    if (opensAt !== null && (limits?.maxConcurrency === undefined || this.#slots.size < limits.maxConcurrency)) moments.push(opensAt);
+    return moments.length === 0 ? null : Math.min(...moments);
+  }
+
+  #hasRoom(limits: AgentLimits | undefined, gate: Gate, now: number): boolean {
+    if (this.#slots.size >= LIMITS.slotsPerAgent) return false;
+    if (gate.type === "probes" && this.#slots.size >= gate.probes) return false;
+    if (limits?.maxConcurrency !== undefined && this.#slots.size >= limits.maxConcurrency) return false;
+    const opensAt = this.#rateOpensAt(limits, now);
+    return opensAt === null || opensAt <= now;
+  }
+
+  /** When the rate allows another start; `null` when it does not limit. */
+  #rateOpensAt(limits: AgentLimits | undefined, now?: number): number | null {
+    const rate = limits?.rate;
+    if (rate === undefined) return null;
+    // A start takes a moment to reach the agent, who counts arrivals: a little more than the period keeps them apart.
+    const windowMs = rate.perMs + LIMITS.rateSlackMs;
+    if (now !== undefined && (this.#starts[0] ?? now) <= now - windowMs) {
+      this.#starts = this.#starts.filter((at) => at > now - windowMs);
+      this.#store.dropStartsBefore(now - windowMs);
+    }
+    const oldest = this.#starts[this.#starts.length - rate.count];
+    return oldest === undefined ? null : oldest + windowMs;
+  }
+
+  #leave(waiter: Waiter): void {
+    this.#line.splice(this.#placeOf(waiter), 1);
+    this.#waiters.delete(keyOfAttempt(waiter));
+    this.#countOf(waiter.task, -1);
+    this.#store.deleteWaiter(keyOfAttempt(waiter));
+  }
+
+  /** Where a waiter stands, or would stand, in line. */
+  #placeOf(waiter: Waiter): number {
+    let [from, to] = [0, this.#line.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (byRank(this.#line[middle] as Waiter, waiter) < 0) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+
+  #countOf(task: string, by: 1 | -1): void {
+    const count = (this.#waitersByTask.get(task) ?? 0) + by;
+    if (count === 0) this.#waitersByTask.delete(task);
+    else this.#waitersByTask.set(task, count);
+  }
+}
+
+/** A total order: equal ranks go by name, so that a rebuilt line is the same. */
+function byRank(a: Waiter, b: Waiter): number {
+  if (a.rank !== b.rank) return a.rank - b.rank;
+  const [left, right] = [keyOfAttempt(a), keyOfAttempt(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,49 @@
+/** What the object of an agent answers to: plain data in, promises of plain data out. */
+import type { AttemptOutcome } from "../shared/outcome.ts";
+import type { AgentState } from "./agent-state.ts";
+import type { AttemptName } from "./admission.ts";
+import type { AgentCall } from "./protocol.ts";
+
+/** Which agent; objects are named `{tenant}/{agent}`. */
+export interface AgentName {
+  readonly tenant: string;
+  readonly agent: string;
+}
+
+export interface SlotRequest extends AttemptName {
+  /** 0 to 9, the larger the sooner. */
+  readonly priority: number;
+  readonly capability: string | null;
+}
+
+export type SlotAnswer =
+  | { readonly type: "granted" }
+  | { readonly type: "waiting" }
+  | { readonly type: "declined"; readonly reason: string; readonly retryAt: number };
+
+export interface Release extends AttemptName {
+  readonly capability: string | null;
+  /** `null` where nobody worked on it. */
+  readonly outcome: AttemptOutcome | null;
+}
+
+export interface AgentContract {
+  /** Asks for slots. Asking again changes nothing; whoever waits is told through the holder when its turn comes. */
+  ask(name: AgentName, requests: readonly SlotRequest[]): Promise<readonly SlotAnswer[]>;
+  /** Gives slots back, or leaves the line. */
+  release(name: AgentName, releases: readonly Release[]): Promise<void>;
+  /** Outcomes of calls that needed no slot, by capability. */
+  learn(name: AgentName, outcomes: readonly { readonly capability: string; readonly outcome: AttemptOutcome }[]): Promise<void>;
+  /** A worker takes up to `most` attempts. `null`: there is no such agent that pulls. */
+  claim(name: AgentName, most: number): Promise<readonly AgentCall[] | null>;
+  /** Places in line, `null` for who is not in it. */
+  positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]>;
+  heartbeat(name: AgentName): Promise<AgentState>;
+  state(name: AgentName): Promise<AgentState>;
+  /** The agent has registered, or its registration changed. */
+  registered(name: AgentName, isNew: boolean): Promise<void>;
+  /** The agent was deleted. */
+  removed(name: AgentName): Promise<void>;
+  /** A worker that waits for work opens a WebSocket and is sent `work` when there is some. */
+  fetch(url: string, init: RequestInit): Promise<Response>;
+}

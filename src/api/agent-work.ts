@@ -1,0 +1,157 @@
+/** `/agents/{id}/claim` and `/heartbeat` for an agent's own workers, and `/agents/select`, the dry run of a choice. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { AGENT_STATUS } from "../agents/agent-state.ts";
+import type { AgentContract } from "../agents/agent-contract.ts";
+import { pulledWorkOf, type AgentCall } from "../agents/protocol.ts";
+import { select } from "../agents/selection.ts";
+import { selectionOf, targetOf } from "../engine/staffing.ts";
+import { whyOf } from "../engine/why.ts";
+import { rejection } from "../shared/errors.ts";
+import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { selectBody, selection } from "./agent-schemas.ts";
+import { found } from "./agents.ts";
+import { Refused } from "./problem.ts";
+import { createRouter, defineRoute, json, type Api } from "./route.ts";
+import { messagesOf } from "./sockets.ts";
+import { requestedWait } from "./waiting.ts";
+
+const params = z.object({ id: z.string() });
+
+const attempt = z
+  .object({
+    task_id: z.string(),
+    step_id: z.string(),
+    attempt: z.int(),
+    capability: z.string().nullable(),
+    input: z.unknown(),
+    context: z.object({
+      workflow: z.object({ name: z.string().nullable(), version: z.int().nullable() }),
+      deadline: z.string().nullable(),
+      callback_url: z.string(),
+    }),
+    idempotency_key: z.string(),
+    traceparent: z.string(),
+    lease_until: z.iso.datetime(),
+  })
+  .openapi("PulledAttempt");
+
+const claimRoute = defineRoute({
+  method: "post",
+  path: "/agents/{id}/claim",
+  summary: "Take work of a pulling agent",
+  description: "Waits up to `wait` for some. Heartbeats extend the lease; replies go to the callback URLs.",
+  access: "agents:work",
+  request: {
+    params,
+    query: z.strictObject({ wait: z.string().optional().openapi({ example: "20s" }) }),
+    body: { content: { "application/json": { schema: z.strictObject({ max: z.int().min(1).max(LIMITS.claimAttempts).optional() }) } } },
+  },
+  responses: { 200: json(z.object({ attempts: z.array(attempt) }), "Attempts, maybe none") },
+});
+
+const heartbeatRoute = defineRoute({
+  method: "post",
+  path: "/agents/{id}/heartbeat",
+  summary: "Say that an agent is there",
+  access: "agents:work",
+  request: { params, body: { content: { "application/json": { schema: z.strictObject({}) } } } },
+  responses: { 200: json(z.object({ status: z.enum(AGENT_STATUS), status_reason: z.string().nullable() }), "How it is seen") },
+});
+
+const selectRoute = defineRoute({
+  method: "post",
+  path: "/agents/select",
+  summary: "Try a choice of an agent",
+  description: "The same code that chooses for steps, on the present state of the agents; nothing is called or recorded.",
+  access: "agents:read",
+  maxBodyBytes: LIMITS.bodyBytes,
+  request: { body: { required: true, content: { "application/json": { schema: selectBody } } } },
+  responses: { 200: json(selection, "The choice and its receipt") },
+});
+
+export const agentWorkRoutes = createRouter()
+  .openapi(selectRoute, async (c) => {
+    const { capability, agent, input, select: wish, seed } = c.req.valid("json");
+    const now = Date.now();
+    const snapshot = await c.var.services.directory.refresh(c.var.principal.tenant, now);
+    const asked = selectionOf(wish);
+    const choice = select(
+      {
+        target: targetOf({ agent, capability }),
+        selection: asked,
+        count: 1,
+        seed: seed ?? "dry run",
+        turn: 0,
+        stickyKey: wish?.sticky ?? null,
+        barred: new Map(),
+        tried: new Set(),
+        prefer: null,
+        input: () => input as Json | undefined,
+        withinMs: asked.meet?.withinMs ?? null,
+        now,
+        evidence: new Map(),
+        busy: new Map(),
+      },
+      snapshot,
+    );
+    return c.json({ choice: choice.agents[0]?.agent ?? null, why: whyOf(choice.receipt), receipt: choice.receipt }, 200);
+  })
+  .openapi(heartbeatRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const object = await objectOf(c, id);
+    const { status, reason } = await object.heartbeat({ tenant: c.var.principal.tenant, agent: id });
+    return c.json({ status, status_reason: reason }, 200);
+  })
+  .openapi(claimRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const waitMs = Math.min(requestedWait(c, c.req.valid("query").wait), LIMITS.claimWaitMs);
+    const object = await objectOf(c, id);
+    const calls = await claimWithin(c, id, object, c.req.valid("json").max ?? 1, waitMs);
+    const now = Date.now();
+    return c.json({ attempts: calls.map((call) => pulledWorkOf(call, now) as z.infer<typeof attempt>) }, 200);
+  });
+
+/** The object of an agent that the credentials speak for. Another agent's key is told that there is none. */
+async function objectOf(c: Context<Api>, id: string): Promise<AgentContract> {
+  const { principal, services } = c.var;
+  if (principal.agent !== null && principal.agent !== id) found(null, id);
+  const record = found(await services.agents.find(principal.tenant, id), id);
+  if (record.kind === "builtin") throw new Refused(rejection("name_reserved", `"${id}" is a built-in agent; it has no workers`));
+  return services.agentObject(principal.tenant, id);
+}
+
+/** Work as soon as there is some. The object wakes who waits, so that nobody has to keep asking. */
+async function claimWithin(
+  c: Context<Api>,
+  id: string,
+  object: AgentContract,
+  most: number,
+  waitMs: number,
+): Promise<readonly AgentCall[]> {
+  const name = { tenant: c.var.principal.tenant, agent: id };
+  const timeout = AbortSignal.timeout(Math.max(1, waitMs));
+  for (;;) {
+    const calls = await object.claim(name, most);
+    if (calls === null) {
+      throw new Refused(
+        rejection("invalid_state", `Agent "${id}" is called, it does not pull; register it with "kind": "pull" to claim work`),
+      );
+    }
+    if (calls.length > 0 || waitMs === 0 || timeout.aborted || c.req.raw.signal.aborted) return calls;
+    const response = await object.fetch("https://agent/", { headers: { upgrade: "websocket" } });
+    if (response.webSocket === null) throw new Refused(rejection("unavailable", await response.text(), { retryAfterMs: 1_000 }));
+    let isWoken = false;
+    for await (const _ of messagesOf(response.webSocket, timeout)) {
+      isWoken = true;
+      break;
+    }
+    if (!isWoken) return timeout.aborted ? [] : await lastTry(object, name, most);
+  }
+}
+
+/** The socket closed under us, as when the object is moved: there may be work all the same. */
+async function lastTry(object: AgentContract, name: { tenant: string; agent: string }, most: number): Promise<readonly AgentCall[]> {
+  return (await object.claim(name, most)) ?? [];
+}

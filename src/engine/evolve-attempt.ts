@@ -1,0 +1,199 @@
+/** The fold of attempts: how a step's phase, the counters over phases and what is known of agents follow its attempts. */
+import type { EventOf } from "./event.ts";
+import { stepAt, type Graph } from "./graph.ts";
+import { liveAttempt, targetOfStep, type Attempt, type Phase, type StepState, type TaskState } from "./state.ts";
+import type { AgentEvidence } from "./world.ts";
+
+export type OfLine = Extract<EventOf<"step.waiting">, { readonly attempt: number }>;
+
+export function startAttempt(graph: Graph, state: TaskState, index: number, step: StepState, event: EventOf<"attempt.started">): void {
+  const attempt: Attempt = {
+    number: event.attempt,
+    agent: event.agent,
+    way: event.way,
+    startedAt: state.at,
+    capability: capabilityOfStep(graph, index, step),
+    slot: event.slot ?? false,
+    hedge: event.hedge ?? false,
+    hedgeAt: event.hedge_at ?? null,
+    timeoutMs: event.timeout_ms ?? null,
+    losses: 0,
+    claim: null,
+  };
+  step.heartbeats = 0;
+  step.waitingSince = null;
+  countCall(graph, state, index, step, attempt.hedge);
+  addAttempt(state, index, step, attempt);
+  if (attempt.hedgeAt !== null) state.hedges.push({ at: attempt.hedgeAt, type: "hedge", step: index, attempt: attempt.number });
+}
+
+export function joinLine(graph: Graph, state: TaskState, index: number, step: StepState, event: OfLine): void {
+  const attempt: Attempt = {
+    number: event.attempt,
+    agent: event.waiting_on.agent,
+    way: null,
+    startedAt: state.at,
+    capability: capabilityOfStep(graph, index, step),
+    slot: true,
+    hedge: event.hedge ?? false,
+    hedgeAt: null,
+    timeoutMs: null,
+    losses: 0,
+    claim: null,
+  };
+  addAttempt(state, index, step, attempt);
+  const giveUpAt = (step.waitingSince ?? state.at) + state.created.queue_ttl_ms;
+  state.clocks.push({ at: giveUpAt, type: "line", step: index, attempt: attempt.number });
+}
+
+/** A new attempt, or one that was in line and now begins. The first of a round counts as a try. */
+function addAttempt(state: TaskState, index: number, step: StepState, attempt: Attempt): void {
+  const others = step.phase.status === "running" ? step.phase.live.filter((other) => other.number !== attempt.number) : [];
+  const isKnown = step.phase.status === "running" && step.phase.live.length > others.length;
+  if (others.length === 0 && !isKnown) {
+    step.tries++;
+    step.replied = null;
+  }
+  if (attempt.number > step.attempts || !attempt.hedge) step.agent = attempt.agent;
+  step.attempts = Math.max(step.attempts, attempt.number);
+  enter(state, index, step, { status: "running", live: [...others, attempt] });
+}
+
+export function removeAttempt(state: TaskState, index: number, step: StepState, number: number): void {
+  if (step.phase.status !== "running") return;
+  enter(state, index, step, { status: "running", live: step.phase.live.filter((attempt) => attempt.number !== number) });
+}
+
+/** The step is looked at again in this transition. */
+export function retryNow(state: TaskState, index: number, step: StepState): void {
+  enter(state, index, step, { status: "retrying", retryAt: state.at });
+  state.starts.push({ at: state.at, type: "retry", step: index, attempt: step.attempts + 1 });
+}
+
+function capabilityOfStep(graph: Graph, index: number, step: StepState): string | null {
+  const target = targetOfStep(stepAt(graph, index), step);
+  return target.type === "capability" ? target.capability : null;
+}
+
+function countCall(graph: Graph, state: TaskState, index: number, step: StepState, isHedge: boolean): void {
+  const capability = capabilityOfStep(graph, index, step);
+  if (capability === null) return;
+  const { calls, hedges } = state.callsByCapability.get(capability) ?? { calls: 0, hedges: 0 };
+  state.callsByCapability.set(capability, { calls: calls + 1, hedges: hedges + (isHedge ? 1 : 0) });
+}
+
+export function claimAttempt(state: TaskState, index: number, step: StepState, event: EventOf<"attempt.claimed">): void {
+  // How soon it answers 202 tells how long awaiting it takes.
+  if (event.via === "callback") observe(state, step, event.attempt, event.ms, null);
+  replaceAttempt(state, index, step, event.attempt, (attempt) => ({
+    ...attempt,
+    claim:
+      event.via === "queue"
+        ? { via: "queue", delivery: event.delivery, leaseUntil: event.lease_until }
+        : { via: event.via, leaseUntil: event.lease_until },
+  }));
+  state.clocks.push({ at: event.lease_until, type: "lease", step: index, attempt: event.attempt });
+}
+
+export function progressAttempt(state: TaskState, index: number, step: StepState, event: EventOf<"attempt.progressed">): void {
+  step.heartbeats++;
+  const leaseUntil = event.lease_until;
+  if (leaseUntil === undefined) return;
+  replaceAttempt(state, index, step, event.attempt, (attempt) =>
+    attempt.claim === null ? attempt : { ...attempt, claim: { ...attempt.claim, leaseUntil } },
+  );
+  state.clocks.push({ at: leaseUntil, type: "lease", step: index, attempt: event.attempt });
+}
+
+export function replaceAttempt(
+  state: TaskState,
+  index: number,
+  step: StepState,
+  number: number,
+  change: (attempt: Attempt) => Attempt,
+): void {
+  if (step.phase.status !== "running") return;
+  enter(state, index, step, {
+    status: "running",
+    live: step.phase.live.map((attempt) => (attempt.number === number ? change(attempt) : attempt)),
+  });
+}
+
+/** Moves a step to another phase, and every index over phases with it. */
+export function enter(state: TaskState, index: number, step: StepState, phase: Phase): void {
+  count(state, index, step.phase, -1);
+  step.phase = phase;
+  count(state, index, phase, 1);
+}
+
+function count(state: TaskState, index: number, phase: Phase, by: 1 | -1): void {
+  switch (phase.status) {
+    case "running":
+      for (const attempt of phase.live) {
+        const busy = (state.busyByAgent.get(attempt.agent) ?? 0) + by;
+        if (busy === 0) state.busyByAgent.delete(attempt.agent);
+        else state.busyByAgent.set(attempt.agent, busy);
+        if (attempt.way === null) {
+          state.queued += by;
+          if (by === 1) state.queuedAt = Math.max(state.queuedAt, attempt.startedAt);
+          continue;
+        }
+        state.live += by;
+        if (attempt.claim !== null) continue;
+        state.unclaimed += by;
+        if (attempt.way === "inline") state.inline += by;
+      }
+      return;
+    case "waiting":
+      return mark(state.waiting, index, by);
+    case "retrying":
+      return mark(state.retrying, index, by);
+    case "pending":
+    case "completed":
+    case "failed":
+    case "skipped":
+    case "canceled":
+      return;
+  }
+}
+
+function mark(set: Set<number>, index: number, by: 1 | -1): void {
+  if (by === 1) set.add(index);
+  else set.delete(index);
+}
+
+export function rememberReply(step: StepState, attempt: number | undefined, digest: string | undefined): void {
+  if (attempt === undefined || digest === undefined) return;
+  step.replies ??= new Map();
+  step.replies.set(attempt, digest);
+}
+
+/**
+ * What a reply tells of its agent; `isGood: null` where it says nothing about how well it works. Latency is exponentially
+ * weighted: a few replies are enough to tell a slow agent from a fast one, and old ones fade.
+ */
+export function observe(
+  state: TaskState,
+  step: StepState,
+  number: number | undefined,
+  ms: number | undefined,
+  isGood: boolean | null,
+): void {
+  const attempt = number === undefined ? undefined : liveAttempt(step, number);
+  if (attempt === undefined) return;
+  const before = state.evidenceByAgent.get(attempt.agent) ?? NO_EVIDENCE;
+  // Somebody who calls back is awaited only until the 202.
+  const isAwaited = ms !== undefined && (attempt.claim === null || attempt.claim.via === "queue");
+  const latencyMs = !isAwaited ? before.latencyMs : before.latencyMs === null ? ms : before.latencyMs + 0.3 * (ms - before.latencyMs);
+  state.evidenceByAgent.set(attempt.agent, {
+    successes: isGood === null ? before.successes : before.successes * FADING + (isGood ? 1 : 0),
+    faults: isGood === null ? before.faults : before.faults * FADING + (isGood ? 0 : 1),
+    faultsInARow: isGood === null ? before.faultsInARow : isGood ? 0 : before.faultsInARow + 1,
+    lastFaultAt: isGood === false ? state.at : before.lastFaultAt,
+    latencyMs,
+  });
+}
+
+/** About the last twenty replies of an agent count. */
+const FADING = 0.95;
+const NO_EVIDENCE: AgentEvidence = { successes: 0, faults: 0, faultsInARow: 0, lastFaultAt: 0, latencyMs: null };

@@ -1,0 +1,110 @@
+/** Attempts as others see them: who may have one, what came of it, whether it is still wanted. */
+import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { Failure } from "../engine/event.ts";
+import type { TaskInput } from "../engine/input.ts";
+import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
+import type { Answer } from "../engine/transition.ts";
+import { unlocksSomething } from "../engine/urgency.ts";
+import type { Rejection } from "../shared/errors.ts";
+import type { Json } from "../shared/json.ts";
+import { assert, ok, type Result } from "../shared/result.ts";
+import { callOf, inputFor } from "./call.ts";
+import type { AttemptOf, Heartbeat } from "./contract.ts";
+import type { Outbox } from "./outbox.ts";
+import type { TaskPorts } from "./ports.ts";
+import type { Loaded } from "./reading.ts";
+import type { TaskRunner } from "./runner.ts";
+
+export class Attempts {
+  readonly #ports: TaskPorts;
+  readonly #runner: TaskRunner;
+  readonly #outbox: Outbox;
+
+  constructor(ports: TaskPorts, runner: TaskRunner, outbox: Outbox) {
+    this.#ports = ports;
+    this.#runner = runner;
+    this.#outbox = outbox;
+  }
+
+  /** Records who has the attempt from now on and gives them what they need for it; `null` when it is not wanted from them. */
+  async handOver(at: AttemptOf, input: TaskInput): Promise<AgentCall | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    const agentId = attemptOf(loaded, at)?.agent ?? null;
+    const agent = agentId === null ? null : await this.#outbox.agent(loaded, agentId);
+    const answer = await this.#runner.apply(input);
+    // What somebody else has already is not handed over a second time.
+    if (!answer.ok || answer.value === "unchanged") return null;
+    this.#outbox.claimed(at);
+    const call = agent && callOf(await this.#loaded(), at, agent, this.#runner.journal, this.#ports, Date.now());
+    if (call?.ok) return call.value;
+    const error = call?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
+    await this.#runner.apply({ ...at, type: "fail", error });
+    return null;
+  }
+
+  /** Starts what was in line; whether each of them is under way now. */
+  async grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]> {
+    if ((await this.#runner.ready()) === null) return attempts.map(() => false);
+    await Promise.all(attempts.map((at) => this.#runner.apply({ ...at, type: "grant", isPull: false })));
+    const loaded = await this.#loaded();
+    return attempts.map((at) => (attemptOf(loaded, at)?.way ?? null) !== null);
+  }
+
+  async decline(attempts: readonly AttemptOf[], reason: string, retryAt: number): Promise<void> {
+    if ((await this.#runner.ready()) === null) return;
+    await Promise.all(attempts.map((at) => this.#runner.apply({ ...at, type: "decline", reason, retryAt })));
+  }
+
+  async report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
+    const reply = await this.#checked(loaded, at, outcome);
+    const isUrgent = reply.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step, this.#runner.pending);
+    return this.#runner.apply(
+      (current) =>
+        inputFor(
+          at,
+          reply,
+          (completed) =>
+            attemptOf(current, at) === undefined ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes),
+          digest,
+        ),
+      isUrgent,
+    );
+  }
+
+  async heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null> {
+    if ((await this.#runner.ready()) === null) return null;
+    const answer = await this.#runner.apply({ ...at, ...beat, type: "heartbeat" });
+    if (!answer.ok) return answer;
+    return ok({ leaseUntil: attemptOf(await this.#loaded(), at)?.claim?.leaseUntil ?? null });
+  }
+
+  /** A reply that breaks what its agent promised is a failure. */
+  async #checked(loaded: Loaded, at: AttemptOf, outcome: Outcome): Promise<Outcome> {
+    const attempt = attemptOf(loaded, at);
+    if (outcome.type !== "completed" || attempt === undefined) return outcome;
+    const error = await this.#violation(loaded, attempt, outcome.output);
+    return error === null ? outcome : { type: "failed", error, ...(outcome.ms !== undefined && { ms: outcome.ms }) };
+  }
+
+  /** A directory that cannot be read loses no reply. */
+  async #violation(loaded: Loaded, { agent, capability }: Attempt, output: Json): Promise<Failure | null> {
+    const record = await this.#outbox.agent(loaded, agent).catch(() => null);
+    return record && this.#ports.agents.violation(record, capability, output);
+  }
+
+  async #loaded(): Promise<Loaded> {
+    const loaded = await this.#runner.ready();
+    assert(loaded !== null, "the task is gone");
+    return loaded;
+  }
+}
+
+/** The attempt, if it is under way or in line. */
+function attemptOf({ graph, state }: Loaded, at: AttemptOf): Attempt | undefined {
+  const index = graph.indexById.get(at.step);
+  return index === undefined ? undefined : liveAttempt(stepStateAt(state, index), at.attempt);
+}

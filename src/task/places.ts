@@ -1,0 +1,42 @@
+/** Where a task stands in the lines of agents. Only the agents' objects know, and only readers want to. */
+import type { AgentsPort } from "../agents/port.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { log, messageOf } from "../shared/log.ts";
+import type { WaitingOn } from "../engine/view.ts";
+import type { Loaded } from "./reading.ts";
+import { inLine } from "./slot-requests.ts";
+
+/** Places by step, 1 for who is next. */
+export type Places = ReadonlyMap<string, number>;
+export const NO_PLACES: Places = new Map();
+
+/** Asks each agent once; what one does not answer is left out. */
+export async function placesOf(loaded: Loaded, agents: AgentsPort): Promise<Places> {
+  const { tenant, task } = loaded.state.created;
+  const waiting = [...inLine(loaded)];
+  const lines = new Map<string, typeof waiting>();
+  for (const one of waiting) {
+    const line = lines.get(one.attempt.agent);
+    if (line === undefined) lines.set(one.attempt.agent, [one]);
+    else line.push(one);
+  }
+  const places = new Map<string, number>();
+  const asked = [...lines].slice(0, LIMITS.positionAgents).map(async ([agent, line]) => {
+    const shown = line.slice(0, LIMITS.viewSteps);
+    const positions = await agents.object(tenant, agent).positions(shown.map(({ at }) => ({ task, ...at })));
+    shown.forEach(({ at }, index) => {
+      const position = positions[index];
+      if (typeof position === "number") places.set(at.step, position);
+    });
+  });
+  for (const answer of await Promise.allSettled(asked)) {
+    if (answer.status === "rejected") log("info", "place in line not known", { task, error: messageOf(answer.reason) });
+  }
+  return places;
+}
+
+export function withPlace<T extends { readonly waiting_on?: WaitingOn | null }>(view: T, places: Places): T {
+  const { waiting_on } = view;
+  const position = waiting_on?.type === "capacity" ? places.get(waiting_on.step_id) : undefined;
+  return position === undefined ? view : { ...view, waiting_on: { ...waiting_on, position } };
+}

@@ -1,0 +1,127 @@
+/**
+ * What the task asks of agents with limits, and of those that pull: slots, and back they go. What is lost on the way is
+ * found again: requests by the alarm, releases by the agent's object, which asks whether a slot is still held.
+ */
+import { log, messageOf } from "../shared/log.ts";
+import { LIMITS } from "../shared/limits.ts";
+import type { Release, SlotAnswer, SlotRequest } from "../agents/agent-contract.ts";
+import type { AgentsPort } from "../agents/port.ts";
+import type { Command } from "../engine/command.ts";
+import { stepAt } from "../engine/graph.ts";
+import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
+import { askAgainMs } from "./alarm-time.ts";
+import type { AttemptOf } from "./contract.ts";
+import type { Loaded } from "./reading.ts";
+
+export class SlotRequests {
+  readonly #agents: AgentsPort;
+  readonly #answered: (at: AttemptOf, answer: SlotAnswer) => void;
+  /** When this instance asked last. */
+  readonly #askedAt = new Map<string, number>();
+  #hasRecovered = false;
+
+  constructor(agents: AgentsPort, answered: (at: AttemptOf, answer: SlotAnswer) => void) {
+    this.#agents = agents;
+    this.#answered = answered;
+  }
+
+  /** Everything that a commit asks for, one request to each agent. */
+  run(loaded: Loaded, commands: readonly Command[]): void {
+    const asked = new Map<string, SlotRequest[]>();
+    const released = new Map<string, Release[]>();
+    for (const command of commands) {
+      if (command.type === "ask_slot") {
+        const attempt = attemptInLine(loaded, command);
+        if (attempt !== null) append(asked, command.agent, requestOf(loaded, command, attempt));
+      } else if (command.type === "ask_slots") {
+        for (const { at, attempt } of inLine(loaded)) append(asked, attempt.agent, requestOf(loaded, at, attempt));
+      } else if ((command.type === "settled" || command.type === "abandon") && command.slot) {
+        const { step, attempt, agent, capability, outcome } = command;
+        append(released, agent, { task: loaded.state.created.task, step, attempt, capability, outcome });
+      }
+    }
+    for (const [agent, requests] of asked) void this.#ask(loaded, agent, requests);
+    for (const [agent, releases] of released) void this.#release(loaded, agent, releases);
+  }
+
+  /** A new instance does not know whether the last one got to ask. */
+  recover(loaded: Loaded): void {
+    if (this.#hasRecovered) return;
+    this.#hasRecovered = true;
+    this.#askFor(loaded, () => true);
+  }
+
+  /** Called by the alarm: asks again for what nothing has been heard of for long. */
+  askAgain(loaded: Loaded, now: number): void {
+    this.#askFor(loaded, (at, since) => now - (this.#askedAt.get(keyOf(at)) ?? since) >= askAgainMs(since, now) / 2);
+  }
+
+  #askFor(loaded: Loaded, isDue: (at: AttemptOf, since: number) => boolean): void {
+    const asked = new Map<string, SlotRequest[]>();
+    for (const { at, attempt } of inLine(loaded)) {
+      if (isDue(at, attempt.startedAt)) append(asked, attempt.agent, requestOf(loaded, at, attempt));
+    }
+    for (const [agent, requests] of asked) void this.#ask(loaded, agent, requests);
+  }
+
+  async #ask(loaded: Loaded, agent: string, requests: readonly SlotRequest[]): Promise<void> {
+    const { tenant } = loaded.state.created;
+    const now = Date.now();
+    for (const request of requests) this.#askedAt.set(keyOf(request), now);
+    await insist("slots not asked for", async () => {
+      const answers = await this.#agents.object(tenant, agent).ask({ tenant, agent }, requests);
+      requests.forEach(({ step, attempt }, index) => {
+        const answer = answers[index];
+        if (answer !== undefined && answer.type !== "waiting") this.#answered({ step, attempt }, answer);
+      });
+    });
+  }
+
+  async #release(loaded: Loaded, agent: string, releases: readonly Release[]): Promise<void> {
+    const { tenant } = loaded.state.created;
+    for (const release of releases) this.#askedAt.delete(keyOf(release));
+    await insist("slots not given back", () => this.#agents.object(tenant, agent).release({ tenant, agent }, releases));
+  }
+}
+
+/** A few tries, further and further apart. */
+async function insist(what: string, request: () => Promise<void>): Promise<void> {
+  for (let pauseMs = LIMITS.lostPauseMs; ; pauseMs *= 4) {
+    try {
+      return await request();
+    } catch (error) {
+      log("warn", what, { error: messageOf(error) });
+      if (pauseMs > LIMITS.lostPauseMs * 20) return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+function requestOf(loaded: Loaded, at: AttemptOf, { capability }: Attempt): SlotRequest {
+  const { task, priority } = loaded.state.created;
+  return { task, step: at.step, attempt: at.attempt, priority, capability };
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
+}
+
+const keyOf = ({ step, attempt }: AttemptOf): string => `${step}/${attempt}`;
+
+function attemptInLine({ graph, state }: Loaded, at: AttemptOf): Attempt | null {
+  const attempt = liveAttempt(stepStateAt(state, graph.indexById.get(at.step) as number), at.attempt);
+  return attempt?.way === null ? attempt : null;
+}
+
+/** Attempts that wait for a slot. */
+export function* inLine({ graph, state }: Loaded): Iterable<{ readonly at: AttemptOf; readonly attempt: Attempt }> {
+  if (state.queued === 0) return;
+  for (const [index, { phase }] of state.steps.entries()) {
+    if (phase.status !== "running") continue;
+    for (const attempt of phase.live) {
+      if (attempt.way === null) yield { at: { step: stepAt(graph, index).id, attempt: attempt.number }, attempt };
+    }
+  }
+}
