@@ -109,7 +109,11 @@ function build(env: Env, config: Config): Service {
       },
     },
     agentPorts: {
-      record: async (tenant, agent) => (await directory.load(tenant, Date.now())).byId.get(agent) ?? null,
+      record: async (tenant, agent, isFresh) => {
+        const known = isFresh ? undefined : (await directory.load(tenant, Date.now())).byId.get(agent);
+        // It may have registered a moment ago, elsewhere.
+        return known ?? (await directory.refresh(tenant, Date.now())).byId.get(agent) ?? null;
+      },
       publish: async (tenant, agent, state) => {
         await agents.publish(tenant, agent, state);
         directory.learned(tenant, agent, state);

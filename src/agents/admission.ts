@@ -146,11 +146,8 @@ export class Admission {
   /** Slots whose holders are to be asked, and are trusted again for a while meanwhile. */
   toVerify(now: number): readonly Slot[] {
     const due = [...this.#slots.values()].filter((slot) => slot.verifyAt <= now);
-    for (const slot of due) {
-      const trusted = { ...slot, verifyAt: now + LIMITS.slotVerifyMs };
-      this.#slots.set(keyOfAttempt(slot), trusted);
-      this.#store.putSlot(keyOfAttempt(slot), trusted);
-    }
+    // Not stored: a new instance asks at once.
+    for (const slot of due) this.#slots.set(keyOfAttempt(slot), { ...slot, verifyAt: now + LIMITS.slotVerifyMs });
     return due;
   }
 

@@ -128,7 +128,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   }
 
   async registered(name: AgentName, isNew: boolean): Promise<void> {
-    const record = await this.#record(name);
+    const record = await this.#ports.record(name.tenant, name.agent, true);
     if (record === null) return;
     const now = Date.now();
     this.#condition.identify(name);
@@ -177,7 +177,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     this.#condition.probe(record, now, () => this.#conditionChanged(name, record, Date.now()));
     this.#conditionChanged(name, record, now);
     this.#exactly(() => this.#admitNext(name, record, now, []));
-    await this.#condition.publishIfDue(name, this.#state(record, now), now);
+    await this.#condition.publishIfDue(name, () => this.#state(record, now), now);
     this.#keepAlarm(record, Date.now());
   }
 
@@ -198,7 +198,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   }
 
   async #record(name: AgentName): Promise<AgentRecord | null> {
-    return this.#ports.record(name.tenant, name.agent);
+    return this.#ports.record(name.tenant, name.agent, false);
   }
 
   /** Why nobody is let in now. */
@@ -260,7 +260,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   }
 
   #conditionChanged(name: AgentName, record: AgentRecord | null, now: number): void {
-    if (record !== null) this.ctx.waitUntil(this.#condition.changed(name, record, this.#state(record, now), now));
+    if (record !== null) this.ctx.waitUntil(this.#condition.changed(name, record, () => this.#state(record, now), now));
   }
 
   #state(record: AgentRecord | null, now: number): AgentState {

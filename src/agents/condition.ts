@@ -100,21 +100,22 @@ export class Condition {
   }
 
   /** Publishes a change of status at once, figures once they have been silent for long. */
-  async changed(name: AgentName, record: AgentRecord, state: AgentState, now: number): Promise<void> {
+  async changed(name: AgentName, record: AgentRecord, stateNow: () => AgentState, now: number): Promise<void> {
     const before = this.#state.status;
-    if (before?.status !== state.status) {
+    if (before?.status !== this.health(record, now).status) {
+      const state = stateNow();
       this.#update({ status: { status: state.status, since: state.since } });
       this.#save();
       await this.#publish(name, state, now);
       const isBack = before !== null && (state.status === "healthy" || state.status === "degraded");
       if (isBack) await this.#ports.poke(name.tenant, record);
     } else {
-      await this.publishIfDue(name, state, now);
+      await this.publishIfDue(name, stateNow, now);
     }
   }
 
-  async publishIfDue(name: AgentName, state: AgentState, now: number): Promise<void> {
-    if (this.#isDirty && now >= this.#publishedAt + LIMITS.publishMs) await this.#publish(name, state, now);
+  async publishIfDue(name: AgentName, stateNow: () => AgentState, now: number): Promise<void> {
+    if (this.#isDirty && now >= this.#publishedAt + LIMITS.publishMs) await this.#publish(name, stateNow(), now);
   }
 
   /** Asks the health URL when it is time. Not awaited: the alarm has other things to do. */

@@ -50,8 +50,8 @@ export interface HoldersPort {
 
 export interface AgentPorts {
   readonly holders: HoldersPort;
-  /** The registration, at most `directoryAgeMs` old; `null` when there is none. */
-  readonly record: (tenant: string, agent: string) => Promise<AgentRecord | null>;
+  /** The registration, at most `directoryAgeMs` old, or as it is now; `null` when there is none. */
+  readonly record: (tenant: string, agent: string, isFresh: boolean) => Promise<AgentRecord | null>;
   readonly publish: (tenant: string, agent: string, state: AgentState) => Promise<void>;
   /** Wakes tasks that wait for what the agent offers. */
   readonly poke: (tenant: string, agent: AgentRecord) => Promise<void>;

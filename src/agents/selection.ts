@@ -187,10 +187,12 @@ function receiptOf(
   note: string | undefined,
 ): Receipt {
   const most = LIMITS.receiptCandidates;
+  // Fewer than wanted are none.
+  const isEnough = ranked.length >= wanted.count;
   const shown = ranked.slice(0, Math.max(wanted.count, most - Math.min(out.length, most / 2)));
   const candidates: ReceiptCandidate[] = shown.map(({ facts, value, parts }, index) => ({
     agent: facts.candidate.agent.id,
-    verdict: index < wanted.count ? "chosen" : "eligible",
+    verdict: isEnough && index < wanted.count ? "chosen" : "eligible",
     score: value,
     ...(parts && { parts }),
   }));

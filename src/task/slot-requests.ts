@@ -58,6 +58,7 @@ export class SlotRequests {
 
   #askFor(loaded: Loaded, isDue: (at: AttemptOf, since: number) => boolean): void {
     const asked = new Map<string, SlotRequest[]>();
+    if (loaded.state.paused) return; // what it would get now it could not use
     for (const { at, attempt } of inLine(loaded)) {
       if (isDue(at, attempt.startedAt)) append(asked, attempt.agent, requestOf(loaded, at, attempt));
     }

@@ -3,6 +3,7 @@
  * and after the agent has worked, and after each commit. The facts must come out as if nothing had happened.
  */
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import type { EventView } from "../../src/engine/event-view.ts";
 import {
@@ -20,7 +21,7 @@ import {
   type Asked,
 } from "./harness.ts";
 
-/** Fan-out, retry, callback, queue, condition, degraded step and fan-in: six kinds of step, eight calls. */
+/** Fan-out, retry, callback, queue, slot, pull, ensemble, condition, degraded step and fan-in: ten kinds of step, eleven calls. */
 const script = {
   workflow: {
     steps: [
@@ -29,12 +30,15 @@ const script = {
       { id: "flaky", capability: "inline", needs: ["split"], retry: { delay: "1ms", max_attempts: 2 } },
       { id: "queued", capability: "queued", needs: ["split"] },
       { id: "called-back", capability: "callback", needs: ["split"] },
+      { id: "limited", capability: "limited", needs: ["split"] },
+      { id: "pulled", capability: "pulled", needs: ["split"] },
+      { id: "both", capability: "twin", needs: ["split"], ensemble: { agents: 2, mode: "all" } },
       { id: "broken", capability: "inline", needs: ["split"], on_error: { output: "fallback" } },
       { id: "skipped", capability: "inline", when: "steps.split.output.n > 9" },
       {
         id: "join",
         capability: "inline",
-        needs: ["left", "flaky", "queued", "called-back", "broken"],
+        needs: ["left", "flaky", "queued", "called-back", "limited", "pulled", "both", "broken"],
         input: ["${ steps.left.output.n }", "${ steps.broken.output }"],
       },
     ],
@@ -46,6 +50,17 @@ async function registerAll(): Promise<void> {
   await registerAgent("inline", { dispatch: "inline" });
   await registerAgent("queued", { dispatch: "queue" });
   await registerAgent("callback", { dispatch: "inline" });
+  await registerAgent("limited", { dispatch: "inline", limits: { max_concurrency: 1 } });
+  for (const twin of ["twin1", "twin2"]) await registerAgent(twin, { dispatch: "inline", capabilities: ["twin"] });
+  await api("PUT", "/agents/pulling", { kind: "pull", capabilities: ["pulled"] });
+}
+
+/** A worker that asks for work now and then, and whose reply may be lost with its claim. */
+async function pull(): Promise<void> {
+  const claimed = await api<{ attempts?: { context: { callback_url: string } }[] }>("POST", "/agents/pulling/claim", {});
+  for (const { context } of claimed.body.attempts ?? []) {
+    await api("POST", new URL(context.callback_url).pathname.replace("/api/v1", "") + "/complete", { output: "pulled" });
+  }
 }
 
 /** What the agents do, the same whoever asks and however often. */
@@ -57,6 +72,8 @@ async function work(asked: Asked): Promise<Response> {
       return Response.json({ code: "broken", message: "always" }, { status: 400 });
     case "called-back":
       return new Response(null, { status: 202 });
+    case "both":
+      return Response.json({ output: "twin" });
     default:
       return Response.json({ output: { step: asked.stepId, n: 3, input: asked.input } });
   }
@@ -72,13 +89,17 @@ async function callBack(id: string): Promise<void> {
 /** The facts, without times and without what only says that something was sent or arrived once more. */
 function essence(events: readonly EventView[]): readonly string[] {
   const incidental = ["attempt.claimed", "attempt.lost", "task.archived"];
-  return events
-    .filter(({ type }) => !incidental.includes(type))
-    .map(
-      ({ type, step_id, data }) =>
-        `${step_id ?? ""} ${type} ${JSON.stringify({ attempt: data["attempt"], output: data["output"], error: (data["error"] as { code?: string } | undefined)?.code, reason: data["reason"] })}`,
-    )
-    .toSorted();
+  return (
+    events
+      .filter(({ type }) => !incidental.includes(type))
+      // A claim whose answer got lost runs out like any lost worker's, and is made again.
+      .filter(({ type, step_id }) => step_id !== "pulled" || type === "step.completed")
+      .map(
+        ({ type, step_id, data }) =>
+          `${step_id ?? ""} ${type} ${JSON.stringify({ attempt: step_id === "pulled" || data["attempt"], output: data["output"], error: (data["error"] as { code?: string } | undefined)?.code, reason: data["reason"] })}`,
+      )
+      .toSorted()
+  );
 }
 
 /** Lets time pass and alarms ring until the task has ended. */
@@ -89,10 +110,13 @@ async function drive(id: string): Promise<void> {
     if (status === "completed") return;
     expect(["running", "waiting"]).toContain(status);
     await callBack(id);
+    await pull();
     await scheduler.wait(10);
     // What was lost with a queue message is found after half a minute, what was lost with its consumer after its lease.
     if (rounds % 10 === 9) clockAhead(6 * 60_000);
     await runDurableObjectAlarm(stubOf(id)).catch(() => false);
+    // A slot that was not given back is found when its holder is asked.
+    for (const agent of ["limited", "pulling"]) await runDurableObjectAlarm(env.AGENTS.getByName(`default/${agent}`)).catch(() => false);
   }
 }
 
@@ -114,7 +138,7 @@ async function expectSame(id: string, facts: readonly string[]): Promise<void> {
   expect(essence(events)).toEqual(facts);
   expect(await resultOf(id)).toEqual({ join: { step: "join", n: 3, input: [3, "fallback"] } });
   expect(new Set(calls.map(({ key, stepId }) => `${stepId} ${key}`)).size).toBe(new Set(calls.map(({ stepId }) => stepId)).size);
-  expect(events.filter(({ type }) => type === "step.completed").length).toBe(7);
+  expect(events.filter(({ type }) => type === "step.completed").length).toBe(10);
 }
 
 /**
@@ -149,7 +173,7 @@ async function runAborted(isPoint: (call: number) => boolean, when: "before" | "
 }
 
 describe("a task whose object is interrupted", () => {
-  const POINTS = Array.from({ length: 8 }, (_, index) => index + 1);
+  const POINTS = Array.from({ length: 11 }, (_, index) => index + 1);
 
   test.each(POINTS)("aborted when an agent is called for the %ith time, before it has worked", async (point) => {
     const { facts } = await undisturbed();
