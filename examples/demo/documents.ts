@@ -37,34 +37,49 @@ export async function reportOn(paths: readonly string[], orchestrator: Orchestra
   const bytes = documents.reduce((sum, { text }) => sum + text.length, 0);
   console.log(`${documents.length} documents, ${(bytes / 1024).toFixed(0)} KiB`);
 
-  const agents = await Promise.all(
-    ["splitter", "analyst", "critic", "editor"].map(async (name) => ({ name, agent: await AgentProcess.start(name) })),
-  );
+  const agents = await startAgents();
   try {
-    for (const { name, agent } of agents)
-      await orchestrator.register(name, { url: agent.url, capabilities: [CAPABILITIES[name] as string] });
-    console.log(`${agents.length} agents registered: ${agents.map(({ name }) => name).join(", ")}\n`);
+    for (const agent of agents) await register(agent, orchestrator);
+    console.log(`${agents.length} agents registered: ${agents.map(described).join(", ")}\n`);
     const startedAt = performance.now();
-    const id = await orchestrator.submit({ workflow: workflow(PARTS), input: { documents }, tags: ["demo"] });
+    const hasKeywords = agents.some(({ id }) => id === "keywords");
+    const id = await orchestrator.submit({ workflow: workflow(PARTS, hasKeywords), input: { documents }, tags: ["demo"] });
     for await (const event of orchestrator.events(id)) showProgress(event, performance.now() - startedAt);
     const { status, output, error } = await orchestrator.result(id);
     if (status !== "completed") throw new Error(`The task ${status}: ${error?.code} in step ${error?.step_id}: ${error?.message}`);
     console.log(`\n${String(output)}`);
     return true;
   } finally {
-    for (const { agent } of agents) agent.stop();
+    for (const agent of agents) agent.stop();
   }
 }
 
-const CAPABILITIES: Readonly<Record<string, string>> = {
-  splitter: "text.split",
-  analyst: "text.analyze",
-  critic: "text.critique",
-  editor: "text.report",
-};
+/** Three that are called, one that fetches its work, and one in Python where there is Python. */
+async function startAgents(): Promise<readonly AgentProcess[]> {
+  const python = await AgentProcess.startPython("keywords", { name: "keywords", capabilities: [{ name: "text.keywords" }] });
+  if (python === null) console.log("No python3 here: going on without the step that looks for keywords");
+  const others = await Promise.all([
+    AgentProcess.start("splitter"),
+    AgentProcess.start("analyst"),
+    AgentProcess.startPulling("critic"),
+    AgentProcess.start("editor"),
+  ]);
+  return python === null ? others : [...others, python];
+}
+
+async function register(agent: AgentProcess, orchestrator: Orchestrator): Promise<void> {
+  const { id, registration, endpoint } = agent;
+  if (endpoint !== null) return orchestrator.registerCalled(id, registration, endpoint);
+  await orchestrator.registerPulling(id, registration);
+  agent.giveAccess({ api: orchestrator.api, key: await orchestrator.createAgentKey(id) });
+}
+
+function described({ id, endpoint }: AgentProcess): string {
+  return endpoint === null ? `${id} (fetches its work)` : id === "keywords" ? `${id} (in Python)` : id;
+}
 
 /** As it would be written by hand, but for the number of analyses. */
-function workflow(parts: number): unknown {
+function workflow(parts: number, hasKeywords: boolean): unknown {
   const analyses = Array.from({ length: parts }, (_, index) => `analyze-${index + 1}`);
   const all = (field: string): string => analyses.map((id) => `steps["${id}"].output${field}`).join(" + ");
   return {
@@ -75,6 +90,7 @@ function workflow(parts: number): unknown {
         capability: "text.analyze",
         input: { sections: `\${ steps.split.output.parts[${index}] }` },
       })),
+      ...(hasKeywords ? [{ id: "keywords", capability: "text.keywords", input: { documents: "${ input.documents }" } }] : []),
       {
         id: "critique",
         capability: "text.critique",
@@ -89,6 +105,7 @@ function workflow(parts: number): unknown {
         input: {
           documents: "${ input.documents.map(document, document.name) }",
           analyses: analyses.map((id) => `\${ steps["${id}"].output }`),
+          keywords: hasKeywords ? "${ steps.keywords.output }" : null,
           critique: "${ steps.critique.output }",
         },
       },

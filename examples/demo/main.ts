@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: the service and four kinds of agents, each a process, at work on real documents.
+ * `npm run demo`: the service and five agents, each a process, at work on real documents.
  *
  *   npm run demo                          the documents of this project
  *   npm run demo -- FILE_OR_FOLDER …      your own
@@ -65,4 +65,6 @@ try {
   process.exitCode = 1;
 } finally {
   await stop();
+  // Whatever still runs must not keep a demo that has failed from ending.
+  process.exit();
 }

@@ -24,11 +24,27 @@ export class Orchestrator {
     this.#server = server;
   }
 
-  async register(
+  get api(): string {
+    return `${this.#server.origin}/api/v1`;
+  }
+
+  /** An agent that is called. Its requests are signed under the secret. */
+  async registerCalled(
     id: string,
-    agent: { readonly url: string; readonly capabilities: readonly string[]; readonly dispatch?: string },
+    registration: object,
+    { url, signingSecret, ...more }: { readonly url: string; readonly signingSecret: string; readonly dispatch?: string },
   ): Promise<void> {
-    await this.#call("PUT", `/agents/${id}`, agent);
+    await this.#call("PUT", `/agents/${id}`, { ...registration, ...more, url, signing_secret: signingSecret });
+  }
+
+  /** An agent that fetches its work. */
+  async registerPulling(id: string, registration: object): Promise<void> {
+    await this.#call("PUT", `/agents/${id}`, { ...registration, kind: "pull" });
+  }
+
+  /** A key with which an agent fetches its own work, and nothing else. */
+  async createAgentKey(agent: string): Promise<string> {
+    return (await this.#call<{ key: string }>("POST", "/keys", { name: `agent ${agent}`, roles: ["agent"], agent })).key;
   }
 
   async submit(task: unknown): Promise<string> {
@@ -73,7 +89,7 @@ export class Orchestrator {
   }
 
   async #fetch(method: string, path: string, headers: Record<string, string>, body?: unknown): Promise<Response> {
-    const response = await fetch(`${this.#server.origin}/api/v1${path}`, {
+    const response = await fetch(this.api + path, {
       method,
       headers: { authorization: `Bearer ${this.#server.rootKey}`, "content-type": "application/json", ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),

@@ -42,9 +42,9 @@ export async function replay(
   const steps = readSteps(file, scale);
   const agent = await AgentProcess.start("sleeper", ...(dispatch === "callback" ? ["--call-back"] : []));
   try {
-    await orchestrator.register("sleeper", {
-      url: agent.url,
-      capabilities: ["sleep"],
+    if (agent.endpoint === null) throw new Error("Defect: the sleeper listens");
+    await orchestrator.registerCalled(agent.id, agent.registration, {
+      ...agent.endpoint,
       dispatch: dispatch === "callback" ? "inline" : dispatch,
     });
     const longestMs = Math.max(...steps.map(({ ms }) => ms));

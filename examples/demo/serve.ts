@@ -1,63 +1,66 @@
 /**
- * What an agent needs to speak HTTP: a server that takes one kind of request and answers with its output. Everything it is
- * asked is told to the process that started it, if there is one, so that a demo can check who was asked what and when.
+ * Serves an agent of the kit with `node:http`. Everything it is asked is told to the process that started it, if there is
+ * one, so that a demo can check who was asked what and when.
  */
-import { createServer } from "node:http";
-
-/** The body of a request to an agent. */
-export interface Request<Input> {
-  readonly task_id: string;
-  readonly step_id: string;
-  readonly attempt: number;
-  readonly input: Input;
-  readonly context: { readonly callback_url: string };
-}
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import type { Agent } from "orchestrator/kit";
 
 /** What the starting process is told. */
+export type Message =
+  | { readonly type: "ready"; readonly id: string; readonly registration: Agent["registration"] }
+  | ({ readonly type: "asked" } & Asked);
+
 export interface Asked {
   readonly step: string;
   readonly key: string;
   readonly at: number;
 }
 
-const CALLBACK_PAUSE_MS = 100;
+/** The secret that the agent's requests are signed with: whoever registers it gives it to both. */
+export function signingSecret(): string {
+  return process.env["SIGNING_SECRET"] ?? "";
+}
 
-/** Listens on the port in the arguments. With `--call-back` it answers 202 at once, and calls back when the work is done. */
-export function serve<Input>(work: (input: Input) => unknown): void {
-  const [, , port, mode] = process.argv;
-  const server = createServer((request, response) => {
-    const answer = (status: number, body: unknown): void => {
-      response.writeHead(status, { "content-type": "application/json" });
-      response.end(JSON.stringify(body));
-    };
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    const carryOut = async (): Promise<void> => {
-      const { step_id, input, context } = JSON.parse(Buffer.concat(chunks).toString()) as Request<Input>;
-      process.send?.({ step: step_id, key: String(request.headers["idempotency-key"]), at: Date.now() } satisfies Asked);
-      if (mode !== "--call-back") return answer(200, { output: await work(input) });
-      answer(202, {});
-      await callBack(context.callback_url, await work(input));
-    };
-    request.on("end", () => {
-      carryOut().catch((error: unknown) => {
-        if (!response.headersSent) answer(422, { code: "bad_input", message: String(error) });
-      });
-    });
-  });
-  server.listen(Number(port), "127.0.0.1", () => process.send?.("listening"));
+/** Listens on the port in the arguments. */
+export function serve(agent: Agent): void {
+  const server = createServer((incoming, outgoing) => void answer(agent, incoming, outgoing));
+  server.listen(Number(process.argv[2]), "127.0.0.1", () => ready(agent));
+}
+
+/** Tells the starting process, and ends with it. */
+export function ready({ id, registration }: Agent): void {
+  tell({ type: "ready", id, registration });
   process.on("disconnect", () => process.exit());
 }
 
-/** Until somebody hears it: the service may just be restarting. */
-async function callBack(url: string, output: unknown): Promise<void> {
-  for (;;) {
-    const heard = await fetch(`${url}/complete`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ output }),
-    }).catch(() => null);
-    if (heard !== null && heard.status < 500) return;
-    await new Promise((resolve) => setTimeout(resolve, CALLBACK_PAUSE_MS));
+async function answer(agent: Agent, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const request = requestOf(incoming);
+  if (request.method === "POST") void tellAsked(request.clone(), Date.now());
+  const response = await agent.fetch(request);
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  outgoing.end(Buffer.from(await response.arrayBuffer()));
+}
+
+function requestOf(incoming: IncomingMessage): Request {
+  const { method = "GET", url = "/", headers } = incoming;
+  const hasBody = method !== "GET" && method !== "HEAD";
+  return new Request(`http://${headers.host ?? "127.0.0.1"}${url}`, {
+    method,
+    headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+    ...(hasBody && { body: Readable.toWeb(incoming) as unknown as ReadableStream, duplex: "half" }),
+  });
+}
+
+async function tellAsked(request: Request, at: number): Promise<void> {
+  try {
+    const { step_id: step } = (await request.json()) as { readonly step_id: string };
+    tell({ type: "asked", step, key: request.headers.get("idempotency-key") ?? "", at });
+  } catch {
+    // The body broke off, as when the server was killed: nothing was asked.
   }
+}
+
+function tell(message: Message): void {
+  process.send?.(message);
 }

@@ -108,6 +108,20 @@ export const stepView = z
     error: errorView.nullable(),
     why: z.string().optional().openapi({ description: "Why this agent, in a sentence" }),
     receipt: receipt.optional(),
+    earlier: z
+      .array(
+        z.object({
+          attempt: z.int(),
+          agent: z.string(),
+          end: z.enum(["failed", "canceled", "declined"]),
+          at: time,
+          code: z.string(),
+          message: z.string(),
+        }),
+      )
+      .readonly()
+      .optional()
+      .openapi({ description: "Attempts that brought nothing, the last ones" }),
     live: z
       .array(
         z.object({

@@ -2,6 +2,7 @@
  * The fold: what each fact changes. It never refuses one and never looks at a clock. State is consumed: the caller
  * keeps what is returned.
  */
+import { LIMITS } from "../shared/limits.ts";
 import { classOf, isFault } from "../shared/outcome.ts";
 import {
   claimAttempt,
@@ -19,7 +20,7 @@ import {
 import type { Failure, TaskCreated, TaskEvent } from "./event.ts";
 import { stepAt, type Graph } from "./graph.ts";
 import { decide } from "./run-if.ts";
-import { indexOf, initialState, liveAttempt, stepStateAt, type EndStatus, type Phase, type StepState, type TaskState } from "./state.ts";
+import { indexOf, initialState, liveAttempt, stepStateAt, type EndStatus, type PastAttempt, type Phase, type StepState, type TaskState } from "./state.ts";
 import { resident, type StoredValue } from "./value.ts";
 import { nextLookAt, scheduleLook } from "./wake.ts";
 
@@ -147,12 +148,15 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       rememberReply(step, event.attempt, event.digest);
       step.error = event.error;
       if (agent !== undefined) (step.tried ??= new Set()).add(agent);
+      remember(state, step, event.attempt, "failed", event.error);
       return removeAttempt(state, index, step, event.attempt);
     }
     case "attempt.canceled":
+      remember(state, step, event.attempt, "canceled", CANCELED[event.reason]);
       return removeAttempt(state, index, step, event.attempt);
     case "attempt.declined":
       (step.declined ??= new Map()).set(event.agent, event.retry_at);
+      remember(state, step, event.attempt, "declined", { code: "declined", message: event.reason });
       removeAttempt(state, index, step, event.attempt);
       if (step.phase.status !== "running" || step.phase.live.length > 0) return;
       // Nobody has worked on it: the round does not count.
@@ -167,6 +171,23 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       }));
       return;
   }
+}
+
+const CANCELED = {
+  superseded: { code: "superseded", message: "another agent was faster" },
+  decided: { code: "decided", message: "the others' replies decided" },
+};
+
+/** For readers, who want to know why there was another attempt. */
+function remember(
+  state: TaskState,
+  step: StepState,
+  number: number,
+  end: PastAttempt["end"],
+  { code, message }: { readonly code: string; readonly message: string },
+): void {
+  const agent = liveAttempt(step, number)?.agent ?? "";
+  step.past = [...(step.past ?? []).slice(1 - LIMITS.pastAttempts), { attempt: number, agent, end, at: state.at, code, message }];
 }
 
 function agentOfReply(step: StepState, attempt: number | undefined): string | undefined {

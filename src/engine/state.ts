@@ -69,6 +69,8 @@ export interface StepState {
   degraded: Failure | null;
   /** Numbers of the events that say why its agents were chosen. */
   selections: number[] | null;
+  /** Attempts that brought nothing, the last of them. */
+  past: PastAttempt[] | null;
   /** Agents that failed it. */
   tried: Set<string> | null;
   /** Agents whose line turned it away, and until when. */
@@ -89,6 +91,16 @@ export interface StepState {
   error: Failure | null;
   /** Digests of the called-back replies that settled attempts, by attempt. */
   replies: Map<number, string> | null;
+}
+
+/** What became of an attempt that did not bring the step's output. */
+export interface PastAttempt {
+  readonly attempt: number;
+  readonly agent: string;
+  readonly end: "failed" | "canceled" | "declined";
+  readonly at: number;
+  readonly code: string;
+  readonly message: string;
 }
 
 export interface EnsembleReply {
@@ -186,6 +198,7 @@ function initialStep(node: StepNode): StepState {
     target: 0,
     degraded: null,
     selections: null,
+    past: null,
     tried: null,
     declined: null,
     waitingSince: null,

@@ -63,6 +63,8 @@ export interface StepView {
   /** Why this agent. */
   readonly why?: string;
   readonly receipt?: Receipt;
+  /** Attempts before, and why there had to be another. */
+  readonly earlier?: readonly EarlierAttemptView[];
   /** Attempts under way, where there are several or they wait in line. */
   readonly live?: readonly LiveAttemptView[];
   readonly waiting_on?: WaitingOn;
@@ -70,6 +72,15 @@ export interface StepView {
   readonly reason?: string;
   /** It goes on or completed with less than was asked for: a fallback, or its default output. */
   readonly degraded?: ErrorView;
+}
+
+export interface EarlierAttemptView {
+  readonly attempt: number;
+  readonly agent: string;
+  readonly end: "failed" | "canceled" | "declined";
+  readonly at: string;
+  readonly code: string;
+  readonly message: string;
 }
 
 export interface LiveAttemptView {
@@ -129,6 +140,7 @@ function stepView(graph: Graph, state: TaskState, index: number): StepView {
     started_at: isoOrNull(step.startedAt),
     finished_at: isoOrNull(step.settledAt),
     error: errorView(phase.status === "completed" ? null : step.error),
+    ...(step.past !== null && { earlier: step.past.map((one) => ({ ...one, at: isoTime(one.at) })) }),
     ...(live && { live }),
     ...(waits && { waiting_on: stepWaitingOn(graph, state, index) }),
     ...((phase.status === "skipped" || phase.status === "canceled") && { reason: phase.reason }),

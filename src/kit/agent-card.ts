@@ -17,7 +17,7 @@ export function agentCard({ name, description, version, capabilities }: CheckedD
     skills: capabilities.map((offered) => ({
       id: offered.name,
       name: offered.name,
-      description: offered.description ?? "",
+      description: offered.description ?? offered.name,
       tags: offered.tags ?? [],
     })),
   };

@@ -53,12 +53,17 @@ export function failureOf(thrown: unknown): Failure {
     message: excerpt(message),
     retryable,
     status: status ?? (retryable ? 500 : 422),
-    ...(retryAfterMs !== undefined && { retryAfterMs: Math.min(retryAfterMs, LIMITS.retryAfterMs) }),
+    ...(retryAfterMs !== undefined && { retryAfterMs: Math.min(retryAfterMs, LIMITS.attemptPauseMs) }),
   };
 }
 
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  if (thrown instanceof Error) return thrown.message || thrown.name;
+  try {
+    return String(thrown);
+  } catch {
+    return "something without a text was thrown";
+  }
 }
 
 /** Text cut to the length of a message. */

@@ -1,4 +1,5 @@
 /** How long to wait before something is tried again. */
+import { LIMITS } from "./limits.ts";
 
 /** Doubles with every failure up to `maxMs`; half of it is random, so that many who failed together do not return together. */
 export function backoffMs(failures: number, { baseMs, maxMs }: { readonly baseMs: number; readonly maxMs: number }): number {
@@ -6,12 +7,11 @@ export function backoffMs(failures: number, { baseMs, maxMs }: { readonly baseMs
   return whole / 2 + (whole / 2) * Math.random();
 }
 
-/** `Retry-After`, in seconds or as a date, in milliseconds from `now`; `null` where there is none. */
-export function parseRetryAfter(value: string | null, now: number): number | null {
-  if (value === null) return null;
-  if (/^\d{1,9}$/.test(value.trim())) return Number(value) * 1_000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
+/** `Retry-After`, in seconds or as a date, in milliseconds from `now` and at most five minutes; 0 where there is none. */
+export function retryAfterMs(headers: Headers, now: number): number {
+  const value = headers.get("retry-after")?.trim() ?? "";
+  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
+  return ms > 0 ? Math.min(ms, LIMITS.retryAfterMs) : 0;
 }
 
 /** Whether the same request may fare better later. */

@@ -1,7 +1,7 @@
 /** Tells the orchestrator about one attempt, under the URL that it gave for that. Nothing here throws. */
 import { excerpt, messageOf, type Failure } from "./agent-error.ts";
 import { isObject } from "./attempt.ts";
-import { backoffMs, isTransient, parseRetryAfter } from "./backoff.ts";
+import { backoffMs, isTransient, retryAfterMs } from "./backoff.ts";
 import { LIMITS } from "./limits.ts";
 import { sleep } from "./timer.ts";
 
@@ -16,7 +16,7 @@ export type Heard =
   /** It will be refused again. */
   | { readonly type: "refused"; readonly detail: string }
   /** It may be heard later. */
-  | { readonly type: "unheard"; readonly detail: string; readonly retryAfterMs: number | null };
+  | { readonly type: "unheard"; readonly detail: string; readonly retryAfterMs: number };
 
 export class Callback {
   readonly #url: string;
@@ -49,8 +49,7 @@ export class Callback {
     for (let tries = 1; ; tries++) {
       const heard = await this.#post(verb, body);
       if (heard.type !== "unheard" || tries === LIMITS.callbackTries) return heard;
-      const pauseMs = backoffMs(tries, LIMITS.callbackPause);
-      await sleep(Math.max(pauseMs, Math.min(heard.retryAfterMs ?? 0, LIMITS.callbackRetryAfterMs)), unwanted);
+      await sleep(Math.max(heard.retryAfterMs, backoffMs(tries, LIMITS.callbackPause)), unwanted);
       if (isUnwanted) return { type: "unwanted", code: "attempt_superseded" };
     }
   }
@@ -67,7 +66,7 @@ export class Callback {
       });
       return heardOf(response, parseObject(await response.text()), Date.now());
     } catch (error) {
-      return { type: "unheard", detail: `the orchestrator could not be reached: ${messageOf(error)}`, retryAfterMs: null };
+      return { type: "unheard", detail: `the orchestrator could not be reached: ${messageOf(error)}`, retryAfterMs: 0 };
     }
   }
 }
@@ -78,7 +77,7 @@ function heardOf(response: Response, body: Readonly<Record<string, unknown>>, no
   if (status === 409) return { type: "unwanted", code: typeof body["code"] === "string" ? body["code"] : "attempt_superseded" };
   const said = typeof body["detail"] === "string" ? `: ${body["detail"]}` : "";
   const detail = excerpt(`the orchestrator answered ${status}${said}`);
-  if (isTransient(status)) return { type: "unheard", detail, retryAfterMs: parseRetryAfter(headers.get("retry-after"), now) };
+  if (isTransient(status)) return { type: "unheard", detail, retryAfterMs: retryAfterMs(headers, now) };
   return { type: "refused", detail };
 }
 

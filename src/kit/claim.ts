@@ -1,7 +1,7 @@
 /** Asks the orchestrator for work, once. */
 import { AgentError, failureOf } from "./agent-error.ts";
 import { isObject, Malformed, parseAttempt, type Attempt } from "./attempt.ts";
-import { isTransient, parseRetryAfter } from "./backoff.ts";
+import { isTransient, retryAfterMs } from "./backoff.ts";
 import { Callback, leaseMs, type Fetch } from "./callback.ts";
 import { createDeferred } from "./deferred.ts";
 
@@ -22,7 +22,7 @@ export interface Claimed {
 
 export type ClaimAnswer =
   | { readonly type: "work"; readonly claimed: readonly Claimed[] }
-  | { readonly type: "later"; readonly retryAfterMs: number | null }
+  | { readonly type: "later"; readonly retryAfterMs: number }
   /** No later claim will fare better. */
   | { readonly type: "refused"; readonly status: number; readonly message: string };
 
@@ -47,7 +47,7 @@ export async function claim(max: number, settings: ClaimSettings, signal: AbortS
     signal.removeEventListener("abort", abort);
     return await answerOf(response, await response.text(), settings);
   } catch {
-    return { type: "later", retryAfterMs: null };
+    return { type: "later", retryAfterMs: 0 };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
@@ -57,15 +57,15 @@ export async function claim(max: number, settings: ClaimSettings, signal: AbortS
 async function answerOf(response: Response, text: string, settings: ClaimSettings): Promise<ClaimAnswer> {
   const { status, headers } = response;
   const now = Date.now();
-  if (isTransient(status)) return { type: "later", retryAfterMs: parseRetryAfter(headers.get("retry-after"), now) };
+  if (isTransient(status)) return { type: "later", retryAfterMs: retryAfterMs(headers, now) };
   if (!response.ok) return { type: "refused", status, message: refusal(status, text, settings.agentId) };
   const body: unknown = JSON.parse(text);
   const given = isObject(body) && Array.isArray(body["attempts"]) ? (body["attempts"] as readonly unknown[]) : null;
-  if (given === null) return { type: "later", retryAfterMs: null };
+  if (given === null) return { type: "later", retryAfterMs: 0 };
   const read = await Promise.all(given.map((item) => readOrRefuse(item, headers.get("date"), now, settings.fetch)));
   const claimed = read.filter((item) => item !== null);
   // To claim again at once what cannot be read would go on for ever.
-  return claimed.length === 0 && given.length > 0 ? { type: "later", retryAfterMs: null } : { type: "work", claimed };
+  return claimed.length === 0 && given.length > 0 ? { type: "later", retryAfterMs: 0 } : { type: "work", claimed };
 }
 
 /** `null` for an attempt that cannot be read; if it says where, the orchestrator is told. */

@@ -1,7 +1,7 @@
 /**
  * One run of an agent's function, for as many attempts as want its outcome.
  *
- * E1. It ends once: with the function, by its time, or when the last attempt has left.
+ * E1. Its outcome is decided once: by the function, by its time, or when the last attempt has left.
  * E2. Its signal is aborted by the request that started it. Others only leave word: a Worker must not use what belongs to
  *     another request.
  * E3. It shows that it lives. A Worker's requests may be ended without a word, and what waited for one would wait for ever.
@@ -33,7 +33,7 @@ export class Execution {
   readonly #left = createDeferred<string>();
   #aliveAt = Date.now();
   #isAbandoned = false;
-  #hasEnded = false;
+  #isDecided = false;
 
   constructor(attempt: Attempt, capability: string, execute: Execute<never>, definition: CheckedDefinition) {
     this.#attempt = attempt;
@@ -45,7 +45,7 @@ export class Execution {
 
   /** Whether there is an outcome, or will be one that is worth waiting for. */
   isAlive(now: number): boolean {
-    return !this.#isAbandoned && (this.#hasEnded || now - this.#aliveAt < LIMITS.pulseLostMs);
+    return !this.#isAbandoned && (this.#isDecided || now - this.#aliveAt < LIMITS.pulseLostMs);
   }
 
   /** Progress goes to this heart too, until it leaves. */
@@ -72,7 +72,7 @@ export class Execution {
     try {
       return await Promise.race([executed, late, abandoned]);
     } finally {
-      this.#hasEnded = true;
+      this.#isDecided = true;
       clearInterval(pulse);
       clearTimeout(timer);
     }

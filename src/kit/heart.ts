@@ -106,10 +106,7 @@ export class Heart {
         if (!this.#isStopped) this.#options.onRefused(heard.detail);
         return;
       case "unheard": {
-        const pauseMs = Math.max(
-          backoffMs(++this.#failures, LIMITS.heartbeatPause),
-          Math.min(heard.retryAfterMs ?? 0, LIMITS.heartbeatMaxMs),
-        );
+        const pauseMs = Math.max(heard.retryAfterMs, backoffMs(++this.#failures, LIMITS.heartbeatPause));
         if ("progress" in word || "extend" in word) this.#word = { ...word, ...(this.#word as Beat | null) };
         this.#notBefore = now + pauseMs;
         if (isRegular) this.#regularAt = now + pauseMs;

@@ -13,7 +13,8 @@ export const LIMITS = {
   progressLength: 4 * KIB,
   codeLength: 128,
   messageLength: 1_000,
-  retryAfterMs: 7 * 24 * 60 * MINUTE,
+  /** The longest pause before another attempt that the orchestrator lets an agent ask for. */
+  attemptPauseMs: 7 * 24 * 60 * MINUTE,
   /** `setTimeout` fires at once when asked for more. */
   timerMs: 2 ** 31 - 1,
 
@@ -27,8 +28,8 @@ export const LIMITS = {
   /** A report that nobody hears is sent this often: with the pauses between, for about a minute. */
   callbackTries: 10,
   callbackPause: { baseMs: 250, maxMs: 10 * SECOND },
-  /** A longer Retry-After is cut to this: the lease of the attempt runs meanwhile. */
-  callbackRetryAfterMs: 5 * MINUTE,
+  /** A longer Retry-After is cut to this: leases run meanwhile, and whoever is silent for longer is taken for dead. */
+  retryAfterMs: 5 * MINUTE,
 
   /** The first regular heartbeat tells how long the lease is; the wait spares work that ends soon. */
   firstHeartbeatMs: 1 * SECOND,
@@ -46,6 +47,8 @@ export const LIMITS = {
   pulseMs: 5 * SECOND,
   pulseLostMs: 30 * SECOND,
 
+  /** The most that one claim may ask for. */
+  claimAttempts: 100,
   /** A claim that comes back empty is not repeated sooner, even where the orchestrator does not wait. */
   emptyClaimMs: 1 * SECOND,
   claimPause: { baseMs: 500, maxMs: 30 * SECOND },

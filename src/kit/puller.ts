@@ -72,7 +72,7 @@ async function pull(settings: ClaimSettings, line: Line<Claimed>, signal: AbortS
         continue;
       }
       const askedAt = Date.now();
-      const answer = await claim(line.places(), settings, signal);
+      const answer = await claim(Math.min(line.places(), LIMITS.claimAttempts), settings, signal);
       switch (answer.type) {
         case "work":
           failures = 0;
@@ -80,7 +80,7 @@ async function pull(settings: ClaimSettings, line: Line<Claimed>, signal: AbortS
           if (answer.claimed.length === 0) await sleepUnlessAborted(LIMITS.emptyClaimMs - (Date.now() - askedAt), signal);
           break;
         case "later":
-          await sleepUnlessAborted(Math.max(answer.retryAfterMs ?? 0, backoffMs(++failures, LIMITS.claimPause)), signal);
+          await sleepUnlessAborted(Math.max(answer.retryAfterMs, backoffMs(++failures, LIMITS.claimPause)), signal);
           break;
         case "refused":
           throw new PullRefused(answer.status, answer.message);

@@ -161,6 +161,8 @@ export const LIMITS = {
   probeMs: 5 * SECOND,
   /** Candidates that a receipt names: those chosen, the best of the others, and the first of those ruled out. */
   receiptCandidates: 12,
+  /** Attempts that brought nothing, as a step shows them. */
+  pastAttempts: 10,
   /** Fallbacks of a step, and agents asked at once. */
   fallbacks: 10,
   ensembleAgents: 10,

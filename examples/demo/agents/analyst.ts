@@ -1,5 +1,6 @@
 /** Reads sections: how long, how hard, about what. */
-import { serve } from "../serve.ts";
+import { defineAgent } from "orchestrator/kit";
+import { serve, signingSecret } from "../serve.ts";
 import type { Section } from "./splitter.ts";
 
 export interface Analysis {
@@ -41,7 +42,7 @@ function proseOf(text: string): string {
   );
 }
 
-serve(({ sections }: { readonly sections: readonly Section[] }): Analysis => {
+function analyze(sections: readonly Section[]): Analysis {
   const counts = new Map<string, number>();
   const longSentences: Analysis["long_sentences"][number][] = [];
   let [words, sentences, codeLines, links] = [0, 0, 0, 0];
@@ -71,4 +72,13 @@ serve(({ sections }: { readonly sections: readonly Section[] }): Analysis => {
     terms: Object.fromEntries([...counts].toSorted(([, a], [, b]) => b - a).slice(0, TERMS)),
     long_sentences: longSentences.toSorted((a, b) => b.words - a.words).slice(0, 5),
   };
-});
+}
+
+serve(
+  defineAgent({
+    id: "analyst",
+    capabilities: ["text.analyze"],
+    secret: signingSecret(),
+    execute: ({ sections }: { readonly sections: readonly Section[] }) => analyze(sections),
+  }),
+);

@@ -1,5 +1,6 @@
 /** Cuts documents at their headings and deals the sections out into parts of about the same size. */
-import { serve } from "../serve.ts";
+import { defineAgent } from "orchestrator/kit";
+import { serve, signingSecret } from "../serve.ts";
 
 export interface Document {
   readonly name: string;
@@ -30,7 +31,14 @@ function deal(sections: readonly Section[], count: number): readonly (readonly S
   return parts.map((part) => part.sections);
 }
 
-serve(({ documents, parts }: { readonly documents: readonly Document[]; readonly parts: number }) => {
-  const sections = documents.flatMap(sectionsOf);
-  return { sections: sections.length, parts: deal(sections, parts) };
-});
+serve(
+  defineAgent({
+    id: "splitter",
+    capabilities: ["text.split"],
+    secret: signingSecret(),
+    execute: ({ documents, parts }: { readonly documents: readonly Document[]; readonly parts: number }) => {
+      const sections = documents.flatMap(sectionsOf);
+      return { sections: sections.length, parts: deal(sections, parts) };
+    },
+  }),
+);
