@@ -20,7 +20,17 @@ import {
 import type { Failure, TaskCreated, TaskEvent } from "./event.ts";
 import { stepAt, type Graph } from "./graph.ts";
 import { decide } from "./run-if.ts";
-import { indexOf, initialState, liveAttempt, stepStateAt, type EndStatus, type PastAttempt, type Phase, type StepState, type TaskState } from "./state.ts";
+import {
+  indexOf,
+  initialState,
+  liveAttempt,
+  stepStateAt,
+  type EndStatus,
+  type PastAttempt,
+  type Phase,
+  type StepState,
+  type TaskState,
+} from "./state.ts";
 import { resident, type StoredValue } from "./value.ts";
 import { nextLookAt, scheduleLook } from "./wake.ts";
 

@@ -72,7 +72,7 @@ describe("registering", () => {
 
   test("with only a URL the agent's own card is read", async () => {
     vi.mocked(fetch).mockImplementationOnce(async (input) => {
-      expect(String(input)).toBe("https://carded.example/.well-known/agent-card.json");
+      expect(input).toBe("https://carded.example/.well-known/agent-card.json");
       const skills = [{ id: "route planning", name: "Routes", description: "Plans routes", tags: ["maps"] }];
       return Response.json({ name: "Carded", description: "From a card", version: "1.2.0", skills, supportedInterfaces: [] });
     });
