@@ -44,10 +44,7 @@ export const selectDefinition = z
       .record(identifier, z.string().max(LIMITS.nameLength))
       .refine((labels) => Object.keys(labels).length <= LIMITS.tags, `at most ${LIMITS.tags} labels`)
       .optional(),
-    exclude: z
-      .array(identifier)
-      .max(LIMITS.fallbacks * 10)
-      .optional(),
+    exclude: z.array(identifier).max(LIMITS.excludedAgents).optional(),
     max_cost_usd: z.number().min(0).optional(),
     /** CEL; steps with equal values get the same agent. */
     sticky: z.string().min(1).optional(),

@@ -155,6 +155,9 @@ class GraphBuilder {
 
   #ensemble(step: StepDefinition, at: string, reads: Set<number>): Ensemble | null {
     const definition = step.ensemble;
+    if (step.hedge !== undefined && step.agent !== undefined) {
+      this.#fault("invalid_definition", `${at}/hedge`, "a hedge asks another agent: name a capability instead of the agent");
+    }
     if (definition === undefined) return null;
     const place = `${at}/ensemble`;
     const { agents, mode, quorum, by, score } = definition;

@@ -163,6 +163,8 @@ export const LIMITS = {
   receiptCandidates: 12,
   /** Attempts that brought nothing, as a step shows them. */
   pastAttempts: 10,
+  /** Agents that a step names as not wanted. */
+  excludedAgents: 100,
   /** Fallbacks of a step, and agents asked at once. */
   fallbacks: 10,
   ensembleAgents: 10,

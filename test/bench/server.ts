@@ -73,12 +73,23 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
   };
 }
 
+/** Until the server has done what it does after the answers. */
+export async function settled(server: Server): Promise<void> {
+  await pause(2_500);
+  for (let before = server.cpuSeconds(); ; before = server.cpuSeconds()) {
+    await pause(300);
+    if (server.cpuSeconds() - before < 0.03) return;
+  }
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 async function answers(url: string, child: ChildProcess, name: string): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode}`);
     const response = await fetch(url).catch(() => null);
     if (response?.ok) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
   }
   throw new Error(`${name} is not ready at ${url}`);
 }

@@ -1,7 +1,9 @@
 /** What runs the work: this service, the bare equivalent, and Cloudflare Workflows, each behind one function. */
 import { join } from "node:path";
-import { ensureSettings } from "../../scripts/settings.ts";
+import { freePort } from "../../scripts/free-port.ts";
+import type { AgentProcess } from "./agent-process.ts";
 import { launch, type Server } from "./server.ts";
+import { chain, type Service } from "./service.ts";
 
 export type Shape = "chain" | "fan";
 
@@ -22,76 +24,44 @@ export interface Target {
   readonly run: (work: Work) => Promise<string>;
 }
 
-const root = join(import.meta.dirname, "..", "..");
 const folder = join("test", "bench");
 
-async function post<T>(url: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...headers },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  return (await response.json()) as T;
-}
+const agentUrl = ({ url }: AgentProcess, ms: number): string => `${url}/?ms=${ms}`;
 
-const agentUrl = (agent: string, { ms = 0 }: Work): string => `${agent}/?ms=${ms}`;
-
-/** The service, which keeps its own limit of awaited requests: six. */
-export async function ours(port: number, state: string, agent: string): Promise<Target> {
-  const key = ensureSettings(join(root, ".dev.vars"))["ROOT_API_KEY"] ?? "";
-  const headers = { authorization: `Bearer ${key}` };
-  const server = await launch({
-    name: "ours",
-    port,
-    state,
-    args: [join(folder, "ours.ts"), "--var", `ROOT_API_KEY:${key}`, "--var", "ALLOW_LOOPBACK_AGENTS:true"],
-    migrate: true,
-    ready: "/ready",
-  });
+export async function ours(service: Service, agent: AgentProcess): Promise<Target> {
   for (const way of ["inline", "queue"] as const)
     for (const ms of [0, 50])
-      await post(
-        `${server.url}/api/v1/agents`,
-        { id: `${way}-${ms}`, url: agentUrl(agent, { shape: "fan", steps: 1, ms }), capabilities: [`${way}-${ms}`], dispatch: way },
-        headers,
-      );
+      await service.register(`${way}-${ms}`, { url: agentUrl(agent, ms), capabilities: [`${way}-${ms}`], dispatch: way });
   return {
     name: "ours",
-    server,
+    server: service.server,
     run: async ({ shape, steps, ms = 0, way = "inline" }) => {
-      const workflow = {
-        steps: Array.from({ length: steps }, (_, index) => ({
-          id: `s${index}`,
-          capability: `${way}-${ms}`,
-          ...(shape === "chain" && index > 0 && { needs: [`s${index - 1}`] }),
-        })),
-      };
-      const ended = await post<{ id: string; status: string; output: Record<string, unknown> }>(
-        `${server.url}/api/v1/tasks?wait=60s`,
-        { workflow },
-        headers,
-      );
+      const step = { capability: `${way}-${ms}` };
+      const workflow =
+        shape === "chain" ? chain(steps, step) : { steps: Array.from({ length: steps }, (_, index) => ({ ...step, id: `s${index}` })) };
+      const ended = await service.run(workflow);
       const outputs = shape === "chain" ? 1 : steps;
-      if (ended.status !== "completed" || Object.keys(ended.output).length !== outputs) throw new Error(JSON.stringify(ended));
+      if (ended.status !== "completed" || Object.keys(ended.output ?? {}).length !== outputs) throw new Error(JSON.stringify(ended));
       return ended.id;
     },
   };
 }
 
-export async function bare(port: number, state: string, agent: string): Promise<Target> {
-  const server = await launch({ name: "bare", port, state, args: ["-c", join(folder, "bare", "wrangler.toml")], ready: "/" });
-  return { name: "bare", server, run: (work) => runPlain(server, work, agent) };
-}
-
-export async function workflows(port: number, state: string, agent: string): Promise<Target> {
-  const server = await launch({ name: "workflows", port, state, args: ["-c", join(folder, "workflows", "wrangler.toml")], ready: "/" });
-  return { name: "workflows", server, run: (work) => runPlain(server, work, agent) };
-}
-
-async function runPlain(server: Server, work: Work, agent: string): Promise<string> {
-  const { shape, steps, cap } = work;
-  const answer = await post<{ steps: number }>(server.url, { shape, steps, url: agentUrl(agent, work), ...(cap !== undefined && { cap }) });
-  if (answer.steps !== steps) throw new Error(JSON.stringify(answer));
-  return "";
+/** An object per run and no engine, or Cloudflare Workflows. */
+export async function plain(name: "bare" | "workflows", state: string, agent: AgentProcess): Promise<Target> {
+  const server = await launch({ name, port: await freePort(), state, args: ["-c", join(folder, name, "wrangler.toml")], ready: "/" });
+  return {
+    name,
+    server,
+    run: async ({ shape, steps, ms = 0, cap }) => {
+      const response = await fetch(server.url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ shape, steps, url: agentUrl(agent, ms), ...(cap !== undefined && { cap }) }),
+      });
+      const text = await response.text();
+      if (!response.ok || (JSON.parse(text) as { steps: number }).steps !== steps) throw new Error(`${response.status} ${text}`);
+      return "";
+    },
+  };
 }
