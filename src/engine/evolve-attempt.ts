@@ -1,7 +1,7 @@
 /** The fold of attempts: how a step's phase, the counters over phases and what is known of agents follow its attempts. */
 import type { EventOf } from "./event.ts";
 import { stepAt, type Graph } from "./graph.ts";
-import { liveAttempt, targetOfStep, type Attempt, type Phase, type StepState, type TaskState } from "./state.ts";
+import { liveAttempt, stepStateAt, targetOfStep, type Attempt, type Phase, type StepState, type TaskState } from "./state.ts";
 import type { AgentEvidence } from "./world.ts";
 
 export type OfLine = Extract<EventOf<"step.waiting">, { readonly attempt: number }>;
@@ -24,7 +24,18 @@ export function startAttempt(graph: Graph, state: TaskState, index: number, step
   step.waitingSince = null;
   countCall(graph, state, index, step, attempt.hedge);
   addAttempt(state, index, step, attempt);
-  if (attempt.hedgeAt !== null) state.hedges.push({ at: attempt.hedgeAt, type: "hedge", step: index, attempt: attempt.number });
+  if (attempt.hedgeAt === null) return;
+  state.hedgeable.add(index);
+  scheduleHedge(state, index);
+}
+
+/** Sets the moment to ask a second agent, if nobody has been asked yet. */
+export function scheduleHedge(state: TaskState, index: number): void {
+  const { phase } = stepStateAt(state, index);
+  if (phase.status !== "running") return;
+  for (const { hedgeAt, number } of phase.live) {
+    if (hedgeAt !== null) state.hedges.push({ at: hedgeAt, type: "hedge", step: index, attempt: number });
+  }
 }
 
 export function joinLine(graph: Graph, state: TaskState, index: number, step: StepState, event: OfLine): void {
@@ -48,7 +59,9 @@ export function joinLine(graph: Graph, state: TaskState, index: number, step: St
 
 /** A new attempt, or one that was in line and now begins. The first of a round counts as a try. */
 function addAttempt(state: TaskState, index: number, step: StepState, attempt: Attempt): void {
-  const others = step.phase.status === "running" ? step.phase.live.filter((other) => other.number !== attempt.number) : [];
+  const all = step.phase.status === "running" ? step.phase.live.filter((other) => other.number !== attempt.number) : [];
+  // A second agent is asked once.
+  const others = attempt.hedge ? all.map((other) => ({ ...other, hedgeAt: null })) : all;
   const isKnown = step.phase.status === "running" && step.phase.live.length > others.length;
   if (others.length === 0 && !isKnown) {
     step.tries++;
@@ -122,6 +135,7 @@ export function replaceAttempt(
 /** Moves a step to another phase, and every index over phases with it. */
 export function enter(state: TaskState, index: number, step: StepState, phase: Phase): void {
   count(state, index, step.phase, -1);
+  if (phase.status !== "running") state.hedgeable.delete(index);
   step.phase = phase;
   count(state, index, phase, 1);
 }

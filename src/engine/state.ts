@@ -145,8 +145,9 @@ export interface TaskState {
   /** Clocks that always run, and those that may only start something and so stand still while the task is paused. */
   readonly clocks: TimerHeap;
   readonly starts: TimerHeap;
-  /** Moments to ask second agents. */
+  /** Moments to ask second agents, and the steps that want one. */
   readonly hedges: TimerHeap;
+  readonly hedgeable: Set<number>;
   /** What this task has seen of its agents, and how many attempts it has with each, in line ones included. */
   readonly evidenceByAgent: Map<string, AgentEvidence>;
   readonly busyByAgent: Map<string, number>;
@@ -180,6 +181,7 @@ export function initialState(graph: Graph, created: TaskCreated, at: number): Ta
     clocks: new TimerHeap(),
     starts: new TimerHeap(),
     hedges: new TimerHeap(),
+    hedgeable: new Set(),
     evidenceByAgent: new Map(),
     busyByAgent: new Map(),
     callsByCapability: new Map(),

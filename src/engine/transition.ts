@@ -12,6 +12,7 @@ import { advance } from "./advance.ts";
 import { commandsFor, type Command } from "./command.ts";
 import type { TaskCreated, TaskEvent } from "./event.ts";
 import { begin, evolve } from "./evolve.ts";
+import { scheduleHedge } from "./evolve-attempt.ts";
 import type { Graph } from "./graph.ts";
 import type { TaskInput } from "./input.ts";
 import type { TaskState } from "./state.ts";
@@ -42,11 +43,17 @@ export function transition(graph: Graph, state: TaskState, inputs: readonly Task
     const admitted = admit(graph, state, input, world);
     if (!admitted.ok) return admitted;
     record(admitted.value);
-    if (input.type === "look") for (const step of state.waiting) scheduleLook(state, step, world.now);
+    if (input.type === "look") lookAgain(state, world.now);
     advance(graph, state, world, record);
     return ok(admitted.value.length > 0 ? "changed" : "unchanged");
   });
   return { state, events, commands: events.flatMap(commandsFor), wakeAt: nextWakeAt(state), answers };
+}
+
+/** The agents are known afresh: whoever found none before may find one now. */
+function lookAgain(state: TaskState, now: number): void {
+  for (const step of state.waiting) scheduleLook(state, step, now);
+  for (const step of state.hedgeable) scheduleHedge(state, step);
 }
 
 /** The first transition of a task. */
