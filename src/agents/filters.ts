@@ -20,8 +20,8 @@ export interface RuledOut {
 }
 
 export function ruledOut(candidate: Candidate, wanted: Wanted, input: () => Json | undefined): RuledOut | null {
-  const { agent, state } = candidate;
-  const { selection, now } = wanted;
+  const { agent } = candidate;
+  const { selection } = wanted;
   const barred = wanted.barred.get(agent.id);
   if (barred !== undefined) {
     return barred === "declined"
@@ -41,7 +41,7 @@ export function ruledOut(candidate: Candidate, wanted: Wanted, input: () => Json
       return { verdict: "labels", reason: `label ${name} is ${agent.labels?.[name] ?? "absent"}, wanted ${value}` };
     }
   }
-  const unwell = health(agent, state, wanted);
+  const unwell = unfit(candidate, wanted);
   if (unwell !== null) return unwell;
   if (selection.maxCostUsd !== null) {
     const price = priceOfCall(agent, capability, statisticsFor(candidate, wanted));
@@ -53,10 +53,18 @@ export function ruledOut(candidate: Candidate, wanted: Wanted, input: () => Json
     const [violation] = value === undefined ? [] : violationsOf(capability.inputSchema, value);
     if (violation !== undefined) return { verdict: "input_schema", reason: `${violation.pointer || "the input"}: ${violation.message}` };
   }
-  return breakerRule(agent, state, wanted, now);
+  return null;
 }
 
-function health(agent: AgentRecord, state: AgentState | null, { now }: Wanted): RuledOut | null {
+/** Why an agent should not be called now, whoever asks. */
+export function unfit(
+  { agent, state }: Candidate,
+  wanted: { readonly evidence: Wanted["evidence"]; readonly now: number },
+): RuledOut | null {
+  return health(agent, state, wanted.now) ?? breakerRule(agent, state, wanted.evidence, wanted.now);
+}
+
+function health(agent: AgentRecord, state: AgentState | null, now: number): RuledOut | null {
   if (agent.draining === true) return { verdict: "draining", reason: "it takes no new work" };
   if (state === null) return null;
   // An agent that registered again since is somebody new.
@@ -71,8 +79,8 @@ function health(agent: AgentRecord, state: AgentState | null, { now }: Wanted): 
 }
 
 /** What this task has seen itself is fresher than what was published. */
-function breakerRule(agent: AgentRecord, state: AgentState | null, wanted: Wanted, now: number): RuledOut | null {
-  const seen = wanted.evidence.get(agent.id);
+function breakerRule(agent: AgentRecord, state: AgentState | null, evidence: Wanted["evidence"], now: number): RuledOut | null {
+  const seen = evidence.get(agent.id);
   if (seen === undefined || state?.breaker.status === "half_open" || agent.updatedAt > seen.lastFaultAt) return null;
   const { consecutive, cooldownMs } = { ...DEFAULTS.breaker, ...agent.breaker };
   if (seen.faultsInARow < consecutive || now >= seen.lastFaultAt + cooldownMs) return null;

@@ -40,6 +40,8 @@ export type Outcome =
   | { readonly type: "accepted"; readonly ms: number }
   /** `isGone`: what we know of the agent may be out of date. */
   | { readonly type: "failed"; readonly error: Failure; readonly ms?: number; readonly isGone?: boolean }
+  /** Not called after all: meanwhile it turned out that it should be left alone. */
+  | { readonly type: "withheld"; readonly reason: string }
   /** Trouble of the platform: no fault of the agent, no attempt spent. */
   | { readonly type: "lost"; readonly message: string };
 

@@ -10,7 +10,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { hashText } from "../shared/random.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
-import { capabilityFor, isOnTrial, ruledOut, statisticsFor, type Candidate, type RuledOut } from "./filters.ts";
+import { capabilityFor, isOnTrial, ruledOut, statisticsFor, unfit, type Candidate, type RuledOut } from "./filters.ts";
 import { chanceOf, factsOf, rounded, scoresOf, WEIGHTS, type Facts } from "./score.ts";
 
 /** The agents of a tenant as they were at one moment. */
@@ -213,6 +213,11 @@ export function lookupIn(snapshot: DirectorySnapshot): AgentLookup {
     find: (id, target) => {
       const agent = snapshot.byId.get(id);
       return agent === undefined ? null : choiceOf({ agent, state: snapshot.states.get(id) ?? null }, { target, evidence: NOTHING_SEEN });
+    },
+    refusal: (id, evidence, now) => {
+      const agent = snapshot.byId.get(id);
+      if (agent === undefined) return null; // who calls finds out
+      return unfit({ agent, state: snapshot.states.get(id) ?? null }, { evidence, now })?.reason ?? null;
     },
     hedging: (target) => {
       let [calls, hedges] = [0, 0];

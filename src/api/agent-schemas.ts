@@ -125,13 +125,16 @@ function statisticsBody(stats: CapabilityStatistics): z.infer<typeof statistics>
     p50_ms: stats.p50Ms,
     p95_ms: stats.p95Ms,
     p99_ms: stats.p99Ms,
-    cost_usd: stats.costUsd,
+    cost_usd: stats.costUsd === null ? null : dollars(stats.costUsd),
     total_calls: stats.totalCalls,
-    total_cost_usd: stats.totalCostUsd,
+    total_cost_usd: dollars(stats.totalCostUsd),
     total_tokens: stats.totalTokens,
     last_at: stats.lastAt === 0 ? null : isoTime(stats.lastAt),
   };
 }
+
+/** Without the noise of adding doubles: a millionth of a cent is the smallest that counts. */
+const dollars = (amount: number): number => Math.round(amount * 1e8) / 1e8;
 
 /** Little's law: calls per time, times the time of a call. */
 function estimatedInFlight(state: AgentState | null): number {

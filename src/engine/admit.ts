@@ -66,7 +66,8 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
     case "grant":
       return NOTHING; // it has its slot already
     case "decline":
-      return err(superseded(input));
+      // What was sent out but is not at work yet may be called off; whose slot it is decides that itself.
+      return attempt.slot || attempt.claim !== null ? err(superseded(input)) : ok([declined(attempt, input, world)]);
     case "claim":
       if (
         attempt.way !== "queue" ||
@@ -112,15 +113,7 @@ function admitInLine(state: TaskState, node: StepNode, attempt: Attempt, input: 
       // What is let in while the task is paused asks again when it goes on.
       return state.paused ? forbidden(state, "given a slot") : ok(startInLine(state, node, attempt, input.isPull, world));
     case "decline":
-      return ok([
-        {
-          ...fence(input),
-          type: "attempt.declined",
-          agent: attempt.agent,
-          reason: input.reason,
-          retry_at: Math.max(input.retryAt, world.now + LIMITS.declineMs),
-        },
-      ]);
+      return ok([declined(attempt, input, world)]);
     case "claim":
     case "accept":
     case "heartbeat":
@@ -129,6 +122,11 @@ function admitInLine(state: TaskState, node: StepNode, attempt: Attempt, input: 
     case "lose":
       return err(superseded(input));
   }
+}
+
+function declined(attempt: Attempt, input: InputOf<"decline">, world: World): TaskEvent {
+  const retry_at = Math.max(input.retryAt, world.now + LIMITS.declineMs);
+  return { ...fence(input), type: "attempt.declined", agent: attempt.agent, reason: input.reason, retry_at };
 }
 
 /** Somebody who called back or pulled was not awaited: what counts is when the attempt began. */

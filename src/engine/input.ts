@@ -34,7 +34,7 @@ export type TaskInput =
   | (OfAttempt & { readonly type: "lose" })
   /** An attempt in line got a slot of its agent; `isPull` when one of the agent's workers takes it along. */
   | (OfAttempt & { readonly type: "grant"; readonly isPull: boolean })
-  /** … or was turned away, not to come back before `retryAt`. */
+  /** … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. */
   | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
   | { readonly type: "archive"; readonly parts: number; readonly bytes: number };
 

@@ -19,6 +19,8 @@ export interface AgentLookup {
   readonly choose: (wanted: Wanted) => Choice;
   /** What is known of one agent, `null` when it is not there any more. */
   readonly find: (agent: string, target: Target) => AgentChoice | null;
+  /** Why an agent that was chosen a while ago should not be called now after all, or `null`. */
+  readonly refusal: (agent: string, evidence: ReadonlyMap<string, AgentEvidence>, now: number) => string | null;
   /** Of the calls of a capability everywhere and lately, how many there were and how many were hedges. */
   readonly hedging: (target: Target) => { readonly calls: number; readonly hedges: number };
 }

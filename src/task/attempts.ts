@@ -30,7 +30,13 @@ export class Attempts {
   async handOver(at: AttemptOf, input: TaskInput): Promise<AgentCall | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
-    const agentId = attemptOf(loaded, at)?.agent ?? null;
+    const attempt = attemptOf(loaded, at);
+    const agentId = attempt?.agent ?? null;
+    const refusal = agentId === null || attempt?.slot === true ? null : this.#outbox.refusal(loaded, agentId);
+    if (refusal !== null) {
+      await this.decline([at], refusal, 0);
+      return null;
+    }
     const agent = agentId === null ? null : await this.#outbox.agent(loaded, agentId);
     const answer = await this.#runner.apply(input);
     // What somebody else has already is not handed over a second time.

@@ -68,6 +68,8 @@ export function inputFor(
       return { ...reply, type: "accept" };
     case "failed":
       return { ...reply, type: "fail", error: outcome.error };
+    case "withheld":
+      return { ...at, type: "decline", reason: outcome.reason, retryAt: 0 };
     case "lost":
       return { ...at, type: "lose" };
   }

@@ -9,6 +9,7 @@ import type { AgentRecord } from "../agents/agent.ts";
 import type { SlotAnswer } from "../agents/agent-contract.ts";
 import type { DispatchMessage } from "../agents/dispatch-queue.ts";
 import type { Outcome } from "../agents/protocol.ts";
+import { lookupIn } from "../agents/selection.ts";
 import type { Command } from "../engine/command.ts";
 import { stepAt } from "../engine/graph.ts";
 import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
@@ -131,18 +132,20 @@ export class Outbox {
   #callInline(at: AttemptOf, attempt: Attempt): void {
     this.#calls.start({
       key: keyOf(at),
-      call: (controller) => this.#call(at, attempt.agent, controller),
+      call: (controller) => this.#call(at, attempt, controller),
       done: (outcome) => this.#task.replied(at, outcome),
     });
   }
 
   /** Never throws: what goes wrong on our side is trouble of the platform for the attempt. */
-  async #call(at: AttemptOf, agentId: string, controller: AbortController): Promise<Outcome> {
+  async #call(at: AttemptOf, { agent: agentId, slot }: Attempt, controller: AbortController): Promise<Outcome> {
     try {
       const loaded = await this.#task.ready();
       assert(loaded !== null, "a call for a task that does not exist");
       const agent = await this.agent(loaded, agentId);
       if (agent === null) return agentGone(agentId);
+      const refusal = slot ? null : this.refusal(loaded, agentId);
+      if (refusal !== null) return { type: "withheld", reason: refusal };
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
       if (!call.ok) return { type: "failed", error: call.error };
       const outcome = await this.#ports.agents.call(call.value, controller);
@@ -151,6 +154,16 @@ export class Outbox {
     } catch (error) {
       return { type: "lost", message: messageOf(error) };
     }
+  }
+
+  /**
+   * Why an agent should not be called after all. Between choice and call an attempt may stand in line for a place, or in the
+   * queue, and others may have failed meanwhile.
+   */
+  refusal({ state }: Loaded, agent: string): string | null {
+    const now = Date.now();
+    const snapshot = this.#ports.directory.known(state.created.tenant, now);
+    return snapshot && lookupIn(snapshot).refusal(agent, state.evidenceByAgent, now);
   }
 
   /** The record of an agent, if need be from D1. */

@@ -46,7 +46,7 @@ describe("a task from end to end", () => {
     await untilEnded(id);
     const events = await eventsOf(id);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
-    expect(events.map(({ type }) => type).slice(0, 6)).toEqual([
+    expect(events.map(({ type }) => type).slice(0, 7)).toEqual([
       "task.created",
       "agent.selected",
       "task.started",

@@ -304,15 +304,17 @@ describe("for every workflow and history", () => {
         // Whatever is dispatched arrives, and then nothing more is heard of it.
         const arrivals = task.state.steps.flatMap(({ phase }, index): TaskInput[] => {
           if (phase.status !== "running") return [];
-          return phase.live
-            .filter(({ claim }) => claim === null)
-            // Nobody lets in who is in line.
-            .filter(({ way }) => way !== null)
-            .map(({ number, way }) =>
-              way === "queue"
-                ? { type: "claim", step: idOf(index), attempt: number, delivery: 1_000 + rounds }
-                : { type: "accept", step: idOf(index), attempt: number },
-            );
+          return (
+            phase.live
+              .filter(({ claim }) => claim === null)
+              // Nobody lets in who is in line.
+              .filter(({ way }) => way !== null)
+              .map(({ number, way }) =>
+                way === "queue"
+                  ? { type: "claim", step: idOf(index), attempt: number, delivery: 1_000 + rounds }
+                  : { type: "accept", step: idOf(index), attempt: number },
+              )
+          );
         });
         if (arrivals.length > 0) task.when(...arrivals);
         else task.untilWake();

@@ -104,6 +104,7 @@ export class Scenario {
         : {
             choose: (wanted) => this.#choose(wanted),
             find: (agent) => ({ ...this.#agent, agent }),
+            refusal: () => null,
             hedging: () => ({ calls: 0, hedges: 0 }),
           },
       values: {

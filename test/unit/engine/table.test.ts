@@ -87,7 +87,7 @@ const TABLE: { readonly [S in Situation]: Row } = {
     fail: "attempt.failed x#1 (boom) · step.retry_scheduled x#2",
     lose: "attempt.lost x#1",
     grant: "",
-    decline: "attempt_superseded",
+    decline: "attempt.declined x#1 (full) · step.waiting x",
     archive: "",
   },
   canceled: {
