@@ -1,0 +1,97 @@
+/** The service under the launcher, with meters (`ours.ts`), and what the bench asks of it. */
+import { join } from "node:path";
+import type { AgentBody } from "../../src/api/agent-schemas.ts";
+import type { AgentRegistration } from "../../src/agents/registration.ts";
+import type { WorkflowDefinition } from "../../src/engine/definition.ts";
+import type { StepView, TaskResult } from "../../src/engine/view.ts";
+import { ensureSettings } from "../../scripts/settings.ts";
+import { freePort } from "../../scripts/free-port.ts";
+import { launch, type Server } from "./server.ts";
+import type { AgentMeter, ServiceMeter, TaskMeter } from "./ours.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** How long a task may take before the bench gives up. */
+const PATIENCE_MS = 180_000;
+
+export class Service {
+  readonly server: Server;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  private constructor(server: Server, key: string) {
+    this.server = server;
+    this.#headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  }
+
+  /** Keeps its own limit of awaited requests: six. */
+  static async start(state: string): Promise<Service> {
+    const key = ensureSettings(join(root, ".dev.vars"))["ROOT_API_KEY"] ?? "";
+    const server = await launch({
+      name: "ours",
+      port: await freePort(),
+      state,
+      args: [join("test", "bench", "ours.ts"), "--var", `ROOT_API_KEY:${key}`, "--var", "ALLOW_LOOPBACK_AGENTS:true"],
+      migrate: true,
+      ready: "/ready",
+    });
+    return new Service(server, key);
+  }
+
+  async register(id: string, registration: AgentRegistration): Promise<void> {
+    await this.#ask("PUT", `/api/v1/agents/${id}`, registration);
+  }
+
+  async agent(id: string): Promise<AgentBody> {
+    return (await this.#ask("GET", `/api/v1/agents/${id}`)) as AgentBody;
+  }
+
+  /** Runs a workflow to its end, however that comes. Under the same key in a new service the task has the same id. */
+  async run(workflow: WorkflowDefinition, key?: string): Promise<TaskResult & { readonly id: string }> {
+    const headers = key === undefined ? {} : { "idempotency-key": key };
+    const submitted = (await this.#ask("POST", "/api/v1/tasks?wait=60s", { workflow }, headers)) as TaskResult & { id: string };
+    const path = `/api/v1/tasks/${submitted.id}/result?wait=60s`;
+    for (let [ended, until] = [submitted, Date.now() + PATIENCE_MS]; ;) {
+      if ("output" in ended) return { ...ended, id: submitted.id };
+      if (Date.now() > until) throw new Error(`Task ${submitted.id} has not ended`);
+      ended = (await (await fetch(this.server.url + path, { headers: this.#headers })).json()) as typeof submitted;
+    }
+  }
+
+  async steps(task: string): Promise<readonly StepView[]> {
+    return ((await this.#ask("GET", `/api/v1/tasks/${task}/steps?limit=1000`)) as { readonly data: readonly StepView[] }).data;
+  }
+
+  async meter(): Promise<ServiceMeter> {
+    return (await this.#ask("GET", "/meter")) as ServiceMeter;
+  }
+
+  async taskMeter(task: string): Promise<TaskMeter> {
+    return (await this.#ask("GET", `/meter/tasks/${task}`)) as TaskMeter;
+  }
+
+  async agentMeter(agent: string): Promise<AgentMeter> {
+    return (await this.#ask("GET", `/meter/agents/${agent}`)) as AgentMeter;
+  }
+
+  /** The object of the agent dies and comes back with what it has stored. */
+  async abortAgent(agent: string): Promise<void> {
+    await this.#ask("POST", `/abort/${agent}`);
+  }
+
+  async #ask(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<unknown> {
+    const response = await fetch(this.server.url + path, {
+      method,
+      headers: { ...this.#headers, ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+}
+
+/** Steps one after another, otherwise alike. */
+export function chain(length: number, step: Omit<WorkflowDefinition["steps"][number], "id" | "needs">): WorkflowDefinition {
+  return {
+    steps: Array.from({ length }, (_, index) => ({ ...step, id: `s${index}`, ...(index > 0 && { needs: [`s${index - 1}`] }) })),
+  };
+}
