@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
-import { OUTCOME_CLASSES, type AttemptOutcome } from "../shared/outcome.ts";
+import { isFault, OUTCOME_CLASSES, type AttemptOutcome } from "../shared/outcome.ts";
 
 /** PERSISTED in the history queue. An outcome is `[class, ms, cost_usd, tokens, hedge, capability]`. */
 const tuple = z.tuple([
@@ -48,11 +48,15 @@ export class OutcomeBuffer {
     if (message.outcomes.length < LIMITS.outcomesPerMessage) {
       message.outcomes.push([outcome.class, outcome.ms, outcome.costUsd, outcome.tokens, outcome.hedge, capability]);
     }
+    this.#sendWithin(isFault(outcome.class) ? LIMITS.outcomeFaultMs : LIMITS.outcomeQuietMs);
+  }
+
+  #sendWithin(ms: number): void {
     const now = Date.now();
-    // The one who wanted to send may be gone.
-    if (this.#dueAt !== null && now < this.#dueAt + LIMITS.outcomeQuietMs) return;
-    this.#dueAt = now + LIMITS.outcomeQuietMs;
-    setTimeout(() => void this.#flush(), LIMITS.outcomeQuietMs);
+    const isLost = this.#dueAt !== null && now > this.#dueAt + LIMITS.outcomeQuietMs; // who wanted to send is gone
+    if (this.#dueAt !== null && !isLost && this.#dueAt <= now + ms) return;
+    this.#dueAt = now + ms;
+    setTimeout(() => void this.#flush(), ms);
   }
 
   async #flush(): Promise<void> {

@@ -133,8 +133,10 @@ export const LIMITS = {
   /** Agents an isolate has outcomes of that are not sent yet, and outcomes of one of them in one message. */
   outcomeAgents: 1_000,
   outcomesPerMessage: 500,
-  /** How long outcomes wait for company on their way to an agent's statistics and breaker. */
-  outcomeQuietMs: 500,
+  /** How long outcomes wait for company on their way to an agent's statistics (its object is awake that long for the archive) … */
+  outcomeQuietMs: 1 * SECOND,
+  /** … and faults on their way to its breaker. */
+  outcomeFaultMs: 250,
   /** What an agent did this long ago counts half in its statistics. */
   statisticsHalfLifeMs: 10 * MINUTE,
   /** An agent's statistics reach the directory at most this often; a change of status at once. */

@@ -9,7 +9,7 @@ import { create, fold, transition, type Transition } from "../../../src/engine/t
 import { stepViews, taskHead } from "../../../src/engine/view.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
 import type { Target } from "../../../src/engine/staffing.ts";
-import type { AgentChoice, Choice, Wanted, World } from "../../../src/engine/world.ts";
+import type { AgentChoice, AgentLookup, Choice, Wanted, World } from "../../../src/engine/world.ts";
 import type { Json } from "../../../src/shared/json.ts";
 
 export type Steps = readonly ({ readonly id: string } & Record<string, unknown>)[];
@@ -39,6 +39,12 @@ export interface Options {
   readonly agent?: Partial<AgentChoice>;
   /** Who offers what is wanted, in order of preference; one agent unless said. */
   readonly agents?: readonly string[];
+  /** Those of them that have to be asked for a slot first. */
+  readonly limited?: readonly string[];
+  /** The agents as selection sees them, instead of all these. */
+  readonly lookup?: AgentLookup;
+  /** The task's id, where it matters. */
+  readonly id?: string;
 }
 
 export const STARTED_AT = 1_000_000;
@@ -48,7 +54,7 @@ export function createdEvent(options: Options = {}): TaskCreated {
     type: "task.created",
     v: 1,
     tenant: "acme",
-    task: "task_1",
+    task: options.id ?? "task_1",
     workflow: { name: null, version: null },
     definition: { value: null },
     input: { value: options.input ?? {}, ...(options.inputBytes !== undefined && { bytes: options.inputBytes }) },
@@ -73,9 +79,13 @@ export class Scenario {
   readonly asked: Target[] = [];
   /** The object has no picture of the agents that is fresh enough. */
   agentsUnknown = false;
+  /** Calls of what is wanted everywhere, and how many were hedges. */
+  everywhere = { calls: 0, hedges: 0 };
   now = STARTED_AT;
   last: Transition;
   readonly #agent: AgentChoice;
+  readonly #limited: ReadonlySet<string>;
+  readonly #lookup: AgentLookup;
   readonly #recorded = new Map<number, Json>();
 
   constructor(steps: Steps, options: Options = {}) {
@@ -84,6 +94,13 @@ export class Scenario {
     const { agent } = options;
     this.agents = options.agents ?? ["agent_1"];
     this.#agent = { agent: "agent_1", way: "inline", expectedLatencyMs: null, needsSlot: false, p95Ms: null, timeoutMs: null, ...agent };
+    this.#limited = new Set(options.limited);
+    this.#lookup = options.lookup ?? {
+      choose: (wanted) => this.#choose(wanted),
+      find: (agent) => this.#known(agent),
+      refusal: () => null,
+      hedging: () => this.everywhere,
+    };
     this.last = create(this.graph, createdEvent(options), this.world());
     this.journal.push({ at: this.now, events: this.last.events });
   }
@@ -99,14 +116,7 @@ export class Scenario {
   world(): World {
     return {
       now: this.now,
-      agents: this.agentsUnknown
-        ? null
-        : {
-            choose: (wanted) => this.#choose(wanted),
-            find: (agent) => ({ ...this.#agent, agent }),
-            refusal: () => null,
-            hedging: () => ({ calls: 0, hedges: 0 }),
-          },
+      agents: this.agentsUnknown ? null : this.#lookup,
       values: {
         read: (recorded) => ("seq" in recorded ? (this.#recorded.get(recorded.seq) ?? null) : null),
         stage: (seq, value) => void this.#recorded.set(seq, value),
@@ -116,14 +126,19 @@ export class Scenario {
     };
   }
 
-  /** In order, without those that are out of the question; those who failed the step last. */
-  #choose({ target, count, barred, tried, selection }: Wanted): Choice {
+  #known(agent: string): AgentChoice {
+    return { ...this.#agent, agent, needsSlot: this.#agent.needsSlot || this.#limited.has(agent) };
+  }
+
+  /** In order, without those that are out of the question; who is preferred first, those who failed the step last. */
+  #choose({ target, count, barred, tried, prefer, selection }: Wanted): Choice {
     this.asked.push(target);
     const isMissing = this.missing.has(target.type === "capability" ? target.capability : target.agent);
     const named = target.type === "agent" ? [target.agent] : this.agents;
     const eligible = isMissing ? [] : named.filter((agent) => !barred.has(agent));
-    const order = [...eligible.filter((agent) => !tried.has(agent)), ...eligible.filter((agent) => tried.has(agent))];
-    const agents = order.slice(0, count).map((agent) => ({ ...this.#agent, agent }));
+    const rank = (agent: string): number => (agent === prefer ? 0 : tried.has(agent) ? 2 : 1);
+    const order = eligible.toSorted((a, b) => rank(a) - rank(b));
+    const agents = order.slice(0, count).map((agent) => this.#known(agent));
     const candidates = agents.map(({ agent }) => ({ agent, verdict: "chosen" as const }));
     return { agents, receipt: { policy: selection.policy, candidates } };
   }
