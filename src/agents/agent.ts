@@ -1,6 +1,6 @@
 /** What an agent is: how it is kept, and what readers see of it. */
 import type { JsonSchema } from "../shared/json-schema.ts";
-import { durationMs, isoTime } from "../shared/time.ts";
+import { durationMs, durationText, isoTime } from "../shared/time.ts";
 import type { AgentRegistration } from "./registration.ts";
 
 export interface Price {
@@ -174,14 +174,14 @@ export function registrationOf(record: AgentRecord): AgentRegistration {
       limits &&
       defined({
         max_concurrency: limits.maxConcurrency,
-        rate: limits.rate && { count: limits.rate.count, per: `${limits.rate.perMs}ms` },
+        rate: limits.rate && { count: limits.rate.count, per: durationText(limits.rate.perMs) },
       }),
     timeout: text(record.timeoutMs),
     labels: record.labels && { ...record.labels },
     region: record.region,
     weight: record.weight,
     heartbeat_interval: text(record.heartbeatMs),
-    health: health && { url: health.url, interval: `${health.intervalMs}ms` },
+    health: health && { url: health.url, interval: durationText(health.intervalMs) },
     breaker:
       breaker &&
       defined({
@@ -197,7 +197,7 @@ export function registrationOf(record: AgentRecord): AgentRegistration {
   });
 }
 
-const text = (duration: number | undefined): string | undefined => (duration === undefined ? undefined : `${duration}ms`);
+const text = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : durationText(ms));
 
 function priceView(price: Price | undefined): AgentRegistration["price"] {
   if (price === undefined) return undefined;

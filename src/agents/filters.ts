@@ -37,8 +37,9 @@ export function ruledOut(candidate: Candidate, wanted: Wanted, input: () => Json
     return { verdict: "region", reason: `is in ${agent.region ?? "no declared region"}, wanted ${selection.region}` };
   }
   for (const [name, value] of Object.entries(selection.labels)) {
-    if (agent.labels?.[name] !== value) {
-      return { verdict: "labels", reason: `label ${name} is ${agent.labels?.[name] ?? "absent"}, wanted ${value}` };
+    const label = Object.hasOwn(agent.labels ?? {}, name) ? agent.labels?.[name] : undefined;
+    if (label !== value) {
+      return { verdict: "labels", reason: `label ${name} is ${label ?? "absent"}, wanted ${value}` };
     }
   }
   const unwell = unfit(candidate, wanted);
@@ -93,7 +94,8 @@ export function capabilityFor(agent: AgentRecord, { target }: Pick<Wanted, "targ
 
 export function statisticsFor({ agent, state }: Candidate, wanted: Pick<Wanted, "target">) {
   const name = capabilityFor(agent, wanted)?.name;
-  return name === undefined ? null : (state?.capabilities[name] ?? null);
+  // A name may be any word, and so one that every object has.
+  return name !== undefined && state !== null && Object.hasOwn(state.capabilities, name) ? (state.capabilities[name] ?? null) : null;
 }
 
 /** `2` takes 2, 2.1 and 2.1.0; `2.1` takes 2.1 and 2.1.0. */

@@ -11,7 +11,7 @@ import { hashText } from "../shared/random.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
 import { capabilityFor, isOnTrial, ruledOut, statisticsFor, unfit, type Candidate, type RuledOut } from "./filters.ts";
-import { chanceOf, factsOf, rounded, scoresOf, WEIGHTS, type Facts } from "./score.ts";
+import { chanceOf, factsOf, scoresOf, WEIGHTS, type Facts } from "./score.ts";
 
 /** The agents of a tenant as they were at one moment. */
 export interface DirectorySnapshot {
@@ -55,14 +55,11 @@ export function select(wanted: Wanted, snapshot: DirectorySnapshot): Choice {
   }
   const preferred = eligible.filter(({ agent }) => agent.id === wanted.prefer);
   const fresh = preferred.length > 0 ? preferred : eligible.filter(({ agent }) => !wanted.tried.has(agent.id));
+  const others = eligible.filter((candidate) => !fresh.includes(candidate));
   // Somebody who has failed this step is asked again only if nobody else is left.
-  const pool = fresh.length >= wanted.count ? fresh : eligible;
-  if (pool.length < eligible.length) {
-    for (const candidate of eligible) {
-      if (!pool.includes(candidate)) out.push({ candidate, rule: preferred.length > 0 ? NOT_THE_SAME : TRIED });
-    }
-  }
-  const { ranked, note } = order(pool, wanted);
+  const needsOthers = fresh.length < wanted.count;
+  if (!needsOthers) for (const candidate of others) out.push({ candidate, rule: preferred.length > 0 ? NOT_THE_SAME : TRIED });
+  const { ranked, note } = inOrder(needsOthers ? [fresh, others] : [fresh], wanted);
   const chosen = ranked.slice(0, wanted.count).map(({ facts }) => choiceOf(facts.candidate, wanted));
   return { agents: chosen, receipt: receiptOf(wanted, ranked, out, candidates.length, note) };
 }
@@ -76,21 +73,36 @@ function candidatesFor(target: Target, snapshot: DirectorySnapshot): readonly Ca
   return agent === undefined ? [] : [{ agent, state: snapshot.states.get(agent.id) ?? null }];
 }
 
-function order(pool: readonly Candidate[], wanted: Wanted): { readonly ranked: readonly Ranked[]; readonly note?: string } {
+interface Order {
+  readonly ranked: readonly Ranked[];
+  readonly note?: string;
+}
+
+/** The best of the first group first, then those of the next. Within a group, agents on trial come last, or for a trial first. */
+function inOrder(groups: readonly (readonly Candidate[])[], wanted: Wanted): Order {
+  const isTrial = hashText(wanted.seed, 19) / 2 ** 32 < TRIAL_SHARE;
+  const orders = groups.flatMap((group): readonly (Order & { readonly isTrial?: true })[] => {
+    const onTrial = group.filter((candidate) => isOnTrial(candidate, wanted));
+    if (onTrial.length === 0 || onTrial.length === group.length) return [order(group, wanted)];
+    // Somebody has to find out whether it is back, but not everybody; with keys, only those whose agent it is.
+    if (isTrial && wanted.selection.policy === "sticky") return [order(group, wanted)];
+    const well = order(
+      group.filter((candidate) => !onTrial.includes(candidate)),
+      wanted,
+    );
+    const tried = order(onTrial, wanted);
+    return isTrial ? [{ ...tried, isTrial: true }, well] : [well, tried];
+  });
+  const first = orders.find(({ ranked }) => ranked.length > 0);
+  const note = first?.isTrial ? "an agent that failed lately is tried again" : first?.note;
+  return { ranked: orders.flatMap(({ ranked }) => ranked), ...(note !== undefined && { note }) };
+}
+
+function order(pool: readonly Candidate[], wanted: Wanted): Order {
   const facts = pool.map((candidate) =>
     factsOf(candidate, capabilityFor(candidate.agent, wanted), statisticsFor(candidate, wanted), wanted),
   );
   const { meet } = wanted.selection;
-  const onTrial = new Set(pool.filter((candidate) => isOnTrial(candidate, wanted)).map(({ agent }) => agent.id));
-  if (onTrial.size > 0 && onTrial.size < pool.length) {
-    // Somebody has to find out whether it is back, but not everybody.
-    const isTrial = hashText(wanted.seed, 19) / 2 ** 32 < TRIAL_SHARE;
-    const [first, last] = isTrial ? [1, 0] : [0, 1];
-    const halves = [pool.filter(({ agent }) => onTrial.has(agent.id)), pool.filter(({ agent }) => !onTrial.has(agent.id))] as const;
-    const [before, after] = [order(halves[1 - first] ?? [], wanted), order(halves[1 - last] ?? [], wanted)];
-    const note = isTrial ? "an agent that failed lately is tried again" : before.note;
-    return { ranked: [...before.ranked, ...after.ranked], ...(note !== undefined && { note }) };
-  }
   if (meet !== null && wanted.withinMs !== null) return byDeadline(facts, wanted.withinMs, meet.probability, wanted);
   return { ranked: sorted(byPolicy(facts, wanted.selection.policy, wanted)) };
 }
@@ -124,7 +136,7 @@ function byPolicy(facts: readonly Facts[], policy: Policy, wanted: Wanted): read
     }
     case "weighted":
       // Weighted rendezvous: each wins as often as its share, and who leaves changes nothing among the others.
-      return facts.map((one) => ({ facts: one, value: rounded(Math.log(unit(wanted.seed, one)) / (one.candidate.agent.weight ?? 1)) }));
+      return facts.map((one) => ({ facts: one, value: Math.log(unit(wanted.seed, one)) / (one.candidate.agent.weight ?? 1) }));
     case "sticky":
       return facts.map((one) => ({ facts: one, value: unit(wanted.stickyKey ?? wanted.seed, one) }));
   }
@@ -193,7 +205,7 @@ function receiptOf(
   const candidates: ReceiptCandidate[] = shown.map(({ facts, value, parts }, index) => ({
     agent: facts.candidate.agent.id,
     verdict: isEnough && index < wanted.count ? "chosen" : "eligible",
-    score: value,
+    score: Number(value.toPrecision(6)),
     ...(parts && { parts }),
   }));
   for (const { candidate, rule } of out.slice(0, most - Math.min(shown.length, most / 2))) {

@@ -7,7 +7,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { TaskEvent } from "./event.ts";
 import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";
-import { startInLine } from "./choose.ts";
+import { declineAttempt, startInLine } from "./line.ts";
 import { stepAt, type Graph, type StepNode } from "./graph.ts";
 import type { InputOf, TaskInput } from "./input.ts";
 import { cancelSteps } from "./step.ts";
@@ -61,13 +61,14 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
   const step = stepStateAt(state, index);
   const attempt = liveAttempt(step, input.attempt);
   if (attempt === undefined) return admitLateReply(step, input);
-  if (attempt.way === null) return admitInLine(state, node, attempt, input, world);
+  if (attempt.way === null) return admitInLine(graph, state, node, attempt, input, world);
   switch (input.type) {
     case "grant":
       return NOTHING; // it has its slot already
     case "decline":
       // What was sent out but is not at work yet may be called off; whose slot it is decides that itself.
-      return attempt.slot || attempt.claim !== null ? err(superseded(input)) : ok([declined(attempt, input, world)]);
+      if (attempt.slot || attempt.claim !== null) return err(superseded(input));
+      return ok(declineAttempt(graph, state, node, attempt, declined(attempt, input, world), world));
     case "claim":
       if (
         attempt.way !== "queue" ||
@@ -107,13 +108,13 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
 }
 
 /** An attempt in line has nobody who could reply: it is let in or turned away. */
-function admitInLine(state: TaskState, node: StepNode, attempt: Attempt, input: Reply, world: World): Admission {
+function admitInLine(graph: Graph, state: TaskState, node: StepNode, attempt: Attempt, input: Reply, world: World): Admission {
   switch (input.type) {
     case "grant":
       // What is let in while the task is paused asks again when it goes on.
       return state.paused ? forbidden(state, "given a slot") : ok(startInLine(state, node, attempt, input.isPull, world));
     case "decline":
-      return ok([declined(attempt, input, world)]);
+      return ok(declineAttempt(graph, state, node, attempt, declined(attempt, input, world), world));
     case "claim":
     case "accept":
     case "heartbeat":

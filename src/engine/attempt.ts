@@ -2,6 +2,8 @@
  * What follows when an attempt succeeds, fails or is lost. The order of rescue: a further attempt, then each fallback with
  * attempts of its own, then the step's `on_error`.
  */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { decideEnsemble, type Decision } from "./ensemble.ts";
@@ -50,7 +52,8 @@ export function completeAttempt(
     ...(stepStateAt(state, node.index).replied ?? []),
     { attempt: attempt.number, agent: attempt.agent, output: reply.output, key, score },
   ];
-  return [completed, ...afterReply(graph, state, node, others, replies, NO_QUORUM, world)];
+  const error = stepStateAt(state, node.index).roundError ?? NO_QUORUM;
+  return [completed, ...afterReply(graph, state, node, others, replies, error, world)];
 }
 
 /** Facts when an attempt ends in a failure. */
@@ -107,7 +110,7 @@ export function fallBack(graph: Graph, state: TaskState, node: StepNode, error: 
 export function cancelAttempts(
   node: StepNode,
   attempts: readonly Attempt[],
-  reason: "superseded" | "decided",
+  reason: "superseded" | "decided" | "expired",
   world: World,
 ): readonly TaskEvent[] {
   return attempts.map((attempt) => ({
@@ -146,7 +149,7 @@ function factsOf({ digest, ms }: ReplyFacts) {
 }
 
 /** Whether an ensemble's replies so far decide; `error` is what it fails with if they cannot any more. */
-function afterReply(
+export function afterReply(
   graph: Graph,
   state: TaskState,
   node: StepNode,
@@ -175,6 +178,12 @@ function outputOf(decision: Extract<Decision, { readonly type: "one" | "all" }>,
 
 const NO_QUORUM: Failure = { code: "no_quorum", message: "The agents' replies differ too much to decide", retryable: true };
 
+/** A short text as it is, a long one by its hash: what is compared stands in an event. */
+function keyOf(text: string): string {
+  return text.length <= MAX_KEY ? text : bytesToHex(sha256(utf8ToBytes(text)));
+}
+const MAX_KEY = 200;
+
 type Measured = { readonly key: string | null; readonly score: number | null } | { readonly error: Failure };
 
 /** What a reply is compared and ranked by. */
@@ -186,7 +195,7 @@ function measure(graph: Graph, state: TaskState, node: StepNode, ensemble: Ensem
   const value = expression === null ? { ok: true as const, value: output } : expression.evaluate(scope);
   const field = ensemble.mode === "best" ? "score" : "by";
   if (!value.ok) return { error: expressionError(node, `ensemble.${field}`, value.error) };
-  if (ensemble.mode === "quorum") return { key: canonicalJson(value.value).slice(0, LIMITS.eventValueBytes), score: null };
+  if (ensemble.mode === "quorum") return { key: keyOf(canonicalJson(value.value)), score: null };
   if (typeof value.value === "number") return { key: null, score: value.value };
   return { error: expressionError(node, "ensemble.score", `expected a number, got ${JSON.stringify(value.value).slice(0, 100)}`) };
 }

@@ -116,7 +116,7 @@ export type TaskEvent =
   | { readonly type: "task.archived"; readonly parts: number; readonly bytes: number }
   | (OfStep & { readonly type: "step.started" })
   | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: WaitingForAgent; readonly receipt?: Receipt })
-  | (OfAttempt & { readonly type: "step.waiting"; readonly waiting_on: WaitingForCapacity; readonly hedge?: true })
+  | (OfAttempt & { readonly type: "step.waiting"; readonly waiting_on: WaitingForCapacity; readonly hedge?: true; readonly joins?: true })
   /** The step goes on with less than was asked for: its next fallback. */
   | (OfStep & { readonly type: "step.degraded"; readonly error: Failure; readonly fallback: number })
   | (OfAttempt & { readonly type: "agent.selected"; readonly agent: string; readonly receipt: Receipt })
@@ -147,6 +147,8 @@ export type TaskEvent =
       readonly way: Way;
       readonly slot?: true;
       readonly hedge?: true;
+      /** It takes the place of one that was turned away, in the same round. */
+      readonly joins?: true;
       /** When a second agent is asked, unless there is a reply by then. */
       readonly hedge_at?: number;
       /** Where the agent allows less than the step. */
@@ -174,7 +176,8 @@ export type TaskEvent =
   /** The agent's line turned it away: nobody worked on it. */
   | (OfAttempt & { readonly type: "attempt.declined"; readonly agent: string; readonly reason: string; readonly retry_at: number })
   /** Another attempt at the same step was faster, or has decided. */
-  | (OfAttempt & OfAgent & { readonly type: "attempt.canceled"; readonly reason: "superseded" | "decided"; readonly ms?: number })
+  | (OfAttempt &
+      OfAgent & { readonly type: "attempt.canceled"; readonly reason: "superseded" | "decided" | "expired"; readonly ms?: number })
   | (OfAttempt & { readonly type: "attempt.lost"; readonly sends: number });
 
 /** `needs`: `run_if` cannot hold any more · `when`: the condition was false. */

@@ -22,8 +22,7 @@ export function startAttempt(graph: Graph, state: TaskState, index: number, step
   };
   step.heartbeats = 0;
   step.waitingSince = null;
-  countCall(graph, state, index, step, attempt.hedge);
-  addAttempt(state, index, step, attempt);
+  addAttempt(state, index, step, attempt, event.joins ?? false);
   if (attempt.hedgeAt === null) return;
   state.hedgeable.add(index);
   scheduleHedge(state, index);
@@ -52,20 +51,22 @@ export function joinLine(graph: Graph, state: TaskState, index: number, step: St
     losses: 0,
     claim: null,
   };
-  addAttempt(state, index, step, attempt);
+  addAttempt(state, index, step, attempt, event.joins ?? false);
   const giveUpAt = (step.waitingSince ?? state.at) + state.created.queue_ttl_ms;
   state.clocks.push({ at: giveUpAt, type: "line", step: index, attempt: attempt.number });
 }
 
 /** A new attempt, or one that was in line and now begins. The first of a round counts as a try. */
-function addAttempt(state: TaskState, index: number, step: StepState, attempt: Attempt): void {
+function addAttempt(state: TaskState, index: number, step: StepState, attempt: Attempt, joins: boolean): void {
   const all = step.phase.status === "running" ? step.phase.live.filter((other) => other.number !== attempt.number) : [];
   // A second agent is asked once.
   const others = attempt.hedge ? all.map((other) => ({ ...other, hedgeAt: null })) : all;
   const isKnown = step.phase.status === "running" && step.phase.live.length > others.length;
-  if (others.length === 0 && !isKnown) {
+  if (!isKnown) countCall(state, attempt);
+  if (others.length === 0 && !isKnown && !joins) {
     step.tries++;
     step.replied = null;
+    step.roundError = null;
   }
   if (attempt.number > step.attempts || !attempt.hedge) step.agent = attempt.agent;
   step.attempts = Math.max(step.attempts, attempt.number);
@@ -88,8 +89,7 @@ function capabilityOfStep(graph: Graph, index: number, step: StepState): string 
   return target.type === "capability" ? target.capability : null;
 }
 
-function countCall(graph: Graph, state: TaskState, index: number, step: StepState, isHedge: boolean): void {
-  const capability = capabilityOfStep(graph, index, step);
+function countCall(state: TaskState, { capability, hedge: isHedge }: Attempt): void {
   if (capability === null) return;
   const { calls, hedges } = state.callsByCapability.get(capability) ?? { calls: 0, hedges: 0 };
   state.callsByCapability.set(capability, { calls: calls + 1, hedges: hedges + (isHedge ? 1 : 0) });

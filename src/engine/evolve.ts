@@ -23,8 +23,10 @@ import { decide } from "./run-if.ts";
 import {
   indexOf,
   initialState,
+  keyOfTarget,
   liveAttempt,
   stepStateAt,
+  targetOfStep,
   type EndStatus,
   type PastAttempt,
   type Phase,
@@ -107,7 +109,7 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       step.waitingSince = null;
       return retryNow(state, index, step);
     case "agent.selected":
-      state.choices++;
+      state.choices.set(wantedBy(graph, index, step), (state.choices.get(wantedBy(graph, index, step)) ?? 0) + 1);
       (step.selections ??= []).push(state.seq);
       return;
     case "step.completed":
@@ -157,6 +159,7 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       observe(state, step, event.attempt, event.ms, isFault(classOf(event.error)) ? false : null);
       rememberReply(step, event.attempt, event.digest);
       step.error = event.error;
+      step.roundError = event.error;
       if (agent !== undefined) (step.tried ??= new Set()).add(agent);
       remember(state, step, event.attempt, "failed", event.error);
       return removeAttempt(state, index, step, event.attempt);
@@ -168,8 +171,8 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       (step.declined ??= new Map()).set(event.agent, event.retry_at);
       remember(state, step, event.attempt, "declined", { code: "declined", message: event.reason });
       removeAttempt(state, index, step, event.attempt);
-      if (step.phase.status !== "running" || step.phase.live.length > 0) return;
-      // Nobody has worked on it: the round does not count.
+      // A round that nobody has worked in does not count.
+      if (!isIdle(step) || step.roundError !== null || step.replied !== null) return;
       step.tries--;
       return retryNow(state, index, step);
     case "attempt.lost":
@@ -183,9 +186,16 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
   }
 }
 
+const wantedBy = (graph: Graph, index: number, step: StepState): string => keyOfTarget(targetOfStep(stepAt(graph, index), step));
+
+function isIdle({ phase }: StepState): boolean {
+  return phase.status === "running" && phase.live.length === 0;
+}
+
 const CANCELED = {
   superseded: { code: "superseded", message: "another agent was faster" },
   decided: { code: "decided", message: "the others' replies decided" },
+  expired: { code: "expired", message: "nobody let it in within the task's queue_ttl" },
 };
 
 /** For readers, who want to know why there was another attempt. */

@@ -79,6 +79,8 @@ export interface StepState {
   waitingSince: number | null;
   /** Replies of the present round of an ensemble. */
   replied: EnsembleReply[] | null;
+  /** Why an attempt of the present round failed. */
+  roundError: Failure | null;
   /** The agent of the last attempt. */
   agent: string | null;
   startedAt: number | null;
@@ -135,8 +137,8 @@ export interface TaskState {
   /** Attempts in line for a slot, and when the last of them joined. */
   queued: number;
   queuedAt: number;
-  /** How many choices of an agent the task has made. */
-  choices: number;
+  /** How many choices of an agent the task has made, by what was asked for. */
+  readonly choices: Map<string, number>;
   /** Steps in `waiting`, in the order they began to wait. */
   readonly waiting: Set<number>;
   /** Steps in `retrying`, in the order they failed. */
@@ -174,7 +176,7 @@ export function initialState(graph: Graph, created: TaskCreated, at: number): Ta
     inline: 0,
     queued: 0,
     queuedAt: 0,
-    choices: 0,
+    choices: new Map(),
     waiting: new Set(),
     retrying: new Set(),
     agenda: new Agenda(),
@@ -205,6 +207,7 @@ function initialStep(node: StepNode): StepState {
     declined: null,
     waitingSince: null,
     replied: null,
+    roundError: null,
     agent: null,
     startedAt: null,
     startedSeq: null,
@@ -267,6 +270,11 @@ export function stepStatus(phase: Phase): StepStatus {
 /** Whom the step asks now. */
 export function targetOfStep(node: StepNode, step: StepState): Target {
   return node.targets[step.target] ?? node.targets[0];
+}
+
+/** What is asked for, as a word. */
+export function keyOfTarget(target: Target): string {
+  return target.type === "capability" ? target.capability : `agent ${target.agent}`;
 }
 
 /** An agent gets this key with every attempt at a step, so that it can recognise work it has done already. */

@@ -17,6 +17,16 @@ export function durationMs(text: string): number {
   return parsed;
 }
 
+/** A duration as text that reads back as the same, in the largest unit that says it exactly. */
+export function durationText(ms: number): string {
+  for (const unit of ["d", "h", "m", "s"] as const) {
+    const unitMs = UNIT_MS[unit] as number;
+    if (ms >= unitMs && ms % unitMs === 0) return `${ms / unitMs}${unit}`;
+  }
+  // A number has nine digits; more milliseconds than that are said in seconds.
+  return ms < 1e9 ? `${ms}ms` : `${ms / 1_000}s`;
+}
+
 /** RFC 3339 in UTC with milliseconds. */
 export function isoTime(atMs: number): string {
   return new Date(atMs).toISOString();
