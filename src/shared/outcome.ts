@@ -24,6 +24,8 @@ export function isFault(outcome: OutcomeClass): boolean {
 
 /** Whose fault a failure is. An agent that reports one itself says by `retryable` whether it might do better. */
 export function classOf(error: { readonly code: string; readonly retryable: boolean; readonly status?: number }): OutcomeClass {
+  // Where there is a status, the code is the agent's word and may be one of ours.
+  if (error.status !== undefined) return classOfStatus(error.status);
   switch (error.code) {
     case "timeout":
       return "timeout";
@@ -41,8 +43,10 @@ export function classOf(error: { readonly code: string; readonly retryable: bool
     case "url_refused":
       return "lost";
   }
-  if (error.status === 429) return "throttled";
-  if (error.status !== undefined && error.status < 500 && error.status !== 408) return "refused";
-  if (error.status !== undefined) return "unavailable";
   return error.retryable ? "unavailable" : "refused";
+}
+
+function classOfStatus(status: number): OutcomeClass {
+  if (status === 429) return "throttled";
+  return status >= 400 && status < 500 && status !== 408 ? "refused" : "unavailable";
 }

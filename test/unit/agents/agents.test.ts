@@ -2,7 +2,7 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { secretPlace, type AgentRecord } from "../../../src/agents/agent.ts";
 import { callbackToken, parseCallbackToken } from "../../../src/agents/callback-token.ts";
-import { failureOf, parseCompletion, parseRetryAfter, requestOf, type AgentCall } from "../../../src/agents/protocol.ts";
+import { checkedAgainst, failureOf, parseCompletion, parseRetryAfter, requestOf, type AgentCall } from "../../../src/agents/protocol.ts";
 import { agentRegistration } from "../../../src/agents/registration.ts";
 import { brokenUrlRule } from "../../../src/agents/url-guard.ts";
 import { createKeyring } from "../../../src/shared/keyring.ts";
@@ -169,6 +169,39 @@ describe("replies", () => {
     expect(parseRetryAfter("Thu, 01 Jan 1970 00:01:00 GMT", 10_000)).toBe(50_000);
     expect(parseRetryAfter("Thu, 01 Jan 1970 00:00:00 GMT", 10_000)).toBe(0);
     expect(parseRetryAfter("soon", 0)).toBeNull();
+  });
+});
+
+describe("an output that its agent declares a schema for", () => {
+  const items = { type: "array", items: { type: "object", required: ["name"], properties: { name: { type: "string" } } } };
+  const capability = (outputSchema?: object | boolean) => ({
+    name: "work",
+    ...(outputSchema !== undefined && { outputSchema: outputSchema as never }),
+  });
+
+  test("is as declared, or there is nothing to say", () => {
+    expect(checkedAgainst(capability(items), [{ name: "a" }])).toBeNull();
+    for (const lenient of [undefined, capability(), capability(true), capability({})])
+      expect(checkedAgainst(lenient, { any: "thing" })).toBeNull();
+  });
+
+  test("is no reply where it is not, told with the places, and the agent may do better next time", () => {
+    const failure = checkedAgainst(capability(items), [{ name: "a" }, { name: 7 }, {}]);
+    expect(failure).toMatchObject({ code: "reply_invalid", retryable: true });
+    expect(failure?.message).toContain("/output/1/name: ");
+    expect(failure?.message).toContain("/output/2: ");
+    expect(failure?.message).not.toContain("/output/0");
+    expect(checkedAgainst(capability(items), "text")?.message).toContain("/output: ");
+    expect(checkedAgainst(capability(false), null)?.message).toContain("/output: nothing is allowed here");
+  });
+
+  test("names a few places, however many are wrong", () => {
+    const message =
+      checkedAgainst(
+        capability(items),
+        Array.from({ length: 50 }, () => ({})),
+      )?.message ?? "";
+    expect(message.match(/\/output/g)).toHaveLength(5);
   });
 });
 

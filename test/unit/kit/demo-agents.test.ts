@@ -1,8 +1,9 @@
 /** The demo's agents as processes: one in Python that knows nothing of the kit, one that fetches its work. */
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AgentProcess } from "../../../examples/demo/agent-process.ts";
 import { bodyOf, SECRET, signed } from "./orchestrator.ts";
 import { PullServer } from "./pull-server.ts";
+import { until } from "./until.ts";
 
 const python = await AgentProcess.startPython("keywords", { name: "keywords", capabilities: [{ name: "text.keywords" }] });
 
@@ -62,7 +63,7 @@ describe("the agent that fetches its work", () => {
     agent.giveAccess({ api: server.api, key: "key_of_the_critic" });
     const sentences = [{ document: "a.md", section: "One", words: 40, text: "Long." }];
     server.offer("critique", { sentences }, { capability: "text.critique" });
-    await vi.waitUntil(() => server.told.length === 1, 10_000);
+    await until(() => server.told.length === 1, 10_000);
     expect(server.told).toEqual([{ about: "critique complete", body: { output: { advice: ["a.md, “One”: 40 words in “Long.…”"] } } }]);
     expect(server.claims[0]).toMatchObject({ url: "/api/v1/agents/critic/claim?wait=20s", authorization: "Bearer key_of_the_critic" });
   });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { AgentError, defineAgent, type AttemptContext } from "../../../src/kit/agent.ts";
 import type { Fetch } from "../../../src/kit/callback.ts";
 import { ask, cancellation, gate, Orchestrator, problem, type Gate } from "./orchestrator.ts";
+import { until } from "./until.ts";
 
 const offering = { id: "agent", capabilities: ["work"] } as const;
 const executions: { readonly context: AttemptContext; readonly work: Gate<unknown> }[] = [];
@@ -30,7 +31,7 @@ function workshop(more: { replyWithinMs?: number; remember?: { results?: number;
 }
 
 const nth = (index: number): (typeof executions)[number] => executions[index] as (typeof executions)[number];
-const begun = (count: number): Promise<unknown> => vi.waitUntil(() => executions.length === count);
+const begun = (count: number): Promise<unknown> => until(() => executions.length === count);
 
 describe("under one idempotency key", () => {
   test("work that runs is joined: one execution, the same answer to everybody", async () => {

@@ -4,6 +4,7 @@ import type { Fetch } from "../../../src/kit/callback.ts";
 import { createPuller, PullRefused } from "../../../src/kit/puller.ts";
 import { ask, bodyOf, gate, problem, type Gate } from "./orchestrator.ts";
 import { PullServer } from "./pull-server.ts";
+import { until } from "./until.ts";
 
 const offering = { id: "puller", capabilities: ["work"] } as const;
 const KEY = "key_of_the_agent";
@@ -44,7 +45,7 @@ describe("a puller", () => {
   const pull = (concurrency?: number, pulled = agent()): Promise<void> =>
     createPuller({ api: server.api, key: KEY, agent: pulled, ...(concurrency !== undefined && { concurrency }) }).run(ending.signal);
   const told = (): readonly string[] => server.told.map(({ about }) => about);
-  const runs = (step: string) => vi.waitUntil(() => running.get(step));
+  const runs = (step: string) => until(() => running.get(step));
 
   test("carries out what it claims, with its key, and reports through the callback URL", async () => {
     const run = pull(
@@ -52,7 +53,7 @@ describe("a puller", () => {
       defineAgent({ ...offering, execute: (input: number, { traceparent, idempotencyKey }) => [input, traceparent, idempotencyKey] }),
     );
     server.offer("a", 7);
-    await vi.waitUntil(() => told().includes("a complete"));
+    await until(() => told().includes("a complete"));
     expect(server.told).toEqual([{ about: "a complete", body: { output: [7, "00-1-2-01", "task_1/a/1"] } }]);
     expect(server.claims[0]).toEqual({ url: "/api/v1/agents/puller/claim?wait=20s", authorization: `Bearer ${KEY}`, max: 1 });
     ending.abort();
@@ -70,7 +71,7 @@ describe("a puller", () => {
       }),
     );
     server.offer("a");
-    await vi.waitUntil(() => told().includes("a fail"));
+    await until(() => told().includes("a fail"));
     expect(server.told[0]?.body).toEqual({ code: "bad_input", message: "No text", retryable: false });
   });
 
@@ -79,9 +80,9 @@ describe("a puller", () => {
     for (const step of ["a", "b", "c", "d"]) server.offer(step);
     for (const step of ["a", "b", "c", "d"]) {
       (await runs(step)).work.open(step);
-      await vi.waitUntil(() => told().includes(`${step} complete`));
+      await until(() => told().includes(`${step} complete`));
     }
-    await vi.waitUntil(() => server.waiting === 1);
+    await until(() => server.waiting === 1);
     expect(most).toBe(2);
     expect(Math.max(...server.claims.map(({ max }) => max))).toBe(2);
   });
@@ -90,7 +91,7 @@ describe("a puller", () => {
     void pull(3);
     server.offer("a");
     await runs("a");
-    await vi.waitUntil(() => server.waiting === 1);
+    await until(() => server.waiting === 1);
     expect(server.claims.at(-1)?.max).toBe(2);
     server.offer("b");
     await runs("b");
@@ -102,11 +103,11 @@ describe("a puller", () => {
     void pull();
     server.offer("a");
     const { context, work } = await runs("a");
-    await vi.waitUntil(() => told().filter((about) => about === "a heartbeat").length >= 3);
+    await until(() => told().filter((about) => about === "a heartbeat").length >= 3);
     context.progress({ percent: 50 });
-    await vi.waitUntil(() => server.told.some(({ body }) => JSON.stringify(body).includes("percent")));
+    await until(() => server.told.some(({ body }) => JSON.stringify(body).includes("percent")));
     work.open("done");
-    await vi.waitUntil(() => told().includes("a complete"));
+    await until(() => told().includes("a complete"));
   });
 
   test("drops what nobody wants any more, and goes on with other work", async () => {
@@ -115,10 +116,10 @@ describe("a puller", () => {
     void pull();
     server.offer("a");
     const { context, work } = await runs("a");
-    await vi.waitUntil(() => context.signal.aborted);
+    await until(() => context.signal.aborted);
     server.offer("b");
     (await runs("b")).work.open("done");
-    await vi.waitUntil(() => told().includes("b complete"));
+    await until(() => told().includes("b complete"));
     expect(told()).not.toContain("a complete");
     work.open(null);
   });
@@ -129,7 +130,7 @@ describe("a puller", () => {
     expect(await ask(both, { key: "task_1/a/1", step: "a" })).toMatchObject({ body: { output: 1 } });
     void pull(1, both);
     server.offer("a");
-    await vi.waitUntil(() => told().includes("a complete"));
+    await until(() => told().includes("a complete"));
     expect(server.told[0]?.body).toEqual({ output: 1 });
   });
 
@@ -138,9 +139,9 @@ describe("a puller", () => {
     const run = pull(2).then(() => (hasEnded = true));
     server.offer("a");
     const { work } = await runs("a");
-    await vi.waitUntil(() => server.waiting === 1);
+    await until(() => server.waiting === 1);
     ending.abort();
-    await vi.waitUntil(() => server.waiting === 0);
+    await until(() => server.waiting === 0);
     expect(hasEnded).toBe(false);
     const claims = server.claims.length;
     work.open("done");
@@ -158,7 +159,7 @@ describe("a puller", () => {
   test("refuses an attempt that it cannot read, where that says whom to tell", async () => {
     void pull();
     server.offer("a", 1, { attempt: "first" });
-    await vi.waitUntil(() => told().includes("a fail"));
+    await until(() => told().includes("a fail"));
     expect(server.told[0]?.body).toMatchObject({ code: "invalid_request", retryable: false });
     expect(JSON.stringify(server.told[0]?.body)).toContain("/attempt");
   });

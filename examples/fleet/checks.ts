@@ -1,0 +1,139 @@
+/** What must hold whatever was killed: by the journals of the tasks, and by what each agent has seen itself. */
+import type { Call } from "./call-log.ts";
+import type { FleetAgent } from "./fleet-agent.ts";
+import { chosenIn, sentIn, type Ledger } from "./ledger.ts";
+import { NARROW } from "./roster.ts";
+
+export interface Check {
+  readonly claim: string;
+  /** What speaks against it. */
+  readonly faults: readonly string[];
+}
+
+export function checksOf(ledgers: readonly Ledger[], fleet: readonly FleetAgent[]): readonly Check[] {
+  const steps = ledgers.reduce((sum, { task }) => sum + task.workflow.steps.length, 0);
+  const attempts = ledgers.reduce((sum, ledger) => sum + ledger.attempts.length, 0);
+  return [
+    { claim: `each of the ${steps} steps settled once, completed`, faults: ledgers.flatMap(unsettled) },
+    { claim: `each of the ${attempts} attempts came to an end`, faults: ledgers.flatMap(openEnded) },
+    { claim: "the events of each task came once, in order and without a gap", faults: ledgers.flatMap(misnumbered) },
+    { claim: "all calls for a step carried one idempotency key, whoever was called", faults: strayKeys(fleet) },
+    { claim: `the narrow agent never had more than ${NARROW.max_concurrency} keys in flight`, faults: excesses(fleet) },
+    { claim: "nobody was asked for anything but what a journal of its own tenant names", faults: strangers(ledgers, fleet) },
+    { claim: "no step has an answer of the other tenant's agents", faults: ledgers.flatMap(foreignAnswers) },
+    {
+      claim: "every attempt was chosen by a receipt, with a reason for everybody else",
+      faults: ledgers.flatMap(unexplained),
+    },
+    { claim: "unequal agents were used unequally", faults: evenUse(ledgers) },
+  ];
+}
+
+/** How the narrow agent counted, and what it saw. */
+export function narrowReport(fleet: readonly FleetAgent[]): string {
+  const { max_concurrency: most, rate } = NARROW;
+  const calls = fleet.filter(isNarrow).flatMap((agent) => agent.calls);
+  const repeats = calls.length - new Set(calls.map(({ key }) => key)).size;
+  const times = calls.map(({ at }) => at).toSorted((a, b) => a - b);
+  const closestMs = Math.min(...times.flatMap((at, index) => (times[index + rate.count] ?? Number.POSITIVE_INFINITY) - at));
+  return [
+    `acme/narrow counts the different idempotency keys in flight: a repeat under a key, as after a kill, is the same work and counts once.`,
+    `It had ${Math.max(0, ...calls.map(({ atOnce }) => atOnce))} of ${most} at most, in ${calls.length} calls of which ${repeats} were repeats.`,
+    `${rate.count + 1} of them came within ${closestMs} ms at the closest; the service starts ${rate.count} a second, the way there takes now more, now less.`,
+  ].join("\n");
+}
+
+const isNarrow = ({ member }: FleetAgent): boolean => member.declares["limits"] === NARROW;
+
+function unsettled({ task, endsByStep }: Ledger): readonly string[] {
+  const last = task.events.at(-1)?.type;
+  const faults = last === "task.completed" ? [] : [`${task.tenant.name}: the task ended with ${last}`];
+  for (const { id } of task.workflow.steps) {
+    const ends = endsByStep.get(id) ?? [];
+    if (ends.length !== 1 || ends[0] !== "step.completed") faults.push(`${task.tenant.name} ${id}: ${ends.join(", ") || "never settled"}`);
+  }
+  return faults;
+}
+
+function openEnded({ task, attempts }: Ledger): readonly string[] {
+  return attempts
+    .filter(({ end }) => end === "open")
+    .map(({ step, number, agent }) => `${task.tenant.name} ${step}, attempt ${number} with ${agent}`);
+}
+
+function misnumbered({ task }: Ledger): readonly string[] {
+  return task.events.flatMap(({ seq }, index) => (seq === index + 1 ? [] : [`${task.tenant.name}: event ${seq} at place ${index + 1}`]));
+}
+
+const stepOf = ({ task, step }: Pick<Call, "task" | "step">): string => `${task} ${step}`;
+
+function strayKeys(fleet: readonly FleetAgent[]): readonly string[] {
+  const keyByStep = new Map<string, string>();
+  const stepByKey = new Map<string, string>();
+  return fleet.flatMap(({ name, calls }) =>
+    calls.flatMap((call) => {
+      const [step, { key }] = [stepOf(call), call];
+      const isStray = key === "" || (keyByStep.get(step) ?? key) !== key || (stepByKey.get(key) ?? step) !== step;
+      keyByStep.set(step, key);
+      stepByKey.set(key, step);
+      return isStray ? [`${name} was asked for ${step} under "${key}"`] : [];
+    }),
+  );
+}
+
+function excesses(fleet: readonly FleetAgent[]): readonly string[] {
+  return fleet
+    .filter(isNarrow)
+    .flatMap(({ name, calls }) =>
+      calls
+        .filter(({ atOnce }) => atOnce > NARROW.max_concurrency)
+        .map((call) => `${name} had ${call.atOnce} at once when ${stepOf(call)} came`),
+    );
+}
+
+/** Every call has an attempt of that agent in a journal of its tenant: what is of another tenant has none. */
+function strangers(ledgers: readonly Ledger[], fleet: readonly FleetAgent[]): readonly string[] {
+  const known = new Set(
+    ledgers.flatMap(({ task, attempts }) =>
+      attempts.map(({ agent, step, number }) => `${task.tenant.name}/${agent} ${task.id} ${step} ${number}`),
+    ),
+  );
+  return fleet.flatMap(({ name, calls }) =>
+    calls.filter((call) => !known.has(`${name} ${stepOf(call)} ${call.attempt}`)).map((call) => `${name}: ${stepOf(call)} ${call.attempt}`),
+  );
+}
+
+function foreignAnswers({ task }: Ledger): readonly string[] {
+  return task.events.flatMap(({ type, step_id, data }) => {
+    const { by = null } = (type === "step.completed" && (data["output"] as { readonly by?: string | null } | null)) || {};
+    return by === null || by.startsWith(`${task.tenant.name}/`) ? [] : [`${task.tenant.name} ${step_id} was answered by ${by}`];
+  });
+}
+
+function unexplained({ task, attempts, choices }: Ledger): readonly string[] {
+  const unchosen = attempts
+    .filter(({ choice, number, agent }) => choice === undefined || chosenIn(choice)[number - choice.attempt]?.agent !== agent)
+    .map(({ step, number, agent }) => `${task.tenant.name} ${step}, attempt ${number}: ${agent} was not chosen by a receipt`);
+  const silent = choices.flatMap(({ step, attempt, candidates }) =>
+    candidates
+      .filter(({ verdict, score, reason }) => (verdict === "chosen" || verdict === "eligible" ? score === undefined : !reason))
+      .map(({ agent, verdict }) => `${task.tenant.name} ${step}, attempt ${attempt}: ${agent} is ${verdict}, nobody says why`),
+  );
+  return [...unchosen, ...silent];
+}
+
+/** By price, by speed, and hardly where nobody is. */
+function evenUse(ledgers: readonly Ledger[]): readonly string[] {
+  const attempts = (agent: string): number =>
+    ledgers.reduce((sum, ledger) => sum + sentIn(ledger).filter((attempt) => attempt.agent === agent).length, 0);
+  const slowAmong = (policy: string): number =>
+    ledgers.reduce(
+      (sum, { choices }) => sum + choices.filter((one) => one.policy === policy && chosenIn(one)[0]?.agent === "slow").length,
+      0,
+    );
+  const [ghost, steady, cheapest, fastest] = [attempts("ghost"), attempts("steady"), slowAmong("cheapest"), slowAmong("fastest")];
+  return [
+    ...(steady >= 4 * ghost ? [] : [`ghost, which is not there, was asked ${ghost} times, steady ${steady} times`]),
+    ...(cheapest > fastest ? [] : [`slow was chosen ${cheapest} times as the cheapest, ${fastest} times as the fastest`]),
+  ];
+}
