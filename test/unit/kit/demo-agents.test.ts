@@ -63,7 +63,7 @@ describe("the agent that fetches its work", () => {
     agent.giveAccess({ api: server.api, key: "key_of_the_critic" });
     const sentences = [{ document: "a.md", section: "One", words: 40, text: "Long." }];
     server.offer("critique", { sentences }, { capability: "text.critique" });
-    await until(() => server.told.length === 1, 10_000);
+    await until(() => server.told.length === 1);
     expect(server.told).toEqual([{ about: "critique complete", body: { output: { advice: ["a.md, “One”: 40 words in “Long.…”"] } } }]);
     expect(server.claims[0]).toMatchObject({ url: "/api/v1/agents/critic/claim?wait=20s", authorization: "Bearer key_of_the_critic" });
   });
