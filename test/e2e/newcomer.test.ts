@@ -53,7 +53,15 @@ test("the live feed works over a real WebSocket, authenticated like a browser's"
   const types: string[] = [];
   socket.addEventListener("message", ({ data }) => void types.push((JSON.parse(String(data)) as { type: string }).type));
   await new Promise((resolve) => socket.addEventListener("close", resolve));
-  expect(types).toEqual(["task.created", "agent.selected", "task.started", "step.started", "attempt.started", "step.completed", "task.completed"]);
+  expect(types).toEqual([
+    "task.created",
+    "agent.selected",
+    "task.started",
+    "step.started",
+    "attempt.started",
+    "step.completed",
+    "task.completed",
+  ]);
 });
 
 test("an agent that cannot be reached is tried again and then fails the step, with the reason", async () => {

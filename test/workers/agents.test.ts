@@ -33,10 +33,13 @@ describe("an agent with limits", () => {
       return Response.json({ output: 1 });
     });
     const id = await submit(wide(3, "single"));
-    const waiting = await vi.waitUntil(async () => {
-      const { steps } = await taskOf(id);
-      return steps.filter(({ status }) => status === "waiting").length === 2 && steps.some(({ status }) => status === "running") && steps;
-    });
+    const waiting = await vi.waitUntil(
+      async () => {
+        const { steps } = await taskOf(id);
+        return steps.filter(({ status }) => status === "waiting").length === 2 && steps.some(({ status }) => status === "running") && steps;
+      },
+      { timeout: 10_000 },
+    );
     expect(waiting.map(({ waiting_on }) => waiting_on?.position ?? 0)).toEqual([0, 1, 2]);
     expect(waiting[1]?.waiting_on).toMatchObject({ type: "capacity", agent: "single" });
     await evictDurableObject(agentStub("single"));
@@ -79,7 +82,7 @@ describe("a breaker", () => {
       workflow: { steps: [{ id: "a", capability: "broken", retry: { max_attempts: 10, delay: "1ms" }, on_error: { output: "none" } }] },
       queue_ttl: "1s",
     });
-    await vi.waitUntil(async () => (await api("GET", "/agents/broken")).body["status"] === "unhealthy");
+    await vi.waitUntil(async () => (await api("GET", "/agents/broken")).body["status"] === "unhealthy", { timeout: 10_000 });
     expect(calls).toHaveLength(3);
     const task = await untilEnded(id);
     expect(task.status).toBe("completed");

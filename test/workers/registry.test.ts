@@ -24,11 +24,11 @@ describe("registering", () => {
     const declared = {
       url: "https://rich.example/run",
       capabilities: [{ name: "rich", version: "2.1", tags: ["deep"], price: { per_call_usd: 0.01 }, input_schema: { type: "object" } }],
-      limits: { max_concurrency: 3, rate: { count: 5, per: "60000ms" } },
+      limits: { max_concurrency: 3, rate: { count: 5, per: "1m" } },
       labels: { tier: "gold" },
       region: "eu",
       breaker: { consecutive: 4 },
-      health: { url: "https://rich.example/health", interval: "60000ms" },
+      health: { url: "https://rich.example/health", interval: "1m" },
     };
     const made = await api("PUT", "/agents/rich", { ...declared, auth: { type: "bearer", value: "very-secret" } });
     expect(made.status).toBe(201);
@@ -166,13 +166,13 @@ describe("signs of life", () => {
     let isWell = true;
     vi.mocked(fetch).mockImplementation(async () => new Response("", { status: isWell ? 200 : 500 }));
     await registerAgent("probed", { health: { url: "https://probed.example/health", interval: "10s" } });
-    await vi.waitUntil(() => vi.mocked(fetch).mock.calls.length === 1);
+    await vi.waitUntil(() => vi.mocked(fetch).mock.calls.length > 0, { timeout: 10_000 });
     const status = async () => (await api("GET", "/agents/probed")).body["status"];
     const probe = async (expected: string, ms: number) => {
       clockAhead(ms);
       const before = vi.mocked(fetch).mock.calls.length;
       await runDurableObjectAlarm(env.AGENTS.getByName("default/probed"));
-      await vi.waitUntil(async () => vi.mocked(fetch).mock.calls.length > before && (await status()) === expected);
+      await vi.waitUntil(async () => vi.mocked(fetch).mock.calls.length > before && (await status()) === expected, { timeout: 10_000 });
     };
     isWell = false;
     await probe("degraded", 11_000);
