@@ -16,6 +16,7 @@ export function checksOf(ledgers: readonly Ledger[], fleet: readonly FleetAgent[
   return [
     { claim: `each of the ${steps} steps settled once, completed`, faults: ledgers.flatMap(unsettled) },
     { claim: `each of the ${attempts} attempts came to an end`, faults: ledgers.flatMap(openEnded) },
+    { claim: "nobody stood in line until the time was up: who is gone turns away who waits for it", faults: ledgers.flatMap(expired) },
     { claim: "the events of each task came once, in order and without a gap", faults: ledgers.flatMap(misnumbered) },
     { claim: "all calls for a step carried one idempotency key, whoever was called", faults: strayKeys(fleet) },
     { claim: `the narrow agent never had more than ${NARROW.max_concurrency} keys in flight`, faults: excesses(fleet) },
@@ -33,13 +34,13 @@ export function checksOf(ledgers: readonly Ledger[], fleet: readonly FleetAgent[
 export function narrowReport(fleet: readonly FleetAgent[]): string {
   const { max_concurrency: most, rate } = NARROW;
   const calls = fleet.filter(isNarrow).flatMap((agent) => agent.calls);
-  const repeats = calls.length - new Set(calls.map(({ key }) => key)).size;
-  const times = calls.map(({ at }) => at).toSorted((a, b) => a - b);
+  const first = calls.filter(({ key }, index) => calls.findIndex((call) => call.key === key) === index);
+  const times = first.map(({ at }) => at).toSorted((a, b) => a - b);
   const closestMs = Math.min(...times.flatMap((at, index) => (times[index + rate.count] ?? Number.POSITIVE_INFINITY) - at));
   return [
     `acme/narrow counts the different idempotency keys in flight: a repeat under a key, as after a kill, is the same work and counts once.`,
-    `It had ${Math.max(0, ...calls.map(({ atOnce }) => atOnce))} of ${most} at most, in ${calls.length} calls of which ${repeats} were repeats.`,
-    `${rate.count + 1} of them came within ${closestMs} ms at the closest; the service starts ${rate.count} a second, the way there takes now more, now less.`,
+    `It had ${Math.max(0, ...calls.map(({ atOnce }) => atOnce))} of ${most} at most, in ${calls.length} calls of which ${calls.length - first.length} were repeats.`,
+    `Repeats aside, ${rate.count + 1} came within ${closestMs} ms at the closest; the service starts ${rate.count} a second, the way there takes now more, now less.`,
   ].join("\n");
 }
 
@@ -59,6 +60,12 @@ function openEnded({ task, attempts }: Ledger): readonly string[] {
   return attempts
     .filter(({ end }) => end === "open")
     .map(({ step, number, agent }) => `${task.tenant.name} ${step}, attempt ${number} with ${agent}`);
+}
+
+function expired({ task }: Ledger): readonly string[] {
+  return task.events
+    .filter(({ type, data }) => type === "attempt.canceled" && data["reason"] === "expired")
+    .map(({ step_id, data }) => `${task.tenant.name} ${step_id}, in the line of ${String(data["agent"])}`);
 }
 
 function misnumbered({ task }: Ledger): readonly string[] {

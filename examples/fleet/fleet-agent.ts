@@ -115,8 +115,10 @@ export class FleetAgent {
   }
 }
 
-async function hasPython(): Promise<boolean> {
-  const child = spawn("python3", ["--version"], { stdio: "ignore" });
-  const [code] = (await Promise.race([once(child, "exit"), once(child, "error")])) as readonly unknown[];
-  return code === 0;
+function hasPython(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn("python3", ["--version"], { stdio: "ignore" });
+    child.on("error", () => resolve(false));
+    child.on("exit", (code) => resolve(code === 0));
+  });
 }

@@ -51,7 +51,7 @@ export class FleetShow {
       Promise.all(work.map(({ ended }) => ended)),
       killing,
     ]);
-    say(`${done()} of ${total} steps are done: nobody waited for the dead`);
+    say(`${done()} of ${total} steps are done, without the dead`);
     await outage.end();
     const encore = await outage.encore();
     await watch.end();

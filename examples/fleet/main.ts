@@ -26,11 +26,14 @@ function fail(message: string): never {
 const state = mkdtempSync(join(tmpdir(), "orchestrator-fleet-"));
 let server: ServerProcess | undefined;
 let show: FleetShow | undefined;
-let isStopping = false;
+let stopping: Promise<void> | undefined;
 
-async function stop(): Promise<void> {
-  if (isStopping) return;
-  isStopping = true;
+/** Once, however many ask: whoever ends the process waits until nothing of it is left. */
+function stop(): Promise<void> {
+  return (stopping ??= stopEverything());
+}
+
+async function stopEverything(): Promise<void> {
   await show?.stop();
   await server?.stop();
   rmSync(state, { recursive: true, force: true });

@@ -44,7 +44,7 @@ export const ROSTER: readonly Member[] = [
     body: "absent",
     declares: { expected_latency: "10ms", breaker: { consecutive: 3, cooldown: "5s" } },
   },
-  called("default", "tail", "one reply in twenty is 20× slower", ["search", "vote"], { medianMs: 30, slowOneIn: 20 }),
+  called("default", "tail", "one reply in twenty is 20× slower", ["search", "vote"], { medianMs: 30, slowOneIn: 20 }, { weight: 18 }),
   { ...pulling("default", "digger", "pulls, two workers", ["dig"], { medianMs: 120 }), workers: 2 },
 
   called("acme", "steady", "ordinary, of the same name", ["draft", "translate", "skim"], { medianMs: 60, costUsd: 0.004 }, priced(0.004)),

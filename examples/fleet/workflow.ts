@@ -61,7 +61,7 @@ function waveOfDefault(wave: number): readonly Step[] {
       step(`search-${n}`, {
         capability: "search",
         ...KEEP_TRYING,
-        select: { policy: "fastest" },
+        select: { policy: "weighted" },
         hedge: { after: "150ms", max_share: 0.5 },
       }),
     ),

@@ -17,6 +17,7 @@ function fleet(...args: readonly string[]): Promise<{ readonly code: number | nu
 const HOLDS = [
   /✓ each of the \d+ steps settled once, completed/,
   /✓ each of the \d+ attempts came to an end/,
+  /✓ nobody stood in line until the time was up/,
   /✓ the events of each task came once, in order and without a gap/,
   /✓ all calls for a step carried one idempotency key/,
   /✓ the narrow agent never had more than 3 keys in flight/,
@@ -31,7 +32,7 @@ const SEEN = [
   /default\/swift is (unhealthy|degraded), its breaker (open|half_open)/,
   /acme\/reader is (unhealthy|degraded), its breaker (open|half_open)/,
   /acme\/picker is offline/,
-  /nobody waited for the dead/,
+  /steps are done, without the dead/,
   /default\/swift is back, pid \d+, and tells nobody/,
   /default\/swift has worked again, [1-9]\d* calls; its breaker is closed/,
   /acme\/reader has worked again, [1-9]/,
