@@ -58,7 +58,7 @@ export function factsOf(
   const { agent, state } = candidate;
   const own = wanted.evidence.get(agent.id);
   const successes = (stats?.successes ?? 0) + (own?.successes ?? 0);
-  const seen = successes + (stats?.faults ?? 0) + (own?.faults ?? 0);
+  const seen = callsSeen(candidate, stats, wanted);
   const success = (successes + PRIOR.successes) / (seen + PRIOR.calls);
   const busy = Math.max(wanted.busy.get(agent.id) ?? 0, (state?.inFlight ?? 0) + (state?.waiting ?? 0));
   return {
@@ -69,6 +69,12 @@ export function factsOf(
     priceUsd: priceOfCall(agent, capability, stats),
     load: busy / (agent.limits?.maxConcurrency ?? ASSUMED_CONCURRENCY),
   };
+}
+
+/** Calls that said something about a candidate, faded. */
+export function callsSeen({ agent }: Candidate, stats: CapabilityStatistics | null, { evidence }: Pick<Wanted, "evidence">): number {
+  const own = evidence.get(agent.id);
+  return (stats?.successes ?? 0) + (stats?.faults ?? 0) + (own?.successes ?? 0) + (own?.faults ?? 0);
 }
 
 /** What a call will cost: as reported lately, else as declared for a thousand tokens in and out; USD. */
@@ -94,8 +100,12 @@ export function scoresOf(facts: readonly Facts[], weights: Weights, seed: string
     cheapest = Math.min(cheapest, priceUsd);
     dearest = Math.max(dearest, priceUsd);
   }
+  // Who has not been timed is taken for one in the middle.
+  const latencies = facts.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs])).toSorted((a, b) => a - b);
+  const usualMs = latencies[latencies.length >> 1] ?? null;
   return facts.map((one) => {
-    const latency = one.latencyMs === null ? 1 : (fastestMs + 1) / (one.latencyMs + 1);
+    const latencyMs = one.latencyMs ?? usualMs;
+    const latency = latencyMs === null ? 1 : (fastestMs + 1) / (latencyMs + 1);
     const price = dearest === 0 ? 1 : (cheapest + dearest / 100) / (one.priceUsd + dearest / 100);
     const load = 1 / (1 + one.load);
     const width = (DEVIATION * (weights.success + weights.latency)) / Math.sqrt(one.seen + 1);

@@ -11,7 +11,7 @@ import { hashText } from "../shared/random.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
 import { capabilityFor, isOnTrial, ruledOut, statisticsFor, unfit, type Candidate, type RuledOut } from "./filters.ts";
-import { chanceOf, factsOf, scoresOf, WEIGHTS, type Facts } from "./score.ts";
+import { callsSeen, chanceOf, factsOf, scoresOf, WEIGHTS, type Facts } from "./score.ts";
 
 /** The agents of a tenant as they were at one moment. */
 export interface DirectorySnapshot {
@@ -83,20 +83,40 @@ function inOrder(groups: readonly (readonly Candidate[])[], wanted: Wanted): Ord
   const isTrial = hashText(wanted.seed, 19) / 2 ** 32 < TRIAL_SHARE;
   const orders = groups.flatMap((group): readonly (Order & { readonly isTrial?: true })[] => {
     const onTrial = group.filter((candidate) => isOnTrial(candidate, wanted));
-    if (onTrial.length === 0 || onTrial.length === group.length) return [order(group, wanted)];
+    if (onTrial.length === 0 || onTrial.length === group.length) return knownFirst(group, wanted);
     // Somebody has to find out whether it is back, but not everybody; with keys, only those whose agent it is.
     if (isTrial && wanted.selection.policy === "sticky") return [order(group, wanted)];
-    const well = order(
+    const well = knownFirst(
       group.filter((candidate) => !onTrial.includes(candidate)),
       wanted,
     );
     const tried = order(onTrial, wanted);
-    return isTrial ? [{ ...tried, isTrial: true }, well] : [well, tried];
+    return isTrial ? [{ ...tried, isTrial: true }, ...well] : [...well, tried];
   });
   const first = orders.find(({ ranked }) => ranked.length > 0);
   const note = first?.isTrial ? "an agent that failed lately is tried again" : first?.note;
   return { ranked: orders.flatMap(({ ranked }) => ranked), ...(note !== undefined && { note }) };
 }
+
+/**
+ * Where choices are scored, those of whom little is known have a share of them together, however many they are: what is
+ * seen of them takes a while to be known everywhere, and until then a dead one must not look like the best there may be.
+ */
+function knownFirst(group: readonly Candidate[], wanted: Wanted): readonly Order[] {
+  const isScored = wanted.selection.policy in WEIGHTS && wanted.selection.meet === null;
+  const isKnown = (candidate: Candidate): boolean => callsSeen(candidate, statisticsFor(candidate, wanted), wanted) >= KNOWN_CALLS;
+  const known = isScored ? group.filter(isKnown) : [];
+  if (known.length === 0 || known.length === group.length) return [order(group, wanted)];
+  const newcomers = group.filter((candidate) => !known.includes(candidate));
+  const isTheirTurn = hashText(wanted.seed, 29) / 2 ** 32 < NEWCOMER_SHARE;
+  return isTheirTurn
+    ? [{ ...order(newcomers, wanted), note: "one of whom little is known is tried" }, order(known, wanted)]
+    : [order(known, wanted), order(newcomers, wanted)];
+}
+
+/** From so many calls on an agent is known; of the choices, how many go to those who are not, while others are. */
+const KNOWN_CALLS = 5;
+const NEWCOMER_SHARE = 0.2;
 
 function order(pool: readonly Candidate[], wanted: Wanted): Order {
   const facts = pool.map((candidate) =>

@@ -133,15 +133,27 @@ describe("a newcomer", () => {
     expect(picks.filter((id) => id === "f").length).toBeLessThan(60);
   });
 
-  test("is no more than one of many before there is any news of it", () => {
+  test.each([1, 3, 20])("or %i of them, nobody knows yet: they have a fifth of the choices together until there is news", (count) => {
     const veterans = Object.keys(fleet).map((id) => [agent(id), stateOf(seen(1_000, { successes: 950 }))] as const);
-    const directory = directoryOf(...veterans, agent("f"));
+    const newcomers = Array.from({ length: count }, (_, index) => agent(`new_${index}`));
+    const directory = directoryOf(...veterans, ...newcomers);
     const picks = Array.from(
       { length: 1_000 },
       (_, index) => select(wanted({ seed: `task_${index}/a/1` }), directory).agents[0]?.agent ?? "",
     );
-    expect(shareOf("f", picks)).toBeGreaterThan(0.1);
-    expect(shareOf("f", picks)).toBeLessThan(0.6);
+    const theirs = picks.filter((id) => id.startsWith("new_")).length / picks.length;
+    expect(theirs).toBeGreaterThan(0.15);
+    expect(theirs).toBeLessThan(0.25);
+  });
+
+  test("nobody has timed is taken for one in the middle, not for the fastest", () => {
+    const timed = [100, 200, 900].map((ms) => [agent(`t_${ms}`), stateOf(seen(100, { latencyMs: ms }))] as const);
+    const { receipt } = select(
+      wanted({ seed: "task_1/a/1" }),
+      directoryOf(...timed, [agent("untimed"), stateOf(seen(100, { latencyMs: null }))]),
+    );
+    const latencyOf = (id: string) => receipt.candidates.find((candidate) => candidate.agent === id)?.parts?.["latency"];
+    expect(latencyOf("untimed")).toBe(latencyOf("t_200"));
   });
 });
 
