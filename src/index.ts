@@ -9,7 +9,7 @@ import { callbackToken } from "./agents/callback-token.ts";
 import { AgentDirectory } from "./agents/directory.ts";
 import { consumeDispatches } from "./agents/dispatch-queue.ts";
 import { callAgent, postCourtesy, probeHealth } from "./agents/http-transport.ts";
-import { OutcomeBuffer, outcomesMessage, outcomesOf, type OutcomesMessage } from "./agents/outcome-buffer.ts";
+import { OutcomeBuffer, outcomesMessage, outcomesOf } from "./agents/outcome-buffer.ts";
 import type { AgentPorts } from "./agents/port.ts";
 import { cancelRequestOf, checkedAgainst, type AgentCall, type Outcome } from "./agents/protocol.ts";
 import { AgentRegistry } from "./agents/registry.ts";
@@ -111,8 +111,8 @@ function build(env: Env, config: Config): Service {
     agentPorts: {
       record: async (tenant, agent, isFresh) => {
         const known = isFresh ? undefined : (await directory.load(tenant, Date.now())).byId.get(agent);
-        // It may have registered a moment ago, elsewhere.
-        return known ?? (await directory.refresh(tenant, Date.now())).byId.get(agent) ?? null;
+        // It may have registered a moment ago, elsewhere; and that it is gone only D1 itself can say.
+        return known ?? agents.find(tenant, agent);
       },
       publish: async (tenant, agent, state) => {
         await agents.publish(tenant, agent, state);
@@ -122,27 +122,13 @@ function build(env: Env, config: Config): Service {
       probe: (url) => probeHealth(url, { allowLoopback: config.allowLoopbackAgents }),
       holders: {
         grant: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.grant(attempts)),
+        verify: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.verify(attempts)),
         // Asked once: what may have been handed over is not handed over again.
         hand: (tenant, { task, ...attempt }) => tasks.stub(tenant, task).hand(attempt),
         decline: (tenant, task, attempts, reason, retryAt) => tasks.ask(tenant, task, (owner) => owner.decline(attempts, reason, retryAt)),
       },
     },
   };
-}
-
-/** Outcomes of a batch, one call for each agent. */
-async function learn(messages: readonly OutcomesMessage[], agentObject: Services["agentObject"]): Promise<void> {
-  const byAgent = new Map<string, OutcomesMessage[]>();
-  for (const message of messages) {
-    const key = `${message.tenant}/${message.agent}`;
-    byAgent.set(key, [...(byAgent.get(key) ?? []), message]);
-  }
-  await Promise.all(
-    [...byAgent.values()].map(([first, ...rest]) => {
-      const { tenant, agent } = first as OutcomesMessage;
-      return agentObject(tenant, agent).learn({ tenant, agent }, [first as OutcomesMessage, ...rest].flatMap(outcomesOf));
-    }),
-  );
 }
 
 async function call_(config: Config, call: AgentCall, controller: AbortController): Promise<Outcome> {
@@ -197,7 +183,11 @@ export default {
         return consumeHistory(batch.messages, {
           write: (rows) => history.write(rows),
           outcomesIn: (body) => outcomesMessage.safeParse(body).data ?? null,
-          learn: (outcomes) => learn(outcomes, agentObject),
+          agentOf: ({ tenant, agent }) => `${tenant}/${agent}`,
+          learn: ([first, ...rest]) => {
+            const { tenant, agent } = first;
+            return agentObject(tenant, agent).learn({ tenant, agent }, [first, ...rest].flatMap(outcomesOf));
+          },
         });
       default:
         // What failed ten times. Tasks repair themselves from their journals; people should know.

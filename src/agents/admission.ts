@@ -6,7 +6,8 @@
  * A2. A waiter's place is fixed when it joins: the earlier and the more urgent first, where one level of priority is worth
  *     `LIMITS.agingMs` of waiting, and where every waiter that a task has in line already puts its next one a little
  *     later. Newcomers only ever rank later with time, so nobody starves, and a large task does not bury a small one.
- * A3. A slot is a lease. Its holder is asked now and then whether it still holds it; who does not answer "yes" loses it.
+ * A3. A slot is a lease. Its holder is asked now and then whether it still holds it; who answers "no" loses it. It carries
+ *     the number of its grant, so that what was said of an earlier grant cannot take a later one away.
  */
 import { LIMITS } from "../shared/limits.ts";
 import type { AgentLimits } from "./agent.ts";
@@ -25,8 +26,9 @@ export interface Waiter extends AttemptName {
   readonly capability: string | null;
 }
 
-/** PERSISTED. Somebody let in. */
-export interface Slot extends AttemptName {
+/** PERSISTED. Somebody let in, who may have to go back to the same place in line. */
+export interface Slot extends Waiter {
+  readonly grant: number;
   readonly grantedAt: number;
   /** When its holder is to be asked whether it still holds it. */
   readonly verifyAt: number;
@@ -63,6 +65,7 @@ export class Admission {
   readonly #slots: Map<string, Slot>;
   readonly #waitersByTask = new Map<string, number>();
   #starts: number[];
+  #lastGrant = 0;
 
   constructor(store: AdmissionStore) {
     this.#store = store;
@@ -70,6 +73,7 @@ export class Admission {
     this.#waiters = new Map(this.#line.map((waiter) => [keyOfAttempt(waiter), waiter]));
     this.#slots = new Map(store.slots().map((slot) => [keyOfAttempt(slot), slot]));
     this.#starts = [...store.starts()].toSorted((a, b) => a - b);
+    for (const { grant } of this.#slots.values()) this.#lastGrant = Math.max(this.#lastGrant, grant);
     for (const waiter of this.#line) this.#countOf(waiter.task, 1);
   }
 
@@ -89,6 +93,21 @@ export class Admission {
     return this.#slots.get(keyOfAttempt(name));
   }
 
+  /** How many of those in line may be let in now. `gate` limits those let in on trial, not those from before. */
+  room(limits: AgentLimits | undefined, gate: Gate, now: number): number {
+    const probing = gate.type === "probes" ? [...this.#slots.values()].filter(({ isProbe }) => isProbe).length : 0;
+    return Math.max(
+      0,
+      Math.min(
+        this.#line.length,
+        LIMITS.slotsPerAgent - this.#slots.size,
+        gate.type === "probes" ? gate.probes - probing : Number.POSITIVE_INFINITY,
+        (limits?.maxConcurrency ?? Number.POSITIVE_INFINITY) - this.#slots.size,
+        this.#startsLeft(limits, now),
+      ),
+    );
+  }
+
   /** Joins the line, unless it is there or inside already. `false` when the line is full. */
   join(name: AttemptName, priority: number, capability: string | null, now: number): boolean {
     const key = keyOfAttempt(name);
@@ -97,40 +116,48 @@ export class Admission {
     const { task, step, attempt } = name;
     const ahead = this.#waitersByTask.get(task) ?? 0;
     const rank = now - priority * LIMITS.agingMs + ahead * LIMITS.fairnessMs;
-    const waiter: Waiter = { task, step, attempt, rank, since: now, capability };
-    this.#line.splice(this.#placeOf(waiter), 0, waiter);
-    this.#waiters.set(key, waiter);
-    this.#countOf(task, 1);
-    this.#store.putWaiter(key, waiter);
+    this.#enter({ task, step, attempt, rank, since: now, capability });
     return true;
   }
 
   /** Lets in the next in line, at most `most` of them, as far as limits and gate allow. */
-  admit(limits: AgentLimits | undefined, gate: Gate, now: number, most = Number.POSITIVE_INFINITY): readonly Waiter[] {
-    const admitted: Waiter[] = [];
-    for (let next = this.#line[0]; next !== undefined && admitted.length < most; next = this.#line[0]) {
-      if (!this.#hasRoom(limits, gate, now)) break;
+  admit(limits: AgentLimits | undefined, gate: Gate, now: number, most = Number.POSITIVE_INFINITY): readonly Slot[] {
+    const admitted: Slot[] = [];
+    const isProbe = gate.type === "probes";
+    for (let room = Math.min(most, this.room(limits, gate, now)); room > 0; room--) {
+      const next = this.#line[0] as Waiter;
       this.#leave(next);
-      const { task, step, attempt } = next;
-      const slot: Slot = { task, step, attempt, grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe: gate.type === "probes" };
-      this.#slots.set(keyOfAttempt(next), slot);
-      this.#store.putSlot(keyOfAttempt(next), slot);
+      const slot = this.#keep({ ...next, grant: this.#nextGrant(now), grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe });
       if (limits?.rate !== undefined) {
         this.#starts.push(now);
         this.#store.addStart(now);
       }
-      admitted.push(next);
+      admitted.push(slot);
     }
     return admitted;
   }
 
-  /** Gives a slot back or leaves the line; the slot, if it was one. */
-  release(name: AttemptName): Slot | null {
+  /** Somebody who asks although it holds a slot may not know of it yet: the grant is given again, under a new number. */
+  renew(name: AttemptName, now: number): number | null {
+    const slot = this.#slots.get(keyOfAttempt(name));
+    return slot === undefined ? null : this.#keep({ ...slot, grant: this.#nextGrant(now) }).grant;
+  }
+
+  /** A slot that nobody has taken along yet: back to its place in line. */
+  putBack(name: AttemptName, grant: number): void {
+    const slot = this.release(name, grant);
+    if (slot === null) return;
+    const { task, step, attempt, rank, since, capability } = slot;
+    this.#enter({ task, step, attempt, rank, since, capability });
+  }
+
+  /** Gives a slot back, or leaves the line; the slot, if it was one. With a number only the slot of that grant. */
+  release(name: AttemptName, grant?: number): Slot | null {
     const key = keyOfAttempt(name);
     const waiter = this.#waiters.get(key);
-    if (waiter !== undefined) this.#leave(waiter);
+    if (waiter !== undefined && grant === undefined) this.#leave(waiter);
     const slot = this.#slots.get(key);
-    if (slot === undefined) return null;
+    if (slot === undefined || (grant !== undefined && slot.grant !== grant)) return null;
     this.#slots.delete(key);
     this.#store.deleteSlot(key);
     return slot;
@@ -158,34 +185,52 @@ export class Admission {
   }
 
   /** When time alone may let somebody in or make a lease due; `null` while only a release can. */
-  nextAt(limits: AgentLimits | undefined): number | null {
+  nextAt(limits: AgentLimits | undefined, now: number): number | null {
     const moments: number[] = [];
     for (const slot of this.#slots.values()) moments.push(slot.verifyAt);
     const opensAt = this.#line.length > 0 ? this.#rateOpensAt(limits) : null;
-    if (opensAt !== null && (limits?.maxConcurrency === undefined || this.#slots.size < limits.maxConcurrency)) moments.push(opensAt);
+    // Once it is open, whoever has not been let in waits for something else, such as a worker.
+    if (opensAt !== null && opensAt > now && (limits?.maxConcurrency === undefined || this.#slots.size < limits.maxConcurrency))
+      moments.push(opensAt);
     return moments.length === 0 ? null : Math.min(...moments);
   }
 
-  #hasRoom(limits: AgentLimits | undefined, gate: Gate, now: number): boolean {
-    if (this.#slots.size >= LIMITS.slotsPerAgent) return false;
-    if (gate.type === "probes" && this.#slots.size >= gate.probes) return false;
-    if (limits?.maxConcurrency !== undefined && this.#slots.size >= limits.maxConcurrency) return false;
-    const opensAt = this.#rateOpensAt(limits, now);
-    return opensAt === null || opensAt <= now;
-  }
-
-  /** When the rate allows another start; `null` when it does not limit. */
-  #rateOpensAt(limits: AgentLimits | undefined, now?: number): number | null {
+  /** How many more may start now. */
+  #startsLeft(limits: AgentLimits | undefined, now: number): number {
     const rate = limits?.rate;
-    if (rate === undefined) return null;
-    // A start takes a moment to reach the agent, who counts arrivals: a little more than the period keeps them apart.
-    const windowMs = rate.perMs + LIMITS.rateSlackMs;
-    if (now !== undefined && (this.#starts[0] ?? now) <= now - windowMs) {
+    if (rate === undefined) return Number.POSITIVE_INFINITY;
+    const windowMs = windowOf(rate);
+    if ((this.#starts[0] ?? now) <= now - windowMs) {
       this.#starts = this.#starts.filter((at) => at > now - windowMs);
       this.#store.dropStartsBefore(now - windowMs);
     }
-    const oldest = this.#starts[this.#starts.length - rate.count];
-    return oldest === undefined ? null : oldest + windowMs;
+    return rate.count - this.#starts.length;
+  }
+
+  /** When the rate allows another start; `null` when it allows one already. */
+  #rateOpensAt(limits: AgentLimits | undefined): number | null {
+    const rate = limits?.rate;
+    const oldest = rate && this.#starts[this.#starts.length - rate.count];
+    return oldest === undefined || rate === undefined ? null : oldest + windowOf(rate);
+  }
+
+  #keep(slot: Slot): Slot {
+    this.#slots.set(keyOfAttempt(slot), slot);
+    this.#store.putSlot(keyOfAttempt(slot), slot);
+    return slot;
+  }
+
+  /** Larger than every number before, also than those of an instance that nothing is left of. */
+  #nextGrant(now: number): number {
+    this.#lastGrant = Math.max(this.#lastGrant + 1, now);
+    return this.#lastGrant;
+  }
+
+  #enter(waiter: Waiter): void {
+    this.#line.splice(this.#placeOf(waiter), 0, waiter);
+    this.#waiters.set(keyOfAttempt(waiter), waiter);
+    this.#countOf(waiter.task, 1);
+    this.#store.putWaiter(keyOfAttempt(waiter), waiter);
   }
 
   #leave(waiter: Waiter): void {
@@ -211,6 +256,11 @@ export class Admission {
     if (count === 0) this.#waitersByTask.delete(task);
     else this.#waitersByTask.set(task, count);
   }
+}
+
+/** A start takes a moment to reach the agent, who counts arrivals: a little more than the period keeps them apart. */
+function windowOf(rate: NonNullable<AgentLimits["rate"]>): number {
+  return rate.perMs + LIMITS.rateSlackMs;
 }
 
 /** A total order: equal ranks go by name, so that a rebuilt line is the same. */

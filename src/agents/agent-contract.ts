@@ -17,7 +17,7 @@ export interface SlotRequest extends AttemptName {
 }
 
 export type SlotAnswer =
-  | { readonly type: "granted" }
+  | { readonly type: "granted"; readonly grant: number }
   | { readonly type: "waiting" }
   | { readonly type: "declined"; readonly reason: string; readonly retryAt: number };
 
@@ -25,6 +25,8 @@ export interface Release extends AttemptName {
   readonly capability: string | null;
   /** `null` where nobody worked on it. */
   readonly outcome: AttemptOutcome | null;
+  /** Only the slot of this grant, where it may have been granted again meanwhile. */
+  readonly grant?: number;
 }
 
 export interface AgentContract {
@@ -40,8 +42,8 @@ export interface AgentContract {
   positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]>;
   heartbeat(name: AgentName): Promise<AgentState>;
   state(name: AgentName): Promise<AgentState>;
-  /** The agent has registered, or its registration changed. */
-  registered(name: AgentName, isNew: boolean): Promise<void>;
+  /** The agent has registered, for the first time or again, or somebody changed its registration. */
+  registered(name: AgentName, how: "new" | "again" | "changed"): Promise<void>;
   /** The agent was deleted. */
   removed(name: AgentName): Promise<void>;
   /** A worker that waits for work opens a WebSocket and is sent `work` when there is some. */

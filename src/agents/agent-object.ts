@@ -7,16 +7,17 @@
  * O3. What others decide on (status, breaker, statistics) is published: changes of status at once, figures now and then.
  */
 import { DurableObject } from "cloudflare:workers";
-import { DEFAULTS, LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "../shared/limits.ts";
 import type { AttemptOutcome } from "../shared/outcome.ts";
-import { Admission, type AttemptName, type Gate } from "./admission.ts";
+import { Admission, keyOfAttempt, type AttemptName, type Slot } from "./admission.ts";
 import { admissionRows } from "./admission-rows.ts";
 import type { AgentContract, AgentName, Release, SlotAnswer, SlotRequest } from "./agent-contract.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
-import { breakerAt } from "./breaker.ts";
 import { ClaimFeed } from "./claim-feed.ts";
 import { Condition } from "./condition.ts";
+import { Door } from "./door.ts";
+import { EarliestAlarm } from "./earliest-alarm.ts";
 import { Holders } from "./holders.ts";
 import type { AgentPorts } from "./port.ts";
 import type { AgentCall } from "./protocol.ts";
@@ -25,16 +26,22 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   readonly #ports: AgentPorts;
   readonly #feed: ClaimFeed;
   readonly #condition: Condition;
+  readonly #door: Door;
   readonly #holders: Holders;
   #admission: Admission | null = null;
-  #alarmAt: number | null = null;
+  readonly #alarm: EarliestAlarm;
 
   constructor(ctx: DurableObjectState, env: Env, ports: AgentPorts) {
     super(ctx, env);
     this.#ports = ports;
     this.#feed = new ClaimFeed(ctx);
+    this.#alarm = new EarliestAlarm(ctx.storage);
     this.#condition = new Condition(ctx.storage, ports);
-    this.#holders = new Holders(ctx, ports.holders, (name, unheld) => this.#dropUnheld(name, unheld));
+    this.#door = new Door(this.#condition);
+    this.#holders = new Holders(ctx, ports.holders, {
+      drop: (name, slots) => this.#drop(name, slots),
+      putBack: (name, slots) => this.#putBack(name, slots),
+    });
   }
 
   // --- Slots ---
@@ -42,18 +49,21 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   async ask(name: AgentName, requests: readonly SlotRequest[]): Promise<readonly SlotAnswer[]> {
     const record = await this.#record(name);
     const now = Date.now();
-    const closed = this.#closed(record, now);
-    this.#condition.identify(name);
+    const closed = this.#door.closed(record, now);
     if (record === null || closed !== null) {
       return requests.map(() => ({ type: "declined", ...(closed ?? { reason: "agent_gone", retryAt: now }) }));
     }
+    this.#condition.identify(name);
     return this.#exactly(() => {
       const full = requests.map((request) => !this.#admissions.join(request, request.priority, request.capability, now));
-      const gate = this.#gate(record, now);
+      const gate = this.#door.gate(record, now);
       const admitted = this.#admitNext(name, record, now, requests);
       const answers = requests.map((request, index): SlotAnswer => {
-        if (admitted.has(request) || this.#admissions.holds(request)) return { type: "granted" };
         if (full[index] === true) return { type: "declined", reason: "its line is full", retryAt: now + 10 * LIMITS.declineMs };
+        // Its workers come for it, on trial too; what one of them is being handed is not granted here as well.
+        if (record.kind === "pull") return { type: "waiting" };
+        const grant = admitted.get(request) ?? this.#admissions.renew(request, now);
+        if (grant !== null) return { type: "granted", grant };
         if (gate.type === "open") return { type: "waiting" };
         // Only probes go through: the others had better go elsewhere.
         this.#admissions.release(request);
@@ -68,8 +78,8 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     const record = await this.#record(name);
     const now = Date.now();
     this.#exactly(() => {
-      for (const { capability, outcome, ...attempt } of releases) {
-        const slot = this.#admissions.release(attempt);
+      for (const { capability, outcome, grant, ...attempt } of releases) {
+        const slot = this.#admissions.release(attempt, grant);
         // A release that comes twice says nothing the second time.
         if (slot !== null && outcome !== null) this.#learn(name, record, capability, outcome, slot.isProbe, now);
       }
@@ -87,19 +97,29 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     const record = await this.#record(name);
     if (record?.kind !== "pull") return null;
     const calls: AgentCall[] = [];
+    let bytes = 0;
     this.#condition.identify(name);
     this.#condition.seen(Date.now());
     this.#conditionChanged(name, record, Date.now());
-    while (calls.length < most && this.#closed(record, Date.now()) === null) {
-      const now = Date.now();
-      const admitted = this.#exactly(() => this.#admissions.admit(record.limits, this.#gate(record, now), now, most - calls.length));
-      if (admitted.length === 0) break;
-      const handed = await Promise.all(admitted.map((waiter) => this.#holders.hand(name, waiter)));
-      calls.push(...handed.filter((call) => call !== null && call !== "unknown"));
-      this.#exactly(() => admitted.forEach((waiter, index) => handed[index] === null && this.#admissions.release(waiter)));
+    // One by one: together they must fit one answer.
+    while (calls.length < most && bytes < LIMITS.claimBytes && this.#door.closed(record, Date.now()) === null) {
+      const [slot] = this.#exactly(() => this.#admitOne(record, Date.now()));
+      if (slot === undefined) break;
+      const call = await this.#holders.hand(name, slot);
+      if (call === null) this.#exactly(() => this.#admissions.release(slot, slot.grant));
+      else if (call !== "unknown") {
+        calls.push(call);
+        bytes += JSON.stringify(call.input).length;
+      }
     }
-    this.#keepAlarm(record, Date.now());
     return calls;
+  }
+
+  /** The alarm that verifies the slot is set with it. */
+  #admitOne(record: AgentRecord, now: number): readonly Slot[] {
+    const admitted = this.#admissions.admit(record.limits, this.#door.gate(record, now), now, 1);
+    this.#keepAlarm(record, now);
+    return admitted;
   }
 
   // --- What it is like ---
@@ -116,10 +136,12 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   async heartbeat(name: AgentName): Promise<AgentState> {
     const record = await this.#record(name);
     const now = Date.now();
-    this.#condition.identify(name);
-    this.#condition.seen(now);
-    this.#conditionChanged(name, record, now);
-    if (record !== null) this.#keepAlarm(record, now);
+    if (record !== null) {
+      this.#condition.identify(name);
+      this.#condition.seen(now);
+      this.#conditionChanged(name, record, now);
+      this.#keepAlarm(record, now);
+    }
     return this.#state(record, now);
   }
 
@@ -127,13 +149,13 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     return this.#state(await this.#record(name), Date.now());
   }
 
-  async registered(name: AgentName, isNew: boolean): Promise<void> {
+  async registered(name: AgentName, how: "new" | "again" | "changed"): Promise<void> {
     const record = await this.#ports.record(name.tenant, name.agent, true);
     if (record === null) return;
     const now = Date.now();
     this.#condition.identify(name);
-    this.#condition.registered(isNew, now);
-    this.#conditionChanged(name, record, now);
+    this.#condition.registered(how, now);
+    this.#conditionChanged(name, record, now, true);
     this.#exactly(() => this.#admitNext(name, record, now, []));
     this.#keepAlarm(record, now);
   }
@@ -143,13 +165,17 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#feed.close();
-    this.#forget();
+    this.#admission = null;
+    this.#alarm.fired();
+    this.#condition.forget();
     this.#holders.decline(name, dismissed, "agent_gone", Date.now());
   }
 
   /** A worker that waits for work. */
   override async fetch(request: Request): Promise<Response> {
-    return this.#feed.accept(request, this.#admissions.waiting);
+    const name = this.#condition.name;
+    const record = name === null ? null : await this.#record(name);
+    return this.#feed.accept(request, record === null ? 0 : this.#door.room(record, this.#admissions, Date.now()));
   }
 
   override webSocketMessage(): void {
@@ -163,17 +189,16 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   // --- The alarm ---
 
   override async alarm(): Promise<void> {
-    this.#alarmAt = null;
+    this.#alarm.fired();
     const name = this.#condition.name;
     if (name === null) return;
     const now = Date.now();
     // If this throws, the platform tries again; and whoever comes next sets an alarm that is missing.
     const record = await this.#record(name);
     if (record === null) return this.removed(name);
-    this.#holders.grant(
-      name,
-      this.#exactly(() => this.#admissions.toVerify(now)),
-    );
+    const due = this.#exactly(() => this.#admissions.toVerify(now));
+    if (record.kind === "pull") this.#holders.verify(name, due);
+    else this.#holders.grant(name, due);
     this.#condition.probe(record, now, () => this.#conditionChanged(name, record, Date.now()));
     this.#conditionChanged(name, record, now);
     this.#exactly(() => this.#admitNext(name, record, now, []));
@@ -201,50 +226,44 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     return this.#ports.record(name.tenant, name.agent, false);
   }
 
-  /** Why nobody is let in now. */
-  #closed(record: AgentRecord | null, now: number): { readonly reason: string; readonly retryAt: number } | null {
-    if (record === null) return { reason: "agent_gone", retryAt: now };
-    const { status, reason } = this.#condition.health(record, now);
-    const breaker = breakerAt(this.#condition.breaker, now);
-    if (breaker.status === "open") return { reason: `left alone: ${breaker.reason}`, retryAt: breaker.until };
-    if (status === "healthy" || status === "degraded") return null;
-    // A worker that asks is there.
-    if (status === "offline" && record.kind === "pull") return null;
-    return { reason: `${status}: ${reason}`, retryAt: now + 5 * LIMITS.declineMs };
-  }
-
-  #gate(record: AgentRecord, now: number): Gate {
-    const breaker = breakerAt(this.#condition.breaker, now);
-    return breaker.status === "half_open"
-      ? { type: "probes", probes: record.breaker?.probes ?? DEFAULTS.breaker.probes }
-      : { type: "open" };
-  }
-
-  /** Lets in whoever may be; those among `asking` are told by their answer, the others through their tasks. */
-  #admitNext(name: AgentName, record: AgentRecord | null, now: number, asking: readonly SlotRequest[]): ReadonlySet<SlotRequest> {
-    const closed = this.#closed(record, now);
+  /**
+   * Lets in whoever may be. Those among `asking` are told by their answer, which has the number of the grant; the others
+   * through their tasks; a worker that waits, by being woken.
+   */
+  #admitNext(name: AgentName, record: AgentRecord | null, now: number, asking: readonly SlotRequest[]): ReadonlyMap<SlotRequest, number> {
+    const closed = this.#door.closed(record, now);
     if (record === null || closed !== null) {
       if (closed !== null) this.#holders.decline(name, this.#admissions.dismiss(), closed.reason, closed.retryAt);
       return NOBODY;
     }
     if (record.kind === "pull") {
-      this.#feed.announce(this.#admissions.waiting);
+      this.#feed.announce(this.#door.room(record, this.#admissions, now));
       return NOBODY;
     }
-    const admitted = this.#admissions.admit(record.limits, this.#gate(record, now), now);
-    const told = new Set(asking.filter((request) => admitted.some((waiter) => isSame(waiter, request))));
-    this.#holders.grant(
-      name,
-      admitted.filter((waiter) => !asking.some((request) => isSame(waiter, request))),
-    );
+    const admitted = this.#admissions.admit(record.limits, this.#door.gate(record, now), now);
+    const requests = new Map(asking.map((request) => [keyOfAttempt(request), request]));
+    const told = new Map<SlotRequest, number>();
+    const others: Slot[] = [];
+    for (const slot of admitted) {
+      const request = requests.get(keyOfAttempt(slot));
+      if (request === undefined) others.push(slot);
+      else told.set(request, slot.grant);
+    }
+    this.#holders.grant(name, others);
     return told;
   }
 
-  async #dropUnheld(name: AgentName, unheld: readonly AttemptName[]): Promise<void> {
-    await this.release(
-      name,
-      unheld.map(({ task, step, attempt }) => ({ task, step, attempt, capability: null, outcome: null })),
-    );
+  async #drop(name: AgentName, slots: readonly Slot[]): Promise<void> {
+    const unused = slots.map(({ task, step, attempt, grant }) => ({ task, step, attempt, grant, capability: null, outcome: null }));
+    await this.release(name, unused);
+  }
+
+  async #putBack(name: AgentName, slots: readonly Slot[]): Promise<void> {
+    const record = await this.#record(name);
+    this.#exactly(() => {
+      for (const slot of slots) this.#admissions.putBack(slot, slot.grant);
+      this.#admitNext(name, record, Date.now(), []);
+    });
   }
 
   #learn(
@@ -259,40 +278,22 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     this.#condition.learn(capability || record?.capabilities[0]?.name || "", outcome, isProbe, record?.breaker, now);
   }
 
-  #conditionChanged(name: AgentName, record: AgentRecord | null, now: number): void {
-    if (record !== null) this.ctx.waitUntil(this.#condition.changed(name, record, () => this.#state(record, now), now));
+  #conditionChanged(name: AgentName, record: AgentRecord | null, now: number, isTold = false): void {
+    if (record === null) return;
+    const told = this.#condition.changed(name, record, () => this.#state(record, now), now, isTold);
+    // What could not be published is published by the alarm.
+    this.ctx.waitUntil(told.then(() => this.#keepAlarm(record, Date.now())));
   }
 
   #state(record: AgentRecord | null, now: number): AgentState {
     return this.#condition.state(record, { inFlight: this.#admissions.held, waiting: this.#admissions.waiting }, now);
   }
 
-  #nextAlarm(record: AgentRecord, now: number): number | null {
-    const moments = [this.#admissions.nextAt(record.limits), this.#condition.nextAt(record, now)].filter((at) => at !== null);
-    return moments.length === 0 ? null : Math.min(...moments);
-  }
-
-  /** An alarm is only moved to an earlier time: moving costs a row. */
   #keepAlarm(record: AgentRecord | null, now: number): void {
     if (record === null) return;
-    const next = this.#nextAlarm(record, now);
-    if (next !== null && (this.#alarmAt === null || next < this.#alarmAt)) this.#setAlarm(Math.max(next, now + 1));
-  }
-
-  #setAlarm(at: number): void {
-    this.#alarmAt = at;
-    void this.ctx.storage.setAlarm(at);
-  }
-
-  #forget(): void {
-    this.#admission = null;
-    this.#alarmAt = null;
-    this.#condition.forget();
+    this.#alarm.keep(this.#admissions.nextAt(record.limits, now), now);
+    this.#alarm.keep(this.#condition.nextAt(record, now), now);
   }
 }
 
-const NOBODY: ReadonlySet<SlotRequest> = new Set();
-
-function isSame(a: AttemptName, b: AttemptName): boolean {
-  return a.task === b.task && a.step === b.step && a.attempt === b.attempt;
-}
+const NOBODY: ReadonlyMap<SlotRequest, number> = new Map();

@@ -90,12 +90,14 @@ export function declaredOf(registration: AgentRegistration) {
     dispatch: registration.dispatch ?? "auto",
     ...defined({
       price: priceOf(registration.price),
+      // Limits that limit nothing would cost a request all the same.
       limits:
-        limits &&
-        defined({
-          maxConcurrency: limits.max_concurrency,
-          rate: limits.rate && { count: limits.rate.count, perMs: durationMs(limits.rate.per) },
-        }),
+        (limits?.max_concurrency ?? limits?.rate) === undefined
+          ? undefined
+          : defined({
+              maxConcurrency: limits?.max_concurrency,
+              rate: limits?.rate && { count: limits.rate.count, perMs: durationMs(limits.rate.per) },
+            }),
       timeoutMs: ms(registration.timeout),
       labels: registration.labels,
       region: registration.region,

@@ -55,7 +55,8 @@ export function recordOutcome(
     case "half_open": {
       if (!isProbe) return state;
       if (verdict === "fault") {
-        return opened("a probe failed", Math.min(state.cooldownMs * 2, LIMITS.breakerCooldownMs), now);
+        // One that is longer to begin with stays as long.
+        return opened("a probe failed", Math.max(state.cooldownMs, Math.min(state.cooldownMs * 2, LIMITS.breakerCooldownMs)), now);
       }
       const successes = state.successes + 1;
       return successes >= (settings?.probes ?? DEFAULTS.breaker.probes) ? CLOSED : { ...state, successes };
@@ -63,9 +64,9 @@ export function recordOutcome(
   }
 }
 
-/** The agent has shown that it is back, by registering again for one: the next probe may come at once. */
+/** The agent has registered again: the next probe may come at once. What counts against one in use goes on counting. */
 export function retrial(state: BreakerState, now: number): BreakerState {
-  if (state.status === "closed") return CLOSED;
+  if (state.status === "closed") return state;
   return { status: "half_open", since: now, cooldownMs: state.cooldownMs, successes: 0 };
 }
 

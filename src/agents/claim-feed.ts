@@ -12,19 +12,22 @@ export class ClaimFeed {
     this.#ctx = ctx;
   }
 
-  /** Accepts a worker; `waiting` attempts are there for it already. */
-  accept(request: Request, waiting: number): Response {
+  /** Accepts a worker; `room` attempts may be claimed already. */
+  accept(request: Request, room: number): Response {
     if (request.headers.get("upgrade") !== "websocket") return new Response("Expected a WebSocket", { status: 426 });
     if (this.#ctx.getWebSockets().length >= LIMITS.claimSockets) return new Response("Too many workers wait for work", { status: 503 });
     const { 0: client, 1: server } = new WebSocketPair();
     this.#ctx.acceptWebSocket(server);
-    if (waiting > 0) server.send(WORK);
+    if (room > 0) {
+      server.serializeAttachment(WORK);
+      server.send(WORK);
+    }
     return new Response(null, { status: 101, webSocket: client });
   }
 
-  /** Wakes as many workers as there is work for; each is woken once, and claims what it can. */
-  announce(waiting: number): void {
-    let left = waiting;
+  /** Wakes as many workers as may claim something; each is woken once, and claims what it can. */
+  announce(room: number): void {
+    let left = room;
     for (const socket of this.#ctx.getWebSockets()) {
       if (left === 0) return;
       if (socket.readyState !== WebSocket.OPEN || socket.deserializeAttachment() === WORK) continue;

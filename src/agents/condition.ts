@@ -58,8 +58,10 @@ export class Condition {
     this.#isDirty = true;
   }
 
-  registered(isNew: boolean, now: number): void {
-    if (isNew) this.#update({ statistics: new Statistics(now) });
+  /** A change of the registration by somebody is no sign of life, and says nothing about the agent. */
+  registered(how: "new" | "again" | "changed", now: number): void {
+    if (how === "changed") return;
+    if (how === "new") this.#update({ statistics: new Statistics(now) });
     this.#update({ facts: { seenAt: now, failedProbes: 0, probeFault: null }, breaker: retrial(this.#state.breaker, now), probedAt: 0 });
     this.#save();
   }
@@ -99,15 +101,15 @@ export class Condition {
     };
   }
 
-  /** Publishes a change of status at once, figures once they have been silent for long. */
-  async changed(name: AgentName, record: AgentRecord, stateNow: () => AgentState, now: number): Promise<void> {
+  /** Publishes a change of status at once, or what is `told` although it is none; figures once they have been silent for long. */
+  async changed(name: AgentName, record: AgentRecord, stateNow: () => AgentState, now: number, isTold: boolean): Promise<void> {
     const before = this.#state.status;
-    if (before?.status !== this.health(record, now).status) {
+    if (isTold || before?.status !== this.health(record, now).status) {
       const state = stateNow();
       this.#update({ status: { status: state.status, since: state.since } });
       this.#save();
       await this.#publish(name, state, now);
-      const isBack = before !== null && (state.status === "healthy" || state.status === "degraded");
+      const isBack = before !== null && before.status !== state.status && (state.status === "healthy" || state.status === "degraded");
       if (isBack) await this.#ports.poke(name.tenant, record);
     } else {
       await this.publishIfDue(name, stateNow, now);
@@ -130,6 +132,7 @@ export class Condition {
   async #probed(answer: Promise<string | null>, changed: () => void): Promise<void> {
     const fault = await answer;
     this.#isProbing = false;
+    if (this.#loaded === null) return; // deleted meanwhile
     const { facts } = this.#state;
     this.#update({ facts: { ...facts, failedProbes: fault === null ? 0 : facts.failedProbes + 1, probeFault: fault } });
     if (fault !== null || facts.failedProbes > 0) this.#save();
@@ -145,7 +148,7 @@ export class Condition {
       const silentAt = (facts.seenAt === NEVER.seenAt ? record.updatedAt : facts.seenAt) + record.heartbeatMs * LIMITS.missedHeartbeats;
       if (silentAt > now) moments.push(silentAt);
     }
-    if (record.health !== undefined) moments.push(Math.max(now, probedAt + record.health.intervalMs));
+    if (record.health !== undefined && !this.#isProbing) moments.push(Math.max(now, probedAt + record.health.intervalMs));
     if (breaker.status === "open" && breaker.until > now) moments.push(breaker.until);
     return moments.length === 0 ? null : Math.min(...moments);
   }
@@ -170,11 +173,12 @@ export class Condition {
 
   async #publish(name: AgentName, state: AgentState, now: number): Promise<void> {
     this.#isDirty = false;
-    this.#publishedAt = now;
+    this.#publishedAt = Math.max(now, this.#publishedAt + 1);
     this.#save();
     this.#storage.kv.put("statistics", this.#state.statistics.stored());
     try {
-      await this.#ports.publish(name.tenant, name.agent, state);
+      // Later than what was published before, also within one millisecond: D1 keeps the latest.
+      await this.#ports.publish(name.tenant, name.agent, { ...state, at: this.#publishedAt });
     } catch (error) {
       this.#isDirty = true;
       log("warn", "state not published, will be", { ...name, error: messageOf(error) });

@@ -2,7 +2,8 @@
  * Who the agents of a tenant are, quickly: D1 behind KV and a cache in the isolate.
  *
  * D1. A snapshot that is decided on is at most `directoryAgeMs` old, so a change or deletion is felt within that time.
- * D2. KV spares D1 the many isolates that ask at once, and answers, however old, when D1 cannot.
+ * D2. KV is written when a registration changes: it spares D1 the isolates that ask in the seconds after, and answers,
+ *     however old, one that knows nothing yet when D1 cannot.
  */
 import { z } from "zod";
 import { log, messageOf } from "../shared/log.ts";
@@ -71,6 +72,12 @@ export class AgentDirectory {
       const agents = await this.#registry.all(tenant);
       return remember(tenant, withLatest(snapshotFrom(agents, now), snapshotByTenant.get(tenant)));
     } catch (error) {
+      // What this isolate knew is newer than what KV was given at the last registration.
+      const before = snapshotByTenant.get(tenant);
+      if (before !== undefined) {
+        log("warn", "directory unavailable", { tenant, error: messageOf(error), fallback_at: before.at });
+        return remember(tenant, { ...before, at: now });
+      }
       const fallback = stored ?? (await this.#readKv(tenant));
       log("warn", "directory unavailable", { tenant, error: messageOf(error), fallback_at: fallback?.at ?? null });
       if (fallback === null) throw error;

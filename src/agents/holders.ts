@@ -1,29 +1,46 @@
 /** What an agent's object tells the tasks that hold its slots or wait in its line, each task once for all its attempts. */
 import { log, messageOf } from "../shared/log.ts";
-import type { AttemptName } from "./admission.ts";
+import type { AttemptName, Slot } from "./admission.ts";
 import type { AgentName } from "./agent-contract.ts";
 import type { HoldersPort } from "./port.ts";
 import type { AgentCall } from "./protocol.ts";
 
+/** What the object does about slots that are not in use. */
+interface Unused {
+  /** Nobody wants them any more. */
+  readonly drop: (name: AgentName, slots: readonly Slot[]) => Promise<void>;
+  /** Somebody does, but no worker has them. */
+  readonly putBack: (name: AgentName, slots: readonly Slot[]) => Promise<void>;
+}
+
 export class Holders {
   readonly #ctx: DurableObjectState;
   readonly #port: HoldersPort;
-  readonly #unheld: (name: AgentName, attempts: readonly AttemptName[]) => Promise<void>;
+  readonly #unused: Unused;
 
-  /** `unheld` is told of slots that nobody wants any more. */
-  constructor(ctx: DurableObjectState, port: HoldersPort, unheld: (name: AgentName, attempts: readonly AttemptName[]) => Promise<void>) {
+  constructor(ctx: DurableObjectState, port: HoldersPort, unused: Unused) {
     this.#ctx = ctx;
     this.#port = port;
-    this.#unheld = unheld;
+    this.#unused = unused;
   }
 
   /** Tells tasks of their slots, new ones or those they have had for a while. What does not arrive, the alarm repeats. */
-  grant(name: AgentName, slots: readonly AttemptName[]): void {
-    for (const [task, attempts] of byTask(slots)) {
+  grant(name: AgentName, slots: readonly Slot[]): void {
+    for (const [task, granted] of byTask(slots)) {
       this.#aside("slot not delivered yet", task, async () => {
-        const held = await this.#port.grant(name.tenant, task, attempts);
-        const unheld = attempts.filter((_, index) => held[index] !== true);
-        if (unheld.length > 0) await this.#unheld(name, unheld);
+        const held = await this.#port.grant(name.tenant, task, granted.map(nameOf));
+        await this.#some(this.#unused.drop, name, granted, (index) => held[index] !== true);
+      });
+    }
+  }
+
+  /** Finds out about slots that workers were to take along: only a worker may start those. */
+  verify(name: AgentName, slots: readonly Slot[]): void {
+    for (const [task, given] of byTask(slots)) {
+      this.#aside("slot not verified yet", task, async () => {
+        const holdings = await this.#port.verify(name.tenant, task, given.map(nameOf));
+        await this.#some(this.#unused.drop, name, given, (index) => holdings[index] === "gone");
+        await this.#some(this.#unused.putBack, name, given, (index) => holdings[index] === "wanted");
       });
     }
   }
@@ -31,18 +48,28 @@ export class Holders {
   /** Sends attempts out of the line. What does not arrive, the task finds out when it asks again. */
   decline(name: AgentName, waiters: readonly AttemptName[], reason: string, retryAt: number): void {
     for (const [task, attempts] of byTask(waiters)) {
-      this.#aside("attempts not declined yet", task, () => this.#port.decline(name.tenant, task, attempts, reason, retryAt));
+      this.#aside("attempts not declined yet", task, () => this.#port.decline(name.tenant, task, attempts.map(nameOf), reason, retryAt));
     }
   }
 
   /** The call for a worker; `null` when nobody wants it any more, `unknown` when it may have been handed over. */
-  async hand(name: AgentName, { task, step, attempt }: AttemptName): Promise<AgentCall | "unknown" | null> {
+  async hand(name: AgentName, slot: Slot): Promise<AgentCall | "unknown" | null> {
     try {
-      return await this.#port.hand(name.tenant, { task, step, attempt });
+      return await this.#port.hand(name.tenant, nameOf(slot));
     } catch (error) {
-      log("warn", "attempt not handed over", { task, error: messageOf(error) });
+      log("warn", "attempt not handed over", { task: slot.task, error: messageOf(error) });
       return "unknown";
     }
+  }
+
+  async #some(
+    act: (name: AgentName, slots: readonly Slot[]) => Promise<void>,
+    name: AgentName,
+    slots: readonly Slot[],
+    isOne: (index: number) => boolean,
+  ): Promise<void> {
+    const some = slots.filter((_, index) => isOne(index));
+    if (some.length > 0) await act(name, some);
   }
 
   #aside(what: string, task: string, message: () => Promise<void>): void {
@@ -50,12 +77,14 @@ export class Holders {
   }
 }
 
-function byTask(attempts: readonly AttemptName[]): ReadonlyMap<string, readonly AttemptName[]> {
-  const groups = new Map<string, AttemptName[]>();
-  for (const { task, step, attempt } of attempts) {
-    const group = groups.get(task);
-    if (group === undefined) groups.set(task, [{ task, step, attempt }]);
-    else group.push({ task, step, attempt });
+const nameOf = ({ task, step, attempt }: AttemptName): AttemptName => ({ task, step, attempt });
+
+function byTask<T extends AttemptName>(attempts: readonly T[]): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const attempt of attempts) {
+    const group = groups.get(attempt.task);
+    if (group === undefined) groups.set(attempt.task, [attempt]);
+    else group.push(attempt);
   }
   return groups;
 }

@@ -64,10 +64,11 @@ export class OutcomeBuffer {
     this.#pending = new Map();
     this.#dueAt = null;
     if (messages.length === 0) return;
-    try {
-      for (let from = 0; from < messages.length; from += 10) await this.#send(messages.slice(from, from + 10));
-    } catch (error) {
-      log("warn", "outcomes not sent", { agents: messages.length, error: messageOf(error) });
+    // Two full messages fit the 256 KB that a queue takes at once.
+    for (let from = 0; from < messages.length; from += 2) {
+      await this.#send(messages.slice(from, from + 2)).catch((error: unknown) => {
+        log("warn", "outcomes not sent", { error: messageOf(error) });
+      });
     }
   }
 }

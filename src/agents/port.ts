@@ -39,10 +39,16 @@ export interface AgentsPort {
   readonly outcomes: OutcomeBuffer;
 }
 
+export type Holding = "held" | "wanted" | "gone";
+
 /** Those who hold an agent's slots: tasks. */
 export interface HoldersPort {
   /** Gives slots to attempts in line, or asks whether they are still held: `false` for those nobody wants. */
   readonly grant: (tenant: string, task: string, attempts: readonly AttemptName[]) => Promise<readonly boolean[]>;
+  /**
+   * Asks about attempts that workers were to take along: `held` by one, `wanted` by nobody yet but the task, or `gone`.
+   */
+  readonly verify: (tenant: string, task: string, attempts: readonly AttemptName[]) => Promise<readonly Holding[]>;
   /** Hands an attempt to a worker of the agent: the call, or `null` when nobody wants it any more. */
   readonly hand: (tenant: string, attempt: AttemptName) => Promise<AgentCall | null>;
   readonly decline: (tenant: string, task: string, attempts: readonly AttemptName[], reason: string, retryAt: number) => Promise<void>;
@@ -50,7 +56,7 @@ export interface HoldersPort {
 
 export interface AgentPorts {
   readonly holders: HoldersPort;
-  /** The registration, at most `directoryAgeMs` old, or as it is now; `null` when there is none. */
+  /** The registration, at most `directoryAgeMs` old, or as it is now; `null` only when D1 says that there is none. Throws. */
   readonly record: (tenant: string, agent: string, isFresh: boolean) => Promise<AgentRecord | null>;
   readonly publish: (tenant: string, agent: string, state: AgentState) => Promise<void>;
   /** Wakes tasks that wait for what the agent offers. */

@@ -110,6 +110,18 @@ export class AgentRegistry {
     const needsSecret = registration.kind !== "pull" && !isSigned && registration.signing_secret === undefined;
     const signingSecret = needsSecret ? `whsec_${randomBytes(32).toString("base64")}` : undefined;
     const agent = this.#recordOf(tenant, id, registration, before, signingSecret, keepsAuth, now);
+    const exposed = keepsAuth && before !== null && before.auth !== null ? newOrigin(before, agent) : null;
+    if (exposed !== null) {
+      return err(
+        rejection(
+          "invalid_request",
+          `Its credentials would be sent to ${exposed}, where they have not been sent before; give "auth" again`,
+          {
+            faults: [{ pointer: "/auth", message: "required with a URL elsewhere", code: "invalid_request" }],
+          },
+        ),
+      );
+    }
     const excess = await this.#excess(tenant, agent, before);
     if (excess !== null) return err(rejection("limit_reached", excess));
     if (!(await this.#write(tenant, agent, before))) return "raced";
@@ -191,6 +203,13 @@ export class AgentRegistry {
 }
 
 const at = (tenant: string, id: string) => and(eq(agents.tenant, tenant), eq(agents.id, id));
+
+/** Where a changed registration would send what it sent elsewhere before. */
+function newOrigin(before: AgentRecord, after: AgentRecord): string | null {
+  const originsOf = ({ url, cancelUrl }: AgentRecord): readonly string[] =>
+    [url, cancelUrl].flatMap((text) => (text === null || text === "" ? [] : [new URL(text).origin]));
+  return originsOf(after).find((origin) => !originsOf(before).includes(origin)) ?? null;
+}
 
 function unmet(expected: Expectation, id: string, before: AgentRecord | null): Rejection | null {
   switch (expected.type) {

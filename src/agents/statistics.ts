@@ -70,6 +70,10 @@ export class Statistics {
     if (outcome.hedge) tally.hedges += weight;
     tally.totalCalls++;
     tally.lastAt = now;
+    // Who lost a race took at least that long: else one that always loses would look like one that nobody has tried.
+    if (outcome.class === "canceled" && outcome.ms !== null && outcome.ms > (tally.latencyMs ?? 0)) {
+      tally.latencyMs = tally.latencyMs === null ? outcome.ms : tally.latencyMs + EWMA_SHARE * (outcome.ms - tally.latencyMs);
+    }
     if (outcome.class === "success" && outcome.ms !== null) {
       tally.sketch.add(outcome.ms, weight);
       tally.latencyMs = tally.latencyMs === null ? outcome.ms : tally.latencyMs + EWMA_SHARE * (outcome.ms - tally.latencyMs);
@@ -104,8 +108,13 @@ export class Statistics {
     return {
       v: 1,
       landmark: this.#landmark,
-      capabilities: Object.fromEntries([...this.#tallies].map(([name, tally]) => [name, { ...tally, sketch: tally.sketch.pairs() }])),
+      capabilities: Object.fromEntries(this.#latest().map(([name, tally]) => [name, { ...tally, sketch: tally.sketch.pairs() }])),
     };
+  }
+
+  /** As many as an agent has at a time: what it offered once and no longer does is forgotten. */
+  #latest(): readonly (readonly [string, Tally])[] {
+    return [...this.#tallies].toSorted(([, a], [, b]) => b.lastAt - a.lastAt).slice(0, LIMITS.capabilitiesPerAgent);
   }
 
   #view(tally: Tally, weight: number): CapabilityStatistics {

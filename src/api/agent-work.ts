@@ -84,7 +84,8 @@ export const agentWorkRoutes = createRouter()
         count: 1,
         seed: seed ?? "dry run",
         turn: 0,
-        stickyKey: wish?.sticky ?? null,
+        // As steps do: the key is the value's JSON.
+        stickyKey: wish?.sticky === undefined ? null : JSON.stringify(wish.sticky),
         barred: new Map(),
         tried: new Set(),
         prefer: null,
@@ -131,15 +132,17 @@ async function claimWithin(
   waitMs: number,
 ): Promise<readonly AgentCall[]> {
   const name = { tenant: c.var.principal.tenant, agent: id };
+  const until = Date.now() + waitMs;
   const timeout = AbortSignal.timeout(Math.max(1, waitMs));
-  for (;;) {
+  for (let turns = 1; ; turns++) {
     const calls = await object.claim(name, most);
     if (calls === null) {
       throw new Refused(
         rejection("invalid_state", `Agent "${id}" is called, it does not pull; register it with "kind": "pull" to claim work`),
       );
     }
-    if (calls.length > 0 || waitMs === 0 || timeout.aborted || c.req.raw.signal.aborted) return calls;
+    const isOver = Date.now() >= until || timeout.aborted || c.req.raw.signal.aborted;
+    if (calls.length > 0 || isOver || turns > LIMITS.claimTurns) return calls;
     const response = await object.fetch("https://agent/", { headers: { upgrade: "websocket" } });
     if (response.webSocket === null) throw new Refused(rejection("unavailable", await response.text(), { retryAfterMs: 1_000 }));
     let isWoken = false;

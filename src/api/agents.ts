@@ -110,7 +110,7 @@ export const agentRoutes = createRouter()
     const changed = agentRegistration.safeParse(merged(registrationOf(record) as unknown as Json, patch));
     if (!changed.success) throw new Refused(rejectionOf(faultsOf(changed.error), "invalid_request"));
     const keepsAuth = !("auth" in patch);
-    const registered = await register(c, id, changed.data, { type: "revision", revision: record.revision }, keepsAuth);
+    const registered = await register(c, id, changed.data, { type: "revision", revision: record.revision }, true, keepsAuth);
     c.header("ETag", etag(registered.agent.revision));
     return c.json(registeredBody(registered), 200);
   })
@@ -170,13 +170,14 @@ async function register(
   id: string,
   registered: AgentRegistration,
   expected: Expectation,
+  isChange = false,
   keepsAuth = false,
 ): Promise<Registered> {
   const { agents, directory, agentObject, pokeWaiting } = c.var.services;
   const { tenant } = c.var.principal;
   const result = accepted(await agents.register(tenant, id, registered, expected, keepsAuth, Date.now()));
   await directory.changed(tenant, Date.now());
-  const told = agentObject(tenant, id).registered({ tenant, agent: id }, result.isNew);
+  const told = agentObject(tenant, id).registered({ tenant, agent: id }, result.isNew ? "new" : isChange ? "changed" : "again");
   c.executionCtx.waitUntil(aside("agent's object not told", id, told));
   c.executionCtx.waitUntil(pokeWaiting(tenant, result.agent));
   return result;

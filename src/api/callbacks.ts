@@ -127,6 +127,7 @@ export const callbackRoutes = createRouter()
       code,
       message: excerpt(message, LIMITS.errorMessageLength),
       retryable,
+      by: "agent" as const,
       ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }),
     };
     await settle(c, c.req.valid("param").token, `fail ${canonicalJson(body as Json)}`, { type: "failed", error });

@@ -11,7 +11,7 @@ import { declineAttempt, startInLine } from "./line.ts";
 import { stepAt, type Graph, type StepNode } from "./graph.ts";
 import type { InputOf, TaskInput } from "./input.ts";
 import { cancelSteps } from "./step.ts";
-import { liveAttempt, statusOf, stepStateAt, type Attempt, type StepState, type TaskState } from "./state.ts";
+import { liveAttempt, statusOf, stepStateAt, targetOfStep, type Attempt, type StepState, type TaskState } from "./state.ts";
 import type { World } from "./world.ts";
 
 export type Admission = Result<readonly TaskEvent[], Rejection>;
@@ -112,7 +112,11 @@ function admitInLine(graph: Graph, state: TaskState, node: StepNode, attempt: At
   switch (input.type) {
     case "grant":
       // What is let in while the task is paused asks again when it goes on.
-      return state.paused ? forbidden(state, "given a slot") : ok(startInLine(state, node, attempt, input.isPull, world));
+      if (state.paused) return forbidden(state, "given a slot");
+      // Work of an agent that pulls begins with the worker that takes it along.
+      if (!input.isPull && world.agents?.find(attempt.agent, targetOfStep(node, stepStateAt(state, node.index)))?.way === "pull")
+        return NOTHING;
+      return ok(startInLine(state, node, attempt, input.isPull, world));
     case "decline":
       return ok(declineAttempt(graph, state, node, attempt, declined(attempt, input, world), world));
     case "claim":

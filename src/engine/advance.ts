@@ -83,7 +83,7 @@ function startFacts(graph: Graph, state: TaskState, timer: Timer, world: World):
     case "look":
       return lookForAgent(graph, state, stepAt(graph, timer.step), world);
     case "hedge":
-      return startHedge(graph, state, stepAt(graph, timer.step), world);
+      return startHedge(graph, state, stepAt(graph, timer.step), timer.attempt, world);
     case "deadline":
     case "lease":
     case "line":

@@ -136,8 +136,14 @@ export function attemptKey(state: TaskState, node: StepNode, number: number): st
 
 /** Who had the attempt, for whoever must let go of it. */
 export function holderOf(attempt: Attempt): ReleasedAttempt {
-  const { agent, capability, slot, hedge } = attempt;
-  return { agent, ...(capability !== null && { capability }), ...(slot && { slot: true }), ...(hedge && { hedge: true }) };
+  const { agent, capability, slot, hedge, way } = attempt;
+  return {
+    agent,
+    ...(capability !== null && { capability }),
+    ...(slot && { slot: true }),
+    ...(hedge && { hedge: true }),
+    ...(way === null && { in_line: true }),
+  };
 }
 
 function othersOf(step: StepState, attempt: Attempt): readonly Attempt[] {
@@ -173,6 +179,9 @@ export function afterReply(
 
 function outputOf(decision: Extract<Decision, { readonly type: "one" | "all" }>, world: World): StoredValue | null {
   if (decision.type === "one") return decision.reply.output;
+  // Known before any is read: all of them at once might not fit the memory.
+  const bytes = decision.replies.reduce((sum, { output }) => sum + (output.bytes ?? 0), 0);
+  if (bytes > LIMITS.valueBytes) return null;
   return world.values.write(decision.replies.map((reply) => readValue(reply.output, world.values)));
 }
 

@@ -4,7 +4,7 @@ import { attemptKey, fallBack } from "./attempt.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import type { Graph, StepNode } from "./graph.ts";
 import { scopeOfStep } from "./scope.ts";
-import { keyOfTarget, stepStateAt, targetOfStep, type StepState, type TaskState } from "./state.ts";
+import { keyOfTarget, liveAttempt, stepStateAt, targetOfStep, type StepState, type TaskState } from "./state.ts";
 import { cancelSteps, expressionError, failStep } from "./step.ts";
 import { nextLookAt, scheduleLook } from "./wake.ts";
 import { chooseWay } from "./way.ts";
@@ -46,8 +46,18 @@ export function lookForAgent(graph: Graph, state: TaskState, node: StepNode, wor
 }
 
 /** The reply takes long: another agent gets the same work, unless too many calls are hedges already or nobody is left. */
-export function startHedge(graph: Graph, state: TaskState, node: StepNode, world: World): readonly TaskEvent[] {
+export function startHedge(graph: Graph, state: TaskState, node: StepNode, attempt: number, world: World): readonly TaskEvent[] {
   const step = stepStateAt(state, node.index);
+  const first = liveAttempt(step, attempt);
+  if (first === undefined || first.hedgeAt === null) return [];
+  // What counts is how long the agent takes, not how long the call waited for its turn, nor what a restart cost.
+  const calledAt = world.calledAt(node.id, attempt);
+  const afterMs = first.hedgeAt - first.startedAt;
+  const dueAt = calledAt === null ? world.now : (calledAt === "in_line" ? world.now : calledAt) + afterMs;
+  if (dueAt > world.now) {
+    state.hedges.push({ at: dueAt, type: "hedge", step: node.index, attempt });
+    return [];
+  }
   if (node.hedge === null || world.agents === null || !mayHedge(state, node, step, node.hedge.maxShare, world)) return [];
   const choice = choose(graph, state, node, step, world, null);
   if (choice === null || choice.agents.length === 0) return [];

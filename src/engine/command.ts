@@ -23,7 +23,7 @@ export type Command =
   /** The task goes on: ask for the slots that it wanted when it was paused. */
   | { readonly type: "ask_slots" }
   /** Nobody wants the attempt's reply any more: stop awaiting it, tell the agent, give its slot back. */
-  | (OfAttempt & Holder & { readonly type: "abandon"; readonly reason: string; readonly outcome: AttemptOutcome })
+  | (OfAttempt & Holder & { readonly type: "abandon"; readonly reason: string; readonly outcome: AttemptOutcome; readonly inLine: boolean })
   /** The attempt is over: its agent's statistics hear of it, and its slot is free. */
   | (OfAttempt & Holder & { readonly type: "settled"; readonly outcome: AttemptOutcome })
   /** Look the agents up afresh, then answer with `look`. */
@@ -51,10 +51,13 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
         capability: null,
         slot: event.slots?.includes(attempt) ?? false,
         outcome: CANCELED,
+        inLine: event.in_line?.includes(attempt) ?? false,
       }));
     case "attempt.canceled": {
-      const { step, attempt, reason, agent = "", capability = null, slot = false, hedge = false } = event;
-      return [{ type: "abandon", step, attempt, reason, agent, capability, slot, outcome: { ...CANCELED, hedge } }];
+      const { step, attempt, reason, agent = "", capability = null, slot = false, hedge = false, in_line = false, ms = null } = event;
+      // Who lost a race has taken at least this long.
+      const outcome: AttemptOutcome = { ...CANCELED, hedge, ms: reason === "superseded" ? ms : null };
+      return [{ type: "abandon", step, attempt, reason, agent, capability, slot, outcome, inLine: in_line }];
     }
     case "step.completed":
     case "attempt.completed":

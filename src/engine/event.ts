@@ -11,6 +11,8 @@ export interface Failure {
   readonly message: string;
   readonly retryable: boolean;
   readonly retry_after_ms?: number;
+  /** The agent's own word, whatever code it uses; a reply with a `status` is that anyway. */
+  readonly by?: "agent";
   /** The HTTP status an agent answered with. */
   readonly status?: number;
   /** The step that made the task fail. */
@@ -100,8 +102,17 @@ type OfStep = { readonly step: string };
 type OfAttempt = OfStep & { readonly attempt: number };
 /** What the reply that settled an attempt is recognised by when it comes again, and how long the agent took. */
 type OfReply = { readonly digest?: string; readonly ms?: number };
-/** Who held the attempt, and for what capability; `slot` when it held one of the agent's slots, or was in line for one. */
-type OfAgent = { readonly agent?: string; readonly capability?: string; readonly slot?: true; readonly hedge?: true };
+/**
+ * Who held the attempt, and for what capability; `slot` when it held one of the agent's slots, or was in line for one;
+ * `in_line` when nobody worked on it yet.
+ */
+type OfAgent = {
+  readonly agent?: string;
+  readonly capability?: string;
+  readonly slot?: true;
+  readonly hedge?: true;
+  readonly in_line?: true;
+};
 
 export type TaskEvent =
   | TaskCreated
@@ -139,6 +150,8 @@ export type TaskEvent =
       readonly agents?: readonly string[];
       /** Those of the attempts that held a slot or were in line for one. */
       readonly slots?: readonly number[];
+      /** Those that were in line still. */
+      readonly in_line?: readonly number[];
     })
   | (OfStep & { readonly type: "step.retry_scheduled"; readonly attempt: number; readonly retry_at: number })
   | (OfAttempt & {

@@ -8,6 +8,7 @@ import {
   claimAttempt,
   enter,
   joinLine,
+  linger,
   observe,
   progressAttempt,
   rememberReply,
@@ -96,10 +97,17 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       step.startedSeq = state.seq;
       return;
     case "step.waiting":
-      step.waitingSince ??= state.at;
+      // A second agent's line is not what the step waits for.
+      if (!("hedge" in event && event.hedge)) step.waitingSince ??= state.at;
       if (event.waiting_on.type === "capacity") return joinLine(graph, state, index, step, event as OfLine);
-      enter(state, index, step, { status: "waiting", waitingOn: event.waiting_on, since: step.waitingSince, seq: state.seq, lookAt: 0 });
-      return scheduleLook(state, index, nextLookAt(state.at, state.at, step.waitingSince + state.created.queue_ttl_ms));
+      enter(state, index, step, {
+        status: "waiting",
+        waitingOn: event.waiting_on,
+        since: step.waitingSince ?? state.at,
+        seq: state.seq,
+        lookAt: 0,
+      });
+      return scheduleLook(state, index, nextLookAt(state.at, state.at, (step.waitingSince ?? state.at) + state.created.queue_ttl_ms));
     case "step.degraded":
       step.target = event.fallback;
       step.degraded = event.error;
@@ -131,6 +139,7 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       settle(graph, state, index, step, { status: "skipped", reason: event.reason });
       return;
     case "step.canceled":
+      linger(state, event.step, step, event.attempts ?? []);
       settle(graph, state, index, step, { status: "canceled", reason: event.reason });
       return;
     case "step.retry_scheduled":
@@ -165,6 +174,7 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       return removeAttempt(state, index, step, event.attempt);
     }
     case "attempt.canceled":
+      linger(state, event.step, step, [event.attempt]);
       remember(state, step, event.attempt, "canceled", CANCELED[event.reason]);
       return removeAttempt(state, index, step, event.attempt);
     case "attempt.declined":

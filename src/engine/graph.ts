@@ -160,6 +160,10 @@ class GraphBuilder {
     }
     if (definition === undefined) return null;
     const place = `${at}/ensemble`;
+    step.fallback?.forEach((fallback, index) => {
+      if (!("agent" in fallback)) return;
+      this.#fault("invalid_definition", `${at}/fallback/${index}`, "an ensemble asks several agents: name a capability");
+    });
     const { agents, mode, quorum, by, score } = definition;
     if (step.agent !== undefined) this.#fault("invalid_definition", place, "an ensemble asks several agents: name a capability");
     if (step.hedge !== undefined) this.#fault("invalid_definition", `${at}/hedge`, "an ensemble asks several agents already");

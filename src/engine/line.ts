@@ -11,7 +11,7 @@ import type { AgentChoice, World } from "./world.ts";
 export function startInLine(state: TaskState, node: StepNode, attempt: Attempt, isPull: boolean, world: World): readonly TaskEvent[] {
   const step = stepStateAt(state, node.index);
   const choice = world.agents?.find(attempt.agent, targetOfStep(node, step)) ?? unknownAgent(attempt.agent);
-  const way = isPull ? "pull" : chooseWay(choice, state, world);
+  const way = isPull ? "pull" : chooseWay(choice, state, world, false);
   const as = attempt.hedge ? { hedge: true as const } : {};
   const started = startedFacts(state, node, step, choice, attempt.number, way, as, world);
   const facts: readonly TaskEvent[] = [...started.first, { ...started.attempt, slot: true }];
@@ -41,6 +41,8 @@ export function declineAttempt(
 ): readonly TaskEvent[] {
   const step = stepStateAt(state, node.index);
   if (!hasBegun(step, attempt)) return [declined]; // and the step looks elsewhere
+  // While nobody may be chosen, or nobody can, it stays in line and asks again: a round is not decided for want of that.
+  if (node.ensemble !== null && (state.paused || world.agents === null)) return [];
   const choice = node.ensemble === null ? null : choose(graph, state, node, step, world, null);
   if (choice !== null && choice.agents.length > 0) return [declined, ...begin(state, node, step, choice, { joins: true }, world)];
   return [declined, ...roundWithout(graph, state, node, attempt, world)];

@@ -137,6 +137,8 @@ export interface TaskState {
   /** Attempts in line for a slot, and when the last of them joined. */
   queued: number;
   queuedAt: number;
+  /** Slots of canceled attempts that are in use all the same, at most until their lease ends; by `step/attempt`. */
+  readonly lingering: Map<string, { readonly agent: string; readonly until: number }>;
   /** How many choices of an agent the task has made, by what was asked for. */
   readonly choices: Map<string, number>;
   /** Steps in `waiting`, in the order they began to wait. */
@@ -176,6 +178,7 @@ export function initialState(graph: Graph, created: TaskCreated, at: number): Ta
     inline: 0,
     queued: 0,
     queuedAt: 0,
+    lingering: new Map(),
     choices: new Map(),
     waiting: new Set(),
     retrying: new Set(),

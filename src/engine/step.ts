@@ -23,6 +23,7 @@ export interface ReleasedAttempt {
   readonly capability?: string;
   readonly slot?: true;
   readonly hedge?: true;
+  readonly in_line?: true;
 }
 
 /** Facts that end every step that has not settled. */
@@ -30,6 +31,7 @@ export function cancelSteps(graph: Graph, state: TaskState, reason: CancelReason
   return state.steps.flatMap((step, index): readonly TaskEvent[] => {
     if (isSettled(step.phase)) return [];
     const live = step.phase.status === "running" ? step.phase.live : [];
+    const inLine = live.filter((attempt) => attempt.way === null).map((attempt) => attempt.number);
     const slots = live.filter((attempt) => attempt.slot).map((attempt) => attempt.number);
     return [
       {
@@ -38,6 +40,7 @@ export function cancelSteps(graph: Graph, state: TaskState, reason: CancelReason
         reason,
         ...(live.length > 0 && { attempts: live.map((attempt) => attempt.number), agents: live.map((attempt) => attempt.agent) }),
         ...(slots.length > 0 && { slots }),
+        ...(inLine.length > 0 && { in_line: inLine }),
       },
     ];
   });

@@ -40,7 +40,7 @@ function isCurrent(state: TaskState, timer: Timer): boolean {
     case "hedge": {
       const { phase } = stepStateAt(state, timer.step);
       const [only, ...others] = phase.status === "running" ? phase.live : [];
-      return only?.number === timer.attempt && only.hedgeAt === timer.at && others.length === 0;
+      return only?.number === timer.attempt && only.hedgeAt !== null && only.hedgeAt <= timer.at && others.length === 0;
     }
     case "line":
       return liveAttempt(stepStateAt(state, timer.step), timer.attempt)?.way === null;

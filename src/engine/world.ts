@@ -11,6 +11,8 @@ export interface World {
   readonly values: Values;
   /** How many agents the object may await at once. */
   readonly inlinePlaces: number;
+  /** When the object itself called an agent; `in_line` while that waits for a place; `null` where somebody else calls. */
+  readonly calledAt: (step: string, attempt: number) => number | "in_line" | null;
 }
 
 /** The port that selection fills. */

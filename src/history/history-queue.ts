@@ -20,7 +20,9 @@ export interface HistorySink<O> {
   readonly write: (rows: readonly HistoryRow[]) => Promise<void>;
   /** The outcomes in a message, `null` when it is about something else. */
   readonly outcomesIn: (body: unknown) => O | null;
-  readonly learn: (outcomes: readonly O[]) => Promise<void>;
+  /** Names whose outcomes they are: each agent's are learned, and come again, on their own. */
+  readonly agentOf: (outcomes: O) => string;
+  readonly learn: (outcomes: readonly [O, ...O[]]) => Promise<void>;
 }
 
 export async function consumeHistory<O>(messages: readonly Message[], sink: HistorySink<O>): Promise<void> {
@@ -36,7 +38,22 @@ export async function consumeHistory<O>(messages: readonly Message[], sink: Hist
       message.ack();
     }
   }
-  await Promise.all([settle(rows, (contents) => sink.write(newest(contents))), settle(outcomes, (contents) => sink.learn(contents))]);
+  await Promise.all([
+    settle(rows, (contents) => sink.write(newest(contents))),
+    ...[...groupsOf(outcomes, ({ content }) => sink.agentOf(content)).values()].map((ofAgent) =>
+      settle(ofAgent, (contents) => sink.learn(contents as readonly [O, ...O[]])),
+    ),
+  ]);
+}
+
+function groupsOf<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 async function settle<T>(

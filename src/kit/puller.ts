@@ -77,7 +77,7 @@ async function pull(settings: ClaimSettings, line: Line<Claimed>, signal: AbortS
         case "work":
           failures = 0;
           for (const claimed of answer.claimed) line.add(claimed);
-          if (answer.claimed.length === 0) await sleepUnlessAborted(LIMITS.emptyClaimMs - (Date.now() - askedAt), signal);
+          if (answer.claimed.length === 0) await sleepUnlessAborted(Math.max(0, LIMITS.emptyClaimMs - (Date.now() - askedAt)), signal);
           break;
         case "later":
           await sleepUnlessAborted(Math.max(answer.retryAfterMs, backoffMs(++failures, LIMITS.claimPause)), signal);

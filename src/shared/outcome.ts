@@ -23,9 +23,15 @@ export function isFault(outcome: OutcomeClass): boolean {
 }
 
 /** Whose fault a failure is. An agent that reports one itself says by `retryable` whether it might do better. */
-export function classOf(error: { readonly code: string; readonly retryable: boolean; readonly status?: number }): OutcomeClass {
+export function classOf(error: {
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly status?: number;
+  readonly by?: "agent";
+}): OutcomeClass {
   // Where there is a status, the code is the agent's word and may be one of ours.
   if (error.status !== undefined) return classOfStatus(error.status);
+  if (error.by === "agent") return error.retryable ? "unavailable" : "refused";
   switch (error.code) {
     case "timeout":
       return "timeout";

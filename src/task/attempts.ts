@@ -1,4 +1,5 @@
 /** Attempts as others see them: who may have one, what came of it, whether it is still wanted. */
+import type { Holding } from "../agents/port.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import type { Failure } from "../engine/event.ts";
 import type { TaskInput } from "../engine/input.ts";
@@ -32,7 +33,8 @@ export class Attempts {
     if (loaded === null) return null;
     const attempt = attemptOf(loaded, at);
     const agentId = attempt?.agent ?? null;
-    const refusal = agentId === null || attempt?.slot === true ? null : this.#outbox.refusal(loaded, agentId);
+    // What was claimed already may be at the agent: the claim is taken over, whatever became of the agent.
+    const refusal = agentId === null || attempt?.slot === true || attempt?.claim !== null ? null : this.#outbox.refusal(loaded, agentId);
     if (refusal !== null) {
       await this.decline([at], refusal, 0);
       return null;
@@ -54,7 +56,17 @@ export class Attempts {
     if ((await this.#runner.ready()) === null) return attempts.map(() => false);
     await Promise.all(attempts.map((at) => this.#runner.apply({ ...at, type: "grant", isPull: false })));
     const loaded = await this.#loaded();
-    return attempts.map((at) => (attemptOf(loaded, at)?.way ?? null) !== null);
+    return attempts.map((at) => isUnderWay(loaded, at));
+  }
+
+  /** Whether a worker has them, or nobody does yet. */
+  async verify(attempts: readonly AttemptOf[]): Promise<readonly Holding[]> {
+    const loaded = await this.#runner.ready();
+    return attempts.map((at) => {
+      if (loaded === null) return "gone";
+      if (isUnderWay(loaded, at)) return "held";
+      return attemptOf(loaded, at) === undefined ? "gone" : "wanted";
+    });
   }
 
   async decline(attempts: readonly AttemptOf[], reason: string, retryAt: number): Promise<void> {
@@ -66,6 +78,9 @@ export class Attempts {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
+    // A consumer is through with an attempt that was canceled meanwhile: now its slot is free.
+    const lingering = loaded.state.lingering.get(`${at.step}/${at.attempt}`);
+    if (lingering !== undefined) this.#outbox.giveBack(loaded, at, lingering.agent);
     const reply = await this.#checked(loaded, at, outcome);
     const isUrgent = reply.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step, this.#runner.pending);
     return this.#runner.apply(
@@ -107,6 +122,12 @@ export class Attempts {
     assert(loaded !== null, "the task is gone");
     return loaded;
   }
+}
+
+/** It is at work, or its request goes on although nobody waits for the reply. */
+function isUnderWay(loaded: Loaded, at: AttemptOf): boolean {
+  const until = loaded.state.lingering.get(`${at.step}/${at.attempt}`)?.until ?? 0;
+  return until > Date.now() || (attemptOf(loaded, at)?.way ?? null) !== null;
 }
 
 /** The attempt, if it is under way or in line. */

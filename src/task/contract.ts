@@ -1,4 +1,5 @@
 /** What the object answers to, as its callers see it: plain data in, promises of plain data out. */
+import type { Holding } from "../agents/port.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import type { EventView } from "../engine/event-view.ts";
 import type { Answer } from "../engine/transition.ts";
@@ -42,6 +43,8 @@ export interface TaskContract {
   claim(at: AttemptOf, delivery: number): Promise<AgentCall | null>;
   /** Slots of an agent for attempts in line, or the question whether they are still held: `false` where nobody wants one. */
   grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]>;
+  /** What became of attempts that workers were to take along. */
+  verify(attempts: readonly AttemptOf[]): Promise<readonly Holding[]>;
   /** A worker of the agent takes the attempt along: the call, or `null` when nobody wants it any more. */
   hand(at: AttemptOf): Promise<AgentCall | null>;
   /** The agent's line turned attempts away. */

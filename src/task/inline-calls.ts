@@ -6,6 +6,8 @@ import type { Outcome } from "../agents/protocol.ts";
 
 interface InlineCall {
   readonly key: string;
+  /** It holds a slot of its agent and goes before those that do not. */
+  readonly isFirst: boolean;
   /** Must not throw. */
   readonly call: (controller: AbortController) => Promise<Outcome>;
   /** Not called once the attempt was abandoned. */
@@ -15,6 +17,7 @@ interface InlineCall {
 export class InlineCalls {
   readonly #places: number;
   readonly #held = new Map<string, AbortController>();
+  readonly #calledAt = new Map<string, number>();
   #line: InlineCall[] = [];
   #underWay = 0;
 
@@ -26,8 +29,14 @@ export class InlineCalls {
   start(call: InlineCall): void {
     if (this.#held.has(call.key)) return;
     this.#held.set(call.key, new AbortController());
-    this.#line.push(call);
+    const behind = call.isFirst ? this.#line.findIndex(({ isFirst }) => !isFirst) : -1;
+    this.#line.splice(behind === -1 ? this.#line.length : behind, 0, call);
     this.#fill();
+  }
+
+  /** When a call left, `in_line` while it waits for a place, `null` when there is none. */
+  calledAt(key: string): number | "in_line" | null {
+    return this.#held.has(key) ? (this.#calledAt.get(key) ?? "in_line") : null;
   }
 
   /** Stops awaiting an attempt; its place is free once the request has ended. */
@@ -52,7 +61,9 @@ export class InlineCalls {
   }
 
   async #run(next: InlineCall, controller: AbortController): Promise<void> {
+    this.#calledAt.set(next.key, Date.now());
     const outcome = await next.call(controller);
+    this.#calledAt.delete(next.key);
     this.#underWay--;
     const isWanted = this.#held.get(next.key) === controller;
     if (isWanted) this.#held.delete(next.key);

@@ -6,7 +6,6 @@ import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
 import type { AgentRecord } from "../agents/agent.ts";
-import type { SlotAnswer } from "../agents/agent-contract.ts";
 import type { DispatchMessage } from "../agents/dispatch-queue.ts";
 import type { Outcome } from "../agents/protocol.ts";
 import { lookupIn } from "../agents/selection.ts";
@@ -18,7 +17,7 @@ import { InlineCalls } from "./inline-calls.ts";
 import type { Journal } from "./journal.ts";
 import type { TaskPorts } from "./ports.ts";
 import type { Loaded } from "./reading.ts";
-import { SlotRequests } from "./slot-requests.ts";
+import { SlotRequests, type SlotTask } from "./slot-requests.ts";
 
 interface AttemptOf {
   readonly step: string;
@@ -28,13 +27,11 @@ interface AttemptOf {
 type Abandoned = Extract<Command, { readonly type: "abandon" }>;
 
 /** What the outbox asks of and tells the task. */
-export interface OutboxTask {
+export interface OutboxTask extends SlotTask {
   /** The task as it stands when a call's turn comes. */
   readonly ready: () => Promise<Loaded | null>;
   readonly replied: (at: AttemptOf, outcome: Outcome) => void;
   readonly agentsRefreshed: () => void;
-  /** What an agent's object said to a request for its slots. */
-  readonly slotAnswered: (at: AttemptOf, answer: SlotAnswer) => void;
 }
 
 export class Outbox {
@@ -51,7 +48,7 @@ export class Outbox {
     this.#journal = journal;
     this.#task = task;
     this.#calls = new InlineCalls(ports.settings.inlineCalls);
-    this.#slots = new SlotRequests(ports.agents, (at, answer) => task.slotAnswered(at, answer));
+    this.#slots = new SlotRequests(ports.agents, task);
   }
 
   run(loaded: Loaded, commands: readonly Command[]): void {
@@ -132,6 +129,7 @@ export class Outbox {
   #callInline(at: AttemptOf, attempt: Attempt): void {
     this.#calls.start({
       key: keyOf(at),
+      isFirst: attempt.slot,
       call: (controller) => this.#call(at, attempt, controller),
       done: (outcome) => this.#task.replied(at, outcome),
     });
@@ -171,7 +169,8 @@ export class Outbox {
     const { tenant } = loaded.state.created;
     const known = this.#ports.directory.known(tenant, Date.now())?.byId.get(id);
     if (known !== undefined) return known;
-    return (await this.#ports.directory.refresh(tenant, Date.now())).byId.get(id) ?? null;
+    const loadedNow = (await this.#ports.directory.load(tenant, Date.now())).byId.get(id);
+    return loadedNow ?? (await this.#ports.directory.refresh(tenant, Date.now())).byId.get(id) ?? null;
   }
 
   #message(loaded: Loaded, at: AttemptOf, attempt: Attempt, sends: number, now: number): DispatchMessage {
@@ -191,7 +190,7 @@ export class Outbox {
   #abandon(loaded: Loaded, at: Abandoned): void {
     this.#calls.abandon(keyOf(at));
     this.#sent.delete(keyOf(at));
-    void this.#tell(loaded, at);
+    if (!at.inLine) void this.#tell(loaded, at);
   }
 
   async #tell(loaded: Loaded, at: Abandoned): Promise<void> {
@@ -215,6 +214,16 @@ export class Outbox {
     } catch (error) {
       log("warn", "agents not refreshed, the alarm looks again", { tenant, error: messageOf(error) });
     }
+  }
+
+  /** As the engine wants to know it. */
+  calledAt(step: string, attempt: number): number | "in_line" | null {
+    return this.#calls.calledAt(keyOf({ step, attempt }));
+  }
+
+  /** The slot of an attempt that nobody waits for any more. */
+  giveBack(loaded: Loaded, at: AttemptOf, agent: string): void {
+    this.#slots.giveBack(loaded, at, agent);
   }
 
   /** An attempt that has shown itself needs no resending. */

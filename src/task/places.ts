@@ -6,7 +6,7 @@ import type { WaitingOn } from "../engine/view.ts";
 import type { Loaded } from "./reading.ts";
 import { inLine } from "./slot-requests.ts";
 
-/** Places by step, 1 for who is next. */
+/** Places by step and agent, 1 for who is next. */
 export type Places = ReadonlyMap<string, number>;
 export const NO_PLACES: Places = new Map();
 
@@ -26,7 +26,7 @@ export async function placesOf(loaded: Loaded, agents: AgentsPort): Promise<Plac
     const positions = await agents.object(tenant, agent).positions(shown.map(({ at }) => ({ task, ...at })));
     shown.forEach(({ at }, index) => {
       const position = positions[index];
-      if (typeof position === "number") places.set(at.step, position);
+      if (typeof position === "number") places.set(keyOf(at.step, agent), position);
     });
   });
   for (const answer of await Promise.allSettled(asked)) {
@@ -35,8 +35,10 @@ export async function placesOf(loaded: Loaded, agents: AgentsPort): Promise<Plac
   return places;
 }
 
+const keyOf = (step: string, agent: string): string => `${step}/${agent}`;
+
 export function withPlace<T extends { readonly waiting_on?: WaitingOn | null }>(view: T, places: Places): T {
   const { waiting_on } = view;
-  const position = waiting_on?.type === "capacity" ? places.get(waiting_on.step_id) : undefined;
+  const position = waiting_on?.type === "capacity" ? places.get(keyOf(waiting_on.step_id, waiting_on.agent ?? "")) : undefined;
   return position === undefined ? view : { ...view, waiting_on: { ...waiting_on, position } };
 }

@@ -47,6 +47,7 @@ export class TaskRunner {
   readonly #ports: TaskPorts;
   readonly #onCommit: (loaded: Loaded, commit: Commit) => void;
   readonly #onLoad: (loaded: Loaded) => void;
+  readonly #calledAt: World["calledAt"];
   #loaded: Loaded | null = null;
   #alarmAt: number | null = null;
   #pending: Pending[] = [];
@@ -58,13 +59,18 @@ export class TaskRunner {
   constructor(
     storage: DurableObjectStorage,
     ports: TaskPorts,
-    on: { readonly commit: (loaded: Loaded, commit: Commit) => void; readonly load: (loaded: Loaded) => void },
+    on: {
+      readonly commit: (loaded: Loaded, commit: Commit) => void;
+      readonly load: (loaded: Loaded) => void;
+      readonly calledAt: World["calledAt"];
+    },
   ) {
     this.journal = new Journal(storage.sql);
     this.#storage = storage;
     this.#ports = ports;
     this.#onCommit = on.commit;
     this.#onLoad = on.load;
+    this.#calledAt = on.calledAt;
   }
 
   /** The task, folded from the journal if this instance has just begun; `null` when there is none. */
@@ -195,7 +201,13 @@ export class TaskRunner {
 
   #world(tenant: string, now: number): World {
     const snapshot = this.#ports.directory.known(tenant, now);
-    return { now, agents: snapshot && lookupIn(snapshot), values: this.journal, inlinePlaces: this.#ports.settings.inlineCalls };
+    return {
+      now,
+      agents: snapshot && lookupIn(snapshot),
+      values: this.journal,
+      inlinePlaces: this.#ports.settings.inlineCalls,
+      calledAt: this.#calledAt,
+    };
   }
 
   /** R4. Called inside the transaction that made the state what it is. */

@@ -13,16 +13,23 @@ import { askAgainMs } from "./alarm-time.ts";
 import type { AttemptOf } from "./contract.ts";
 import type { Loaded } from "./reading.ts";
 
+/** What the task is told. */
+export interface SlotTask {
+  /** An agent's object gave a slot. Whether it is wanted still. */
+  readonly granted: (at: AttemptOf) => Promise<boolean>;
+  readonly declined: (at: AttemptOf, reason: string, retryAt: number) => Promise<void>;
+}
+
 export class SlotRequests {
   readonly #agents: AgentsPort;
-  readonly #answered: (at: AttemptOf, answer: SlotAnswer) => void;
+  readonly #task: SlotTask;
   /** When this instance asked last. */
   readonly #askedAt = new Map<string, number>();
   #hasRecovered = false;
 
-  constructor(agents: AgentsPort, answered: (at: AttemptOf, answer: SlotAnswer) => void) {
+  constructor(agents: AgentsPort, task: SlotTask) {
     this.#agents = agents;
-    this.#answered = answered;
+    this.#task = task;
   }
 
   /** Everything that a commit asks for, one request to each agent. */
@@ -36,12 +43,20 @@ export class SlotRequests {
       } else if (command.type === "ask_slots") {
         for (const { at, attempt } of inLine(loaded)) append(asked, attempt.agent, requestOf(loaded, at, attempt));
       } else if ((command.type === "settled" || command.type === "abandon") && command.slot) {
-        const { step, attempt, agent, capability, outcome } = command;
+        const { step, attempt, agent, capability } = command;
+        const isInLine = command.type === "abandon" && command.inLine;
+        // What goes on although it was canceled gives its slot back when it is through.
+        if (command.type === "abandon" && loaded.state.lingering.has(keyOf(command))) continue;
+        const outcome = isInLine ? null : command.outcome;
         append(released, agent, { task: loaded.state.created.task, step, attempt, capability, outcome });
       }
     }
     for (const [agent, requests] of asked) void this.#ask(loaded, agent, requests);
     for (const [agent, releases] of released) void this.#release(loaded, agent, releases);
+  }
+
+  giveBack(loaded: Loaded, { step, attempt }: AttemptOf, agent: string): void {
+    void this.#release(loaded, agent, [{ task: loaded.state.created.task, step, attempt, capability: null, outcome: null }]);
   }
 
   /** A new instance does not know whether the last one got to ask. */
@@ -71,11 +86,17 @@ export class SlotRequests {
     for (const request of requests) this.#askedAt.set(keyOf(request), now);
     await insist("slots not asked for", async () => {
       const answers = await this.#agents.object(tenant, agent).ask({ tenant, agent }, requests);
-      requests.forEach(({ step, attempt }, index) => {
-        const answer = answers[index];
-        if (answer !== undefined && answer.type !== "waiting") this.#answered({ step, attempt }, answer);
-      });
+      await Promise.all(requests.map((request, index) => this.#answered(loaded, agent, request, answers[index])));
     });
+  }
+
+  async #answered(loaded: Loaded, agent: string, { task, step, attempt }: SlotRequest, answer: SlotAnswer | undefined): Promise<void> {
+    if (answer === undefined || answer.type === "waiting") return;
+    const at = { step, attempt };
+    if (answer.type === "declined") return this.#task.declined(at, answer.reason, answer.retryAt);
+    // Canceled or paused meanwhile. By its number, because the task may have asked again since.
+    if (await this.#task.granted(at)) return;
+    await this.#release(loaded, agent, [{ task, ...at, grant: answer.grant, capability: null, outcome: null }]);
   }
 
   async #release(loaded: Loaded, agent: string, releases: readonly Release[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
+import type { Holding } from "../agents/port.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import { compileWorkflow } from "../engine/compile.ts";
 import type { EventView } from "../engine/event-view.ts";
@@ -40,13 +41,14 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     this.#runner = new TaskRunner(ctx.storage, ports, {
       commit: (loaded, commit) => this.#committed(loaded, commit),
       load: (loaded) => this.#outbox.recover(loaded),
+      calledAt: (step, attempt) => this.#outbox.calledAt(step, attempt),
     });
     this.#outbox = new Outbox(ports, this.#runner.journal, {
       ready: () => this.#runner.ready(),
       replied: (at, outcome) => void this.#replied(at, outcome),
       agentsRefreshed: () => void this.#applied(this.#runner.apply({ type: "look" })),
-      slotAnswered: (at, answer) =>
-        void this.#applied(answer.type === "declined" ? this.decline([at], answer.reason, answer.retryAt) : this.grant([at])),
+      granted: async (at) => (await this.grant([at]))[0] === true,
+      declined: (at, reason, retryAt) => this.decline([at], reason, retryAt),
     });
     this.#attempts = new Attempts(ports, this.#runner, this.#outbox);
     this.#feed = new LiveFeed(ctx);
@@ -105,6 +107,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   async grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]> {
     return this.#attempts.grant(attempts);
+  }
+
+  async verify(attempts: readonly AttemptOf[]): Promise<readonly Holding[]> {
+    return this.#attempts.verify(attempts);
   }
 
   async hand(at: AttemptOf): Promise<AgentCall | null> {

@@ -17,6 +17,7 @@ const world: World = {
   agents: lookupIn(snapshotOf([{ ...echo, id: "agent_1", kind: "http", capabilities: [{ name: "work" }] }], new Map(), 0)),
   values: { read: () => null, stage: () => undefined, write: (value) => ({ value }) },
   inlinePlaces: 6,
+  calledAt: () => null,
 };
 
 const created: TaskCreated = {

@@ -1,8 +1,8 @@
 /** Agents with limits, agents that pull, breakers, hedges, ensembles: everything that goes through an agent's own object. */
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { agentsAnswer, api, calls, eventsOf, gate, registerAgent, resultOf, submit, taskOf, untilEnded } from "./harness.ts";
+import { agentsAnswer, api, calls, eventsOf, gate, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded } from "./harness.ts";
 
 const agentStub = (id: string) => env.AGENTS.getByName(`default/${id}`);
 const wide = (count: number, capability: string) => ({
@@ -71,6 +71,125 @@ describe("an agent that pulls", () => {
     const claiming = api<{ attempts: unknown[] }>("POST", "/agents/sleeper/claim?wait=10s", {});
     const id = await submit({ workflow: { steps: [{ id: "a", capability: "dreaming" }] } });
     expect((await claiming).body.attempts).toMatchObject([{ task_id: id }]);
+  });
+});
+
+describe("work that is pulled", () => {
+  const claim = (agent: string, query = "") =>
+    api<{ attempts: { context: { callback_url: string } }[] }>("POST", `/agents/${agent}/claim${query}`, {});
+  const reply = (attempt: { context: { callback_url: string } } | undefined, verb: string, body: object) =>
+    api("POST", `${new URL(attempt?.context.callback_url ?? "").pathname.replace("/api/v1", "")}/${verb}`, body);
+
+  test("beyond what its agent may have at once keeps a waiting worker waiting, not asking", async () => {
+    await api("PUT", "/agents/busy", { kind: "pull", capabilities: ["busy"], limits: { max_concurrency: 1 } });
+    const id = await submit(wide(2, "busy"));
+    const first = await claim("busy", "?wait=5s");
+    const waiting = claim("busy", "?wait=10s");
+    await vi.waitUntil(async () => (await taskOf(id)).steps.some(({ waiting_on }) => waiting_on?.position === 1), { timeout: 5_000 });
+    await scheduler.wait(300);
+    const rows = await runInDurableObject(agentStub("busy"), (_, state) => state.getWebSockets().length);
+    expect(rows).toBeLessThanOrEqual(2);
+    await reply(first.body.attempts[0], "complete", { output: 1 });
+    const second = await waiting;
+    expect(second.body.attempts).toHaveLength(1);
+    await reply(second.body.attempts[0], "complete", { output: 1 });
+    expect((await untilEnded(id)).status).toBe("completed");
+    expect((await claim("busy", "?wait=1s")).body.attempts).toEqual([]);
+  });
+
+  test("is begun by a worker and by nobody else", async () => {
+    await api("PUT", "/agents/shy", { kind: "pull", capabilities: ["shy"] });
+    const id = await submit(wide(1, "shy"));
+    await vi.waitUntil(async () => (await taskOf(id)).steps[0]?.waiting_on?.position === 1, { timeout: 5_000 });
+    const at = { step: "s0", attempt: 1 };
+    expect(await stubOf(id).verify([at])).toEqual(["wanted"]);
+    expect(await stubOf(id).grant([at])).toEqual([false]);
+    const { body } = await claim("shy");
+    expect(await stubOf(id).verify([at])).toEqual(["held"]);
+    await reply(body.attempts[0], "complete", { output: 1 });
+    expect((await untilEnded(id)).status).toBe("completed");
+    expect(await stubOf(id).verify([at])).toEqual(["gone"]);
+  });
+
+  test("is offered again, as a trial, after its agent was left alone", async () => {
+    await api("PUT", "/agents/weak", { kind: "pull", capabilities: ["weak"], breaker: { consecutive: 2, cooldown: "1s" } });
+    const id = await submit({ workflow: { steps: [{ id: "s0", capability: "weak", retry: { max_attempts: 9, delay: "1ms" } }] } });
+    for (let failures = 0; failures < 2; failures++) {
+      const { body } = await claim("weak", "?wait=5s");
+      await reply(body.attempts[0], "fail", { code: "internal", message: "it broke" });
+    }
+    await vi.waitUntil(async () => (await api("GET", "/agents/weak")).body["status"] === "unhealthy", { timeout: 5_000 });
+    const trial = await vi.waitUntil(
+      async () => {
+        await runDurableObjectAlarm(stubOf(id)).catch(() => false);
+        return (await claim("weak")).body.attempts[0];
+      },
+      { timeout: 15_000, interval: 200 },
+    );
+    await reply(trial, "complete", { output: 1 });
+    expect((await untilEnded(id)).status).toBe("completed");
+    expect((await api("GET", "/agents/weak")).body["breaker_state"]).toEqual({ status: "closed" });
+  });
+
+  test("of an agent that falls silent goes to a fallback at once", async () => {
+    await api("PUT", "/agents/silent", { kind: "pull", capabilities: ["silent"], heartbeat_interval: "1s" });
+    await registerAgent("spare");
+    const id = await submit({ workflow: { steps: [{ id: "a", capability: "silent", fallback: [{ capability: "spare" }] }] } });
+    await vi.waitUntil(async () => (await taskOf(id)).steps[0]?.waiting_on?.position === 1, { timeout: 5_000 });
+    const task = await untilEnded(id);
+    expect(task.steps[0]).toMatchObject({ status: "completed", agent: "spare" });
+  });
+
+  test("never more at once than an answer can carry", async () => {
+    await api("PUT", "/agents/big", { kind: "pull", capabilities: ["big"] });
+    const steps = ["a", "b", "c"].map((id) => ({ id, capability: "big", input: "${ input }" }));
+    const id = await submit({ workflow: { steps }, input: "x".repeat(12_000_000) });
+    await vi.waitUntil(async () => (await taskOf(id)).steps.every(({ waiting_on }) => waiting_on?.position !== undefined), {
+      timeout: 5_000,
+    });
+    const claimed = await api<{ attempts: unknown[] }>("POST", "/agents/big/claim", { max: 3 });
+    expect(claimed.body.attempts).toHaveLength(1);
+    expect((await api<{ attempts: unknown[] }>("POST", "/agents/big/claim", { max: 3 })).body.attempts).toHaveLength(1);
+    await api("POST", `/tasks/${id}/cancel`);
+  });
+});
+
+describe("a slot", () => {
+  test("of a queued call that was canceled is free when the call is through, and not before", async () => {
+    await registerAgent("slow", { dispatch: "queue", limits: { max_concurrency: 1 } });
+    const held = gate();
+    let [busy, most] = [0, 0];
+    agentsAnswer(async ({ stepId }) => {
+      most = Math.max(most, ++busy);
+      if (stepId === "first") await held.passed();
+      busy--;
+      return Response.json({ output: 1 });
+    });
+    const first = await submit({ workflow: { steps: [{ id: "first", capability: "slow" }] } });
+    await vi.waitUntil(() => busy === 1, { timeout: 5_000 });
+    await api("POST", `/tasks/${first}/cancel`);
+    const second = await submit({ workflow: { steps: [{ id: "second", capability: "slow" }] } });
+    await vi.waitUntil(async () => (await taskOf(second)).steps[0]?.waiting_on?.position === 1, { timeout: 5_000 });
+    expect(busy).toBe(1);
+    held.open();
+    expect((await untilEnded(second)).status).toBe("completed");
+    expect(most).toBe(1);
+  });
+
+  test("that nobody got to use tells no agent of its cancellation", async () => {
+    await registerAgent("told", { limits: { max_concurrency: 1 }, cancel_url: "https://told.example/cancel" });
+    const held = gate();
+    agentsAnswer(async () => {
+      await held.passed();
+      return Response.json({ output: 1 });
+    });
+    const id = await submit(wide(5, "told"));
+    await vi.waitUntil(async () => (await taskOf(id)).steps.filter(({ status }) => status === "waiting").length === 4, { timeout: 5_000 });
+    await api("POST", `/tasks/${id}/cancel`);
+    await vi.waitUntil(() => calls.some(({ url }) => url.pathname === "/cancel"), { timeout: 5_000 });
+    held.open();
+    await scheduler.wait(200);
+    expect(calls.filter(({ url }) => url.pathname === "/cancel")).toHaveLength(1);
   });
 });
 

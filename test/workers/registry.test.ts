@@ -104,6 +104,18 @@ describe("changing", () => {
     expect((await problem("PATCH", "/agents/changing", { capabilities: null }, { "if-match": "*" })).pointers).toEqual(["/capabilities"]);
   });
 
+  test("does not send credentials where they have not been sent before", async () => {
+    await registerAgent("keeper", { auth: { type: "bearer", value: "token" } });
+    const elsewhere = { url: "https://elsewhere.example/run" };
+    const told = { cancel_url: "https://elsewhere.example/cancel" };
+    for (const patch of [elsewhere, told]) {
+      expect(await problem("PATCH", "/agents/keeper", patch, { "if-match": "*" })).toMatchObject({ status: 400, pointers: ["/auth"] });
+    }
+    const auth = { type: "bearer", value: "another" };
+    expect((await api("PATCH", "/agents/keeper", { ...elsewhere, auth }, { "if-match": "*" })).status).toBe(200);
+    expect((await api("PATCH", "/agents/keeper", { url: "https://elsewhere.example/other" }, { "if-match": "*" })).status).toBe(200);
+  });
+
   test("a draining agent takes no new work", async () => {
     await registerAgent("leaving");
     await api("PATCH", "/agents/leaving", { draining: true }, { "if-match": "*" });

@@ -13,7 +13,7 @@ const names = fc.record({
 });
 const schedules = fc.array(
   fc.record({
-    elapsedMs: fc.oneof(fc.constant(0), fc.nat(300), fc.nat(40_000)),
+    elapsedMs: fc.oneof(fc.constant(0), fc.nat(300), fc.nat(1_500), fc.nat(40_000)),
     move: fc.oneof(
       { weight: 6, arbitrary: fc.record({ type: fc.constant("join" as const), name: names, priority: fc.nat(9) }) },
       {
@@ -50,7 +50,7 @@ interface Place extends AttemptName {
 /** The rules in their plainest form: a list that is sorted whenever somebody joins, and counting. */
 class Model {
   line: readonly Place[] = [];
-  inside: readonly AttemptName[] = [];
+  inside: readonly (AttemptName & { readonly isProbe: boolean })[] = [];
   /** When somebody was let in. */
   readonly starts: number[] = [];
   readonly #limits: AgentLimits;
@@ -68,11 +68,12 @@ class Model {
 
   admit(now: number, most = Number.POSITIVE_INFINITY, probes = Number.POSITIVE_INFINITY): readonly string[] {
     const { maxConcurrency = Number.POSITIVE_INFINITY, rate } = this.#limits;
-    const places = Math.min(maxConcurrency, probes) - this.inside.length;
+    const isProbe = probes !== Number.POSITIVE_INFINITY;
+    const places = Math.min(maxConcurrency - this.inside.length, probes - this.inside.filter((one) => one.isProbe).length);
     const lately = rate === undefined ? 0 : this.starts.filter((at) => at > now - rate.perMs - LIMITS.rateSlackMs).length;
     const admitted = this.line.slice(0, Math.max(0, Math.min(places, most, (rate?.count ?? Number.POSITIVE_INFINITY) - lately)));
     this.line = this.line.slice(admitted.length);
-    this.inside = [...this.inside, ...admitted];
+    this.inside = [...this.inside, ...admitted.map((one) => ({ ...one, isProbe }))];
     for (const _ of admitted) this.starts.push(now);
     return admitted.map(keyOfAttempt);
   }
@@ -195,7 +196,7 @@ describe("for every schedule", () => {
       if (admission.waiting === 0 || before >= (limits.maxConcurrency ?? Number.POSITIVE_INFINITY)) return;
       let now = then;
       while (admission.held === before) {
-        const next = admission.nextAt(limits) ?? Number.POSITIVE_INFINITY;
+        const next = admission.nextAt(limits, now) ?? Number.POSITIVE_INFINITY;
         now = Math.max(now + 1, next);
         expect(now - then).toBeLessThanOrEqual((limits.rate?.perMs ?? 0) + LIMITS.rateSlackMs);
         admission.toVerify(now);

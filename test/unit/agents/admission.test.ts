@@ -41,6 +41,24 @@ describe("who is let in", () => {
     expect(tasksOf(admission.admit(undefined, OPEN, later, 2))).toEqual(["a", "b"]);
   });
 
+  test("probes on trial, however many are inside from before", () => {
+    const { admission, later } = line("a", "b");
+    admission.admit(undefined, OPEN, later, 1);
+    expect(tasksOf(admission.admit(undefined, { type: "probes", probes: 1 }, later))).toEqual(["b"]);
+  });
+
+  test("whoever nobody took along is back at its place, under the grant that was meant only", () => {
+    const { admission, later } = line("a", "b", "c");
+    const [slot] = admission.admit(undefined, OPEN, later, 1);
+    const renewed = admission.renew(attempt("a"), later);
+    expect(admission.release(attempt("a"), slot?.grant)).toBeNull();
+    admission.putBack(attempt("a"), slot?.grant ?? 0);
+    expect(admission.holds(attempt("a"))).toBe(true);
+    admission.putBack(attempt("a"), renewed ?? 0);
+    expect(admission.position(attempt("a"))).toBe(1);
+    expect(admission.renew(attempt("a"), later)).toBeNull();
+  });
+
   test("only a few probes while the agent is on trial, those inside already included", () => {
     const { admission, later } = line("a", "b", "c");
     const probes: Gate = { type: "probes", probes: 2 };
@@ -58,8 +76,23 @@ describe("who is let in", () => {
     for (const task of ["a", "b"]) admission.release(attempt(task));
     const opensAt = NOW + 10 + 1_000 + LIMITS.rateSlackMs;
     expect(admission.admit(rate, OPEN, opensAt - 1)).toEqual([]);
-    expect(admission.nextAt(rate)).toBe(opensAt);
+    expect(admission.nextAt(rate, opensAt - 1)).toBe(opensAt);
     expect(tasksOf(admission.admit(rate, OPEN, opensAt))).toEqual(["c", "d"]);
+  });
+
+  test("no more in a period that is counted from each start, by a new instance too", () => {
+    const rate: AgentLimits = { rate: { count: 2, perMs: 1_000 } };
+    const window = 1_000 + LIMITS.rateSlackMs;
+    for (const restarts of [false, true]) {
+      const { admission, store } = line("a", "b", "c", "d");
+      expect(admission.admit(rate, OPEN, NOW + 10, 1)).toHaveLength(1);
+      expect(admission.admit(rate, OPEN, NOW + 500)).toHaveLength(1);
+      const [first, second] = [NOW + 10 + window, NOW + 500 + window];
+      expect(admission.admit(rate, OPEN, first)).toHaveLength(1);
+      const next = restarts ? new Admission(store) : admission;
+      expect(next.admit(rate, OPEN, second - 1)).toHaveLength(0);
+      expect(next.admit(rate, OPEN, second)).toHaveLength(1);
+    }
   });
 
   test("as few as the limits say after they were lowered", () => {
@@ -176,7 +209,7 @@ describe("a slot", () => {
     const { admission, store, later } = line("a", "b");
     admission.admit(one, OPEN, later);
     const due = later + LIMITS.slotVerifyMs;
-    expect(admission.nextAt(one)).toBe(due);
+    expect(admission.nextAt(one, later)).toBe(due);
     expect(admission.toVerify(due - 1)).toEqual([]);
     expect(admission.toVerify(due)).toMatchObject([{ task: "a" }]);
     expect(admission.toVerify(due)).toEqual([]);
@@ -186,9 +219,9 @@ describe("a slot", () => {
 
   test("that nobody has needs no waking", () => {
     const { admission, later } = line("a");
-    expect(admission.nextAt(one)).toBeNull();
+    expect(admission.nextAt(one, later)).toBeNull();
     admission.admit(one, OPEN, later);
     admission.release(attempt("a"));
-    expect(admission.nextAt(one)).toBeNull();
+    expect(admission.nextAt(one, later)).toBeNull();
   });
 });

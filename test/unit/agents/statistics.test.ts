@@ -212,9 +212,10 @@ describe("time", () => {
   test("just before and after the weights are brought down gives the same", () => {
     const statistics = new Statistics(NOW);
     const before = NOW + 29.999 * HALF_LIFE;
-    for (let call = 0; call < 100; call++) statistics.add("work", outcome({ ms: 10 + call, costUsd: call }), before);
+    for (let call = 0; call < 100; call++) statistics.add("work", outcome({ ms: 10 + call, costUsd: call, hedge: true }), before);
     const [figures, after] = [statistics.of("work", before), statistics.of("work", NOW + 30.001 * HALF_LIFE)];
     expect(after?.calls).toBeCloseTo(figures?.calls ?? 0, 0);
+    expect(after?.hedges).toBeCloseTo(figures?.calls ?? 0, 0);
     expect(after).toMatchObject({ p50Ms: figures?.p50Ms, p95Ms: figures?.p95Ms });
     expect(after?.costUsd).toBeCloseTo(figures?.costUsd ?? 0);
   });

@@ -137,8 +137,9 @@ describe("a deadline", () => {
       { deadlineMs: 30_000 },
     );
     task.now += 28_000;
-    task.when(completes("s0"));
+    task.when({ ...completes("s0"), ms: 100 } as TaskInput);
     expect(chosenBy(task)).toEqual(["slow", "dear"]);
+    expect(selectedBy(task)[1]?.receipt.note).toContain("within 2000 ms");
   });
 });
 

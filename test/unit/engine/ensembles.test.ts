@@ -232,6 +232,28 @@ describe("an agent that turns the step away", () => {
     expect(task.view().steps[0]).toMatchObject({ live: [{ agent: "agent_3" }, { agent: "agent_4" }] });
   });
 
+  test("is replaced in the same round by another, who is neither at it nor through with it", () => {
+    const quorum = { agents: 3, mode: "quorum", quorum: 3 };
+    const task = asking(quorum, { limited: ["agent_2"] }, { retry: { max_attempts: 1 } }).when(replies(1, "x"), decline(2));
+    task.then("attempt.completed a#1", "attempt.declined a#2 (full)", "attempt.started a#4");
+    expect(startsOf(task)).toEqual(["agent_1", "agent_3", "agent_4"]);
+    task
+      .when(replies(3, "x"), replies(4, "x"))
+      .then("attempt.completed a#3", "attempt.completed a#4", "step.completed a#1", "task.completed");
+  });
+
+  test("is not replaced while the task is paused", () => {
+    const task = asking({ agents: 2, mode: "best", score: "output.n" }, { limited: ["agent_2"] }).when({ type: "pause" }, decline(2));
+    expect(startsOf(task)).toEqual(["agent_1"]);
+  });
+
+  test("makes nothing fail while the agents are unknown", () => {
+    const task = asking({ agents: 2, mode: "all" }, { limited: ["agent_2"] }, { retry: { max_attempts: 1 } });
+    task.agentsUnknown = true;
+    task.when(decline(2));
+    expect(task.state.end).toBeNull();
+  });
+
   test("after another has failed does not make that undone", () => {
     const task = asking(
       { agents: 2, mode: "first" },
@@ -245,10 +267,12 @@ describe("an agent that turns the step away", () => {
   test("after another has replied does not make that be done again", () => {
     const best = { agents: 2, mode: "best", score: "output.n" };
     const task = asking(best, { limited: ["agent_2"] })
-      .when(replies(1, { n: 1 }))
+      .when(replies(1, { n: 2 }))
       .when(decline(2))
       .after(1_000);
-    expect(startsOf(task).filter((agent) => agent === "agent_1")).toHaveLength(1);
+    expect(startsOf(task)).toEqual(["agent_1", "agent_3"]);
+    task.when(replies(3, { n: 1 }));
+    expect(outputOf(task)).toEqual({ n: 2 });
   });
 
   test("… and neither does one that leaves the line after its time", () => {

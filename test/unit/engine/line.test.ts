@@ -87,10 +87,18 @@ describe("a step whose agent limits how many may use it", () => {
 
 describe("a step that is turned away", () => {
   test("looks elsewhere at once, and spends no try", () => {
-    const task = given([step("a", { retry: { max_attempts: 1 } })], two).when(decline("a"));
+    const task = given([step("a", { retry: { max_attempts: 2 } })], two).when(decline("a"));
     task.then("attempt.declined a#1 (full)", "task.started", "step.started a", "attempt.started a#2");
     expect(task.last.events).toContainEqual(expect.objectContaining({ type: "attempt.started", agent: "agent_2" }));
-    task.when(completes("a", 1, 2)).then("step.completed a#2", "task.completed");
+    task.when(fails("a", {}, 2)).then("attempt.failed a#2 (boom)", "step.retry_scheduled a#3");
+  });
+
+  test("spends no try in a later round either", () => {
+    const retry = { max_attempts: 2, delay: "0s", jitter: "none" };
+    const task = given([step("a", { retry })], { agents: ["agent_2", "agent_1"], limited: ["agent_1"] }).when(fails("a"));
+    task.then("attempt.failed a#1 (boom)", "step.retry_scheduled a#2", "step.waiting a#2");
+    task.when(decline("a", 2)).then("attempt.declined a#2 (full)", "attempt.started a#3");
+    task.when(fails("a", {}, 3)).then("attempt.failed a#3 (boom)", "step.failed a (boom)", "task.failed (boom)");
   });
 
   test("gives back nothing: who turned it away has no slot of it", () => {

@@ -45,7 +45,8 @@ const workflows: fc.Arbitrary<Steps> = fc.integer({ min: 1, max: SIZE }).chain((
         .map(({ run_if, when, on_error, fallback, several, ...rest }) => ({
           ...rest,
           ...several,
-          ...(fallback !== undefined && { fallback }),
+          // Several agents at once cannot be one by name.
+          ...(fallback !== undefined && { fallback: "ensemble" in several ? fallback.slice(0, 1) : fallback }),
           id: idOf(index),
           run_if: rest.needs.length === 0 ? "all_settled" : run_if,
           ...(when !== undefined && { when }),

@@ -34,6 +34,14 @@ describe("a second agent", () => {
     task.after(10_000).then();
   });
 
+  test.each([1, 2])("is asked once, also when attempt %i has failed meanwhile", (failed) => {
+    const task = given([hedged()], { agents: ["agent_1", "agent_2", "agent_3"] })
+      .after(200)
+      .when(fails("a", {}, failed));
+    task.after(10_000).then();
+    task.when({ type: "look" }).then();
+  });
+
   test("is worth no alarm of its own", () => {
     expect(nextWakeAt(given([hedged()], two).state)).toBeNull();
   });
@@ -133,6 +141,11 @@ describe("of two that work on a step", () => {
 
   test("a try that failed counts, although the second agent turned the step away after it", () => {
     const options = { ...two, limited: ["agent_2"] };
+    const twice = given([hedged({ retry: { ...atOnce, max_attempts: 2 } })], options)
+      .after(200)
+      .when(fails("a"), decline(2));
+    twice.then("attempt.failed a#1 (boom)", "attempt.declined a#2 (full)", "step.retry_scheduled a#3", "attempt.started a#3");
+    twice.when(fails("a", {}, 3)).then("attempt.failed a#3 (boom)", "step.failed a (boom)", "task.failed (boom)");
     const task = given([hedged({ retry: { max_attempts: 1 } })], options)
       .after(200)
       .when(fails("a"), decline(2));

@@ -75,6 +75,8 @@ export class Scenario {
   readonly missing: Set<string>;
   /** Who offers what is wanted, in order of preference. */
   agents: readonly string[];
+  /** What the object says of its own calls, by `step/attempt`. */
+  readonly calledAt = new Map<string, number | "in_line">();
   /** What was asked of selection. */
   readonly asked: Target[] = [];
   /** The object has no picture of the agents that is fresh enough. */
@@ -123,6 +125,7 @@ export class Scenario {
         write: (value) => ({ value }),
       },
       inlinePlaces: 6,
+      calledAt: (step, attempt) => this.calledAt.get(`${step}/${attempt}`) ?? null,
     };
   }
 
