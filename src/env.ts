@@ -1,6 +1,6 @@
 /** The bindings in `wrangler.toml`, and the settings that `shared/config.ts` reads. */
 import type { DispatchMessage } from "./agents/dispatch-queue.ts";
-import type { HistoryRow } from "./history/port.ts";
+import type { ApprovalRow, HistoryRow } from "./history/port.ts";
 import type { OutcomesMessage } from "./agents/outcome-buffer.ts";
 import type { Agent, Task } from "./index.ts";
 
@@ -10,7 +10,7 @@ export interface Env {
   readonly DB: D1Database;
   readonly CACHE: KVNamespace;
   readonly DISPATCH: Queue<DispatchMessage>;
-  readonly HISTORY: Queue<HistoryRow | OutcomesMessage>;
+  readonly HISTORY: Queue<HistoryRow | ApprovalRow | OutcomesMessage>;
   readonly ANALYTICS: AnalyticsEngineDataset;
   readonly REQUESTS: RateLimit;
 }

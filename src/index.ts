@@ -18,6 +18,7 @@ import type { Services } from "./api/services.ts";
 import { ApiKeys } from "./auth/keys.ts";
 import { requestCredit } from "./auth/request-credit.ts";
 import type { Env } from "./env.ts";
+import { ApprovalRows } from "./history/approval-rows.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
 import { consumeHistory } from "./history/history-queue.ts";
 import { Statements } from "./history/statements.ts";
@@ -26,7 +27,7 @@ import { TaskRows } from "./history/task-rows.ts";
 import { readConfig, type Config } from "./shared/config.ts";
 import { LIMITS } from "./shared/limits.ts";
 import { log, messageOf } from "./shared/log.ts";
-import { TaskGateway, type ObjectNamespace } from "./task/gateway.ts";
+import { endOf, TaskGateway, type ObjectNamespace } from "./task/gateway.ts";
 import type { TaskPorts } from "./task/ports.ts";
 import { TaskObject } from "./task/task-object.ts";
 import { WorkflowRegistry } from "./workflows/registry.ts";
@@ -54,6 +55,7 @@ function build(env: Env, config: Config): Service {
   const directory = new AgentDirectory(agents, env.CACHE);
   const statements = new Statements(db);
   const history = new TaskRows(db, statements);
+  const approvals = new ApprovalRows(db, statements);
   const archive = new ArchiveStore(db, statements, env.CACHE);
   const tasks = new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id));
   const agentObjects: ObjectNamespace = env.AGENTS;
@@ -71,6 +73,7 @@ function build(env: Env, config: Config): Service {
     agents,
     directory,
     history,
+    approvals,
     archive,
     workflows: new WorkflowRegistry(db),
     keys: new ApiKeys(db, config.rootApiKey),
@@ -102,11 +105,13 @@ function build(env: Env, config: Config): Service {
       history: {
         has: async (tenant, task) => (await history.find(tenant, task)) !== null,
         publish: async (row) => void (await env.HISTORY.send(row)),
-        archive: async (row, parts) => {
-          await archive.write(row, parts);
+        publishApprovals: async (rows) => void (await env.HISTORY.sendBatch(rows.map((body) => ({ body })))),
+        archive: async (row, parts, asked) => {
+          await archive.write(row, parts, asked);
           env.ANALYTICS.writeDataPoint(taskPoint(row));
         },
       },
+      tasks: taskPorts(tasks),
     },
     agentPorts: {
       record: async (tenant, agent, isFresh) => {
@@ -128,6 +133,22 @@ function build(env: Env, config: Config): Service {
         decline: (tenant, task, attempts, reason, retryAt) => tasks.ask(tenant, task, (owner) => owner.decline(attempts, reason, retryAt)),
       },
     },
+  };
+}
+
+/** What tasks say to each other. */
+function taskPorts(tasks: TaskGateway): TaskPorts["tasks"] {
+  return {
+    start: async (submission) => {
+      const { tenant, task } = submission;
+      const state = await tasks.ask(tenant, task, (child) => child.begin(submission));
+      if (state === "running") return null;
+      return state === "archived" ? endOf(await tasks.archive(tenant, task)) : state;
+    },
+    cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (child) => child.cancel(reason))),
+    pause: async (tenant, task) => void (await tasks.ask(tenant, task, (child) => child.pause())),
+    resume: async (tenant, task) => void (await tasks.ask(tenant, task, (child) => child.resume())),
+    ended: (tenant, parent, task, outcome) => tasks.ask(tenant, parent, (owner) => owner.childEnded(task, outcome)),
   };
 }
 
@@ -170,7 +191,7 @@ export default {
   fetch: app.fetch,
 
   async queue(batch, env): Promise<void> {
-    const { tasks, history, config, agentObject } = service(env);
+    const { tasks, history, approvals, config, agentObject } = service(env);
     switch (batch.queue) {
       case "orchestrator-dispatch":
         return consumeDispatches(batch.messages, {
@@ -182,6 +203,7 @@ export default {
       case "orchestrator-history":
         return consumeHistory(batch.messages, {
           write: (rows) => history.write(rows),
+          writeApprovals: (rows) => approvals.write(rows),
           outcomesIn: (body) => outcomesMessage.safeParse(body).data ?? null,
           agentOf: ({ tenant, agent }) => `${tenant}/${agent}`,
           learn: ([first, ...rest]) => {

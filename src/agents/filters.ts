@@ -1,5 +1,5 @@
 /** What rules an agent out for a step. The first rule that does names the verdict. */
-import type { Verdict } from "../engine/event.ts";
+import type { Verdict } from "../engine/receipt.ts";
 import type { Wanted } from "../engine/world.ts";
 import type { Json } from "../shared/json.ts";
 import { violationsOf } from "../shared/json-schema.ts";

@@ -2,7 +2,7 @@
  * Which agent gets a step: hard filters, then the order of a policy, and a receipt of both. Pure: the same question,
  * agents and seed always give the same choice; ties go to the smaller id.
  */
-import type { Receipt, ReceiptCandidate } from "../engine/event.ts";
+import type { Receipt, ReceiptCandidate } from "../engine/receipt.ts";
 import type { Policy, Target } from "../engine/staffing.ts";
 import type { AgentChoice, AgentLookup, Choice, Wanted } from "../engine/world.ts";
 import type { Json } from "../shared/json.ts";

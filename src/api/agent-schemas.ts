@@ -4,7 +4,8 @@ import { AGENT_STATUS, type AgentState } from "../agents/agent-state.ts";
 import { agentView, type AgentRecord } from "../agents/agent.ts";
 import { agentRegistration, registrationFields } from "../agents/registration.ts";
 import type { CapabilityStatistics } from "../agents/statistics.ts";
-import { identifier, selectDefinition } from "../engine/definition.ts";
+import { selectDefinition } from "../engine/agent-definition.ts";
+import { identifier } from "../engine/definition-words.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { isoTime } from "../shared/time.ts";
 

@@ -7,7 +7,7 @@ import { registrationOf, type AgentRecord } from "../agents/agent.ts";
 import { agentRegistration, type AgentRegistration } from "../agents/registration.ts";
 import type { Expectation, KnownAgent, Registered } from "../agents/registry.ts";
 import { faultsOf } from "../engine/compile.ts";
-import { identifier } from "../engine/definition.ts";
+import { identifier } from "../engine/definition-words.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
 import { newId } from "../shared/ids.ts";
 import { isJsonObject, type Json, type JsonObject } from "../shared/json.ts";

@@ -6,7 +6,10 @@ import { newId } from "../shared/ids.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { agentWorkRoutes } from "./agent-work.ts";
 import { agentRoutes } from "./agents.ts";
+import { approvalLinkRoutes } from "./approval-links.ts";
+import { approvalRoutes } from "./approvals.ts";
 import { callbackRoutes } from "./callbacks.ts";
+import { definitionComponents } from "./definition-schema.ts";
 import { docsPage } from "./docs.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
@@ -14,6 +17,7 @@ import { keyRoutes } from "./keys.ts";
 import { isTrouble, problem, Refused, TROUBLE } from "./problem.ts";
 import { createRouter, type Api } from "./route.ts";
 import type { Services } from "./services.ts";
+import { signalRoutes } from "./signals.ts";
 import { submissionRoutes } from "./submissions.ts";
 import { taskRoutes } from "./tasks.ts";
 import { workflowRoutes } from "./workflows.ts";
@@ -41,14 +45,18 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, submissionRoutes);
   app.route(BASE_PATH, taskRoutes);
   app.route(BASE_PATH, eventRoutes);
+  app.route(BASE_PATH, signalRoutes);
   app.route(BASE_PATH, workflowRoutes);
   // Before /agents/{id}, of which "select" would be one.
   app.route(BASE_PATH, agentWorkRoutes);
   app.route(BASE_PATH, agentRoutes);
   app.route(BASE_PATH, callbackRoutes);
+  app.route(BASE_PATH, approvalRoutes);
+  app.route(BASE_PATH, approvalLinkRoutes);
   app.route(BASE_PATH, keyRoutes);
   app.route("/", healthRoutes);
 
+  for (const [name, schema] of Object.entries(definitionComponents())) app.openAPIRegistry.registerComponent("schemas", name, schema);
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
@@ -87,8 +95,8 @@ async function rejectionFor(error: Error, c: Context<Api>): Promise<Rejection> {
     if (error.status === 400) return rejection("invalid_json", `The body is not JSON: ${await jsonFault(c)}`);
     if (error.status === 415) return rejection("unsupported_media_type", "Expected Content-Type: application/json");
   }
-  // A callback's path is its credential.
-  const path = c.req.path.replace(/(?<=\/callbacks\/)[^/]+/, "…");
+  // The path of a callback, or of an approval's link, is its credential.
+  const path = c.req.path.replace(/(?<=\/(?:callbacks|approval-links)\/)[^/]+/, "…");
   const facts = { request_id: c.get("requestId"), method: c.req.method, path, error: messageOf(error) };
   if (isTrouble(error)) {
     log("warn", "request met trouble of the platform", facts);

@@ -4,7 +4,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { parseCallbackToken, type AttemptAddress } from "../agents/callback-token.ts";
 import { parseCompletion, type Outcome } from "../agents/protocol.ts";
-import { duration } from "../engine/definition.ts";
+import { duration } from "../engine/definition-words.ts";
 import { rejection } from "../shared/errors.ts";
 import { canonicalJson, type Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";

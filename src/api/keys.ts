@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { ApiKey } from "../auth/keys.ts";
 import { ROLES } from "../auth/scopes.ts";
-import { duration, identifier } from "../engine/definition.ts";
+import { duration, identifier } from "../engine/definition-words.ts";
 import { rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { durationMs, isoTime } from "../shared/time.ts";

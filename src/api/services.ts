@@ -4,6 +4,7 @@ import type { AgentRecord } from "../agents/agent.ts";
 import type { AgentDirectory } from "../agents/directory.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { ApiKeys } from "../auth/keys.ts";
+import type { ApprovalRows } from "../history/approval-rows.ts";
 import type { TaskRows } from "../history/task-rows.ts";
 import type { Config } from "../shared/config.ts";
 import type { TaskGateway } from "../task/gateway.ts";
@@ -13,6 +14,7 @@ export interface Services {
   readonly config: Config;
   readonly tasks: TaskGateway;
   readonly history: TaskRows;
+  readonly approvals: ApprovalRows;
   readonly workflows: WorkflowRegistry;
   readonly agents: AgentRegistry;
   readonly directory: AgentDirectory;

@@ -1,6 +1,7 @@
 /** What a task looks like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
-import { identifier, duration, type WorkflowDefinition } from "../engine/definition.ts";
+import { STEP_KINDS, type WorkflowDefinition } from "../engine/definition.ts";
+import { duration, identifier } from "../engine/definition-words.ts";
 import { isJsonObject } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { receipt } from "./agent-schemas.ts";
@@ -69,14 +70,17 @@ export function isOption(name: string): boolean {
 const time = z.iso.datetime();
 const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional() });
 const waitingOn = z.object({
-  type: z.enum(["agent", "capacity", "timer"]),
+  type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child"]),
   step_id: z.string(),
   capability: z.string().optional(),
   agent: z.string().optional(),
   position: z.int().optional().openapi({ description: "In the agent's line, 1 for who is next" }),
   why: z.string().optional(),
+  name: z.string().optional().openapi({ description: "Of the signal" }),
+  approval_id: z.string().optional(),
+  task_id: z.string().optional().openapi({ description: "The task that the step has started" }),
   since: time.optional(),
-  until: time,
+  until: time.optional().openapi({ description: "Absent while only something from outside can end the wait" }),
   count: z.int().optional(),
 });
 
@@ -94,12 +98,24 @@ export const taskHead = z
     finished_at: time.nullable(),
     deadline: time.nullable(),
     error: errorView.nullable(),
+    ending: z
+      .enum(["failed", "canceled", "timed_out"])
+      .optional()
+      .openapi({ description: "It must end so, and is undoing what it has done" }),
+    compensations: z
+      .array(z.object({ step_id: z.string(), status: z.enum(["running", "completed", "failed"]), error: errorView.nullable() }))
+      .readonly()
+      .optional()
+      .openapi({ description: "Steps that were undone, in that order" }),
+    parent: z.object({ task_id: z.string(), step_id: z.string() }).optional(),
+    chained_from: z.string().optional().openapi({ description: "The task whose end started this one" }),
   })
   .openapi("TaskStatus");
 
 export const stepView = z
   .object({
-    id: z.string(),
+    id: z.string().openapi({ description: "Its id, after those of the steps it is inside of: `each[3]/fetch`" }),
+    type: z.enum(STEP_KINDS),
     status: z.enum(STEP_STATUS),
     attempts: z.int(),
     agent: z.string().nullable(),
@@ -137,6 +153,20 @@ export const stepView = z
       .readonly()
       .optional(),
     waiting_on: waitingOn.optional(),
+    branches: z
+      .object({ total: z.int().nullable(), running: z.int(), completed: z.int(), failed: z.int() })
+      .optional()
+      .openapi({ description: "Its items, iterations or cases" }),
+    task_id: z.string().optional().openapi({ description: "The task that it has started" }),
+    approval: z
+      .object({
+        id: z.string(),
+        title: z.string(),
+        assignees: z.array(z.string()).readonly(),
+        due_at: time.nullable(),
+        decisions: z.array(z.object({ by: z.string(), decision: z.string(), comment: z.string().nullable(), at: time })).readonly(),
+      })
+      .optional(),
     reason: z.string().optional(),
     degraded: errorView.optional().openapi({ description: "It has less than was asked for, because of this" }),
   })

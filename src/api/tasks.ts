@@ -25,6 +25,7 @@ const listRoute = defineRoute({
       status: z.enum(TASK_STATUS).optional(),
       type: z.string().max(LIMITS.idLength).optional(),
       tag: z.string().max(LIMITS.tagLength).optional(),
+      parent: z.string().max(LIMITS.idLength).optional().openapi({ description: "The task that started them" }),
       created_after: z.iso.datetime({ offset: true }).optional(),
       created_before: z.iso.datetime({ offset: true }).optional(),
     }),
@@ -103,10 +104,10 @@ const resumeRoute = defineRoute({
 
 export const taskRoutes = createRouter()
   .openapi(listRoute, async (c) => {
-    const { limit, cursor, status, type, tag, created_after, created_before } = c.req.valid("query");
+    const { limit, cursor, status, type, tag, parent, created_after, created_before } = c.req.valid("query");
     const { services, principal } = c.var;
     const after = readCursor(cursor, z.object({ createdAt: z.int(), id: z.string() }));
-    const filter = { status, type, tag, createdAfter: timeOf(created_after), createdBefore: timeOf(created_before) };
+    const filter = { status, type, tag, parent, createdAfter: timeOf(created_after), createdBefore: timeOf(created_before) };
     const tasks = await services.history.list(principal.tenant, filter, after, limit + 1);
     return c.json(
       page(tasks, limit, (task) => ({ createdAt: Date.parse(task.created_at), id: task.id })),

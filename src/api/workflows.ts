@@ -1,25 +1,21 @@
 /** `/workflows`: register, read, check. */
 import { z } from "@hono/zod-openapi";
 import { checkWorkflow } from "../workflows/check.ts";
-import { identifier, workflowDefinition } from "../engine/definition.ts";
+import { identifier } from "../engine/definition-words.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { isoTime } from "../shared/time.ts";
 import type { WorkflowSummary, WorkflowVersion } from "../workflows/registry.ts";
+import { anyDefinition, definitionView } from "./definition-schema.ts";
 import { etag, expectedRevision } from "./etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
 import { accepted, Refused } from "./problem.ts";
 import { createRouter, defineRoute, json } from "./route.ts";
 
 const params = z.object({ name: z.string() });
-const definitionSchema = workflowDefinition.openapi("WorkflowDefinition");
 const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable() }).openapi("WorkflowSummary");
-const version = summary.extend({ definition: definitionSchema }).openapi("Workflow");
+const version = summary.extend({ definition: definitionView }).openapi("Workflow");
 const fault = z.object({ pointer: z.string(), message: z.string(), code: z.string() });
-/** Checked when it is compiled, so that faults carry their own codes. */
-const anyDefinition = z
-  .custom<object>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "expected a workflow definition")
-  .openapi({ type: "object", allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }] });
 const definitionBody = { required: true, content: { "application/json": { schema: anyDefinition } } };
 
 const putRoute = defineRoute({
@@ -164,5 +160,5 @@ function summaryView({ name, version, createdAt }: WorkflowSummary) {
 }
 
 function versionView(workflow: WorkflowVersion) {
-  return { ...summaryView(workflow), definition: JSON.parse(workflow.definition) as z.infer<typeof definitionSchema> };
+  return { ...summaryView(workflow), definition: JSON.parse(workflow.definition) as z.infer<typeof definitionView> };
 }

@@ -2,6 +2,8 @@
 export const SCOPES = [
   "tasks:read",
   "tasks:write",
+  "approvals:read",
+  "approvals:decide",
   "workflows:read",
   "workflows:write",
   "agents:read",
@@ -16,15 +18,15 @@ export type Scope = (typeof SCOPES)[number];
 export const ROLES = ["admin", "developer", "operator", "viewer", "agent"] as const;
 export type Role = (typeof ROLES)[number];
 
-const READ: readonly Scope[] = ["tasks:read", "workflows:read", "agents:read"];
+const READ: readonly Scope[] = ["tasks:read", "approvals:read", "workflows:read", "agents:read"];
 
 const SCOPES_OF: { readonly [R in Role]: readonly Scope[] } = {
   /** Everything within a tenant. */
-  admin: [...READ, "tasks:write", "workflows:write", "agents:write", "agents:work", "keys:read", "keys:write"],
+  admin: [...READ, "tasks:write", "approvals:decide", "workflows:write", "agents:write", "agents:work", "keys:read", "keys:write"],
   /** Builds: workflows, agents, tasks. */
-  developer: [...READ, "tasks:write", "workflows:write", "agents:write", "agents:work"],
+  developer: [...READ, "tasks:write", "approvals:decide", "workflows:write", "agents:write", "agents:work"],
   /** Runs what others have built. */
-  operator: [...READ, "tasks:write"],
+  operator: [...READ, "tasks:write", "approvals:decide"],
   viewer: READ,
   /** One agent's workers: they take its work and say that they are there, and nothing else. */
   agent: ["agents:work"],

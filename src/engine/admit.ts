@@ -8,17 +8,21 @@ import { err, ok, type Result } from "../shared/result.ts";
 import type { TaskEvent } from "./event.ts";
 import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";
 import { declineAttempt, startInLine } from "./line.ts";
-import { stepAt, type Graph, type StepNode } from "./graph.ts";
+import { endEarly } from "./ending.ts";
 import type { InputOf, TaskInput } from "./input.ts";
-import { cancelSteps } from "./step.ts";
-import { liveAttempt, statusOf, stepStateAt, targetOfStep, type Attempt, type StepState, type TaskState } from "./state.ts";
+import { decide } from "./kinds/approval.ts";
+import { canReceive, receive } from "./kinds/signal.ts";
+import { childFailure } from "./kinds/workflow.ts";
+import { statusOf, stepAt, type TaskState } from "./state.ts";
+import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "./step-state.ts";
+import { readValue } from "./value.ts";
 import type { World } from "./world.ts";
 
 export type Admission = Result<readonly TaskEvent[], Rejection>;
 
 const NOTHING: Admission = ok([]);
 
-export function admit(graph: Graph, state: TaskState, input: TaskInput, world: World): Admission {
+export function admit(state: TaskState, input: TaskInput, world: World): Admission {
   switch (input.type) {
     case "wake":
     case "look":
@@ -30,12 +34,15 @@ export function admit(graph: Graph, state: TaskState, input: TaskInput, world: W
       if (!state.paused || state.end !== null) return forbidden(state, "resumed");
       return ok([{ type: "task.resumed" }]);
     case "cancel":
-      if (state.end?.status === "canceled") return NOTHING;
-      if (state.end !== null) return forbidden(state, "canceled");
-      return ok([
-        ...cancelSteps(graph, state, "task_canceled"),
-        { type: "task.canceled", ...(input.reason !== undefined && { reason: input.reason }) },
-      ]);
+      if (state.end?.status === "canceled" || (state.end === null && state.ending?.status === "canceled")) return NOTHING;
+      if (state.end !== null || state.ending !== null) return forbidden(state, "canceled");
+      return ok(endEarly(state, { status: "canceled", reason: input.reason }));
+    case "signal":
+      return admitSignal(state, input, world);
+    case "decide":
+      return decide(state, input, world);
+    case "child":
+      return admitChild(state, input);
     case "archive":
       return state.end === null || state.archivedAt !== null
         ? NOTHING
@@ -48,27 +55,61 @@ export function admit(graph: Graph, state: TaskState, input: TaskInput, world: W
     case "lose":
     case "grant":
     case "decline":
-      return admitReply(graph, state, input, world);
+      return admitReply(state, input, world);
   }
 }
 
 type Reply = InputOf<"claim" | "accept" | "heartbeat" | "complete" | "fail" | "lose" | "grant" | "decline">;
 
-function admitReply(graph: Graph, state: TaskState, input: Reply, world: World): Admission {
-  const index = graph.indexById.get(input.step);
-  if (index === undefined) return err(superseded(input));
-  const node = stepAt(graph, index);
-  const step = stepStateAt(state, index);
+function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): Admission {
+  const { name, payload, key } = input;
+  // What came once under its key is there, whatever has become of it.
+  if (state.signalKeys.has(key)) return NOTHING;
+  if (!canReceive(state, name)) {
+    const known = [...new Set(state.graph.steps.flatMap(({ listens }) => [...listens]))];
+    const hint = known.length === 0 ? "no step of this task waits for signals" : `its steps wait for ${known.join(", ")}`;
+    return err(
+      rejection("signal_unexpected", `No step of this task can receive the signal "${name}" any more, or ever could; ${hint}`, {
+        facts: { task_status: statusOf(state) },
+      }),
+    );
+  }
+  if (state.keptSignals >= LIMITS.keptSignals) {
+    return err(rejection("limit_reached", `A task keeps at most ${LIMITS.keptSignals} signals that no step has taken`));
+  }
+  return ok(receive(state, name, payload, readValue(payload, world.values), key, world));
+}
+
+function admitChild(state: TaskState, { task, status, output, error, failedItems }: InputOf<"child">): Admission {
+  const child = state.children.get(task);
+  if (child === undefined) return NOTHING; // heard of already, or not wanted any more
+  const step = stepAt(state, child.step);
+  return ok([
+    {
+      type: "child.ended",
+      step: step.path,
+      branch: child.branch,
+      task,
+      status,
+      ...(status === "completed" ? { output: output ?? { value: null } } : { error: childFailure(task, status, error) }),
+      ...(failedItems > 0 && { failed_items: failedItems }),
+    },
+  ]);
+}
+
+function admitReply(state: TaskState, input: Reply, world: World): Admission {
+  const step = state.stepByPath.get(input.step);
+  if (step === undefined || !isKind(step, "agent")) return err(superseded(input));
   const attempt = liveAttempt(step, input.attempt);
   if (attempt === undefined) return admitLateReply(step, input);
-  if (attempt.way === null) return admitInLine(graph, state, node, attempt, input, world);
+  if (attempt.way === null) return admitInLine(state, step, attempt, input, world);
   switch (input.type) {
     case "grant":
       return NOTHING; // it has its slot already
     case "decline":
       // What was sent out but is not at work yet may be called off; whose slot it is decides that itself.
       if (attempt.slot || attempt.claim !== null) return err(superseded(input));
-      return ok(declineAttempt(graph, state, node, attempt, declined(attempt, input, world), world));
+      return ok(declineAttempt(state, step, attempt, declined(attempt, input, world), world));
     case "claim":
       if (
         attempt.way !== "queue" ||
@@ -82,7 +123,7 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
           via: "queue",
           delivery: input.delivery,
           // No consumer awaits an agent for longer, whatever the step allows one that calls back.
-          lease_until: world.now + Math.min(attemptTimeoutMs(state, node, attempt, world.now), LIMITS.awaitMs) + LIMITS.leaseGraceMs,
+          lease_until: world.now + Math.min(attemptTimeoutMs(state, step, attempt, world.now), LIMITS.awaitMs) + LIMITS.leaseGraceMs,
         },
       ]);
     case "accept":
@@ -92,33 +133,32 @@ function admitReply(graph: Graph, state: TaskState, input: Reply, world: World):
           ...fence(input),
           type: "attempt.claimed",
           via: "callback",
-          lease_until: world.now + attemptTimeoutMs(state, node, attempt, world.now),
+          lease_until: world.now + attemptTimeoutMs(state, step, attempt, world.now),
           ...(input.ms !== undefined && { ms: input.ms }),
         },
       ]);
     case "heartbeat":
-      return admitHeartbeat(state, node, step, attempt, input, world);
+      return admitHeartbeat(state, step, attempt, input, world);
     case "complete":
-      return ok(completeAttempt(graph, state, node, attempt, { ...input, ms: tookMs(attempt, input, world) }, world));
+      return ok(completeAttempt(state, step, attempt, { ...input, ms: tookMs(attempt, input, world) }, world));
     case "fail":
-      return ok(failAttempt(graph, state, node, attempt, input.error, world, { ...input, ms: tookMs(attempt, input, world) }));
+      return ok(failAttempt(state, step, attempt, input.error, world, { ...input, ms: tookMs(attempt, input, world) }));
     case "lose":
-      return ok(loseAttempt(graph, state, node, attempt, world));
+      return ok(loseAttempt(state, step, attempt, world));
   }
 }
 
 /** An attempt in line has nobody who could reply: it is let in or turned away. */
-function admitInLine(graph: Graph, state: TaskState, node: StepNode, attempt: Attempt, input: Reply, world: World): Admission {
+function admitInLine(state: TaskState, step: AgentStep, attempt: Attempt, input: Reply, world: World): Admission {
   switch (input.type) {
     case "grant":
       // What is let in while the task is paused asks again when it goes on.
       if (state.paused) return forbidden(state, "given a slot");
       // Work of an agent that pulls begins with the worker that takes it along.
-      if (!input.isPull && world.agents?.find(attempt.agent, targetOfStep(node, stepStateAt(state, node.index)))?.way === "pull")
-        return NOTHING;
-      return ok(startInLine(state, node, attempt, input.isPull, world));
+      if (!input.isPull && world.agents?.find(attempt.agent, targetOfStep(step))?.way === "pull") return NOTHING;
+      return ok(startInLine(state, step, attempt, input.isPull, world));
     case "decline":
-      return ok(declineAttempt(graph, state, node, attempt, declined(attempt, input, world), world));
+      return ok(declineAttempt(state, step, attempt, declined(attempt, input, world), world));
     case "claim":
     case "accept":
     case "heartbeat":
@@ -139,7 +179,7 @@ function tookMs(attempt: Attempt, input: InputOf<"complete" | "fail">, world: Wo
   return input.ms ?? world.now - attempt.startedAt;
 }
 
-function admitLateReply(step: StepState, input: Reply): Admission {
+function admitLateReply(step: Step, input: Reply): Admission {
   const digest = "digest" in input ? input.digest : undefined;
   if (digest !== undefined && step.replies?.get(input.attempt) === digest) return NOTHING;
   if (step.phase.status === "canceled" && input.attempt === step.attempts) {
@@ -157,15 +197,8 @@ function admitLateReply(step: StepState, input: Reply): Admission {
  * A heartbeat moves the lease of an attempt that calls back. It is recorded only when it moves it by a share of the
  * timeout or brings progress, so that an eager agent does not fill the journal.
  */
-function admitHeartbeat(
-  state: TaskState,
-  node: StepNode,
-  step: StepState,
-  attempt: Attempt,
-  input: InputOf<"heartbeat">,
-  world: World,
-): Admission {
-  const extendMs = Math.min(input.extendMs ?? Math.min(node.timeoutMs, attempt.timeoutMs ?? node.timeoutMs), LIMITS.durationMs);
+function admitHeartbeat(state: TaskState, step: AgentStep, attempt: Attempt, input: InputOf<"heartbeat">, world: World): Admission {
+  const extendMs = Math.min(input.extendMs ?? Math.min(step.node.timeoutMs, attempt.timeoutMs ?? step.node.timeoutMs), LIMITS.durationMs);
   const wanted = Math.min(world.now + extendMs, state.created.deadline_at ?? Number.POSITIVE_INFINITY);
   const current = attempt.claim !== null && attempt.claim.via !== "queue" ? attempt.claim.leaseUntil : null;
   const moves = current !== null && wanted - current >= extendMs * LIMITS.heartbeatShare;

@@ -1,23 +1,28 @@
 /**
- * Steps to look at, first come first served. An entry may be out of date or there twice: who takes one checks it, which
- * is cheaper than removing entries from the middle.
+ * What to look at, first come first served. An entry may be out of date or there twice: who takes one checks it, which is
+ * cheaper than removing entries from the middle.
  */
-export class Agenda {
-  #steps: number[] = [];
+export class Agenda<T> {
+  #entries: T[] = [];
   #taken = 0;
 
-  push(step: number): void {
-    this.#steps.push(step);
+  get size(): number {
+    return this.#entries.length - this.#taken;
   }
 
-  peek(): number | undefined {
-    return this.#steps[this.#taken];
+  push(entry: T): void {
+    this.#entries.push(entry);
   }
 
-  take(): void {
+  /** `undefined` when there is nothing. */
+  take(): T | undefined {
+    const entry = this.#entries[this.#taken];
+    if (entry === undefined) return undefined;
     this.#taken++;
-    if (this.#taken < this.#steps.length) return;
-    this.#steps = [];
-    this.#taken = 0;
+    if (this.#taken === this.#entries.length) {
+      this.#entries = [];
+      this.#taken = 0;
+    }
+    return entry;
   }
 }

@@ -13,12 +13,9 @@ import { LIMITS } from "../shared/limits.ts";
 /** The names an expression can start from. */
 export const CEL_VARIABLES = ["input", "steps", "task"] as const;
 
-/** What an expression over an agent's reply starts from as well. */
-export const REPLY_VARIABLE = "output";
-
 /** Parses and rewrites one expression. Throws the library's `ParseError` with the position of the fault. */
-export function parseCel(source: string, readsReply: boolean): ParseResult {
-  const parsed = (readsReply ? replyEnvironment() : environment()).parse(source);
+export function parseCel(source: string, variables: readonly string[]): ParseResult {
+  const parsed = environmentWith(variables).parse(source);
   rewrite(parsed.ast);
   return parsed;
 }
@@ -35,12 +32,21 @@ export function withoutTwinNames(message: string): string {
 }
 
 let shared: Environment | undefined;
-let sharedForReplies: Environment | undefined;
+/** By the names that an expression can start from beside those that all can. */
+const environments = new Map<string, Environment>();
 let twinned: ReadonlySet<string> = new Set();
 let iterationsLeft = 0;
 
-function replyEnvironment(): Environment {
-  return (sharedForReplies ??= environment().clone().registerVariable(REPLY_VARIABLE, "dyn"));
+function environmentWith(variables: readonly string[]): Environment {
+  if (variables.length === 0) return environment();
+  const key = variables.join();
+  const known = environments.get(key);
+  if (known !== undefined) return known;
+  const env = environment().clone();
+  for (const name of new Set(variables)) env.registerVariable(name, "dyn");
+  if (environments.size >= LIMITS.celEnvironments) environments.clear();
+  environments.set(key, env);
+  return env;
 }
 
 function environment(): Environment {

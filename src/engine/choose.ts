@@ -2,101 +2,93 @@
 import { hashText } from "../shared/random.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
 import type { Failure, TaskEvent } from "./event.ts";
-import type { Graph, StepNode } from "./graph.ts";
 import { scopeOfStep } from "./scope.ts";
-import { keyOfTarget, liveAttempt, stepStateAt, targetOfStep, type StepState, type TaskState } from "./state.ts";
-import { cancelSteps, expressionError, failStep } from "./step.ts";
+import type { TaskState } from "./state.ts";
+import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep } from "./step-state.ts";
+import { cancelSteps, expressionError, failStep, startedFacts } from "./step.ts";
 import { nextLookAt, scheduleLook } from "./wake.ts";
 import { chooseWay } from "./way.ts";
 import type { AgentChoice, Choice, Wanted, World } from "./world.ts";
 
 /** The next round of a step, or its wait for an agent. The input is evaluated to find its errors before any dispatch. */
-export function startRound(graph: Graph, state: TaskState, node: StepNode, world: World): readonly TaskEvent[] {
-  const step = stepStateAt(state, node.index);
+export function startRound(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
   if (step.startedSeq === null) {
-    const input = node.input.evaluate(() => scopeOfStep(graph, state, node, world.values));
-    if (!input.ok) return failStep(graph, state, node, expressionError(node, "input", input.error), world);
+    const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
+    if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
   }
-  const key = stickyKeyOf(graph, state, node, world);
-  if (key !== null && "error" in key) return failStep(graph, state, node, expressionError(node, "select.sticky", key.error), world);
-  const choice = choose(graph, state, node, step, world, key?.text ?? null);
-  if (choice === null || choice.agents.length < agentsOf(node)) {
-    const { type: _, ...target } = targetOfStep(node, step);
+  const key = stickyKeyOf(state, step, world);
+  if (key !== null && "error" in key) return failStep(state, step, expressionError(step, "select.sticky", key.error), world);
+  const choice = choose(state, step, world, key?.text ?? null);
+  if (choice === null || choice.agents.length < agentsOf(step)) {
+    const { type: _, ...target } = targetOfStep(step);
     const receipt = choice === null ? {} : { receipt: choice.receipt };
-    return [{ type: "step.waiting", step: node.id, waiting_on: { type: "agent", ...target }, ...receipt }];
+    return [{ type: "step.waiting", step: step.path, waiting_on: { type: "agent", ...target }, ...receipt }];
   }
-  return begin(state, node, step, choice, {}, world);
+  return begin(state, step, choice, {}, world);
 }
 
 /** A step that waits for an agent looks again; the agents it sees were fetched for this. */
-export function lookForAgent(graph: Graph, state: TaskState, node: StepNode, world: World): readonly TaskEvent[] {
-  const step = stepStateAt(state, node.index);
+export function lookForAgent(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
   if (step.phase.status !== "waiting") return [];
-  const key = stickyKeyOf(graph, state, node, world);
-  const choice = choose(graph, state, node, step, world, key !== null && "text" in key ? key.text : null);
-  if (choice !== null && choice.agents.length >= agentsOf(node)) return begin(state, node, step, choice, {}, world);
+  const key = stickyKeyOf(state, step, world);
+  const choice = choose(state, step, world, key !== null && "text" in key ? key.text : null);
+  if (choice !== null && choice.agents.length >= agentsOf(step)) return begin(state, step, choice, {}, world);
   const until = (step.waitingSince ?? step.phase.since) + state.created.queue_ttl_ms;
-  const hasFallback = step.target + 1 < node.targets.length;
+  const hasFallback = step.target + 1 < step.node.targets.length;
   const isKnownMissing = world.agents !== null && (hasFallback || state.created.on_no_agent === "fail");
   if (world.now < until && !isKnownMissing) {
-    scheduleLook(state, node.index, nextLookAt(step.phase.since, world.now, until));
+    scheduleLook(state, step, nextLookAt(step.phase.since, world.now, until));
     return [];
   }
-  return giveUpOnAgents(graph, state, node, step, world);
+  return giveUpOnAgents(state, step, world);
 }
 
 /** The reply takes long: another agent gets the same work, unless too many calls are hedges already or nobody is left. */
-export function startHedge(graph: Graph, state: TaskState, node: StepNode, attempt: number, world: World): readonly TaskEvent[] {
-  const step = stepStateAt(state, node.index);
+export function startHedge(state: TaskState, step: AgentStep, attempt: number, world: World): readonly TaskEvent[] {
   const first = liveAttempt(step, attempt);
   if (first === undefined || first.hedgeAt === null) return [];
   // What counts is how long the agent takes, not how long the call waited for its turn, nor what a restart cost.
-  const calledAt = world.calledAt(node.id, attempt);
+  const calledAt = world.calledAt(step.path, attempt);
   const afterMs = first.hedgeAt - first.startedAt;
   const dueAt = calledAt === null ? world.now : (calledAt === "in_line" ? world.now : calledAt) + afterMs;
   if (dueAt > world.now) {
-    state.hedges.push({ at: dueAt, type: "hedge", step: node.index, attempt });
+    state.hedges.push({ at: dueAt, type: "hedge", step: step.index, attempt });
     return [];
   }
-  if (node.hedge === null || world.agents === null || !mayHedge(state, node, step, node.hedge.maxShare, world)) return [];
-  const choice = choose(graph, state, node, step, world, null);
+  const { hedge } = step.node;
+  if (hedge === null || world.agents === null || !mayHedge(state, step, hedge.maxShare, world)) return [];
+  const choice = choose(state, step, world, null);
   if (choice === null || choice.agents.length === 0) return [];
-  return begin(state, node, step, choice, { hedge: true }, world);
+  return begin(state, step, choice, { hedge: true }, world);
 }
 
-const agentsOf = (node: StepNode): number => node.ensemble?.agents ?? 1;
+const agentsOf = ({ node }: AgentStep): number => node.ensemble?.agents ?? 1;
 
 /** Asks selection for what the step wants: the agents of a round, or one more beside those at work. */
-export function choose(
-  graph: Graph,
-  state: TaskState,
-  node: StepNode,
-  step: StepState,
-  world: World,
-  stickyKey: string | null,
-): Choice | null {
+export function choose(state: TaskState, step: AgentStep, world: World, stickyKey: string | null): Choice | null {
   if (world.agents === null) return null;
   const live = step.phase.status === "running" ? step.phase.live : [];
   const barred = new Map<string, "busy_with_it" | "declined">(live.map((attempt) => [attempt.agent, "busy_with_it"]));
   // In a round that goes on nobody is asked twice.
-  if (live.length > 0 && node.ensemble !== null) {
+  if (live.length > 0 && step.node.ensemble !== null) {
     for (const agent of [...(step.replied ?? []).map((reply) => reply.agent), ...(step.tried ?? [])]) barred.set(agent, "busy_with_it");
   }
   for (const [agent, until] of step.declined ?? []) if (until > world.now) barred.set(agent, "declined");
+  const { node } = step;
   const { meet } = node.selection;
-  const untilDeadlineMs = state.created.deadline_at === undefined ? null : state.created.deadline_at - world.now;
+  const untilDeadlineMs = state.created.deadline_at === undefined || state.ending !== null ? null : state.created.deadline_at - world.now;
   const wanted: Wanted = {
-    target: targetOfStep(node, step),
+    target: targetOfStep(step),
     selection: node.selection,
-    count: live.length > 0 ? 1 : agentsOf(node),
-    seed: attemptKey(state, node, step.attempts + 1),
-    turn: (hashText(state.created.task, 23) % TURNS) + (state.choices.get(keyOfTarget(targetOfStep(node, step))) ?? 0),
+    count: live.length > 0 ? 1 : agentsOf(step),
+    seed: attemptKey(state, step, step.attempts + 1),
+    turn: (hashText(state.created.task, 23) % TURNS) + (state.choices.get(keyOfTarget(targetOfStep(step))) ?? 0),
     stickyKey,
     barred,
     tried: step.tried ?? NOBODY,
     prefer: node.retry.on === "same" && step.tried !== null ? step.agent : null,
     input: () => {
-      const input = node.input.evaluate(() => scopeOfStep(graph, state, node, world.values));
+      const input = node.input.evaluate(() => scopeOfStep(state, step, world.values));
       return input.ok ? input.value : undefined;
     },
     withinMs: meet === null ? null : (meet.withinMs ?? untilDeadlineMs),
@@ -118,27 +110,20 @@ export interface AttemptKind {
 }
 
 /** The choice and what it leads to, for one agent or several. */
-export function begin(
-  state: TaskState,
-  node: StepNode,
-  step: StepState,
-  choice: Choice,
-  as: AttemptKind,
-  world: World,
-): readonly TaskEvent[] {
+export function begin(state: TaskState, step: AgentStep, choice: Choice, as: AttemptKind, world: World): readonly TaskEvent[] {
   const facts: TaskEvent[] = [];
   const first = step.attempts + 1;
   const [best] = choice.agents as readonly [AgentChoice, ...AgentChoice[]];
-  facts.push({ type: "agent.selected", step: node.id, attempt: first, agent: best.agent, receipt: choice.receipt });
+  facts.push({ type: "agent.selected", step: step.path, attempt: first, agent: best.agent, receipt: choice.receipt });
   let hasStarted = step.startedSeq !== null;
   choice.agents.forEach((agent, index) => {
     const number = first + index;
     if (agent.needsSlot) {
       const waiting_on = { type: "capacity", agent: agent.agent } as const;
-      facts.push({ type: "step.waiting", step: node.id, attempt: number, waiting_on, ...as });
+      facts.push({ type: "step.waiting", step: step.path, attempt: number, waiting_on, ...as });
       return;
     }
-    const started = startedFacts(state, node, step, agent, number, chooseWay(agent, state, world), as, world);
+    const started = attemptFacts(state, step, agent, number, chooseWay(agent, state, world), as, world);
     if (!hasStarted) facts.push(...started.first);
     hasStarted = true;
     facts.push(started.attempt);
@@ -147,23 +132,21 @@ export function begin(
 }
 
 /** An attempt begins, and with it maybe its step and the task. */
-export function startedFacts(
+export function attemptFacts(
   state: TaskState,
-  node: StepNode,
-  step: StepState,
+  step: AgentStep,
   choice: AgentChoice,
   number: number,
   way: Extract<TaskEvent, { type: "attempt.started" }>["way"],
   as: AttemptKind,
   world: World,
 ) {
-  const first: TaskEvent[] = [];
-  if (state.startedAt === null) first.push({ type: "task.started" });
-  if (step.startedSeq === null) first.push({ type: "step.started", step: node.id });
-  const afterMs = node.hedge === null || as.hedge ? null : node.hedge.after === "p95" ? choice.p95Ms : node.hedge.after;
+  const first = startedFacts(state, step);
+  const { hedge } = step.node;
+  const afterMs = hedge === null || as.hedge ? null : hedge.after === "p95" ? choice.p95Ms : hedge.after;
   const attempt: Extract<TaskEvent, { type: "attempt.started" }> = {
     type: "attempt.started",
-    step: node.id,
+    step: step.path,
     attempt: number,
     agent: choice.agent,
     way,
@@ -175,8 +158,8 @@ export function startedFacts(
 }
 
 /** But for its first the task keeps to the share exactly; what others hedge is known with some delay. */
-function mayHedge(state: TaskState, node: StepNode, step: StepState, maxShare: number, world: World): boolean {
-  const target = targetOfStep(node, step);
+function mayHedge(state: TaskState, step: AgentStep, maxShare: number, world: World): boolean {
+  const target = targetOfStep(step);
   if (target.type !== "capability") return false; // nobody else is asked for
   const own = state.callsByCapability.get(target.capability) ?? { calls: 0, hedges: 0 };
   if (own.hedges > maxShare * own.calls) return false;
@@ -186,25 +169,21 @@ function mayHedge(state: TaskState, node: StepNode, step: StepState, maxShare: n
 
 const MEANINGFUL_CALLS = 20;
 
-function stickyKeyOf(
-  graph: Graph,
-  state: TaskState,
-  node: StepNode,
-  world: World,
-): { readonly text: string } | { readonly error: string } | null {
-  if (node.sticky === null) return null;
-  const value = node.sticky.evaluate(scopeOfStep(graph, state, node, world.values));
+function stickyKeyOf(state: TaskState, step: AgentStep, world: World): { readonly text: string } | { readonly error: string } | null {
+  const { sticky } = step.node;
+  if (sticky === null) return null;
+  const value = sticky.evaluate(scopeOfStep(state, step, world.values));
   return value.ok ? { text: JSON.stringify(value.value) } : { error: value.error };
 }
 
 /** Nobody could be found, or nobody let the step in: its next fallback, or its end. */
-export function giveUpOnAgents(graph: Graph, state: TaskState, node: StepNode, step: StepState, world: World): readonly TaskEvent[] {
-  const target = targetOfStep(node, step);
+export function giveUpOnAgents(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
+  const target = targetOfStep(step);
   const wanted = target.type === "agent" ? `agent "${target.agent}"` : `agent with capability "${target.capability}"`;
-  const many = node.ensemble === null ? "no healthy" : `fewer than ${node.ensemble.agents} healthy`;
-  const error: Failure = { code: "no_agent", message: `Step "${node.id}" found ${many} ${wanted} that is free`, retryable: false };
+  const many = step.node.ensemble === null ? "no healthy" : `fewer than ${step.node.ensemble.agents} healthy`;
+  const error: Failure = { code: "no_agent", message: `Step "${step.path}" found ${many} ${wanted} that is free`, retryable: false };
   const anyStarted = state.startedAt !== null || step.startedSeq !== null;
-  const hasFallback = step.target + 1 < node.targets.length;
-  if (anyStarted || hasFallback || state.created.on_no_agent === "fail") return fallBack(graph, state, node, error, world);
-  return [...cancelSteps(graph, state, "task_rejected"), { type: "task.rejected", error: { ...error, step_id: node.id } }];
+  const hasFallback = step.target + 1 < step.node.targets.length;
+  if (anyStarted || hasFallback || state.created.on_no_agent === "fail") return fallBack(state, step, error, world);
+  return [...cancelSteps(state, "task_rejected"), { type: "task.rejected", error: { ...error, step_id: step.path } }];
 }

@@ -27,7 +27,14 @@ export type Command =
   /** The attempt is over: its agent's statistics hear of it, and its slot is free. */
   | (OfAttempt & Holder & { readonly type: "settled"; readonly outcome: AttemptOutcome })
   /** Look the agents up afresh, then answer with `look`. */
-  | { readonly type: "refresh_agents" };
+  | { readonly type: "refresh_agents" }
+  /** Start a task that is a branch of a step. */
+  | { readonly type: "start_child"; readonly step: string; readonly branch: number; readonly task: string }
+  /** Nobody wants what it would come to. */
+  | { readonly type: "cancel_child"; readonly task: string; readonly reason: string }
+  /** The tasks that this one has started pause and go on with it. */
+  | { readonly type: "pause_children" }
+  | { readonly type: "resume_children" };
 
 export function commandsFor(event: TaskEvent): readonly Command[] {
   switch (event.type) {
@@ -39,20 +46,29 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
     case "step.waiting":
       if (event.waiting_on.type === "agent") return [{ type: "refresh_agents" }];
       return "attempt" in event ? [{ type: "ask_slot", step: event.step, attempt: event.attempt, agent: event.waiting_on.agent }] : [];
+    case "task.paused":
+      return [{ type: "pause_children" }];
     case "task.resumed":
-      return [{ type: "ask_slots" }];
+      return [{ type: "ask_slots" }, { type: "resume_children" }];
+    case "child.started":
+      return [{ type: "start_child", step: event.step, branch: event.branch, task: event.task }];
     case "step.canceled":
-      return (event.attempts ?? []).map((attempt, index) => ({
-        type: "abandon",
-        step: event.step,
-        attempt,
-        reason: event.reason,
-        agent: event.agents?.[index] ?? "",
-        capability: null,
-        slot: event.slots?.includes(attempt) ?? false,
-        outcome: CANCELED,
-        inLine: event.in_line?.includes(attempt) ?? false,
-      }));
+      return [
+        ...(event.attempts ?? []).map((attempt, index): Command => ({
+          type: "abandon",
+          step: event.step,
+          attempt,
+          reason: event.reason,
+          agent: event.agents?.[index] ?? "",
+          capability: null,
+          slot: event.slots?.includes(attempt) ?? false,
+          outcome: CANCELED,
+          inLine: event.in_line?.includes(attempt) ?? false,
+        })),
+        ...cancelChildren(event.children, event.reason),
+      ];
+    case "step.failed":
+      return cancelChildren(event.children, "block_ended");
     case "attempt.canceled": {
       const { step, attempt, reason, agent = "", capability = null, slot = false, hedge = false, in_line = false, ms = null } = event;
       // Who lost a race has taken at least this long.
@@ -64,7 +80,7 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
     case "attempt.failed": {
       const { step, attempt, agent, capability = null, slot = false, hedge = false, ms = null } = event;
       // A step that ends without an agent, or by an ensemble's decision, settles no attempt.
-      if (attempt === undefined || agent === undefined) return [];
+      if (attempt === undefined || agent === undefined) return "children" in event ? cancelChildren(event.children, "block_ended") : [];
       const usage = "usage" in event ? event.usage : undefined;
       const outcome: AttemptOutcome = {
         class: event.type === "attempt.failed" ? classOf(event.error) : "success",
@@ -78,6 +94,10 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
     default:
       return [];
   }
+}
+
+function cancelChildren(children: readonly string[] = [], reason: string): readonly Command[] {
+  return children.map((task) => ({ type: "cancel_child", task, reason }));
 }
 
 /** Nobody waits for the reply any more, whatever it would have been. */

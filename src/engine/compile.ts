@@ -4,8 +4,9 @@ import type { Fault } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { z } from "zod";
+import { compileGraph } from "./compile-graph.ts";
 import { workflowDefinition, type WorkflowDefinition } from "./definition.ts";
-import { buildGraph, type Graph } from "./graph.ts";
+import type { Graph } from "./graph.ts";
 
 export interface Workflow {
   readonly definition: WorkflowDefinition;
@@ -19,7 +20,7 @@ export function compileWorkflow(text: string): Result<Workflow, readonly Fault[]
 
   const parsed = workflowDefinition.safeParse(JSON.parse(text));
   if (!parsed.success) return err(faultsOf(parsed.error));
-  const graph = buildGraph(parsed.data);
+  const graph = compileGraph(parsed.data);
   if (!graph.ok) return graph;
   const workflow = { definition: parsed.data, graph: graph.value };
   remember(text, workflow);

@@ -1,118 +1,202 @@
 /**
  * A workflow as its author writes it: data, strict, in JSON. The shape only; what the parts mean together is checked
- * when the graph is compiled.
+ * when the graph is compiled. A new kind of step is one arm here, one in `kinds/`, one row in the transition table.
  */
 import { z } from "zod";
 import { LIMITS } from "../shared/limits.ts";
-import { parseDuration } from "../shared/time.ts";
-
-export const identifier = z
-  .string()
-  .regex(/^[A-Za-z0-9_.-]+$/, "expected letters, digits, _ . -")
-  .max(LIMITS.idLength);
-
-export const duration = z
-  .string()
-  .refine((text) => parseDuration(text) !== null, 'expected a duration such as "500ms", "10s", "5m", "2h" or "7d"')
-  .refine((text) => (parseDuration(text) ?? 0) <= LIMITS.durationMs, "a duration is at most 365d");
-
-const positiveDuration = duration.refine((text) => (parseDuration(text) ?? 1) > 0, "expected more than zero");
+import { agentFields, compensateDefinition } from "./agent-definition.ts";
+import { duration, expression, identifier, positiveDuration, template, variable, workflowReference } from "./definition-words.ts";
 
 export const RUN_IF = ["all_completed", "all_settled", "none_failed", "any_completed", "any_failed"] as const;
+export type RunIf = (typeof RUN_IF)[number];
 
-const retryDefinition = z.strictObject({
-  max_attempts: z.int().min(1).max(LIMITS.attempts).optional(),
-  strategy: z.enum(["fixed", "linear", "exponential"]).optional(),
-  delay: duration.optional(),
-  factor: z.number().min(1).max(100).optional(),
-  max_delay: duration.optional(),
-  jitter: z.enum(["full", "none"]).optional(),
-  non_retryable: z.array(z.string().min(1).max(LIMITS.nameLength)).max(100).optional(),
-  /** `another` is a preference: who has failed the step is asked again only if nobody else is left. */
-  on: z.enum(["same", "another"]).optional(),
-});
-
-export const POLICIES = ["balanced", "fastest", "cheapest", "most_reliable", "least_loaded", "round_robin", "weighted", "sticky"] as const;
-
-/** How an agent is chosen among those that offer the capability. */
-export const selectDefinition = z
-  .strictObject({
-    policy: z.enum(POLICIES).optional(),
-    version: z.string().min(1).max(64).optional(),
-    region: identifier.optional(),
-    labels: z
-      .record(identifier, z.string().max(LIMITS.nameLength))
-      .refine((labels) => Object.keys(labels).length <= LIMITS.tags, `at most ${LIMITS.tags} labels`)
-      .optional(),
-    exclude: z.array(identifier).max(LIMITS.excludedAgents).optional(),
-    max_cost_usd: z.number().min(0).optional(),
-    /** CEL; steps with equal values get the same agent. */
-    sticky: z.string().min(1).optional(),
-    /** The cheapest agent that answers in time. */
-    meet: z.strictObject({ within: positiveDuration.optional(), probability: z.number().min(0.5).max(0.99).optional() }).optional(),
-  })
-  .refine((select) => select.policy !== "sticky" || select.sticky !== undefined, {
-    message: 'the policy "sticky" needs a key: "sticky": "input.conversation"',
-    path: ["sticky"],
-  });
-
-const fallbackDefinition = z.union([z.strictObject({ agent: identifier }), z.strictObject({ capability: identifier })]);
-
-const hedgeDefinition = z.strictObject({
-  after: z.union([z.literal("p95"), positiveDuration]),
-  /** Of the calls of the capability, how many may be hedges. */
-  max_share: z.number().min(0.01).max(1).optional(),
-});
-
-const ensembleDefinition = z.strictObject({
-  agents: z.int().min(2).max(LIMITS.ensembleAgents),
-  mode: z.enum(["first", "all", "quorum", "best"]),
-  /** How many equal replies decide; more than half unless said. */
-  quorum: z.int().min(2).max(LIMITS.ensembleAgents).optional(),
-  /** CEL over `output`: what is compared; the whole output unless said. */
-  by: z.string().min(1).optional(),
-  /** CEL over `output`: a number, the larger the better. */
-  score: z.string().min(1).optional(),
-});
-
-const json = z.unknown();
-
-const fallbackOutput = z.strictObject({ output: json }).refine((value) => "output" in value, 'expected {"output": …}');
+const fallbackOutput = z.strictObject({ output: template }).refine((value) => "output" in value, 'expected {"output": …}');
 
 /** What every kind of step has. */
 const stepBase = {
   id: identifier,
   description: z.string().max(LIMITS.textLength).optional(),
   needs: z.array(identifier).max(LIMITS.steps).optional(),
-  when: z.string().min(1).optional(),
+  when: expression.optional(),
   run_if: z.enum(RUN_IF).optional(),
   on_error: z.union([z.enum(["fail", "continue"]), fallbackOutput]).optional(),
+  /** An agent step that undoes this one when the task fails or is canceled after it. */
+  compensate: compensateDefinition.optional(),
 };
 
-const agentStepDefinition = z.strictObject({
+const agentStep = z.strictObject({ ...stepBase, type: z.literal("agent").optional(), ...agentFields });
+
+const percent = z.string().regex(/^(100|\d{1,2})%$/, 'expected a number of items or a share such as "10%"');
+
+const mapStep = z.strictObject({
   ...stepBase,
-  type: z.literal("agent").optional(),
-  capability: identifier.optional(),
-  agent: identifier.optional(),
-  input: json.optional(),
-  timeout: positiveDuration.optional(),
-  retry: retryDefinition.optional(),
-  select: selectDefinition.optional(),
-  fallback: z.array(fallbackDefinition).min(1).max(LIMITS.fallbacks).optional(),
-  hedge: hedgeDefinition.optional(),
-  ensemble: ensembleDefinition.optional(),
+  type: z.literal("map"),
+  /** A list: CEL, `${ … }`, or written out. */
+  over: z.union([expression, z.array(template)], { error: 'expected a list, or an expression that yields one, such as "input.items"' }),
+  as: variable.optional(),
+  index: variable.optional(),
+  get steps(): z.ZodType<StepList> {
+    return stepList;
+  },
+  output: template.optional(),
+  /** How many items at once; as many as there are unless said. */
+  concurrency: z.int().min(1).max(LIMITS.mapConcurrency).optional(),
+  /** How many items may fail. */
+  tolerate: z.union([z.int().min(0).max(LIMITS.mapItems), percent]).optional(),
 });
+
+const switchStep = z.strictObject({
+  ...stepBase,
+  type: z.literal("switch"),
+  cases: z
+    .array(
+      z.strictObject({
+        when: expression,
+        get steps(): z.ZodType<StepList> {
+          return stepList;
+        },
+        output: template.optional(),
+      }),
+    )
+    .min(1)
+    .max(LIMITS.switchCases),
+  default: z
+    .strictObject({
+      get steps(): z.ZodType<StepList> {
+        return stepList;
+      },
+      output: template.optional(),
+    })
+    .optional(),
+});
+
+const repeatStep = z.strictObject({
+  ...stepBase,
+  type: z.literal("repeat"),
+  get steps(): z.ZodType<StepList> {
+    return stepList;
+  },
+  output: template.optional(),
+  /** CEL over the iteration's steps: it was the last. */
+  until: expression.optional(),
+  max: z.int().min(1).max(LIMITS.repeatIterations),
+  /** Between two iterations. */
+  delay: duration.optional(),
+});
+
+const workflowStep = z.strictObject({
+  ...stepBase,
+  type: z.literal("workflow"),
+  workflow: workflowReference,
+  input: template.optional(),
+});
+
+const waitStep = z
+  .strictObject({
+    ...stepBase,
+    type: z.literal("wait"),
+    /** A duration, or `${ … }` that yields one. */
+    for: z.union([duration, z.string().regex(/\$\{/)], { error: 'expected a duration such as "10m"' }).optional(),
+    /** RFC 3339, or `${ … }` that yields that. */
+    until: z.string().min(1).optional(),
+  })
+  .refine((step) => (step.for === undefined) !== (step.until === undefined), {
+    message: 'expected "for" (a duration) or "until" (a time), and only one of them',
+    path: ["for"],
+  });
+
+const signalStep = z.strictObject({
+  ...stepBase,
+  type: z.literal("signal"),
+  name: identifier,
+  /** CEL over `signal`, the payload: others are left for other steps. */
+  match: expression.optional(),
+  timeout: positiveDuration.optional(),
+});
+
+/** `role:operator` or `subject:key_…`. */
+const assignees = z
+  .array(z.string().regex(/^(role|subject):[A-Za-z0-9_.@-]+$/, 'expected "role:operator" or "subject:<a key\'s id>"'))
+  .min(1)
+  .max(LIMITS.assignees);
+
+const approvalStep = z.strictObject({
+  ...stepBase,
+  type: z.literal("approval"),
+  title: z.string().min(1).max(LIMITS.textLength),
+  /** What is to be approved. */
+  payload: template.optional(),
+  /** Who may decide; whoever may decide approvals unless said. */
+  assignees: assignees.optional(),
+  /** How many have to approve; one who rejects is enough. */
+  quorum: z.int().min(1).max(LIMITS.quorum).optional(),
+  due: positiveDuration.optional(),
+  on_expiry: z.enum(["fail", "approve", "reject"]).optional(),
+  /** Who is asked as well when it is due; then it is due once more. */
+  escalate_to: assignees.optional(),
+  /** Whether who approves may change the payload. */
+  editable: z.boolean().optional(),
+});
+
+const transformStep = z.strictObject({ ...stepBase, type: z.literal("transform"), output: template });
+
+const endStep = z.strictObject({
+  ...stepBase,
+  type: z.literal("end"),
+  status: z.enum(["completed", "failed"]).optional(),
+  output: template.optional(),
+  error: z.strictObject({ code: identifier.optional(), message: z.string().min(1).max(LIMITS.textLength) }).optional(),
+});
+
+export const STEP_KINDS = ["agent", "map", "switch", "repeat", "workflow", "wait", "signal", "approval", "transform", "end"] as const;
+export type StepKind = (typeof STEP_KINDS)[number];
+
+export const stepDefinition = z.discriminatedUnion(
+  "type",
+  [agentStep, mapStep, switchStep, repeatStep, workflowStep, waitStep, signalStep, approvalStep, transformStep, endStep],
+  { error: (issue) => (issue.code === "invalid_union" ? `expected one of ${STEP_KINDS.join(", ")}` : undefined) },
+);
+
+export const stepList: z.ZodType<StepList> = z.lazy(() => z.array(stepDefinition).min(1).max(LIMITS.steps));
+
+const chain = z.strictObject({ workflow: workflowReference, input: template.optional() });
+/** Workflows that are started when a task of this one ends. */
+const chains = z.union([chain, z.array(chain).min(1).max(LIMITS.chains)]);
 
 export const workflowDefinition = z.strictObject({
   name: identifier.optional(),
   description: z.string().max(LIMITS.textLength).optional(),
-  input_schema: z.record(z.string(), json).optional(),
-  steps: z.array(agentStepDefinition).min(1).max(LIMITS.steps),
-  output: json.optional(),
+  input_schema: z.record(z.string(), z.unknown()).optional(),
+  output_schema: z.record(z.string(), z.unknown()).optional(),
+  /** Of its tasks, unless they have one of their own. */
+  deadline: positiveDuration.optional(),
+  steps: stepList,
+  output: template.optional(),
+  on_completed: chains.optional(),
+  on_failed: chains.optional(),
 });
 
+export type AgentStepDefinition = z.infer<typeof agentStep>;
+export type MapStepDefinition = z.infer<typeof mapStep>;
+export type SwitchStepDefinition = z.infer<typeof switchStep>;
+export type RepeatStepDefinition = z.infer<typeof repeatStep>;
+export type WorkflowStepDefinition = z.infer<typeof workflowStep>;
+export type WaitStepDefinition = z.infer<typeof waitStep>;
+export type SignalStepDefinition = z.infer<typeof signalStep>;
+export type ApprovalStepDefinition = z.infer<typeof approvalStep>;
+export type TransformStepDefinition = z.infer<typeof transformStep>;
+export type EndStepDefinition = z.infer<typeof endStep>;
+export type StepDefinition =
+  | AgentStepDefinition
+  | MapStepDefinition
+  | SwitchStepDefinition
+  | RepeatStepDefinition
+  | WorkflowStepDefinition
+  | WaitStepDefinition
+  | SignalStepDefinition
+  | ApprovalStepDefinition
+  | TransformStepDefinition
+  | EndStepDefinition;
+export type StepList = readonly StepDefinition[];
 export type WorkflowDefinition = z.infer<typeof workflowDefinition>;
-export type StepDefinition = WorkflowDefinition["steps"][number];
-export type RetryDefinition = z.infer<typeof retryDefinition>;
-export type SelectDefinition = z.infer<typeof selectDefinition>;
-export type RunIf = (typeof RUN_IF)[number];
+export type ChainDefinition = z.infer<typeof chain>;

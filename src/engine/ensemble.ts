@@ -1,6 +1,6 @@
 /** When the replies of several agents decide a step, and on what. */
 import type { Ensemble } from "./staffing.ts";
-import type { EnsembleReply } from "./state.ts";
+import type { EnsembleReply } from "./step-state.ts";
 
 export type Decision =
   | { readonly type: "undecided" }

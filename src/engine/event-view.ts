@@ -1,5 +1,5 @@
 /** An event as readers get it, in pages and live. */
-import type { Json } from "../shared/json.ts";
+import type { Json, JsonObject } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { isoTime } from "../shared/time.ts";
 import type { TaskEvent } from "./event.ts";
@@ -14,17 +14,24 @@ export interface EventView {
 }
 
 /** Members that are ours, not the reader's. */
-const INTERNAL: readonly string[] = ["type", "step", "v", "tenant", "task", "fingerprint", "origin", "digest", "key"];
-const VALUES: readonly string[] = ["definition", "input", "output"];
+const INTERNAL: readonly string[] = ["type", "step", "v", "tenant", "fingerprint", "origin", "digest", "key", "library", "spread"];
+const VALUES: readonly string[] = ["definition", "input", "output", "payload"];
 
 export function eventView(event: TaskEvent, seq: number, at: number): EventView {
   const data: Record<string, Json> = {};
   for (const [key, value] of Object.entries(event) as [string, Json][]) {
-    if (INTERNAL.includes(key)) continue;
+    if (INTERNAL.includes(key) || (key === "task" && event.type === "task.created")) continue;
     if (VALUES.includes(key)) showValue(data, key, value as unknown as StoredValue);
-    else data[key] = /_(at|until)$/.test(key) && typeof value === "number" ? isoTime(value) : value;
+    else if (key === "waiting_on")
+      data[key] = Object.fromEntries(Object.entries(value as JsonObject).map(([name, one]) => [name, timed(name, one)]));
+    else data[key] = timed(key, value);
   }
   return { seq, at: isoTime(at), type: event.type, ...("step" in event && { step_id: event.step }), data };
+}
+
+/** Times are milliseconds inside and RFC 3339 outside. */
+function timed(key: string, value: Json): Json {
+  return /(_at|until)$/.test(key) && typeof value === "number" ? isoTime(value) : value;
 }
 
 /** A small value is shown, a large one named by its size (`output_bytes`): it is read where it belongs. */

@@ -3,6 +3,7 @@
  * Times are milliseconds since the epoch and end in `_at` or `_until`; readers outside get them in RFC 3339.
  */
 import type { Json } from "../shared/json.ts";
+import type { Receipt } from "./receipt.ts";
 import type { StoredValue } from "./value.ts";
 
 /** Why an attempt, a step or a task failed. `retryable` says whether trying again may help. */
@@ -35,44 +36,32 @@ export interface WaitingForAgent {
   readonly agent?: string;
 }
 
+/** Until a moment. */
+export interface WaitingForTimer {
+  readonly type: "timer";
+  readonly until: number;
+}
+
+/** Until a signal comes, at most until a moment. */
+export interface WaitingForSignal {
+  readonly type: "signal";
+  readonly name: string;
+  readonly until?: number;
+}
+
+/** Until people have decided; `approval` is its number in the task. */
+export interface WaitingForApproval {
+  readonly type: "approval";
+  readonly approval: number;
+  readonly until?: number;
+}
+
+export type Waiting = WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval;
+
 /** In line for a slot of an agent, or for one of its workers to ask for work. */
 export interface WaitingForCapacity {
   readonly type: "capacity";
   readonly agent: string;
-}
-
-/** What became of a candidate: chosen, not chosen, or ruled out and by which rule. */
-export type Verdict =
-  | "chosen"
-  | "eligible"
-  | "version"
-  | "input_schema"
-  | "health"
-  | "draining"
-  | "breaker"
-  | "region"
-  | "labels"
-  | "price"
-  | "excluded"
-  | "declined"
-  | "tried";
-
-export interface ReceiptCandidate {
-  readonly agent: string;
-  readonly verdict: Verdict;
-  readonly score?: number;
-  /** The components of the score, each between 0 and 1 but for `exploration`. */
-  readonly parts?: { readonly [part: string]: number };
-  /** Why it was ruled out. */
-  readonly reason?: string;
-}
-
-/** Why an agent was chosen. The best come first; `more` counts candidates that are not named. */
-export interface Receipt {
-  readonly policy: string;
-  readonly candidates: readonly ReceiptCandidate[];
-  readonly more?: number;
-  readonly note?: string;
 }
 
 export interface TaskCreated {
@@ -96,10 +85,33 @@ export interface TaskCreated {
   readonly traceparent: string;
   /** Where the service was reached: the base of callback URLs. */
   readonly origin: string;
+  /** The step that started it, in the task that waits for it. */
+  readonly parent?: { readonly task: string; readonly step: string; readonly branch: number };
+  /** It works on a part of a map's items: its input has them, and what the steps inside read from outside. */
+  readonly spread?: Spread;
+  /** The task whose end started it, and how many there have been in a row. */
+  readonly chain?: { readonly from: string; readonly depth: number };
+  /** The definitions that its steps and chains may start, by how they are referred to. */
+  readonly library?: StoredValue;
+}
+
+/** `path`: ids from the outermost block to the map. `first`: the index of its first item among all. */
+export interface Spread {
+  readonly path: readonly string[];
+  readonly first: number;
+  readonly concurrency: number;
+  /** How many items may fail, of all. */
+  readonly tolerate: number;
 }
 
 type OfStep = { readonly step: string };
 type OfAttempt = OfStep & { readonly attempt: number };
+/** Tasks that it had started and that nobody wants any more. */
+type WithChildren = { readonly children?: readonly string[] };
+/** An item's index, the number of a case, or of an iteration from 1. */
+type OfBranch = OfStep & { readonly branch: number };
+/** `approval`: its number in the task. */
+type OfApproval = OfStep & { readonly approval: number };
 /** What the reply that settled an attempt is recognised by when it comes again, and how long the agent took. */
 type OfReply = { readonly digest?: string; readonly ms?: number };
 /**
@@ -125,8 +137,16 @@ export type TaskEvent =
   | { readonly type: "task.timed_out"; readonly error: Failure }
   | { readonly type: "task.rejected"; readonly error: Failure }
   | { readonly type: "task.archived"; readonly parts: number; readonly bytes: number }
-  | (OfStep & { readonly type: "step.started" })
-  | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: WaitingForAgent; readonly receipt?: Receipt })
+  /** The task must end, and first undoes what it has done. */
+  | {
+      readonly type: "task.ending";
+      readonly ending: "failed" | "canceled" | "timed_out";
+      readonly error?: Failure;
+      readonly reason?: string;
+    }
+  /** `items`: of a map; `chunk`: how many of them each task gets, where they are spread over several. */
+  | (OfStep & { readonly type: "step.started"; readonly items?: number; readonly chunk?: number })
+  | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: Waiting; readonly receipt?: Receipt })
   | (OfAttempt & { readonly type: "step.waiting"; readonly waiting_on: WaitingForCapacity; readonly hedge?: true; readonly joins?: true })
   /** The step goes on with less than was asked for: its next fallback. */
   | (OfStep & { readonly type: "step.degraded"; readonly error: Failure; readonly fallback: number })
@@ -139,20 +159,23 @@ export type TaskEvent =
         readonly attempt?: number;
         readonly usage?: Usage;
         readonly degraded?: Failure;
-      })
-  | (OfStep & { readonly type: "step.failed"; readonly error: Failure })
+        /** The number of the event that brought the signal. */
+        readonly signal?: number;
+      } & WithChildren)
+  | (OfStep & WithChildren & { readonly type: "step.failed"; readonly error: Failure })
   | (OfStep & { readonly type: "step.skipped"; readonly reason: SkipReason })
-  | (OfStep & {
-      readonly type: "step.canceled";
-      readonly reason: CancelReason;
-      readonly attempts?: readonly number[];
-      /** The agents of those attempts, in the same order. */
-      readonly agents?: readonly string[];
-      /** Those of the attempts that held a slot or were in line for one. */
-      readonly slots?: readonly number[];
-      /** Those that were in line still. */
-      readonly in_line?: readonly number[];
-    })
+  | (OfStep &
+      WithChildren & {
+        readonly type: "step.canceled";
+        readonly reason: CancelReason;
+        readonly attempts?: readonly number[];
+        /** The agents of those attempts, in the same order. */
+        readonly agents?: readonly string[];
+        /** Those of the attempts that held a slot or were in line for one. */
+        readonly slots?: readonly number[];
+        /** Those that were in line still. */
+        readonly in_line?: readonly number[];
+      })
   | (OfStep & { readonly type: "step.retry_scheduled"; readonly attempt: number; readonly retry_at: number })
   | (OfAttempt & {
       readonly type: "attempt.started";
@@ -191,11 +214,61 @@ export type TaskEvent =
   /** Another attempt at the same step was faster, or has decided. */
   | (OfAttempt &
       OfAgent & { readonly type: "attempt.canceled"; readonly reason: "superseded" | "decided" | "expired"; readonly ms?: number })
-  | (OfAttempt & { readonly type: "attempt.lost"; readonly sends: number });
+  | (OfAttempt & { readonly type: "attempt.lost"; readonly sends: number })
+  /** One run of the steps inside a step: a case, an item, an iteration. */
+  | (OfBranch & { readonly type: "branch.started" })
+  | (OfBranch & { readonly type: "branch.completed"; readonly output: StoredValue })
+  | (OfBranch & { readonly type: "branch.failed"; readonly error: Failure })
+  /** A branch that is a task of its own. */
+  | (OfBranch & { readonly type: "child.started"; readonly task: string; readonly items?: number })
+  | (OfBranch & {
+      readonly type: "child.ended";
+      readonly task: string;
+      readonly status: "completed" | "failed" | "canceled" | "timed_out" | "rejected";
+      readonly output?: StoredValue;
+      readonly error?: Failure;
+      readonly failed_items?: number;
+    })
+  | (OfStep & { readonly type: "timer.fired" })
+  /** `key`: under which it came, so that it counts once. */
+  | { readonly type: "signal.received"; readonly name: string; readonly payload: StoredValue; readonly key: string }
+  | (OfApproval & {
+      readonly type: "approval.requested";
+      readonly title: string;
+      readonly payload: StoredValue;
+      /** SHA-256 of the payload: what is approved is this and nothing else. */
+      readonly hash: string;
+      readonly assignees: readonly string[];
+      readonly quorum: number;
+      readonly editable?: true;
+      readonly due_at?: number;
+    })
+  /** One person's word. With a changed payload, `hash` is of that. */
+  | (OfApproval & {
+      readonly type: "approval.decided";
+      readonly by: string;
+      readonly decision: "approve" | "reject";
+      readonly hash: string;
+      readonly comment?: string;
+      readonly payload?: StoredValue;
+    })
+  | (OfApproval & { readonly type: "approval.escalated"; readonly assignees: readonly string[]; readonly due_at: number })
+  | (OfApproval & { readonly type: "approval.expired"; readonly outcome: "fail" | "approve" | "reject" })
+  | (OfStep & { readonly type: "compensation.started" })
+  | (OfStep & { readonly type: "compensation.completed" })
+  | (OfStep & { readonly type: "compensation.failed"; readonly error: Failure });
 
 /** `needs`: `run_if` cannot hold any more · `when`: the condition was false. */
 export type SkipReason = "needs" | "when";
-export type CancelReason = "task_canceled" | "task_timed_out" | "task_rejected" | "task_failed" | "fail_fast";
+/** `task_ended`: by a step that says so · `block_ended`: the step around it has ended without it. */
+export type CancelReason =
+  | "task_canceled"
+  | "task_timed_out"
+  | "task_rejected"
+  | "task_failed"
+  | "task_ended"
+  | "block_ended"
+  | "fail_fast";
 
 export type EventType = TaskEvent["type"];
 export type EventOf<T extends EventType> = Extract<TaskEvent, { readonly type: T }>;

@@ -1,18 +1,18 @@
 /** The fold of attempts: how a step's phase, the counters over phases and what is known of agents follow its attempts. */
 import type { EventOf } from "./event.ts";
-import { stepAt, type Graph } from "./graph.ts";
-import { liveAttempt, stepStateAt, targetOfStep, type Attempt, type Phase, type StepState, type TaskState } from "./state.ts";
+import type { TaskState } from "./state.ts";
+import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Phase, type Step } from "./step-state.ts";
 import type { AgentEvidence } from "./world.ts";
 
 export type OfLine = Extract<EventOf<"step.waiting">, { readonly attempt: number }>;
 
-export function startAttempt(graph: Graph, state: TaskState, index: number, step: StepState, event: EventOf<"attempt.started">): void {
+export function startAttempt(state: TaskState, step: AgentStep, event: EventOf<"attempt.started">): void {
   const attempt: Attempt = {
     number: event.attempt,
     agent: event.agent,
     way: event.way,
     startedAt: state.at,
-    capability: capabilityOfStep(graph, index, step),
+    capability: capabilityOfStep(step),
     slot: event.slot ?? false,
     hedge: event.hedge ?? false,
     hedgeAt: event.hedge_at ?? null,
@@ -22,28 +22,27 @@ export function startAttempt(graph: Graph, state: TaskState, index: number, step
   };
   step.heartbeats = 0;
   step.waitingSince = null;
-  addAttempt(state, index, step, attempt, event.joins ?? false);
+  addAttempt(state, step, attempt, event.joins ?? false);
   if (attempt.hedgeAt === null) return;
-  state.hedgeable.add(index);
-  scheduleHedge(state, index);
+  state.hedgeable.add(step.index);
+  scheduleHedge(state, step);
 }
 
 /** Sets the moment to ask a second agent, if nobody has been asked yet. */
-export function scheduleHedge(state: TaskState, index: number): void {
-  const { phase } = stepStateAt(state, index);
+export function scheduleHedge(state: TaskState, { phase, index }: Step): void {
   if (phase.status !== "running") return;
   for (const { hedgeAt, number } of phase.live) {
     if (hedgeAt !== null) state.hedges.push({ at: hedgeAt, type: "hedge", step: index, attempt: number });
   }
 }
 
-export function joinLine(graph: Graph, state: TaskState, index: number, step: StepState, event: OfLine): void {
+export function joinLine(state: TaskState, step: AgentStep, event: OfLine): void {
   const attempt: Attempt = {
     number: event.attempt,
     agent: event.waiting_on.agent,
     way: null,
     startedAt: state.at,
-    capability: capabilityOfStep(graph, index, step),
+    capability: capabilityOfStep(step),
     slot: true,
     hedge: event.hedge ?? false,
     hedgeAt: null,
@@ -51,13 +50,13 @@ export function joinLine(graph: Graph, state: TaskState, index: number, step: St
     losses: 0,
     claim: null,
   };
-  addAttempt(state, index, step, attempt, event.joins ?? false);
+  addAttempt(state, step, attempt, event.joins ?? false);
   const giveUpAt = (step.waitingSince ?? state.at) + state.created.queue_ttl_ms;
-  state.clocks.push({ at: giveUpAt, type: "line", step: index, attempt: attempt.number });
+  state.clocks.push({ at: giveUpAt, type: "line", step: step.index, attempt: attempt.number });
 }
 
 /** A new attempt, or one that was in line and now begins. The first of a round counts as a try. */
-function addAttempt(state: TaskState, index: number, step: StepState, attempt: Attempt, joins: boolean): void {
+function addAttempt(state: TaskState, step: Step, attempt: Attempt, joins: boolean): void {
   const all = step.phase.status === "running" ? step.phase.live.filter((other) => other.number !== attempt.number) : [];
   // A second agent is asked once.
   const others = attempt.hedge ? all.map((other) => ({ ...other, hedgeAt: null })) : all;
@@ -70,32 +69,32 @@ function addAttempt(state: TaskState, index: number, step: StepState, attempt: A
   }
   if (attempt.number > step.attempts || !attempt.hedge) step.agent = attempt.agent;
   step.attempts = Math.max(step.attempts, attempt.number);
-  enter(state, index, step, { status: "running", live: [...others, attempt] });
+  enter(state, step, { status: "running", live: [...others, attempt] });
 }
 
-export function removeAttempt(state: TaskState, index: number, step: StepState, number: number): void {
+export function removeAttempt(state: TaskState, step: Step, number: number): void {
   if (step.phase.status !== "running") return;
-  enter(state, index, step, { status: "running", live: step.phase.live.filter((attempt) => attempt.number !== number) });
+  enter(state, step, { status: "running", live: step.phase.live.filter((attempt) => attempt.number !== number) });
 }
 
 /** A queue consumer goes on with its request although nobody waits for it: the agent's slot is in use until it is through. */
-export function linger(state: TaskState, step: string, { phase }: StepState, numbers: readonly number[]): void {
+export function linger(state: TaskState, { path, phase }: Step, numbers: readonly number[]): void {
   if (phase.status !== "running") return;
   for (const { number, agent, slot, claim } of phase.live) {
     if (!slot || claim?.via !== "queue" || !numbers.includes(number)) continue;
     for (const [key, { until }] of state.lingering) if (until <= state.at) state.lingering.delete(key);
-    state.lingering.set(`${step}/${number}`, { agent, until: claim.leaseUntil });
+    state.lingering.set(`${path}/${number}`, { agent, until: claim.leaseUntil });
   }
 }
 
 /** The step is looked at again in this transition. */
-export function retryNow(state: TaskState, index: number, step: StepState): void {
-  enter(state, index, step, { status: "retrying", retryAt: state.at });
-  state.starts.push({ at: state.at, type: "retry", step: index, attempt: step.attempts + 1 });
+export function retryNow(state: TaskState, step: Step): void {
+  enter(state, step, { status: "retrying", retryAt: state.at });
+  state.starts.push({ at: state.at, type: "retry", step: step.index, attempt: step.attempts + 1 });
 }
 
-function capabilityOfStep(graph: Graph, index: number, step: StepState): string | null {
-  const target = targetOfStep(stepAt(graph, index), step);
+function capabilityOfStep(step: AgentStep): string | null {
+  const target = targetOfStep(step);
   return target.type === "capability" ? target.capability : null;
 }
 
@@ -105,52 +104,47 @@ function countCall(state: TaskState, { capability, hedge: isHedge }: Attempt): v
   state.callsByCapability.set(capability, { calls: calls + 1, hedges: hedges + (isHedge ? 1 : 0) });
 }
 
-export function claimAttempt(state: TaskState, index: number, step: StepState, event: EventOf<"attempt.claimed">): void {
+export function claimAttempt(state: TaskState, step: Step, event: EventOf<"attempt.claimed">): void {
   // How soon it answers 202 tells how long awaiting it takes.
   if (event.via === "callback") observe(state, step, event.attempt, event.ms, null);
-  replaceAttempt(state, index, step, event.attempt, (attempt) => ({
+  replaceAttempt(state, step, event.attempt, (attempt) => ({
     ...attempt,
     claim:
       event.via === "queue"
         ? { via: "queue", delivery: event.delivery, leaseUntil: event.lease_until }
         : { via: event.via, leaseUntil: event.lease_until },
   }));
-  state.clocks.push({ at: event.lease_until, type: "lease", step: index, attempt: event.attempt });
+  state.clocks.push({ at: event.lease_until, type: "lease", step: step.index, attempt: event.attempt });
 }
 
-export function progressAttempt(state: TaskState, index: number, step: StepState, event: EventOf<"attempt.progressed">): void {
+export function progressAttempt(state: TaskState, step: Step, event: EventOf<"attempt.progressed">): void {
   step.heartbeats++;
   const leaseUntil = event.lease_until;
   if (leaseUntil === undefined) return;
-  replaceAttempt(state, index, step, event.attempt, (attempt) =>
+  replaceAttempt(state, step, event.attempt, (attempt) =>
     attempt.claim === null ? attempt : { ...attempt, claim: { ...attempt.claim, leaseUntil } },
   );
-  state.clocks.push({ at: leaseUntil, type: "lease", step: index, attempt: event.attempt });
+  state.clocks.push({ at: leaseUntil, type: "lease", step: step.index, attempt: event.attempt });
 }
 
-export function replaceAttempt(
-  state: TaskState,
-  index: number,
-  step: StepState,
-  number: number,
-  change: (attempt: Attempt) => Attempt,
-): void {
+export function replaceAttempt(state: TaskState, step: Step, number: number, change: (attempt: Attempt) => Attempt): void {
   if (step.phase.status !== "running") return;
-  enter(state, index, step, {
+  enter(state, step, {
     status: "running",
     live: step.phase.live.map((attempt) => (attempt.number === number ? change(attempt) : attempt)),
   });
 }
 
 /** Moves a step to another phase, and every index over phases with it. */
-export function enter(state: TaskState, index: number, step: StepState, phase: Phase): void {
-  count(state, index, step.phase, -1);
-  if (phase.status !== "running") state.hedgeable.delete(index);
+export function enter(state: TaskState, step: Step, phase: Phase): void {
+  count(state, step, step.phase, -1);
+  if (phase.status !== "running") state.hedgeable.delete(step.index);
   step.phase = phase;
-  count(state, index, phase, 1);
+  count(state, step, phase, 1);
 }
 
-function count(state: TaskState, index: number, phase: Phase, by: 1 | -1): void {
+function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
+  const { index } = step;
   switch (phase.status) {
     case "running":
       for (const attempt of phase.live) {
@@ -169,9 +163,14 @@ function count(state: TaskState, index: number, phase: Phase, by: 1 | -1): void 
       }
       return;
     case "waiting":
-      return mark(state.waiting, index, by);
+      mark(state.waiting, index, by);
+      if (phase.on.type === "agent") mark(state.looking, index, by);
+      if (isKind(step, "signal")) mark(listeners(state, step.node.name), index, by);
+      return;
     case "retrying":
       return mark(state.retrying, index, by);
+    case "open":
+      return mark(state.open, index, by);
     case "pending":
     case "completed":
     case "failed":
@@ -181,12 +180,18 @@ function count(state: TaskState, index: number, phase: Phase, by: 1 | -1): void 
   }
 }
 
+function listeners(state: TaskState, name: string): Set<number> {
+  let steps = state.listening.get(name);
+  if (steps === undefined) state.listening.set(name, (steps = new Set()));
+  return steps;
+}
+
 function mark(set: Set<number>, index: number, by: 1 | -1): void {
   if (by === 1) set.add(index);
   else set.delete(index);
 }
 
-export function rememberReply(step: StepState, attempt: number | undefined, digest: string | undefined): void {
+export function rememberReply(step: Step, attempt: number | undefined, digest: string | undefined): void {
   if (attempt === undefined || digest === undefined) return;
   step.replies ??= new Map();
   step.replies.set(attempt, digest);
@@ -196,13 +201,7 @@ export function rememberReply(step: StepState, attempt: number | undefined, dige
  * What a reply tells of its agent; `isGood: null` where it says nothing about how well it works. Latency is exponentially
  * weighted: a few replies are enough to tell a slow agent from a fast one, and old ones fade.
  */
-export function observe(
-  state: TaskState,
-  step: StepState,
-  number: number | undefined,
-  ms: number | undefined,
-  isGood: boolean | null,
-): void {
+export function observe(state: TaskState, step: Step, number: number | undefined, ms: number | undefined, isGood: boolean | null): void {
   const attempt = number === undefined ? undefined : liveAttempt(step, number);
   if (attempt === undefined) return;
   const before = state.evidenceByAgent.get(attempt.agent) ?? NO_EVIDENCE;

@@ -18,28 +18,20 @@ import {
   startAttempt,
   type OfLine,
 } from "./evolve-attempt.ts";
+import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
 import type { Failure, TaskCreated, TaskEvent } from "./event.ts";
-import { stepAt, type Graph } from "./graph.ts";
+import { initialState, stepIn } from "./frame.ts";
+import type { Graph } from "./graph.ts";
 import { decide } from "./run-if.ts";
-import {
-  indexOf,
-  initialState,
-  keyOfTarget,
-  liveAttempt,
-  stepStateAt,
-  targetOfStep,
-  type EndStatus,
-  type PastAttempt,
-  type Phase,
-  type StepState,
-  type TaskState,
-} from "./state.ts";
+import { stepNamed, type EndStatus, type TaskState } from "./state.ts";
+import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type PastAttempt, type Phase, type Step } from "./step-state.ts";
 import { resident, type StoredValue } from "./value.ts";
 import { nextLookAt, scheduleLook } from "./wake.ts";
 
 /** State after the first fact of a journal. */
 export function begin(graph: Graph, created: TaskCreated, at: number): TaskState {
-  const state = initialState(graph, { ...created, input: resident(created.input, 1), definition: DROPPED }, at);
+  const { library: _, ...kept } = created;
+  const state = initialState(graph, { ...kept, input: resident(created.input, 1), definition: DROPPED }, at);
   state.seq = 1;
   return state;
 }
@@ -47,15 +39,15 @@ export function begin(graph: Graph, created: TaskCreated, at: number): TaskState
 /** The definition lives on in the graph; keeping its text as well would double a large task. */
 const DROPPED: StoredValue = { value: null };
 
-export function evolve(graph: Graph, state: TaskState, events: readonly TaskEvent[], at: number): void {
+export function evolve(state: TaskState, events: readonly TaskEvent[], at: number): void {
   for (const event of events) {
     state.seq++;
     state.at = at;
-    applyEvent(graph, state, event);
+    applyEvent(state, event);
   }
 }
 
-function applyEvent(graph: Graph, state: TaskState, event: TaskEvent): void {
+function applyEvent(state: TaskState, event: TaskEvent): void {
   switch (event.type) {
     case "task.created":
       throw new Error("Defect: a task is created once");
@@ -67,6 +59,10 @@ function applyEvent(graph: Graph, state: TaskState, event: TaskEvent): void {
       return;
     case "task.resumed":
       state.paused = false;
+      for (const step of state.open) state.proceeding.push(step);
+      return;
+    case "task.ending":
+      state.ending = { status: event.ending, error: event.error ?? null, reason: event.reason ?? null };
       return;
     case "task.completed":
       return endTask(state, "completed", event.output, null);
@@ -81,33 +77,23 @@ function applyEvent(graph: Graph, state: TaskState, event: TaskEvent): void {
     case "task.archived":
       state.archivedAt = state.at;
       return;
-    default: {
-      const index = indexOf(graph, event.step);
-      applyStepEvent(graph, state, index, stepStateAt(state, index), event);
-    }
+    case "signal.received":
+      return keepSignal(state, event);
+    default:
+      applyStepEvent(state, stepNamed(state, event.step), event);
   }
 }
 
 type StepEvent = Extract<TaskEvent, { readonly step: string }>;
 
-function applyStepEvent(graph: Graph, state: TaskState, index: number, step: StepState, event: StepEvent): void {
+function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
   switch (event.type) {
     case "step.started":
       step.startedAt = state.at;
       step.startedSeq = state.seq;
-      return;
+      return openBranches(state, step, event);
     case "step.waiting":
-      // A second agent's line is not what the step waits for.
-      if (!("hedge" in event && event.hedge)) step.waitingSince ??= state.at;
-      if (event.waiting_on.type === "capacity") return joinLine(graph, state, index, step, event as OfLine);
-      enter(state, index, step, {
-        status: "waiting",
-        waitingOn: event.waiting_on,
-        since: step.waitingSince ?? state.at,
-        seq: state.seq,
-        lookAt: 0,
-      });
-      return scheduleLook(state, index, nextLookAt(state.at, state.at, (step.waitingSince ?? state.at) + state.created.queue_ttl_ms));
+      return wait(state, step, event);
     case "step.degraded":
       step.target = event.fallback;
       step.degraded = event.error;
@@ -115,43 +101,44 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       step.tried = null;
       step.declined = null;
       step.waitingSince = null;
-      return retryNow(state, index, step);
-    case "agent.selected":
-      state.choices.set(wantedBy(graph, index, step), (state.choices.get(wantedBy(graph, index, step)) ?? 0) + 1);
+      return retryNow(state, step);
+    case "agent.selected": {
+      const wanted = keyOfTarget(targetOfStep(step as AgentStep));
+      state.choices.set(wanted, (state.choices.get(wanted) ?? 0) + 1);
       (step.selections ??= []).push(state.seq);
       return;
+    }
     case "step.completed":
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
-      settle(graph, state, index, step, {
-        status: "completed",
-        output: resident(event.output, state.seq),
-        degraded: event.degraded ?? step.degraded,
-      });
+      if (event.signal !== undefined) takeSignal(state, step, event.signal);
+      orphan(state, event.children);
+      settle(state, step, { status: "completed", output: resident(event.output, state.seq), degraded: event.degraded ?? step.degraded });
+      // What has an output in its place has done nothing that could be undone.
+      if (step.node.undo !== null && event.degraded === undefined) state.undoable.push(step.index);
       return;
     case "step.failed":
-      if (stepAt(graph, index).onError.type !== "continue") state.failure ??= { ...event.error, step_id: event.step };
+      if (step.node.onError.type !== "continue") failFrame(state, step, event.error);
       step.error = event.error;
-      settle(graph, state, index, step, { status: "failed", error: event.error });
-      return;
+      orphan(state, event.children);
+      return settle(state, step, { status: "failed", error: event.error });
     case "step.skipped":
-      settle(graph, state, index, step, { status: "skipped", reason: event.reason });
-      return;
+      return settle(state, step, { status: "skipped", reason: event.reason });
     case "step.canceled":
-      linger(state, event.step, step, event.attempts ?? []);
-      settle(graph, state, index, step, { status: "canceled", reason: event.reason });
-      return;
+      linger(state, step, event.attempts ?? []);
+      orphan(state, event.children);
+      return settle(state, step, { status: "canceled", reason: event.reason });
     case "step.retry_scheduled":
-      enter(state, index, step, { status: "retrying", retryAt: event.retry_at });
-      state.starts.push({ at: event.retry_at, type: "retry", step: index, attempt: event.attempt });
+      enter(state, step, { status: "retrying", retryAt: event.retry_at });
+      state.starts.push({ at: event.retry_at, type: "retry", step: step.index, attempt: event.attempt });
       return;
     case "attempt.started":
-      return startAttempt(graph, state, index, step, event);
+      return startAttempt(state, step as AgentStep, event);
     case "attempt.claimed":
-      return claimAttempt(state, index, step, event);
+      return claimAttempt(state, step, event);
     case "attempt.progressed":
-      return progressAttempt(state, index, step, event);
+      return progressAttempt(state, step, event);
     case "attempt.completed":
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
@@ -162,7 +149,7 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
         key: event.key ?? null,
         score: event.score ?? null,
       });
-      return removeAttempt(state, index, step, event.attempt);
+      return removeAttempt(state, step, event.attempt);
     case "attempt.failed": {
       const agent = liveAttempt(step, event.attempt)?.agent;
       observe(state, step, event.attempt, event.ms, isFault(classOf(event.error)) ? false : null);
@@ -171,34 +158,66 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       step.roundError = event.error;
       if (agent !== undefined) (step.tried ??= new Set()).add(agent);
       remember(state, step, event.attempt, "failed", event.error);
-      return removeAttempt(state, index, step, event.attempt);
+      return removeAttempt(state, step, event.attempt);
     }
     case "attempt.canceled":
-      linger(state, event.step, step, [event.attempt]);
+      linger(state, step, [event.attempt]);
       remember(state, step, event.attempt, "canceled", CANCELED[event.reason]);
-      return removeAttempt(state, index, step, event.attempt);
+      return removeAttempt(state, step, event.attempt);
     case "attempt.declined":
       (step.declined ??= new Map()).set(event.agent, event.retry_at);
       remember(state, step, event.attempt, "declined", { code: "declined", message: event.reason });
-      removeAttempt(state, index, step, event.attempt);
+      removeAttempt(state, step, event.attempt);
       // A round that nobody has worked in does not count.
       if (!isIdle(step) || step.roundError !== null || step.replied !== null) return;
       step.tries--;
-      return retryNow(state, index, step);
+      return retryNow(state, step);
     case "attempt.lost":
-      replaceAttempt(state, index, step, event.attempt, (attempt) => ({
+      return replaceAttempt(state, step, event.attempt, (attempt) => ({
         ...attempt,
         losses: event.sends,
         startedAt: state.at,
         claim: null,
       }));
-      return;
+    case "branch.started":
+    case "branch.completed":
+    case "branch.failed":
+    case "child.started":
+    case "child.ended":
+      return applyBranch(state, step, event);
+    case "timer.fired":
+      return; // what follows from it is in the same row
+    case "approval.requested":
+    case "approval.decided":
+    case "approval.escalated":
+    case "approval.expired":
+      return applyApproval(state, step, event);
+    case "compensation.started":
+    case "compensation.completed":
+    case "compensation.failed":
+      return applyCompensation(state, step, event);
   }
 }
 
-const wantedBy = (graph: Graph, index: number, step: StepState): string => keyOfTarget(targetOfStep(stepAt(graph, index), step));
+function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly type: "step.waiting" }>): void {
+  // A second agent's line is not what the step waits for.
+  if (!("hedge" in event && event.hedge)) step.waitingSince ??= state.at;
+  const { waiting_on: on } = event;
+  if (on.type === "capacity") return joinLine(state, step as AgentStep, event as OfLine);
+  const since = step.waitingSince ?? state.at;
+  const lookAt = on.type === "agent" ? nextLookAt(state.at, state.at, since + state.created.queue_ttl_ms) : (on.until ?? null);
+  enter(state, step, { status: "waiting", on, since, seq: state.seq, lookAt });
+  if (on.type === "agent") scheduleLook(state, step, lookAt as number);
+  else if (lookAt !== null) state.clocks.push({ at: lookAt, type: "due", step: step.index });
+}
 
-function isIdle({ phase }: StepState): boolean {
+function failFrame(state: TaskState, step: Step, error: Failure): void {
+  const { frame } = step;
+  frame.failure ??= { ...error, step_id: error.step_id ?? step.path };
+  if (state.created.fail_fast) state.ended.push(frame);
+}
+
+function isIdle({ phase }: Step): boolean {
   return phase.status === "running" && phase.live.length === 0;
 }
 
@@ -211,7 +230,7 @@ const CANCELED = {
 /** For readers, who want to know why there was another attempt. */
 function remember(
   state: TaskState,
-  step: StepState,
+  step: Step,
   number: number,
   end: PastAttempt["end"],
   { code, message }: { readonly code: string; readonly message: string },
@@ -220,25 +239,26 @@ function remember(
   step.past = [...(step.past ?? []).slice(1 - LIMITS.pastAttempts), { attempt: number, agent, end, at: state.at, code, message }];
 }
 
-function agentOfReply(step: StepState, attempt: number | undefined): string | undefined {
+function agentOfReply(step: Step, attempt: number | undefined): string | undefined {
   if (attempt === undefined) return undefined;
   return liveAttempt(step, attempt)?.agent ?? step.replied?.find((reply) => reply.attempt === attempt)?.agent;
 }
 
-function settle(graph: Graph, state: TaskState, index: number, step: StepState, phase: Phase): void {
-  enter(state, index, step, phase);
+function settle(state: TaskState, step: Step, phase: Phase): void {
+  const { frame } = step;
+  enter(state, step, phase);
   step.settledAt = state.at;
   step.settledSeq = state.seq;
-  state.unsettled--;
-  for (const dependent of stepAt(graph, index).dependents) {
-    const waiter = stepStateAt(state, dependent);
+  if (step.branches !== null) step.branches.items = null;
+  frame.unsettled--;
+  if (frame.unsettled === 0) state.ended.push(frame);
+  for (const dependent of step.node.dependents) {
+    const waiter = stepIn(state, frame, dependent);
     waiter.needs.unsettled--;
     if (phase.status === "completed") waiter.needs.completed++;
     else if (phase.status === "failed") waiter.needs.failed++;
     else waiter.needs.absent++;
-    if (waiter.phase.status === "pending" && decide(stepAt(graph, dependent).runIf, waiter.needs) !== "undecided") {
-      state.agenda.push(dependent);
-    }
+    if (waiter.phase.status === "pending" && decide(waiter.node.runIf, waiter.needs) !== "undecided") state.agenda.push(waiter.index);
   }
 }
 

@@ -7,15 +7,15 @@ import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { excerpt } from "../shared/text.ts";
-import { CEL_VARIABLES, parseCel, REPLY_VARIABLE, runCel, withoutTwinNames } from "./cel.ts";
+import { CEL_VARIABLES, parseCel, runCel, withoutTwinNames } from "./cel.ts";
 
-/** What an expression sees. A step that has not settled reads as pending; absent getters are never called. */
+/** What an expression sees. A step that has not settled reads as pending; getters that are not asked are never called. */
 export interface Scope {
   readonly input: Json;
   readonly task: Json;
   readonly steps: { readonly [id: string]: StepReading };
-  /** The reply of one agent, where an expression is about that. */
-  readonly output?: Json;
+  /** Further names: an item, an iteration, an agent's reply. */
+  readonly [variable: string]: unknown;
 }
 
 export interface StepReading {
@@ -33,6 +33,12 @@ export interface StepReference {
 export interface Expression {
   readonly source: string;
   readonly steps: readonly StepReference[];
+  /** The names it starts from, `steps` aside. */
+  readonly names: ReadonlySet<string>;
+  /** Paths below a name that it reads, such as `input.user.name`; the longest that are written out. */
+  readonly paths: readonly (readonly string[])[];
+  /** It reads nothing: its value is always the same. */
+  readonly isConstant: boolean;
   /** The step whose output this is and nothing else, so that a recorded value can be passed on without reading it. */
   readonly outputOf: string | null;
   readonly evaluate: (scope: Scope) => Result<Json, string>;
@@ -44,14 +50,15 @@ export interface ExpressionProblem {
 }
 
 /**
- * Compiles; with `expected: "bool"` an expression that can only yield something else is refused. With `about: "reply"` it
- * may read `output`, one agent's reply.
+ * Compiles; with `expected: "bool"` an expression that can only yield something else is refused. `variables` are the names
+ * it may start from beside those that all may.
  */
 export function compileExpression(
-  source: string,
+  written: string,
   expected: "any" | "bool",
-  about: "task" | "reply" = "task",
+  variables: readonly string[] = [],
 ): Result<Expression, readonly ExpressionProblem[]> {
+  const source = unwrapped(written);
   const problem = (code: ExpressionProblem["code"], message: string) =>
     err([{ code, message: `in "${excerpt(source, 200)}": ${message}` }]);
   if (source.length > LIMITS.expressionLength) {
@@ -59,7 +66,7 @@ export function compileExpression(
   }
   let parsed: ParseResult;
   try {
-    parsed = parseCel(source, about === "reply");
+    parsed = parseCel(source, variables);
   } catch (error) {
     return problem("invalid_expression", describe(error));
   }
@@ -72,21 +79,28 @@ export function compileExpression(
   const checked = parsed.check();
   if (!checked.valid) {
     const unknownVariable = (checked.error as { code?: string }).code === "unknown_variable";
-    const hint = unknownVariable
-      ? `; an expression starts from ${[...CEL_VARIABLES, ...(about === "reply" ? [REPLY_VARIABLE] : [])].join(", ")}`
-      : "";
+    const hint = unknownVariable ? `; an expression starts from ${[...CEL_VARIABLES, ...new Set(variables)].join(", ")}` : "";
     return problem(unknownVariable ? "unknown_reference" : "invalid_expression", describe(checked.error) + hint);
   }
   if (expected === "bool" && checked.type !== "bool" && checked.type !== "dyn") {
     return problem("invalid_expression", `expected a condition that is true or false, got ${String(checked.type)}`);
   }
-  const yieldsJson = isPath(parsed.ast) && stepIdOf(parsed.ast) === null;
+  const yieldsJson = isPath(parsed.ast, variables) && stepIdOf(parsed.ast) === null;
   return ok({
     source,
     steps: references.steps,
+    names: references.names,
+    paths: references.paths,
+    isConstant: references.steps.length === 0 && references.names.size === 0,
     outputOf: outputPath(parsed.ast),
     evaluate: (scope) => evaluate(source, parsed, yieldsJson, scope),
   });
+}
+
+/** Where an expression is expected, `${ … }` around all of it says nothing more. */
+function unwrapped(written: string): string {
+  const inner = /^\s*\$\{([^]*)\}\s*$/.exec(written)?.[1];
+  return inner === undefined || inner.includes("${") ? written : inner.trim();
 }
 
 function evaluate(source: string, parsed: ParseResult, yieldsJson: boolean, scope: Scope): Result<Json, string> {
@@ -161,12 +175,20 @@ function toJson(value: unknown, budget = { bytes: LIMITS.valueBytes }): Json {
 const FIELDS: readonly string[] = ["status", "output", "error"] satisfies (keyof StepReading)[];
 const ACCESS: readonly string[] = [".", ".?", "[]", "[?]"];
 
-/** The steps an expression refers to. `steps` only means something with a literal id after it. */
+/** What an expression refers to. `steps` only means something with a literal id after it. */
 class ReferenceCollector {
   readonly steps: StepReference[] = [];
+  readonly names = new Set<string>();
+  readonly paths: string[][] = [];
   readonly problems: ExpressionProblem[] = [];
 
   visit(node: ASTNode): void {
+    const path = pathOf(node);
+    if (path !== null && path[0] !== "steps") {
+      this.names.add(path[0] as string);
+      this.paths.push(path);
+      return;
+    }
     if (ACCESS.includes(node.op)) {
       const [base, key] = node.args as [ASTNode, unknown];
       const id = stepIdOf(base);
@@ -229,9 +251,19 @@ function literalKey(key: unknown): string | null {
 }
 
 /** Whether a node reads a part of our variables, which hold JSON. A whole step reading is put together first. */
-function isPath(node: ASTNode): boolean {
-  if (node.op === "id") return (CEL_VARIABLES as readonly string[]).includes(node.args);
-  return (node.op === "." || node.op === "[]") && isPath(node.args[0]);
+function isPath(node: ASTNode, variables: readonly string[]): boolean {
+  if (node.op === "id") return (CEL_VARIABLES as readonly string[]).includes(node.args) || variables.includes(node.args);
+  return (node.op === "." || node.op === "[]") && isPath(node.args[0], variables);
+}
+
+/** A name and the literal keys after it, or `null` when the node is something else. Optional access ends the path. */
+function pathOf(node: ASTNode): string[] | null {
+  if (node.op === "id") return [node.args];
+  if (node.op !== "." && node.op !== "[]") return null;
+  const [base, key] = node.args as [ASTNode, unknown];
+  const before = pathOf(base);
+  const literal = literalKey(key);
+  return before === null || literal === null ? null : [...before, literal];
 }
 
 function outputPath(node: ASTNode): string | null {

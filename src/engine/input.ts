@@ -1,6 +1,7 @@
 /** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
 import type { Json } from "../shared/json.ts";
 import type { Failure, Usage } from "./event.ts";
+import type { EndStatus } from "./state.ts";
 import type { StoredValue } from "./value.ts";
 
 interface OfAttempt {
@@ -36,6 +37,30 @@ export type TaskInput =
   | (OfAttempt & { readonly type: "grant"; readonly isPull: boolean })
   /** … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. */
   | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
+  /** Something from outside that a step waits for, or will. It counts once under its key. */
+  | { readonly type: "signal"; readonly name: string; readonly payload: StoredValue; readonly key: string }
+  /** A person's word on approval number so-and-so. */
+  | {
+      readonly type: "decide";
+      readonly approval: number;
+      readonly decision: "approve" | "reject";
+      readonly by: string;
+      readonly roles: readonly string[];
+      readonly comment?: string;
+      /** In the place of what was asked. */
+      readonly payload?: StoredValue;
+      /** Of what they believe to decide on. */
+      readonly hash?: string;
+    }
+  /** A task that a step has started has ended. */
+  | {
+      readonly type: "child";
+      readonly task: string;
+      readonly status: EndStatus;
+      readonly output: StoredValue | null;
+      readonly error: Failure | null;
+      readonly failedItems: number;
+    }
   | { readonly type: "archive"; readonly parts: number; readonly bytes: number };
 
 export type InputOf<T extends TaskInput["type"]> = Extract<TaskInput, { readonly type: T }>;

@@ -2,7 +2,7 @@
 import { DEFAULTS, LIMITS } from "../shared/limits.ts";
 import { unitFromText } from "../shared/random.ts";
 import { durationMs } from "../shared/time.ts";
-import type { RetryDefinition } from "./definition.ts";
+import type { RetryDefinition } from "./agent-definition.ts";
 
 export interface RetryPolicy {
   readonly maxAttempts: number;

@@ -1,7 +1,7 @@
 /** How a step finds its agents: whom it asks for, whom it prefers, how many at once, and who comes to the rescue. */
 import { DEFAULTS } from "../shared/limits.ts";
 import { durationMs } from "../shared/time.ts";
-import type { POLICIES, SelectDefinition, StepDefinition } from "./definition.ts";
+import type { AgentDefinition, POLICIES, SelectDefinition } from "./agent-definition.ts";
 import type { Expression } from "./expression.ts";
 
 /** Who may carry out a step: any agent with a capability, or one by its id. */
@@ -57,7 +57,7 @@ export function selectionOf(definition: SelectDefinition = {}): Selection {
   };
 }
 
-export function hedgeOf(definition: StepDefinition["hedge"]): Hedge | null {
+export function hedgeOf(definition: AgentDefinition["hedge"]): Hedge | null {
   if (definition === undefined) return null;
   const { after, max_share } = definition;
   return { after: after === "p95" ? after : durationMs(after), maxShare: max_share ?? DEFAULTS.hedgeShare };

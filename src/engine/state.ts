@@ -1,119 +1,47 @@
 /**
  * What the journal adds up to. Nobody but the engine changes it, and only by folding events (`evolve`).
  *
- * S1. Everything here can be rebuilt from the journal; `agenda` and the timers are indexes over the rest.
- * S2. A step that can be decided and is not is on the agenda: the engine never searches for work.
+ * S1. Everything here can be rebuilt from the journal; agendas and timers are indexes over the rest.
+ * S2. A step that can be decided and is not is on an agenda: the engine never searches for work.
+ * S3. A step of the graph may run many times, once in each frame of its block. Frames and steps are only ever added, up
+ *     to a bound, so an index means the same for as long as the task lives.
  */
 import type { Json } from "../shared/json.ts";
-import type { Graph, StepNode } from "./graph.ts";
-import type { CancelReason, Failure, SkipReason, TaskCreated, WaitingForAgent, Way } from "./event.ts";
-import type { AgentEvidence } from "./world.ts";
-import type { NeedCounts } from "./run-if.ts";
-import type { Target } from "./staffing.ts";
 import { Agenda } from "./agenda.ts";
+import type { Failure, TaskCreated } from "./event.ts";
+import type { Frame } from "./frame.ts";
+import type { Graph } from "./graph.ts";
+import { isSettled, type Step } from "./step-state.ts";
 import { TimerHeap } from "./timers.ts";
 import type { StoredValue } from "./value.ts";
+import type { AgentEvidence } from "./world.ts";
 
 export type EndStatus = "completed" | "failed" | "canceled" | "timed_out" | "rejected";
 export type TaskStatus = "queued" | "running" | "waiting" | "paused" | EndStatus;
-export type StepStatus = Phase["status"];
 
-/** An attempt under way. `(step, number)` is its fence: a number is never used twice. */
-export interface Attempt {
-  readonly number: number;
-  readonly agent: string;
-  /** `null` while it is in line for one of the agent's slots. */
-  readonly way: Way | null;
-  readonly startedAt: number;
-  /** What it was chosen for; `null` where the step names the agent. */
-  readonly capability: string | null;
-  /** It holds one of the agent's slots, or is in line for one. */
-  readonly slot: boolean;
-  /** It was made because another one takes long. */
-  readonly hedge: boolean;
-  readonly hedgeAt: number | null;
-  /** Where the agent allows less than the step. */
-  readonly timeoutMs: number | null;
-  /** How often it was found lost and sent again. */
-  readonly losses: number;
-  readonly claim: Claim | null;
+/** A signal that no step has taken yet. */
+export interface KeptSignal {
+  readonly seq: number;
+  readonly payload: StoredValue;
 }
 
-/** How the attempt is known to have arrived, and until when its holder is trusted. An inline one is held by the object itself. */
-export type Claim =
-  | { readonly via: "queue"; readonly delivery: number; readonly leaseUntil: number }
-  | { readonly via: "callback" | "pull"; readonly leaseUntil: number };
+/** The task must end, and undoes first what it has done. */
+export interface Ending {
+  readonly status: "failed" | "canceled" | "timed_out";
+  readonly error: Failure | null;
+  readonly reason: string | null;
+}
 
-/** One arm per status, so that a field exists only while it means something. */
-export type Phase =
-  | { readonly status: "pending" }
-  /** `seq`: the event that says why. */
-  | { readonly status: "waiting"; readonly waitingOn: WaitingForAgent; readonly since: number; readonly seq: number; lookAt: number }
-  | { readonly status: "running"; readonly live: readonly Attempt[] }
-  | { readonly status: "retrying"; readonly retryAt: number }
-  | { readonly status: "completed"; readonly output: StoredValue; readonly degraded: Failure | null }
-  | { readonly status: "failed"; readonly error: Failure }
-  | { readonly status: "skipped"; readonly reason: SkipReason }
-  | { readonly status: "canceled"; readonly reason: CancelReason };
-
-export interface StepState {
-  phase: Phase;
-  readonly needs: NeedCounts;
-  /** The number of the last attempt, 0 before the first. */
-  attempts: number;
-  /** Rounds with the present target: an attempt with its hedge, or all of an ensemble. */
-  tries: number;
-  /** Which of the step's targets is asked: 0, then its fallbacks. */
-  target: number;
-  /** Why it goes on with a fallback. */
-  degraded: Failure | null;
-  /** Numbers of the events that say why its agents were chosen. */
-  selections: number[] | null;
-  /** Attempts that brought nothing, the last of them. */
-  past: PastAttempt[] | null;
-  /** Agents that failed it. */
-  tried: Set<string> | null;
-  /** Agents whose line turned it away, and until when. */
-  declined: Map<string, number> | null;
-  /** Since when it has been without an agent at work. */
-  waitingSince: number | null;
-  /** Replies of the present round of an ensemble. */
-  replied: EnsembleReply[] | null;
-  /** Why an attempt of the present round failed. */
-  roundError: Failure | null;
-  /** The agent of the last attempt. */
-  agent: string | null;
-  startedAt: number | null;
-  /** Sequence number of `step.started`: what settled later is invisible to the step's expressions. */
-  startedSeq: number | null;
-  settledAt: number | null;
-  settledSeq: number | null;
-  heartbeats: number;
-  /** Why the last attempt failed. */
+/** How undoing a step came out. */
+export interface Compensation {
+  readonly step: string;
+  readonly frame: Frame;
+  status: "running" | "completed" | "failed";
   error: Failure | null;
-  /** Digests of the called-back replies that settled attempts, by attempt. */
-  replies: Map<number, string> | null;
-}
-
-/** What became of an attempt that did not bring the step's output. */
-export interface PastAttempt {
-  readonly attempt: number;
-  readonly agent: string;
-  readonly end: "failed" | "canceled" | "declined";
-  readonly at: number;
-  readonly code: string;
-  readonly message: string;
-}
-
-export interface EnsembleReply {
-  readonly attempt: number;
-  readonly agent: string;
-  readonly output: StoredValue;
-  readonly key: string | null;
-  readonly score: number | null;
 }
 
 export interface TaskState {
+  readonly graph: Graph;
   readonly created: TaskCreated;
   readonly createdAt: number;
   readonly input: StoredValue;
@@ -123,13 +51,14 @@ export interface TaskState {
   at: number;
   startedAt: number | null;
   paused: boolean;
+  ending: Ending | null;
   end: { readonly status: EndStatus; readonly at: number; readonly output: StoredValue | null; readonly error: Failure | null } | null;
   archivedAt: number | null;
-  readonly steps: readonly StepState[];
-  /** Steps that have not settled. */
-  unsettled: number;
-  /** The first failure that makes the task fail. */
-  failure: Failure | null;
+  /** The workflow's own steps; it ends when they have settled. */
+  readonly root: Frame;
+  /** All steps there are so far: the workflow's own first, then those of each frame as it was opened. */
+  readonly steps: Step[];
+  readonly stepByPath: Map<string, Step>;
   /** Attempts in flight; those of them whose arrival is unknown; those of them that the object itself awaits. */
   live: number;
   unclaimed: number;
@@ -141,11 +70,33 @@ export interface TaskState {
   readonly lingering: Map<string, { readonly agent: string; readonly until: number }>;
   /** How many choices of an agent the task has made, by what was asked for. */
   readonly choices: Map<string, number>;
-  /** Steps in `waiting`, in the order they began to wait. */
+  /** Steps in `waiting`, in the order they began to wait, and those of them that wait for an agent. */
   readonly waiting: Set<number>;
+  readonly looking: Set<number>;
   /** Steps in `retrying`, in the order they failed. */
   readonly retrying: Set<number>;
-  readonly agenda: Agenda;
+  /** Steps with steps inside them, while those are at work. */
+  readonly open: Set<number>;
+  /** Tasks that steps of this one have started and that have not been heard of, by id; and those that nobody wants any more. */
+  readonly children: Map<string, { readonly step: number; readonly branch: number; readonly startedAt: number }>;
+  readonly orphans: Set<string>;
+  /** When the last of them was started. */
+  childrenAt: number;
+  /** Signals that came early, by name, and the steps that wait for one. */
+  readonly signals: Map<string, KeptSignal[]>;
+  readonly listening: Map<string, Set<number>>;
+  keptSignals: number;
+  /** Keys under which signals came, so that none counts twice. */
+  readonly signalKeys: Set<string>;
+  /** Steps that ask people, in order: an approval's number is its place here, from 1. */
+  readonly approvals: number[];
+  /** Completed steps that can be undone, in the order of their completion; and what became of undoing them. */
+  readonly undoable: number[];
+  readonly compensations: Compensation[];
+  /** Pending steps to decide; frames whose steps have all settled; open steps to go on with. */
+  readonly agenda: Agenda<number>;
+  readonly ended: Agenda<Frame>;
+  readonly proceeding: Agenda<number>;
   /** Clocks that always run, and those that may only start something and so stand still while the task is paused. */
   readonly clocks: TimerHeap;
   readonly starts: TimerHeap;
@@ -159,101 +110,22 @@ export interface TaskState {
   readonly callsByCapability: Map<string, { readonly calls: number; readonly hedges: number }>;
 }
 
-export function initialState(graph: Graph, created: TaskCreated, at: number): TaskState {
-  const state: TaskState = {
-    created,
-    createdAt: at,
-    input: created.input,
-    seq: 0,
-    at,
-    startedAt: null,
-    paused: false,
-    end: null,
-    archivedAt: null,
-    steps: graph.steps.map(initialStep),
-    unsettled: graph.steps.length,
-    failure: null,
-    live: 0,
-    unclaimed: 0,
-    inline: 0,
-    queued: 0,
-    queuedAt: 0,
-    lingering: new Map(),
-    choices: new Map(),
-    waiting: new Set(),
-    retrying: new Set(),
-    agenda: new Agenda(),
-    clocks: new TimerHeap(),
-    starts: new TimerHeap(),
-    hedges: new TimerHeap(),
-    hedgeable: new Set(),
-    evidenceByAgent: new Map(),
-    busyByAgent: new Map(),
-    callsByCapability: new Map(),
-  };
-  for (const step of graph.steps) if (step.needs.length === 0) state.agenda.push(step.index);
-  if (created.deadline_at !== undefined) state.clocks.push({ at: created.deadline_at, type: "deadline" });
-  return state;
-}
-
-function initialStep(node: StepNode): StepState {
-  return {
-    phase: PENDING,
-    needs: { unsettled: node.needs.length, completed: 0, failed: 0, absent: 0 },
-    attempts: 0,
-    tries: 0,
-    target: 0,
-    degraded: null,
-    selections: null,
-    past: null,
-    tried: null,
-    declined: null,
-    waitingSince: null,
-    replied: null,
-    roundError: null,
-    agent: null,
-    startedAt: null,
-    startedSeq: null,
-    settledAt: null,
-    settledSeq: null,
-    heartbeats: 0,
-    error: null,
-    replies: null,
-  };
-}
-
-const PENDING: Phase = { status: "pending" };
-
-export function stepStateAt(state: TaskState, index: number): StepState {
+export function stepAt(state: TaskState, index: number): Step {
   const step = state.steps[index];
-  if (step === undefined) throw new Error(`Defect: no state of step ${index}`);
+  if (step === undefined) throw new Error(`Defect: no step ${index}`);
   return step;
 }
 
-export function indexOf(graph: Graph, step: string): number {
-  const index = graph.indexById.get(step);
-  if (index === undefined) throw new Error(`Defect: the journal names step "${step}", which the workflow lacks`);
-  return index;
+/** The step that an event is about. */
+export function stepNamed(state: TaskState, path: string): Step {
+  const step = state.stepByPath.get(path);
+  if (step === undefined) throw new Error(`Defect: the journal names step "${path}", which the task lacks`);
+  return step;
 }
 
-/** The attempt in flight under this number, or `undefined` when the fence is passed. */
-export function liveAttempt(step: StepState, number: number): Attempt | undefined {
-  return step.phase.status === "running" ? step.phase.live.find((attempt) => attempt.number === number) : undefined;
-}
-
-export function isSettled(phase: Phase): boolean {
-  switch (phase.status) {
-    case "completed":
-    case "failed":
-    case "skipped":
-    case "canceled":
-      return true;
-    case "pending":
-    case "waiting":
-    case "running":
-    case "retrying":
-      return false;
-  }
+/** Steps that have not settled, the task's own and those inside them. */
+export function* unsettledSteps(state: TaskState): Iterable<Step> {
+  for (const step of state.steps) if (!isSettled(step.phase)) yield step;
 }
 
 /** The task's status. Waiting is seen, not stored: nothing is in flight and some step waits. */
@@ -261,28 +133,8 @@ export function statusOf(state: TaskState): TaskStatus {
   if (state.end !== null) return state.end.status;
   if (state.paused) return "paused";
   if (state.live > 0) return "running";
-  if (state.waiting.size + state.retrying.size + state.queued > 0) return "waiting";
+  if (state.waiting.size + state.retrying.size + state.queued + state.children.size > 0) return "waiting";
   return state.startedAt === null ? "queued" : "running";
-}
-
-/** The status of a step as readers know it: with nothing but attempts in line it waits. */
-export function stepStatus(phase: Phase): StepStatus {
-  return phase.status === "running" && phase.live.every((attempt) => attempt.way === null) ? "waiting" : phase.status;
-}
-
-/** Whom the step asks now. */
-export function targetOfStep(node: StepNode, step: StepState): Target {
-  return node.targets[step.target] ?? node.targets[0];
-}
-
-/** What is asked for, as a word. */
-export function keyOfTarget(target: Target): string {
-  return target.type === "capability" ? target.capability : `agent ${target.agent}`;
-}
-
-/** An agent gets this key with every attempt at a step, so that it can recognise work it has done already. */
-export function idempotencyKey(state: TaskState, node: StepNode): string {
-  return `${state.created.task}/${node.id}/1`;
 }
 
 /** What expressions know of the task; nothing in it ever changes. */
@@ -296,4 +148,57 @@ export function taskVariable(state: TaskState): Json {
     tags,
     created_at: new Date(state.createdAt).toISOString(),
   };
+}
+
+/** Room for everything; the first frame is opened by whoever folds `task.created`. */
+export function emptyState(graph: Graph, created: TaskCreated, at: number, root: Frame): TaskState {
+  const state: TaskState = {
+    graph,
+    created,
+    createdAt: at,
+    input: created.input,
+    seq: 0,
+    at,
+    startedAt: null,
+    paused: false,
+    ending: null,
+    end: null,
+    archivedAt: null,
+    root,
+    steps: [],
+    stepByPath: new Map(),
+    live: 0,
+    unclaimed: 0,
+    inline: 0,
+    queued: 0,
+    queuedAt: 0,
+    lingering: new Map(),
+    choices: new Map(),
+    waiting: new Set(),
+    looking: new Set(),
+    retrying: new Set(),
+    open: new Set(),
+    children: new Map(),
+    orphans: new Set(),
+    childrenAt: 0,
+    signals: new Map(),
+    listening: new Map(),
+    keptSignals: 0,
+    signalKeys: new Set(),
+    approvals: [],
+    undoable: [],
+    compensations: [],
+    agenda: new Agenda(),
+    ended: new Agenda(),
+    proceeding: new Agenda(),
+    clocks: new TimerHeap(),
+    starts: new TimerHeap(),
+    hedges: new TimerHeap(),
+    hedgeable: new Set(),
+    evidenceByAgent: new Map(),
+    busyByAgent: new Map(),
+    callsByCapability: new Map(),
+  };
+  if (created.deadline_at !== undefined) state.clocks.push({ at: created.deadline_at, type: "deadline" });
+  return state;
 }

@@ -21,12 +21,16 @@ export interface TemplateProblem extends ExpressionProblem {
   readonly at: string;
 }
 
+/** Yields `{}`. What most steps have in common exists once: a graph of ten thousand steps should fit a processor's cache. */
+export const NOTHING: Template = { expressions: [], outputOf: null, evaluate: () => NO_FIELDS };
+const NO_FIELDS = ok({});
+
 const NO_SCOPE: Scope = { input: null, steps: {}, task: {} };
 
 type Render = (scope: Scope) => Json;
 
-export function compileTemplate(source: Json): Result<Template, readonly TemplateProblem[]> {
-  const compiler = new TemplateCompiler();
+export function compileTemplate(source: Json, variables: readonly string[] = []): Result<Template, readonly TemplateProblem[]> {
+  const compiler = new TemplateCompiler(variables);
   const render = compiler.compile(source, "");
   if (compiler.problems.length > 0) return err(compiler.problems);
   const constant = ok(compiler.isConstant ? render(NO_SCOPE) : null);
@@ -55,6 +59,11 @@ class TemplateCompiler {
   isSingle = false;
   /** Strings so far that differ from their source once rendered. */
   #rendered = 0;
+  readonly #variables: readonly string[];
+
+  constructor(variables: readonly string[]) {
+    this.#variables = variables;
+  }
 
   get isConstant(): boolean {
     return this.expressions.length === 0;
@@ -91,7 +100,7 @@ class TemplateCompiler {
   }
 
   #compileExpression(source: string, at: string): Render {
-    const compiled = compileExpression(source, "any");
+    const compiled = compileExpression(source, "any", this.#variables);
     if (!compiled.ok) {
       this.problems.push(...compiled.error.map((problem) => ({ ...problem, at })));
       return () => null;
@@ -106,7 +115,8 @@ class TemplateCompiler {
   }
 }
 
-function asText(value: Json): string {
+/** A value inside a longer text. */
+export function asText(value: Json): string {
   if (value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -7,7 +7,11 @@ export type Timer =
   /** Ask a second agent. */
   | { readonly at: number; readonly type: "hedge"; readonly step: number; readonly attempt: number }
   /** Stood in line for a slot long enough. */
-  | { readonly at: number; readonly type: "line"; readonly step: number; readonly attempt: number };
+  | { readonly at: number; readonly type: "line"; readonly step: number; readonly attempt: number }
+  /** What a step waits for, or how long it does. */
+  | { readonly at: number; readonly type: "due"; readonly step: number }
+  /** An open step may begin its next branch. */
+  | { readonly at: number; readonly type: "next"; readonly step: number };
 
 export class TimerHeap {
   readonly #timers: Timer[] = [];

@@ -15,7 +15,7 @@ import { begin, evolve } from "./evolve.ts";
 import { scheduleHedge } from "./evolve-attempt.ts";
 import type { Graph } from "./graph.ts";
 import type { TaskInput } from "./input.ts";
-import type { TaskState } from "./state.ts";
+import { stepAt, type TaskState } from "./state.ts";
 import { stageValues } from "./value.ts";
 import { nextWakeAt, scheduleLook } from "./wake.ts";
 import type { World } from "./world.ts";
@@ -32,19 +32,19 @@ export interface Transition {
   readonly answers: readonly Answer[];
 }
 
-export function transition(graph: Graph, state: TaskState, inputs: readonly TaskInput[], world: World): Transition {
+export function transition(state: TaskState, inputs: readonly TaskInput[], world: World): Transition {
   const events: TaskEvent[] = [];
   const record = (facts: readonly TaskEvent[]): void => {
     stageValues(facts, state.seq, world.values);
-    evolve(graph, state, facts, world.now);
+    evolve(state, facts, world.now);
     events.push(...facts);
   };
   const answers = inputs.map((input): Answer => {
-    const admitted = admit(graph, state, input, world);
+    const admitted = admit(state, input, world);
     if (!admitted.ok) return admitted;
     record(admitted.value);
     if (input.type === "look") lookAgain(state, world.now);
-    advance(graph, state, world, record);
+    advance(state, world, record);
     return ok(admitted.value.length > 0 ? "changed" : "unchanged");
   });
   return { state, events, commands: events.flatMap(commandsFor), wakeAt: nextWakeAt(state), answers };
@@ -52,15 +52,15 @@ export function transition(graph: Graph, state: TaskState, inputs: readonly Task
 
 /** The agents are known afresh: whoever found none before may find one now. */
 function lookAgain(state: TaskState, now: number): void {
-  for (const step of state.waiting) scheduleLook(state, step, now);
-  for (const step of state.hedgeable) scheduleHedge(state, step);
+  for (const index of state.looking) scheduleLook(state, stepAt(state, index), now);
+  for (const index of state.hedgeable) scheduleHedge(state, stepAt(state, index));
 }
 
 /** The first transition of a task. */
 export function create(graph: Graph, created: TaskCreated, world: World): Transition {
   stageValues([created], 0, world.values);
   const state = begin(graph, created, world.now);
-  const { events, ...rest } = transition(graph, state, [{ type: "wake" }], world);
+  const { events, ...rest } = transition(state, [{ type: "wake" }], world);
   return { ...rest, events: [created, ...events] };
 }
 
@@ -71,5 +71,5 @@ export function fold(
   createdAt: number,
 ): { readonly state: TaskState; readonly add: (events: readonly TaskEvent[], at: number) => void } {
   const state = begin(graph, created, createdAt);
-  return { state, add: (events, at) => evolve(graph, state, events, at) };
+  return { state, add: (events, at) => evolve(state, events, at) };
 }

@@ -1,7 +1,7 @@
 /** Where a recorded value is. Recorded values never change. */
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
-import type { TaskEvent } from "./event.ts";
+import type { Failure, TaskEvent } from "./event.ts";
 
 /**
  * PERSISTED: a value in an event. Small ones are there themselves (`bytes` only once they are worth mentioning), large
@@ -27,9 +27,16 @@ export interface Values {
 /** Stages what state will know by its number only, for the rest of the transition that establishes it. */
 export function stageValues(events: readonly TaskEvent[], after: number, values: Values): void {
   events.forEach((event, index) => {
-    const stored = event.type === "task.created" ? event.input : "output" in event ? event.output : null;
-    if (stored !== null && "value" in stored && isTooLargeToStay(stored)) values.stage(after + index + 1, stored.value);
+    const stored = carriedBy(event);
+    if (stored !== undefined && "value" in stored && isTooLargeToStay(stored)) values.stage(after + index + 1, stored.value);
   });
+}
+
+/** The value that an event is there to record, by whose number it is known. */
+export function carriedBy(event: TaskEvent): StoredValue | undefined {
+  if (event.type === "task.created") return event.input;
+  if ("output" in event) return event.output;
+  return "payload" in event ? event.payload : undefined;
 }
 
 /** What state keeps of the value in event `seq`: the value if it is small, else where to find it. */
@@ -44,3 +51,9 @@ function isTooLargeToStay({ bytes = 0 }: { readonly bytes?: number }): boolean {
 export function readValue(stored: StoredValue, values: Values): Json {
   return "value" in stored ? stored.value : values.read(stored);
 }
+
+export const VALUE_TOO_LARGE: Failure = {
+  code: "result_too_large",
+  message: "The result is larger than a value may be; keep less of it",
+  retryable: false,
+};

@@ -1,6 +1,7 @@
 /** When a task must be looked at next, although nothing happens to it. */
 import { LIMITS } from "../shared/limits.ts";
-import { liveAttempt, stepStateAt, type TaskState } from "./state.ts";
+import { stepAt, type TaskState } from "./state.ts";
+import { liveAttempt, type Step } from "./step-state.ts";
 import type { Timer, TimerHeap } from "./timers.ts";
 
 /** The moment at which time alone changes something; `null` while only an input can. */
@@ -28,26 +29,25 @@ export function nextTimer(state: TaskState, heap: TimerHeap): Timer | undefined 
 }
 
 function isCurrent(state: TaskState, timer: Timer): boolean {
+  if (timer.type === "deadline") return state.ending === null;
+  const step = stepAt(state, timer.step);
+  const { phase } = step;
   switch (timer.type) {
-    case "deadline":
-      return true;
     case "lease":
-      return liveAttempt(stepStateAt(state, timer.step), timer.attempt)?.claim?.leaseUntil === timer.at;
-    case "retry": {
-      const { phase, attempts } = stepStateAt(state, timer.step);
-      return phase.status === "retrying" && phase.retryAt === timer.at && attempts + 1 === timer.attempt;
-    }
+      return liveAttempt(step, timer.attempt)?.claim?.leaseUntil === timer.at;
+    case "retry":
+      return phase.status === "retrying" && phase.retryAt === timer.at && step.attempts + 1 === timer.attempt;
     case "hedge": {
-      const { phase } = stepStateAt(state, timer.step);
       const [only, ...others] = phase.status === "running" ? phase.live : [];
       return only?.number === timer.attempt && only.hedgeAt !== null && only.hedgeAt <= timer.at && others.length === 0;
     }
     case "line":
-      return liveAttempt(stepStateAt(state, timer.step), timer.attempt)?.way === null;
-    case "look": {
-      const { phase } = stepStateAt(state, timer.step);
+      return liveAttempt(step, timer.attempt)?.way === null;
+    case "look":
+    case "due":
       return phase.status === "waiting" && phase.lookAt === timer.at;
-    }
+    case "next":
+      return phase.status === "open" && step.branches?.resumeAt === timer.at;
   }
 }
 
@@ -66,10 +66,10 @@ export function nextLookAt(since: number, now: number, until: number): number {
   return now < until ? Math.min(at, until) : at;
 }
 
-/** Sets a waiting step's next look; there is one at a time. */
-export function scheduleLook(state: TaskState, index: number, at: number): void {
-  const { phase } = stepStateAt(state, index);
-  if (phase.status !== "waiting") return;
+/** Sets the next look of a step that waits for an agent; there is one at a time. */
+export function scheduleLook(state: TaskState, step: Step, at: number): void {
+  const { phase } = step;
+  if (phase.status !== "waiting" || phase.on.type !== "agent") return;
   phase.lookAt = at;
-  state.starts.push({ at, type: "look", step: index });
+  state.starts.push({ at, type: "look", step: step.index });
 }

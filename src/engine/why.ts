@@ -1,5 +1,5 @@
 /** A receipt in a sentence, for people. */
-import type { Receipt, ReceiptCandidate } from "./event.ts";
+import type { Receipt, ReceiptCandidate } from "./receipt.ts";
 
 /** Why these agents were chosen, or why nobody was. */
 export function whyOf(receipt: Receipt): string {

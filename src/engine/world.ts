@@ -1,6 +1,7 @@
 /** What a transition may know besides the journal: plain data and synchronous lookups. */
 import type { Json } from "../shared/json.ts";
-import type { Receipt, Way } from "./event.ts";
+import type { Way } from "./event.ts";
+import type { Receipt } from "./receipt.ts";
 import type { Selection, Target } from "./staffing.ts";
 import type { Values } from "./value.ts";
 
@@ -13,6 +14,8 @@ export interface World {
   readonly inlinePlaces: number;
   /** When the object itself called an agent; `in_line` while that waits for a place; `null` where somebody else calls. */
   readonly calledAt: (step: string, attempt: number) => number | "in_line" | null;
+  /** The id of a task that a step starts as one of its branches: always the same. */
+  readonly childTask: (step: string, branch: number) => string;
 }
 
 /** The port that selection fills. */

@@ -3,9 +3,9 @@ import { and, asc, eq, isNotNull, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
-import type { ArchivePart, HistoryRow } from "./port.ts";
+import type { ApprovalRow, ArchivePart, HistoryRow } from "./port.ts";
 import type { Statements } from "./statements.ts";
-import { archiveParts, tasks, taskTags } from "./tables.ts";
+import { approvals, archiveParts, tasks, taskTags } from "./tables.ts";
 
 export class ArchiveStore {
   readonly #db: DrizzleD1Database;
@@ -19,10 +19,11 @@ export class ArchiveStore {
   }
 
   /** Stores a task's last row and its archive. Doing it again changes nothing. */
-  async write(row: HistoryRow, parts: readonly ArchivePart[]): Promise<void> {
+  async write(row: HistoryRow, parts: readonly ArchivePart[], asked: readonly ApprovalRow[] = []): Promise<void> {
     const [first, ...rest] = parts.map((part) => this.#statements.insertPart(row.tenant, row.head.id, part));
     // The row comes with the first part: a small task is one transaction. Large ones follow part by part.
-    await this.#statements.run([...this.#statements.upsertTasks([row]), ...(first === undefined ? [] : [first])]);
+    const rows = [...this.#statements.upsertTasks([row]), ...this.#statements.upsertApprovals(asked)];
+    await this.#statements.run([...rows, ...(first === undefined ? [] : [first])]);
     for (const part of rest) await this.#statements.run([part]);
   }
 
@@ -58,6 +59,11 @@ export class ArchiveStore {
     const isExpired = (table: typeof tasks | typeof taskTags | typeof archiveParts) =>
       sql`(${table.tenant}, ${table.id}) in (select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(${keys}))`;
     await this.#db.batch([
+      this.#db
+        .delete(approvals)
+        .where(
+          sql`(${approvals.tenant}, ${approvals.task}) in (select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(${keys}))`,
+        ),
       this.#db.delete(archiveParts).where(isExpired(archiveParts)),
       this.#db.delete(taskTags).where(isExpired(taskTags)),
       this.#db.delete(tasks).where(isExpired(tasks)),

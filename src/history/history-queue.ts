@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { log, messageOf } from "../shared/log.ts";
-import type { HistoryRow } from "./port.ts";
+import type { ApprovalRow, HistoryRow } from "./port.ts";
 
 const historyRow = z.object({
   v: z.literal(1),
@@ -13,11 +13,21 @@ const historyRow = z.object({
   head: z.custom<HistoryRow["head"]>((head) => typeof head === "object" && head !== null),
   waiting_for: z.string().nullable(),
   fingerprint: z.string().nullable(),
+  parent: z.string().optional(),
+});
+
+const approvalRow = z.object({
+  v: z.literal(1),
+  type: z.literal("approval"),
+  tenant: z.string(),
+  seq: z.int(),
+  head: z.custom<ApprovalRow["head"]>((head) => typeof head === "object" && head !== null),
 });
 
 /** What is done with messages of one kind. Nothing may follow from a message that comes twice, but for statistics. */
 export interface HistorySink<O> {
   readonly write: (rows: readonly HistoryRow[]) => Promise<void>;
+  readonly writeApprovals: (rows: readonly ApprovalRow[]) => Promise<void>;
   /** The outcomes in a message, `null` when it is about something else. */
   readonly outcomesIn: (body: unknown) => O | null;
   /** Names whose outcomes they are: each agent's are learned, and come again, on their own. */
@@ -28,11 +38,14 @@ export interface HistorySink<O> {
 export async function consumeHistory<O>(messages: readonly Message[], sink: HistorySink<O>): Promise<void> {
   const rows: { readonly message: Message; readonly content: HistoryRow }[] = [];
   const outcomes: { readonly message: Message; readonly content: O }[] = [];
+  const approvals: { readonly message: Message; readonly content: ApprovalRow }[] = [];
   for (const message of messages) {
     const learned = sink.outcomesIn(message.body);
+    const approval = learned === null ? approvalRow.safeParse(message.body).data : undefined;
     const row = learned === null ? historyRow.safeParse(message.body) : null;
     if (learned !== null) outcomes.push({ message, content: learned });
-    else if (row?.success) rows.push({ message, content: row.data });
+    else if (approval !== undefined) approvals.push({ message, content: approval });
+    else if (row?.success) rows.push({ message, content: row.data as HistoryRow });
     else {
       log("error", "history message unreadable", { id: message.id });
       message.ack();
@@ -40,6 +53,7 @@ export async function consumeHistory<O>(messages: readonly Message[], sink: Hist
   }
   await Promise.all([
     settle(rows, (contents) => sink.write(newest(contents))),
+    settle(approvals, (contents) => sink.writeApprovals(newest(contents))),
     ...[...groupsOf(outcomes, ({ content }) => sink.agentOf(content)).values()].map((ofAgent) =>
       settle(ofAgent, (contents) => sink.learn(contents as readonly [O, ...O[]])),
     ),
@@ -70,9 +84,9 @@ async function settle<T>(
   }
 }
 
-/** Of several rows of one task only the last matters. */
-function newest(rows: readonly HistoryRow[]): readonly HistoryRow[] {
-  const byTask = new Map<string, HistoryRow>();
+/** Of several rows about one thing only the last matters. */
+function newest<R extends HistoryRow | ApprovalRow>(rows: readonly R[]): readonly R[] {
+  const byTask = new Map<string, R>();
   for (const row of rows) {
     const key = `${row.tenant}/${row.head.id}`;
     const known = byTask.get(key);

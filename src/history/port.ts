@@ -1,4 +1,5 @@
 /** What history takes from a task's object. */
+import type { ApprovalHead } from "../engine/approval-view.ts";
 import type { TaskHead } from "../engine/view.ts";
 
 export interface HistoryPort {
@@ -6,8 +7,19 @@ export interface HistoryPort {
   readonly has: (tenant: string, task: string) => Promise<boolean>;
   /** Sends a status row on its way; it may be lost. */
   readonly publish: (row: HistoryRow) => Promise<void>;
-  /** Writes the last row and the archive, and answers once both are there. */
-  readonly archive: (row: HistoryRow, parts: readonly ArchivePart[]) => Promise<void>;
+  /** Sends what people are asked on its way; it may be lost. */
+  readonly publishApprovals: (rows: readonly ApprovalRow[]) => Promise<void>;
+  /** Writes the last row, what people were asked, and the archive, and answers once all are there. */
+  readonly archive: (row: HistoryRow, parts: readonly ArchivePart[], approvals: readonly ApprovalRow[]) => Promise<void>;
+}
+
+/** PERSISTED in the queue and D1: an approval as it stood at event `seq` of its task. */
+export interface ApprovalRow {
+  readonly v: 1;
+  readonly type: "approval";
+  readonly tenant: string;
+  readonly seq: number;
+  readonly head: ApprovalHead;
 }
 
 /** PERSISTED in the queue and D1: a task at event `seq`. */
@@ -19,6 +31,8 @@ export interface HistoryRow {
   /** The capability or agent id that a waiting task lacks. */
   readonly waiting_for: string | null;
   readonly fingerprint: string | null;
+  /** The task that started it. */
+  readonly parent?: string;
 }
 
 /** PERSISTED in D1: whole lines of an archive. */

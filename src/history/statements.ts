@@ -4,14 +4,15 @@
  */
 import { sql, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import type { ArchivePart, HistoryRow } from "./port.ts";
-import { archiveParts, tasks, taskTags } from "./tables.ts";
+import type { ApprovalRow, ArchivePart, HistoryRow } from "./port.ts";
+import { approvals, archiveParts, tasks, taskTags } from "./tables.ts";
 
 export class Statements {
   readonly #client: D1Database;
   readonly #upsertTasks: string;
   readonly #insertTags: string;
   readonly #insertPart: string;
+  readonly #upsertApprovals: string;
 
   constructor(db: DrizzleD1Database & { readonly $client: D1Database }) {
     this.#client = db.$client;
@@ -21,7 +22,7 @@ export class Statements {
       // In the order of the table's columns. `where true` keeps SQLite from reading `on` as a join's.
       .select(
         sql`select value ->> 'tenant', value ->> 'id', value ->> 'seq', value ->> 'status', value ->> 'type', value ->> 'created_at',
-          value ->> 'finished_at', value ->> 'waiting_for', value ->> 'fingerprint', value ->> 'head' from json_each(${parameter}) where true`,
+          value ->> 'finished_at', value ->> 'waiting_for', value ->> 'fingerprint', value ->> 'head', value ->> 'parent' from json_each(${parameter}) where true`,
       )
       .onConflictDoUpdate({
         target: [tasks.tenant, tasks.id],
@@ -43,6 +44,18 @@ export class Statements {
       )
       .onConflictDoNothing()
       .toSQL().sql;
+    this.#upsertApprovals = db
+      .insert(approvals)
+      .select(
+        sql`select value ->> 'tenant', value ->> 'id', value ->> 'task', value ->> 'seq', value ->> 'status', value ->> 'created_at',
+          value ->> 'head' from json_each(${parameter}) where true`,
+      )
+      .onConflictDoUpdate({
+        target: [approvals.tenant, approvals.id],
+        set: { seq: excluded("seq"), status: excluded("status"), head: excluded("head") },
+        setWhere: sql`excluded.seq > ${approvals.seq}`,
+      })
+      .toSQL().sql;
     this.#insertPart = db
       .insert(archiveParts)
       .values({
@@ -58,7 +71,7 @@ export class Statements {
 
   /** Brings tasks' rows up to `rows`, each unless it is ahead already. However many there are, they are one parameter. */
   upsertTasks(rows: readonly HistoryRow[]): readonly D1PreparedStatement[] {
-    const values = rows.map(({ tenant, seq, head, waiting_for, fingerprint }) => ({
+    const values = rows.map(({ tenant, seq, head, waiting_for, fingerprint, parent }) => ({
       tenant,
       id: head.id,
       seq,
@@ -68,11 +81,27 @@ export class Statements {
       finished_at: head.finished_at === null ? null : Date.parse(head.finished_at),
       waiting_for,
       fingerprint,
+      parent: parent ?? null,
       head: JSON.stringify(head),
       tags: head.tags,
     }));
     const texts = values.some(({ tags }) => tags.length > 0) ? [this.#upsertTasks, this.#insertTags] : [this.#upsertTasks];
     return texts.map((text) => this.#client.prepare(text).bind(JSON.stringify(values)));
+  }
+
+  /** The same for what people are asked. */
+  upsertApprovals(rows: readonly ApprovalRow[]): readonly D1PreparedStatement[] {
+    if (rows.length === 0) return [];
+    const values = rows.map(({ tenant, seq, head }) => ({
+      tenant,
+      id: head.id,
+      task: head.task_id,
+      seq,
+      status: head.status,
+      created_at: Date.parse(head.requested_at),
+      head: JSON.stringify(head),
+    }));
+    return [this.#client.prepare(this.#upsertApprovals).bind(JSON.stringify(values))];
   }
 
   insertPart(tenant: string, id: string, { part, first_seq, body }: ArchivePart): D1PreparedStatement {

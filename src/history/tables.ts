@@ -1,6 +1,7 @@
 /** PERSISTED. A projection of the tasks' journals: losing it loses no running task. */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { ApprovalHead, ApprovalStatus } from "../engine/approval-view.ts";
 import type { TaskHead } from "../engine/view.ts";
 
 /** One row per task, written when its status changes; `seq` orders the writes. */
@@ -18,6 +19,8 @@ export const tasks = sqliteTable(
     waitingFor: text("waiting_for"),
     fingerprint: text(),
     head: text({ mode: "json" }).$type<TaskHead>().notNull(),
+    /** The task that started it. */
+    parent: text(),
   },
   (table) => [
     primaryKey({ columns: [table.tenant, table.id] }),
@@ -27,6 +30,28 @@ export const tasks = sqliteTable(
     index("tasks_by_type")
       .on(table.tenant, table.type, table.createdAt, table.id)
       .where(sql`type is not null`),
+    index("tasks_by_parent")
+      .on(table.tenant, table.parent, table.createdAt, table.id)
+      .where(sql`parent is not null`),
+  ],
+);
+
+/** What tasks ask people; `seq` orders the writes. */
+export const approvals = sqliteTable(
+  "approvals",
+  {
+    tenant: text().notNull(),
+    id: text().notNull(),
+    task: text().notNull(),
+    seq: integer().notNull(),
+    status: text().$type<ApprovalStatus>().notNull(),
+    createdAt: integer("created_at").notNull(),
+    head: text({ mode: "json" }).$type<ApprovalHead>().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant, table.id] }),
+    index("approvals_by_status").on(table.tenant, table.status, table.createdAt, table.id),
+    index("approvals_by_task").on(table.tenant, table.task, table.createdAt, table.id),
   ],
 );
 

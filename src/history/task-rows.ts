@@ -10,6 +10,8 @@ export interface TaskFilter {
   readonly status?: TaskHead["status"] | undefined;
   readonly type?: string | undefined;
   readonly tag?: string | undefined;
+  /** The task that started them. */
+  readonly parent?: string | undefined;
   /** Milliseconds; inclusive. */
   readonly createdAfter?: number | undefined;
   /** Milliseconds; exclusive. */
@@ -52,12 +54,12 @@ export class TaskRows {
 
   /** The query behind `list`, on its own so that a test can ask for its plan. */
   listQuery(tenant: string, filter: TaskFilter, after: TaskPosition | null, limit: number) {
-    const { status, type, tag } = filter;
+    const { tag } = filter;
     if (tag === undefined) {
       return this.#db
         .select({ head: tasks.head })
         .from(tasks)
-        .where(and(eq(tasks.tenant, tenant), ...sameForBoth(status, type), ...inTime(tasks, filter, after)))
+        .where(and(eq(tasks.tenant, tenant), ...sameForBoth(filter), ...inTime(tasks, filter, after)))
         .orderBy(desc(tasks.createdAt), desc(tasks.id))
         .limit(limit);
     }
@@ -65,7 +67,7 @@ export class TaskRows {
       .select({ head: tasks.head })
       .from(taskTags)
       .innerJoin(tasks, and(eq(tasks.tenant, taskTags.tenant), eq(tasks.id, taskTags.id)))
-      .where(and(eq(taskTags.tenant, tenant), eq(taskTags.tag, tag), ...sameForBoth(status, type), ...inTime(taskTags, filter, after)))
+      .where(and(eq(taskTags.tenant, tenant), eq(taskTags.tag, tag), ...sameForBoth(filter), ...inTime(taskTags, filter, after)))
       .orderBy(desc(taskTags.createdAt), desc(taskTags.id))
       .limit(limit);
   }
@@ -87,8 +89,12 @@ export class TaskRows {
   }
 }
 
-function sameForBoth(status: TaskFilter["status"], type: string | undefined): (SQL | undefined)[] {
-  return [status === undefined ? undefined : eq(tasks.status, status), type === undefined ? undefined : eq(tasks.type, type)];
+function sameForBoth({ status, type, parent }: TaskFilter): (SQL | undefined)[] {
+  return [
+    status === undefined ? undefined : eq(tasks.status, status),
+    type === undefined ? undefined : eq(tasks.type, type),
+    parent === undefined ? undefined : eq(tasks.parent, parent),
+  ];
 }
 
 function inTime(table: typeof tasks | typeof taskTags, filter: TaskFilter, after: TaskPosition | null): (SQL | undefined)[] {

@@ -27,6 +27,11 @@ export function taskIdFromKey(tenant: string, key: string): string {
   return withCheck(tenant, base32(createHash("sha256").update(`${tenant}\0${key}`).digest(), BODY_LENGTH));
 }
 
+/** The id of a task that a step of another starts: always the same, and none that a key of a caller's could have. */
+export function childTaskId(tenant: string, parent: string, step: string, branch: number): string {
+  return taskIdFromKey(tenant, `\0${parent}/${step}/${branch}`);
+}
+
 /** Whether a tenant's task can have this id. */
 export function isTaskId(tenant: string, id: string): boolean {
   return /^task_[0-9a-hjkmnp-tv-z]{30}$/.test(id) && withCheck(tenant, id.slice(5, 5 + BODY_LENGTH)) === id;

@@ -45,6 +45,8 @@ export const LIMITS = {
   expressionLength: 4_096,
   expressionNodes: 1_000,
   expressionDepth: 32,
+  /** Sets of variables that expressions are compiled with, by isolate: each has its environment. */
+  celEnvironments: 100,
   /** Expressions in one template string. */
   templateParts: 100,
   /** Steps of all comprehensions (`map`, `filter`, `exists` …) in one evaluation: about 0.1 s of CPU. */
@@ -55,6 +57,27 @@ export const LIMITS = {
   definitionBytes: 1_800 * KIB,
   workflowsPerTenant: 1_000,
   versionsPerWorkflow: 1_000,
+  /** Items of a map, those of them at once, iterations of a repeat, cases of a switch: a plan is bounded before it runs. */
+  mapItems: 100_000,
+  mapConcurrency: 1_000,
+  repeatIterations: 10_000,
+  switchCases: 100,
+  /** Steps of a task, those of all items and iterations included: each is a few hundred bytes of an isolate's 128 MB. */
+  stepsOfTask: 20_000,
+  /** A map of more items is spread over tasks of its own, so many items each, and so many of them at once. */
+  mapInline: 200,
+  mapChunk: 100,
+  mapChildren: 20,
+  /** Signals that came early and wait for their step; names and keys of all that came. */
+  keptSignals: 10_000,
+  signalBytes: 1 * MIB,
+  approvalsPerMessage: 20,
+  /** Blocks inside blocks. */
+  nesting: 8,
+  variableLength: 64,
+  assignees: 50,
+  quorum: 20,
+  chains: 10,
   durationMs: 365 * DAY,
   attempts: 100,
   retryAfterMs: 7 * DAY,
@@ -232,6 +255,7 @@ export const DEFAULTS = {
   meetProbability: 0.95,
   queueTtlMs: 1 * HOUR,
   priority: 5,
+  approvalLinkMs: 7 * DAY,
   taskRetentionMs: 7 * DAY,
   historyRetentionMs: 90 * DAY,
 } as const;

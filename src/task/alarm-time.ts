@@ -13,8 +13,10 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
   const outboxAt = state.unclaimed > 0 ? now + LIMITS.unclaimedMs : null;
   // So may a request for a slot, which is less and less likely the longer nothing has been heard.
   const lineAt = state.queued > 0 ? now + askAgainMs(state.queuedAt, now) : null;
+  // And so may the news that a task this one has started has ended.
+  const childrenAt = state.children.size > 0 ? now + askAgainMs(state.childrenAt, now) : null;
   const hedgeAt = nextHedgeAt(state);
-  const moments = [wakeAt, outboxAt, lineAt, hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null];
+  const moments = [wakeAt, outboxAt, lineAt, childrenAt, hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null];
   const due = moments.filter((at) => at !== null);
   return due.length === 0 ? null : Math.min(...due);
 }

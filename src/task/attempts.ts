@@ -3,7 +3,7 @@ import type { Holding } from "../agents/port.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import type { Failure } from "../engine/event.ts";
 import type { TaskInput } from "../engine/input.ts";
-import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
+import { liveAttempt, type Attempt } from "../engine/step-state.ts";
 import type { Answer } from "../engine/transition.ts";
 import { unlocksSomething } from "../engine/urgency.ts";
 import type { Rejection } from "../shared/errors.ts";
@@ -82,7 +82,7 @@ export class Attempts {
     const lingering = loaded.state.lingering.get(`${at.step}/${at.attempt}`);
     if (lingering !== undefined) this.#outbox.giveBack(loaded, at, lingering.agent);
     const reply = await this.#checked(loaded, at, outcome);
-    const isUrgent = reply.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step, this.#runner.pending);
+    const isUrgent = reply.type !== "completed" || unlocksSomething(loaded.state, at.step, this.#runner.pending);
     return this.#runner.apply(
       (current) =>
         inputFor(
@@ -131,7 +131,6 @@ function isUnderWay(loaded: Loaded, at: AttemptOf): boolean {
 }
 
 /** The attempt, if it is under way or in line. */
-function attemptOf({ graph, state }: Loaded, at: AttemptOf): Attempt | undefined {
-  const index = graph.indexById.get(at.step);
-  return index === undefined ? undefined : liveAttempt(stepStateAt(state, index), at.attempt);
+function attemptOf({ state }: Loaded, at: AttemptOf): Attempt | undefined {
+  return liveAttempt(state.stepByPath.get(at.step), at.attempt);
 }

@@ -1,12 +1,12 @@
 /** Turns a live attempt into what a transport sends. Inputs are not recorded: they are evaluated again, to the same. */
 import type { AgentRecord } from "../agents/agent.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
-import { attemptTimeoutMs } from "../engine/attempt.ts";
+import { attemptTimeoutMs, idempotencyKey } from "../engine/attempt.ts";
 import type { Failure } from "../engine/event.ts";
-import { stepAt } from "../engine/graph.ts";
 import type { TaskInput } from "../engine/input.ts";
 import { scopeOfStep } from "../engine/scope.ts";
-import { idempotencyKey, liveAttempt, stepStateAt, targetOfStep } from "../engine/state.ts";
+import { stepNamed } from "../engine/state.ts";
+import { liveAttempt, targetOfStep, type AgentStep } from "../engine/step-state.ts";
 import type { StoredValue, Values } from "../engine/value.ts";
 import { hexFromText } from "../shared/random.ts";
 import { err, ok, type Result } from "../shared/result.ts";
@@ -15,33 +15,32 @@ import type { TaskPorts } from "./ports.ts";
 import type { Loaded } from "./reading.ts";
 
 export function callOf(
-  { graph, state }: Loaded,
+  { state }: Loaded,
   at: { readonly step: string; readonly attempt: number },
   agent: AgentRecord,
   values: Values,
   ports: TaskPorts,
   now: number,
 ): Result<AgentCall, Failure> {
-  const node = stepAt(graph, graph.indexById.get(at.step) as number);
-  const input = node.input.evaluate(() => scopeOfStep(graph, state, node, values));
+  const step = stepNamed(state, at.step) as AgentStep;
+  const input = step.node.input.evaluate(() => scopeOfStep(state, step, values));
   if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
-  const step = stepStateAt(state, node.index);
-  const target = targetOfStep(node, step);
+  const target = targetOfStep(step);
   const { tenant, task, workflow, deadline_at, origin, traceparent } = state.created;
   return ok({
     tenant,
     agent,
     taskId: task,
-    stepId: node.id,
+    stepId: step.path,
     attempt: at.attempt,
     capability: target.type === "capability" ? target.capability : null,
     input: input.value,
     workflow,
     deadline: deadline_at === undefined ? null : isoTime(deadline_at),
     callbackUrl: ports.agents.callbackUrl(origin, { tenant, task, ...at }),
-    idempotencyKey: idempotencyKey(state, node),
-    traceparent: childSpan(traceparent, `${task}/${node.id}/${at.attempt}`),
-    timeoutMs: attemptTimeoutMs(state, node, liveAttempt(step, at.attempt), now),
+    idempotencyKey: idempotencyKey(state, step),
+    traceparent: childSpan(traceparent, `${task}/${step.path}/${at.attempt}`),
+    timeoutMs: attemptTimeoutMs(state, step, liveAttempt(step, at.attempt), now),
   });
 }
 
@@ -76,7 +75,7 @@ export function inputFor(
 }
 
 /** W3C trace context for one attempt: the task's trace, a span of its own that is the same however often it is sent. */
-function childSpan(traceparent: string, attempt: string): string {
+export function childSpan(traceparent: string, attempt: string): string {
   const [version, trace, , flags] = traceparent.split("-");
   return [version, trace, hexFromText(attempt), flags].join("-");
 }

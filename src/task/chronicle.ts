@@ -10,9 +10,10 @@ import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { statusOf, type TaskStatus } from "../engine/state.ts";
 import { taskHead } from "../engine/view.ts";
+import { approvalHead, approvalVersion } from "../engine/approval-view.ts";
 import { archiveOf } from "./archive.ts";
 import type { Journal } from "./journal.ts";
-import type { HistoryRow } from "../history/port.ts";
+import type { ApprovalRow, HistoryRow } from "../history/port.ts";
 import type { TaskPorts } from "./ports.ts";
 import type { Loaded } from "./reading.ts";
 
@@ -23,6 +24,8 @@ export class Chronicle {
   #isEnding = false;
   /** The status in the last row this instance sent. */
   #told: TaskStatus | null = null;
+  /** Approvals that this instance has sent, as they were. */
+  readonly #toldApprovals = new Map<number, string>();
 
   /** `archive` is called a moment after the task has ended. */
   constructor(ports: TaskPorts, journal: Journal, archive: () => void) {
@@ -34,6 +37,9 @@ export class Chronicle {
   /** After every commit. */
   committed(loaded: Loaded, isFirst: boolean): void {
     const status = statusOf(loaded.state);
+    // A part of a map's items is not a task that anybody looks for.
+    if (loaded.state.created.spread !== undefined && loaded.state.end === null) return;
+    if (loaded.state.end === null) this.#tellApprovals(loaded);
     if (loaded.state.end !== null) {
       if (!this.#isEnding) setTimeout(this.#archive, LIMITS.archiveDelayMs);
       this.#isEnding = true;
@@ -47,7 +53,8 @@ export class Chronicle {
   /** At every alarm: what an earlier instance may not have sent, and waits that have become long. */
   remind(loaded: Loaded, now: number): void {
     const { state } = loaded;
-    if (state.end !== null) return; // the archive comes with the last row
+    if (state.end !== null || state.created.spread !== undefined) return; // the archive comes with the last row
+    this.#tellApprovals(loaded);
     const status = statusOf(state);
     const isShortWait = status === "waiting" && this.#told !== null && now - state.at < LIMITS.historyWaitMs;
     if (this.#told !== status && !isShortWait) this.#tell(loaded);
@@ -55,9 +62,26 @@ export class Chronicle {
 
   /** Writes the last row and the archive. Throws while history does not answer. */
   async archive(loaded: Loaded): Promise<{ readonly parts: number; readonly bytes: number }> {
+    // A part of a map's items is in the result of that.
+    if (loaded.state.created.spread !== undefined) return { parts: 0, bytes: 0 };
     const archive = archiveOf(this.#journal);
-    await this.#ports.history.archive(rowOf(loaded), archive.parts);
+    await this.#ports.history.archive(
+      rowOf(loaded),
+      archive.parts,
+      approvalsOf(loaded, () => true),
+    );
     return { parts: archive.parts.length, bytes: archive.bytes };
+  }
+
+  /** Those that have changed since this instance told of them last. */
+  #tellApprovals(loaded: Loaded): void {
+    if (loaded.state.approvals.length === 0) return;
+    const rows = approvalsOf(loaded, (number, version) => this.#toldApprovals.get(number) !== version);
+    if (rows.length === 0) return;
+    this.#ports.history.publishApprovals(rows.slice(0, LIMITS.approvalsPerMessage)).then(
+      () => rows.forEach((row) => this.#toldApprovals.set(numberOf(row), approvalVersion(row.head))),
+      (error: unknown) => log("warn", "approvals not sent, the alarm will", { error: messageOf(error) }),
+    );
   }
 
   #tellIfLive(loaded: Loaded): void {
@@ -75,8 +99,19 @@ export class Chronicle {
   }
 }
 
-function rowOf({ graph, state }: Loaded): HistoryRow {
-  const head = taskHead(graph, state);
+/** What people are asked, where it is wanted. */
+function approvalsOf({ state }: Loaded, isWanted: (number: number, version: string) => boolean): readonly ApprovalRow[] {
+  return state.approvals.flatMap((_, index): readonly ApprovalRow[] => {
+    const head = approvalHead(state, index + 1);
+    if (head === null || !isWanted(index + 1, approvalVersion(head))) return [];
+    return [{ v: 1, type: "approval", tenant: state.created.tenant, seq: state.seq, head }];
+  });
+}
+
+const numberOf = ({ head }: ApprovalRow): number => Number(head.id.slice(head.id.lastIndexOf("_") + 1));
+
+function rowOf({ state }: Loaded): HistoryRow {
+  const head = taskHead(state);
   const { waiting_on } = head;
   return {
     v: 1,
@@ -85,5 +120,6 @@ function rowOf({ graph, state }: Loaded): HistoryRow {
     head,
     waiting_for: waiting_on?.type === "agent" ? (waiting_on.capability ?? waiting_on.agent ?? null) : null,
     fingerprint: state.created.fingerprint ?? null,
+    ...(state.created.parent && { parent: state.created.parent.task }),
   };
 }

@@ -2,11 +2,15 @@
 import type { Holding } from "../agents/port.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import type { EventView } from "../engine/event-view.ts";
+import type { Failure } from "../engine/event.ts";
+import type { EndStatus } from "../engine/state.ts";
 import type { Answer } from "../engine/transition.ts";
-import type { StepView, TaskHead } from "../engine/view.ts";
+import type { StepView } from "../engine/step-view.ts";
+import type { TaskHead } from "../engine/view.ts";
 import type { Rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
 import type { Result } from "../shared/result.ts";
+import type { ApprovalDetail } from "../engine/approval-view.ts";
 import type { ResultReading, StepDetail, TaskView } from "./reading.ts";
 import type { Submission } from "./submission.ts";
 
@@ -53,6 +57,17 @@ export interface TaskContract {
   report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null>;
   heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null>;
 
+  /** Something that a step waits for, or will. It counts once under its key. */
+  signal(name: string, payload: Json, key: string): Promise<Result<TaskHead, Rejection> | null>;
+  /** A person's word on an approval of this task, by its number. */
+  decide(approval: number, decision: ApprovalDecision): Promise<Result<ApprovalDetail, Rejection> | null>;
+  approval(number: number): Promise<ApprovalDetail | "unknown" | null>;
+
+  /** As `submit`, for the task whose step this is: what it came to, if it has ended; `archived` as there. */
+  begin(submission: Submission): Promise<ChildOutcome | "running" | "archived">;
+  /** A task that a step of this one has started has ended. */
+  childEnded(task: string, outcome: ChildOutcome): Promise<void>;
+
   head(): Promise<TaskHead | null>;
   task(): Promise<TaskView | null>;
   steps(from: number, limit: number): Promise<readonly StepView[] | null>;
@@ -61,6 +76,26 @@ export interface TaskContract {
   events(after: number, limit: number): Promise<readonly EventView[] | null>;
   /** A live reader's WebSocket; 404 where there is no task. */
   fetch(url: string, init: RequestInit): Promise<Response>;
+}
+
+/** What a task came to, as its parent needs it. */
+export interface ChildOutcome {
+  readonly status: EndStatus;
+  /** JSON in UTF-8: text outside of Latin-1 would take twice the room on its way. */
+  readonly output: Uint8Array | null;
+  readonly error: Failure | null;
+  /** Of a task with some of a map's items. */
+  readonly failedItems: number;
+}
+
+export interface ApprovalDecision {
+  readonly decision: "approve" | "reject";
+  /** Who says so, and what they are. */
+  readonly by: string;
+  readonly roles: readonly string[];
+  readonly comment?: string;
+  readonly payload?: Json;
+  readonly hash?: string;
 }
 
 export interface Heartbeat {

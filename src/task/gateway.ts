@@ -4,8 +4,9 @@
  */
 import { Unavailable } from "../shared/errors.ts";
 import { isTaskId } from "../shared/ids.ts";
+import { jsonToBytes } from "../shared/json-bytes.ts";
 import { archivedJournal } from "./archive.ts";
-import type { TaskContract } from "./contract.ts";
+import type { ChildOutcome, TaskContract } from "./contract.ts";
 import { loadTask, TaskReading } from "./reading.ts";
 
 /** Stubs are made by name: `{tenant}/{id}`. */
@@ -63,4 +64,15 @@ export class TaskGateway {
     const loaded = loadTask(journal);
     return loaded && new TaskReading(loaded, journal);
   }
+}
+
+/** What a task that only history has left came to. */
+export function endOf(reading: TaskReading | null): ChildOutcome {
+  const result = reading?.result() ?? null;
+  if (result === null || "expired" in result) {
+    const error = { code: "result_expired", message: "The task's result is no longer kept", retryable: false };
+    return { status: "failed", output: null, error, failedItems: 0 };
+  }
+  const error = result.error === null ? null : { ...result.error, retryable: false };
+  return { status: result.status, output: jsonToBytes(result.output), error, failedItems: 0 };
 }

@@ -10,8 +10,7 @@ import type { DispatchMessage } from "../agents/dispatch-queue.ts";
 import type { Outcome } from "../agents/protocol.ts";
 import { lookupIn } from "../agents/selection.ts";
 import type { Command } from "../engine/command.ts";
-import { stepAt } from "../engine/graph.ts";
-import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
+import { liveAttempt, type Attempt } from "../engine/step-state.ts";
 import { callOf } from "./call.ts";
 import { InlineCalls } from "./inline-calls.ts";
 import type { Journal } from "./journal.ts";
@@ -62,6 +61,11 @@ export class Outbox {
         case "ask_slot":
         case "ask_slots":
           break; // below, all together
+        case "start_child":
+        case "cancel_child":
+        case "pause_children":
+        case "resume_children":
+          break; // no agent's
         case "abandon":
           this.#abandon(loaded, command);
           this.#learn(loaded, command);
@@ -111,7 +115,7 @@ export class Outbox {
   }
 
   #dispatch(loaded: Loaded, at: AttemptOf, messages: DispatchMessage[]): void {
-    const attempt = liveAttempt(stepStateAt(loaded.state, loaded.graph.indexById.get(at.step) as number), at.attempt);
+    const attempt = liveAttempt(loaded.state.stepByPath.get(at.step), at.attempt);
     if (attempt === undefined) return; // settled in the same flush
     if (attempt.way === "inline") this.#callAfterLosses(loaded, at, attempt);
     else messages.push(this.#message(loaded, at, attempt, 1, Date.now()));
@@ -122,7 +126,7 @@ export class Outbox {
     if (attempt.losses === 0) return this.#callInline(at, attempt);
     const pauseMs = Math.min(LIMITS.lostPauseMs * 2 ** (attempt.losses - 1), LIMITS.unclaimedMs);
     setTimeout(() => {
-      if (liveAttempt(stepStateAt(loaded.state, loaded.graph.indexById.get(at.step) as number), at.attempt)) this.#callInline(at, attempt);
+      if (liveAttempt(loaded.state.stepByPath.get(at.step), at.attempt)) this.#callInline(at, attempt);
     }, pauseMs);
   }
 
@@ -195,8 +199,7 @@ export class Outbox {
 
   async #tell(loaded: Loaded, at: Abandoned): Promise<void> {
     try {
-      const { graph, state } = loaded;
-      const agentId = at.agent === "" ? stepStateAt(state, graph.indexById.get(at.step) as number).agent : at.agent;
+      const agentId = at.agent === "" ? (loaded.state.stepByPath.get(at.step)?.agent ?? null) : at.agent;
       const agent = agentId === null ? null : await this.agent(loaded, agentId);
       if (agent === null || agent.cancelUrl === null) return;
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
@@ -242,12 +245,12 @@ function agentGone(agent: string): Outcome {
 
 const keyOf = ({ step, attempt }: AttemptOf): string => `${step}/${attempt}`;
 
-function* unclaimed({ graph, state }: Loaded): Iterable<{ readonly at: AttemptOf; readonly attempt: Attempt }> {
+function* unclaimed({ state }: Loaded): Iterable<{ readonly at: AttemptOf; readonly attempt: Attempt }> {
   if (state.unclaimed === 0) return;
-  for (const [index, { phase }] of state.steps.entries()) {
+  for (const { phase, path } of state.steps) {
     if (phase.status !== "running") continue;
     for (const attempt of phase.live) {
-      if (attempt.claim === null && attempt.way !== null) yield { at: { step: stepAt(graph, index).id, attempt: attempt.number }, attempt };
+      if (attempt.claim === null && attempt.way !== null) yield { at: { step: path, attempt: attempt.number }, attempt };
     }
   }
 }

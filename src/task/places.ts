@@ -2,7 +2,7 @@
 import type { AgentsPort } from "../agents/port.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
-import type { WaitingOn } from "../engine/view.ts";
+import type { WaitingOn } from "../engine/waiting-view.ts";
 import type { Loaded } from "./reading.ts";
 import { inLine } from "./slot-requests.ts";
 

@@ -2,15 +2,20 @@
 import { assert } from "../shared/result.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
+import { approvalDetail, type ApprovalDetail } from "../engine/approval-view.ts";
 import { compileWorkflow } from "../engine/compile.ts";
-import type { Receipt, TaskEvent } from "../engine/event.ts";
+import type { TaskCreated, TaskEvent } from "../engine/event.ts";
+import type { Receipt } from "../engine/receipt.ts";
 import { eventView, type EventView } from "../engine/event-view.ts";
 import type { Graph } from "../engine/graph.ts";
-import { stepStateAt, type TaskState } from "../engine/state.ts";
+import { graphOfPart } from "../engine/part-graph.ts";
+import { stepAt, type TaskState } from "../engine/state.ts";
 import { fold } from "../engine/transition.ts";
 import type { StoredValue } from "../engine/value.ts";
 import { whyOf } from "../engine/why.ts";
-import { degradedSteps, errorView, stepViews, taskHead, type StepView, type TaskHead, type TaskResult } from "../engine/view.ts";
+import { stepViews, type StepView } from "../engine/step-view.ts";
+import { degradedSteps, taskHead, type TaskHead, type TaskResult } from "../engine/view.ts";
+import { errorView } from "../engine/waiting-view.ts";
 import type { JournalRow, JournalSource } from "./journal.ts";
 
 export interface TaskView extends TaskHead {
@@ -36,65 +41,68 @@ export interface SelectionView {
 export type ResultReading = TaskResult | { readonly expired: true };
 
 export interface Loaded {
-  readonly graph: Graph;
   readonly state: TaskState;
 }
 
 /** Rebuilds a task from its journal; `null` when there is none. */
 export function loadTask(source: JournalSource): Loaded | null {
-  let loaded: (ReturnType<typeof fold> & { readonly graph: Graph }) | null = null;
+  let loaded: ReturnType<typeof fold> | null = null;
   for (const row of source.rowsAfter(0)) {
     if (loaded === null) {
       const [created, ...rest] = row.events;
       assert(created?.type === "task.created", "a journal begins with task.created");
-      const graph = graphOf(created.definition, source);
-      loaded = { graph, ...fold(graph, created, row.at) };
+      loaded = fold(graphOf(created, source), created, row.at);
       loaded.add(rest, row.at);
     } else {
       loaded.add(row.events, row.at);
     }
   }
-  return loaded && { graph: loaded.graph, state: loaded.state };
+  return loaded && { state: loaded.state };
 }
 
 /** A definition in a journal was checked when the task was created; if it no longer compiles, that is a defect of ours. */
-function graphOf(definition: StoredValue, source: JournalSource): Graph {
+function graphOf({ definition, spread }: TaskCreated, source: JournalSource): Graph {
   const value = "value" in definition ? definition.value : source.value(definition);
   assert(value !== undefined, "a definition is always kept");
   const compiled = compileWorkflow(JSON.stringify(value));
   assert(compiled.ok, "a recorded definition no longer compiles");
-  return compiled.value.graph;
+  return graphFor(compiled.value.graph, spread?.path ?? null);
+}
+
+/** Of the whole workflow, or of one of its maps. */
+export function graphFor(graph: Graph, part: readonly string[] | null): Graph {
+  const found = part === null ? graph : graphOfPart(graph, part);
+  assert(found !== null, "a part of a workflow that is not there");
+  return found;
 }
 
 export class TaskReading {
-  readonly #graph: Graph;
   readonly #state: TaskState;
   readonly #source: JournalSource;
 
   constructor(loaded: Loaded, source: JournalSource) {
-    this.#graph = loaded.graph;
     this.#state = loaded.state;
     this.#source = source;
   }
 
   head(): TaskHead {
-    return taskHead(this.#graph, this.#state);
+    return taskHead(this.#state);
   }
 
   task(): TaskView {
-    const total = this.#graph.steps.length;
+    const total = this.#state.steps.length;
     return { ...this.head(), steps: this.steps(0, LIMITS.viewSteps), ...(total > LIMITS.viewSteps && { steps_total: total }) };
   }
 
   steps(from: number, limit: number): readonly StepView[] {
-    const views = stepViews(this.#graph, this.#state, from, from + limit);
+    const views = stepViews(this.#state, from, from + limit);
     return this.#withReasons(views, from);
   }
 
   /** With the receipts, which are in the journal: those of one row are read together. */
   #withReasons(views: readonly StepView[], from: number): readonly StepView[] {
     const wanted = views.flatMap((_, index): readonly (readonly [seq: number, index: number])[] => {
-      const step = stepStateAt(this.#state, from + index);
+      const step = stepAt(this.#state, from + index);
       const seq = step.phase.status === "waiting" ? step.phase.seq : step.selections?.at(-1);
       return seq === undefined ? [] : [[seq, index]];
     });
@@ -107,9 +115,9 @@ export class TaskReading {
   }
 
   step(id: string): StepDetail | null {
-    const index = this.#graph.indexById.get(id);
-    if (index === undefined) return null;
-    const { phase } = stepStateAt(this.#state, index);
+    const step = this.#state.stepByPath.get(id);
+    if (step === undefined) return null;
+    const { phase, index } = step;
     const output = phase.status === "completed" ? this.#value(phase.output) : undefined;
     const [view] = this.steps(index, 1) as readonly [StepView];
     const selections = this.#selections(index);
@@ -118,12 +126,16 @@ export class TaskReading {
 
   #selections(index: number): readonly SelectionView[] {
     const events = new EventLookup(this.#source);
-    return (stepStateAt(this.#state, index).selections ?? []).flatMap((seq): readonly SelectionView[] => {
+    return (stepAt(this.#state, index).selections ?? []).flatMap((seq): readonly SelectionView[] => {
       const event = events.at(seq);
       if (event?.type !== "agent.selected") return [];
       const { attempt, agent, receipt } = event;
       return [{ attempt, agent, why: whyOf(receipt), receipt }];
     });
+  }
+
+  approval(number: number): ApprovalDetail | null {
+    return approvalDetail(this.#state, number, (stored) => this.#value(stored));
   }
 
   hasEnded(): boolean {
@@ -136,7 +148,7 @@ export class TaskReading {
     if (end === null) return null;
     const output = end.output === null ? null : this.#value(end.output);
     if (output === undefined) return { expired: true };
-    const degraded = degradedSteps(this.#graph, this.#state);
+    const degraded = degradedSteps(this.#state);
     return { status: end.status, output, error: errorView(end.error), ...(degraded.length > 0 && { degraded }) };
   }
 

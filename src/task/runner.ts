@@ -7,6 +7,7 @@
  * R4. The alarm is never later than what the state needs. It is moved only to an earlier time, because moving costs a row.
  */
 import { log, messageOf } from "../shared/log.ts";
+import { childTaskId } from "../shared/ids.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
 import { lookupIn } from "../agents/selection.ts";
@@ -95,17 +96,17 @@ export class TaskRunner {
   }
 
   /** Records the first facts of a task that does not exist yet. */
-  create(tenant: string, graph: Graph, createdWith: (journal: Journal) => TaskCreated): Loaded {
+  create(tenant: string, task: string, graph: Graph, createdWith: (journal: Journal) => TaskCreated): Loaded {
     const now = Date.now();
     try {
       const { state, events, commands } = this.#storage.transactionSync(() => {
         this.journal.create();
-        const first = create(graph, createdWith(this.journal), this.#world(tenant, now));
+        const first = create(graph, createdWith(this.journal), this.#world(tenant, task, now));
         this.journal.append(first.events, 0, now);
         this.#keepAlarm(first.state, now);
         return first;
       });
-      this.#loaded = { graph, state };
+      this.#loaded = { state };
       this.#keepHedgeTimer(state, now);
       this.#onCommit(this.#loaded, { events, commands, firstSeq: 1, at: now });
       return this.#loaded;
@@ -168,15 +169,14 @@ export class TaskRunner {
     // A failed flush may have dropped the state since these inputs were queued.
     const loaded = this.#loaded ?? this.#load(null);
     assert(loaded !== null, "an input for a task that does not exist");
-    const { graph, state } = loaded;
+    const { state } = loaded;
     const now = Math.max(Date.now(), state.at);
     const before = state.seq;
     const { events, commands, answers } = this.#storage.transactionSync(() => {
       const result = transition(
-        graph,
         state,
         batch.map(({ make }) => make(loaded)),
-        this.#world(state.created.tenant, now),
+        this.#world(state.created.tenant, state.created.task, now),
       );
       if (result.events.length > 0) this.journal.append(result.events, before, now);
       this.#keepAlarm(state, now);
@@ -199,7 +199,7 @@ export class TaskRunner {
     this.#hedgeTimer = { id: setTimeout(wake, Math.max(0, at - now)) as unknown as number, at };
   }
 
-  #world(tenant: string, now: number): World {
+  #world(tenant: string, task: string, now: number): World {
     const snapshot = this.#ports.directory.known(tenant, now);
     return {
       now,
@@ -207,6 +207,7 @@ export class TaskRunner {
       values: this.journal,
       inlinePlaces: this.#ports.settings.inlineCalls,
       calledAt: this.#calledAt,
+      childTask: (step, branch) => childTaskId(tenant, task, step, branch),
     };
   }
 
@@ -224,14 +225,17 @@ export class TaskRunner {
     void this.#storage.setAlarm(at);
   }
 
-  /**
-   * The alarm has fired: sets the next one first, so that whatever goes wrong from here on is found again. What is due
-   * now is tried again after a while unless it succeeds.
-   */
+  /** Sets the next alarm before anything is done, so that whatever goes wrong is found again: tried again after a while. */
   rearm(state: TaskState, now: number): void {
     const latest = latestAlarm(state, now, this.#ports.settings.taskRetentionMs);
     const next = latest === null || latest > now ? latest : now + LIMITS.unclaimedMs;
     if (next !== null && next !== this.#alarmAt) this.#setAlarm(next);
+  }
+
+  /** What the alarm was to do failed. */
+  rearmSoon(now: number): void {
+    const next = now + LIMITS.unclaimedMs;
+    if (this.#alarmAt === null || next < this.#alarmAt) this.#setAlarm(next);
   }
 
   /** The task at its alarm, which is no longer set. `null` when there is none, or none that can be read now. */
@@ -267,15 +271,15 @@ export class TaskRunner {
   seal(message: string): void {
     const loaded = this.#loaded;
     if (loaded === null || loaded.state.end !== null) return;
-    const { graph, state } = loaded;
+    const { state } = loaded;
     const now = Math.max(Date.now(), state.at);
     const before = state.seq;
     const events: readonly TaskEvent[] = [
-      ...cancelSteps(graph, state, "task_failed"),
+      ...cancelSteps(state, "task_failed"),
       { type: "task.failed", error: { code: "internal", message, retryable: false } },
     ];
     this.#storage.transactionSync(() => this.journal.append(events, before, now));
-    evolve(graph, state, events, now);
+    evolve(state, events, now);
     this.#keepAlarm(state, now);
     this.#onCommit(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });
   }

@@ -2,15 +2,13 @@
  * What the task asks of agents with limits, and of those that pull: slots, and back they go. What is lost on the way is
  * found again: requests by the alarm, releases by the agent's object, which asks whether a slot is still held.
  */
-import { log, messageOf } from "../shared/log.ts";
-import { LIMITS } from "../shared/limits.ts";
 import type { Release, SlotAnswer, SlotRequest } from "../agents/agent-contract.ts";
 import type { AgentsPort } from "../agents/port.ts";
 import type { Command } from "../engine/command.ts";
-import { stepAt } from "../engine/graph.ts";
-import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
+import { liveAttempt, type Attempt } from "../engine/step-state.ts";
 import { askAgainMs } from "./alarm-time.ts";
 import type { AttemptOf } from "./contract.ts";
+import { insist } from "./insist.ts";
 import type { Loaded } from "./reading.ts";
 
 /** What the task is told. */
@@ -106,19 +104,6 @@ export class SlotRequests {
   }
 }
 
-/** A few tries, further and further apart. */
-async function insist(what: string, request: () => Promise<void>): Promise<void> {
-  for (let pauseMs = LIMITS.lostPauseMs; ; pauseMs *= 4) {
-    try {
-      return await request();
-    } catch (error) {
-      log("warn", what, { error: messageOf(error) });
-      if (pauseMs > LIMITS.lostPauseMs * 20) return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  }
-}
-
 function requestOf(loaded: Loaded, at: AttemptOf, { capability }: Attempt): SlotRequest {
   const { task, priority } = loaded.state.created;
   return { task, step: at.step, attempt: at.attempt, priority, capability };
@@ -132,18 +117,16 @@ function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
 
 const keyOf = ({ step, attempt }: AttemptOf): string => `${step}/${attempt}`;
 
-function attemptInLine({ graph, state }: Loaded, at: AttemptOf): Attempt | null {
-  const attempt = liveAttempt(stepStateAt(state, graph.indexById.get(at.step) as number), at.attempt);
+function attemptInLine({ state }: Loaded, at: AttemptOf): Attempt | null {
+  const attempt = liveAttempt(state.stepByPath.get(at.step), at.attempt);
   return attempt?.way === null ? attempt : null;
 }
 
 /** Attempts that wait for a slot. */
-export function* inLine({ graph, state }: Loaded): Iterable<{ readonly at: AttemptOf; readonly attempt: Attempt }> {
+export function* inLine({ state }: Loaded): Iterable<{ readonly at: AttemptOf; readonly attempt: Attempt }> {
   if (state.queued === 0) return;
-  for (const [index, { phase }] of state.steps.entries()) {
+  for (const { phase, path } of state.steps) {
     if (phase.status !== "running") continue;
-    for (const attempt of phase.live) {
-      if (attempt.way === null) yield { at: { step: stepAt(graph, index).id, attempt: attempt.number }, attempt };
-    }
+    for (const attempt of phase.live) if (attempt.way === null) yield { at: { step: path, attempt: attempt.number }, attempt };
   }
 }

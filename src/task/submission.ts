@@ -23,13 +23,20 @@ export interface Submission {
   readonly fingerprint: string | null;
   readonly traceparent: string;
   readonly origin: string;
+  /** The step that starts it; the map of whose items it has some; the task whose end starts it. */
+  readonly parent?: TaskCreated["parent"];
+  readonly spread?: TaskCreated["spread"];
+  readonly chain?: TaskCreated["chain"];
+  /** Definitions that it may start, by how they are referred to. */
+  readonly library?: Json;
 }
 
 /** The first fact. Large values go to payload rows of the same transaction. */
 export function createdEvent(submission: Submission, journal: Journal): TaskCreated {
   const definition = journal.write(JSON.parse(submission.definition) as Json);
   const input = journal.write(submission.input);
-  assert(definition !== null && input !== null, `a submission is at most ${LIMITS.bodyBytes} bytes`);
+  const library = submission.library === undefined ? undefined : journal.write(submission.library);
+  assert(definition !== null && input !== null && library !== null, `a submission is at most ${LIMITS.bodyBytes} bytes`);
   return {
     type: "task.created",
     v: 1,
@@ -48,5 +55,9 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     ...(submission.fingerprint !== null && { fingerprint: submission.fingerprint }),
     traceparent: submission.traceparent,
     origin: submission.origin,
+    ...(submission.parent && { parent: submission.parent }),
+    ...(submission.spread && { spread: submission.spread }),
+    ...(submission.chain && { chain: submission.chain }),
+    ...(library && { library }),
   };
 }

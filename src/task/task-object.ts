@@ -5,25 +5,29 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
-import { LIMITS } from "../shared/limits.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
 import type { Holding } from "../agents/port.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import { compileWorkflow } from "../engine/compile.ts";
-import type { EventView } from "../engine/event-view.ts";
+import type { ApprovalDetail } from "../engine/approval-view.ts";
+import { canReceive } from "../engine/kinds/signal.ts";
 import type { Answer } from "../engine/transition.ts";
-import type { StepView, TaskHead } from "../engine/view.ts";
+import type { TaskHead } from "../engine/view.ts";
+import type { Json } from "../shared/json.ts";
+import { bytesToJson } from "../shared/json-bytes.ts";
 import { Attempts } from "./attempts.ts";
+import { Children } from "./children.ts";
 import { Chronicle } from "./chronicle.ts";
-import type { AttemptOf, Heartbeat, Submitted, TaskContract, Unfinished } from "./contract.ts";
+import type { ApprovalDecision, AttemptOf, ChildOutcome, Heartbeat, Submitted, TaskContract } from "./contract.ts";
 import { Lingering } from "./lingering.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
-import { TaskReading, viewsOf, type Loaded, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
+import { graphFor, TaskReading, viewsOf, type Loaded } from "./reading.ts";
 import { replay } from "./replay.ts";
 import { TaskRunner, type Commit } from "./runner.ts";
-import { NO_PLACES, placesOf, withPlace, type Places } from "./places.ts";
+import { TaskReader } from "./task-reader.ts";
+import { Wakeups } from "./wakeups.ts";
 import { createdEvent, type Submission } from "./submission.ts";
 
 export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit<TaskContract, "fetch"> {
@@ -33,6 +37,9 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   readonly #attempts: Attempts;
   readonly #feed: LiveFeed;
   readonly #chronicle: Chronicle;
+  readonly #children: Children;
+  readonly #reader: TaskReader;
+  readonly #wakeups: Wakeups;
   readonly #lingering = new Lingering();
 
   constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts) {
@@ -40,7 +47,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     this.#ports = ports;
     this.#runner = new TaskRunner(ctx.storage, ports, {
       commit: (loaded, commit) => this.#committed(loaded, commit),
-      load: (loaded) => this.#outbox.recover(loaded),
+      load: (loaded) => {
+        this.#outbox.recover(loaded);
+        this.#children.recover(loaded);
+      },
       calledAt: (step, attempt) => this.#outbox.calledAt(step, attempt),
     });
     this.#outbox = new Outbox(ports, this.#runner.journal, {
@@ -52,7 +62,11 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     });
     this.#attempts = new Attempts(ports, this.#runner, this.#outbox);
     this.#feed = new LiveFeed(ctx);
-    this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#archive()));
+    this.#children = new Children(ports, this.#runner.journal, (child, outcome) => this.childEnded(child, outcome));
+    this.#reader = new TaskReader(ports, this.#runner);
+    this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#wakeups.archive()));
+    const parts = { runner: this.#runner, outbox: this.#outbox, children: this.#children, chronicle: this.#chronicle, feed: this.#feed };
+    this.#wakeups = new Wakeups(ctx.storage, ports, parts);
   }
 
   // --- Submitting and steering ---
@@ -69,7 +83,8 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     if (meanwhile !== null) return replay(meanwhile, fingerprint);
     const compiled = compileWorkflow(submission.definition);
     assert(compiled.ok, "a submission was not checked");
-    const loaded = this.#runner.create(tenant, compiled.value.graph, (journal) => createdEvent(submission, journal));
+    const graph = graphFor(compiled.value.graph, submission.spread?.path ?? null);
+    const loaded = this.#runner.create(tenant, task, graph, (journal) => createdEvent(submission, journal));
     if (waitMs > 0 && loaded.state.end === null) await this.#lingering.linger(waitMs, () => this.#outbox.isAwaiting);
     const reading = this.#reading(await this.#loaded());
     return ok({ head: reading.head(), isReplay: false, result: reading.result() });
@@ -94,7 +109,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   async poke(): Promise<void> {
     const loaded = await this.#runner.ready();
-    if (loaded === null || loaded.state.waiting.size === 0) return;
+    if (loaded === null || loaded.state.looking.size === 0) return;
     await this.#ports.directory.refresh(loaded.state.created.tenant, Date.now());
     await this.#runner.apply({ type: "look" });
   }
@@ -129,36 +144,77 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return this.#attempts.heartbeat(at, beat);
   }
 
+  // --- What comes from outside, and from other tasks ---
+
+  async signal(name: string, payload: Json, key: string): Promise<Result<TaskHead, Rejection> | null> {
+    return this.#steer(({ state }) => {
+      // Nothing is stored of what nobody can receive.
+      const stored = canReceive(state, name) ? this.#runner.journal.write(payload) : null;
+      return { type: "signal", name, payload: stored ?? { value: null }, key };
+    });
+  }
+
+  async decide(approval: number, { payload, ...decision }: ApprovalDecision): Promise<Result<ApprovalDetail, Rejection> | null> {
+    const answer = await this.#steer(() => {
+      const stored = payload === undefined ? null : this.#runner.journal.write(payload);
+      return { ...decision, type: "decide", approval, ...(stored !== null && { payload: stored }) };
+    });
+    if (answer === null || !answer.ok) return answer;
+    const detail = await this.#reader.approval(approval);
+    assert(detail !== null && detail !== "unknown", "an approval that was decided is there");
+    return ok(detail);
+  }
+
+  async begin(submission: Submission): Promise<ChildOutcome | "running" | "archived"> {
+    const submitted = await this.submit(submission, 0);
+    if (!submitted.ok) {
+      assert(submitted.error === "archived", "a task that another one starts has an id of its own");
+      return "archived";
+    }
+    const loaded = await this.#loaded();
+    return loaded.state.end === null ? "running" : this.#children.outcome(loaded);
+  }
+
+  async childEnded(task: string, { output, ...outcome }: ChildOutcome): Promise<void> {
+    const before = await this.#runner.ready();
+    if (before === null || !before.state.children.has(task)) return;
+    const value = output === null ? null : bytesToJson(output);
+    await this.#runner.apply(({ state }) => ({
+      ...outcome,
+      type: "child",
+      task,
+      output: value === null || !state.children.has(task) ? null : this.#runner.journal.write(value),
+    }));
+  }
+
   // --- Reading ---
 
-  async head(): Promise<TaskHead | null> {
-    return this.#placed((reading, places) => withPlace(reading.head(), places));
+  async head() {
+    return this.#reader.head();
   }
 
-  async task(): Promise<TaskView | null> {
-    return this.#placed((reading, places) => {
-      const view = reading.task();
-      return { ...withPlace(view, places), steps: view.steps.map((step) => withPlace(step, places)) };
-    });
+  async task() {
+    return this.#reader.task();
   }
 
-  async steps(from: number, limit: number): Promise<readonly StepView[] | null> {
-    return this.#placed((reading, places) => reading.steps(from, limit).map((step) => withPlace(step, places)));
+  async steps(from: number, limit: number) {
+    return this.#reader.steps(from, limit);
   }
 
-  async step(step: string): Promise<StepDetail | "unknown" | null> {
-    return this.#placed((reading, places) => {
-      const detail = reading.step(step);
-      return detail === null ? "unknown" : withPlace(detail, places);
-    });
+  async step(step: string) {
+    return this.#reader.step(step);
   }
 
-  async result(): Promise<ResultReading | Unfinished | null> {
-    return this.#read((reading) => reading.result() ?? { unfinished: true, status: reading.head().status });
+  async approval(number: number) {
+    return this.#reader.approval(number);
   }
 
-  async events(after: number, limit: number): Promise<readonly EventView[] | null> {
-    return this.#read((reading) => reading.events(after, limit));
+  async result() {
+    return this.#reader.result();
+  }
+
+  async events(after: number, limit: number) {
+    return this.#reader.events(after, limit);
   }
 
   /** A live reader opens a WebSocket. */
@@ -179,62 +235,20 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   // --- The alarm ---
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
-    const loaded = this.#runner.readyAtAlarm();
-    if (loaded === null) return;
-    this.#runner.rearm(loaded.state, Date.now());
-    const failures = Math.max(info?.retryCount ?? 0, this.ctx.storage.kv.get<number>("alarm_failures") ?? 0);
-    try {
-      if (failures >= LIMITS.alarmFailures) this.#runner.seal(`The task failed to make progress ${failures} times in a row`);
-      await this.#wake(loaded);
-      if (failures > 0) this.ctx.storage.kv.delete("alarm_failures");
-    } catch (error) {
-      // The next alarm is set already: this is a repetition counted, not a task lost.
-      this.ctx.storage.kv.put("alarm_failures", failures + 1);
-      log("error", "alarm failed", { task: loaded.state.created.task, failures: failures + 1, error: messageOf(error) });
-    }
-  }
-
-  async #wake(loaded: Loaded): Promise<void> {
-    if (loaded.state.end !== null) return this.#wakeEnded(loaded);
-    const { tenant } = loaded.state.created;
-    if (loaded.state.waiting.size > 0) {
-      await this.#ports.directory.refresh(tenant, Date.now()).catch((error: unknown) => {
-        log("warn", "agents not refreshed", { tenant, error: messageOf(error) });
-      });
-    }
-    await this.#runner.apply({ type: "wake" });
-    const current = await this.#loaded();
-    this.#outbox.sendAgain(current, Date.now());
-    this.#chronicle.remind(current, Date.now());
-  }
-
-  async #wakeEnded(loaded: Loaded): Promise<void> {
-    const { end, archivedAt } = loaded.state;
-    assert(end !== null, "only an ended task is archived");
-    if (archivedAt === null) {
-      await this.#archive();
-    } else if (Date.now() >= end.at + this.#ports.settings.taskRetentionMs) {
-      this.#feed.close();
-      await this.ctx.storage.deleteAll();
-      this.#runner.forget();
-    }
+    return this.#wakeups.alarm(info?.retryCount ?? 0);
   }
 
   // --- Inside ---
 
-  async #archive(): Promise<void> {
-    const loaded = await this.#loaded();
-    if (loaded.state.archivedAt !== null) return;
-    const archive = await this.#chronicle.archive(loaded);
-    await this.#runner.apply({ type: "archive", ...archive });
-  }
-
   #committed(loaded: Loaded, commit: Commit): void {
     this.#outbox.run(loaded, commit.commands);
+    this.#children.run(loaded, commit.commands);
     const { events, firstSeq, at } = commit;
     this.#feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), this.#reading(loaded));
     this.#chronicle.committed(loaded, firstSeq === 1);
-    if (loaded.state.end !== null) this.#lingering.ended();
+    if (loaded.state.end === null) return;
+    this.#lingering.ended();
+    void this.#applied(this.#children.report(loaded));
   }
 
   /** A reply that cannot be recorded, even tried again, must not be asked for again for ever: it fails its attempt. */
@@ -261,19 +275,6 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     if ((await this.#runner.ready()) === null) return null;
     const answer = await this.#runner.apply(input);
     return answer.ok ? ok(this.#reading(await this.#loaded()).head()) : answer;
-  }
-
-  async #read<T>(question: (reading: TaskReading) => T): Promise<T | null> {
-    const loaded = await this.#runner.ready();
-    return loaded && question(this.#reading(loaded));
-  }
-
-  /** As `#read`, with the places that the task has in the lines of agents, which only those know. */
-  async #placed<T>(question: (reading: TaskReading, places: Places) => T): Promise<T | null> {
-    const loaded = await this.#runner.ready();
-    if (loaded === null) return null;
-    const places = loaded.state.queued === 0 ? NO_PLACES : await placesOf(loaded, this.#ports.agents);
-    return this.#read((reading) => question(reading, places));
   }
 
   #reading(loaded: Loaded): TaskReading {

@@ -18,6 +18,7 @@ const world: World = {
   values: { read: () => null, stage: () => undefined, write: (value) => ({ value }) },
   inlinePlaces: 6,
   calledAt: () => null,
+  childTask: (step, branch) => `task_${step}_${branch}`,
 };
 
 const created: TaskCreated = {
@@ -69,7 +70,7 @@ function play(graph: Graph, keepJournal = false): Play {
     for (const end = next + count; next < end; next++) {
       const step = inFlight[next];
       if (step === undefined) break;
-      current = transition(graph, current.state, [{ type: "complete", step, attempt: 1, output: { value: { ok: true } } }], world);
+      current = transition(current.state, [{ type: "complete", step, attempt: 1, output: { value: { ok: true } } }], world);
       if (keepJournal) journal.push(current.events);
       for (const command of current.commands) if (command.type === "dispatch") inFlight.push(command.step);
     }

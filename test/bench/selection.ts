@@ -4,7 +4,7 @@ import type { AgentRecord } from "../../src/agents/agent.ts";
 import { BUILTIN_AGENTS } from "../../src/agents/builtin.ts";
 import { select, snapshotOf } from "../../src/agents/selection.ts";
 import { Statistics } from "../../src/agents/statistics.ts";
-import { POLICIES, type SelectDefinition } from "../../src/engine/definition.ts";
+import { POLICIES, type SelectDefinition } from "../../src/engine/agent-definition.ts";
 import { selectionOf } from "../../src/engine/staffing.ts";
 import type { Wanted } from "../../src/engine/world.ts";
 import { LIMITS } from "../../src/shared/limits.ts";

@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import type { AgentBody } from "../../src/api/agent-schemas.ts";
 import type { AgentRegistration } from "../../src/agents/registration.ts";
-import type { WorkflowDefinition } from "../../src/engine/definition.ts";
-import type { StepView, TaskResult } from "../../src/engine/view.ts";
+import type { AgentStepDefinition, WorkflowDefinition } from "../../src/engine/definition.ts";
+import type { StepView } from "../../src/engine/step-view.ts";
+import type { TaskResult } from "../../src/engine/view.ts";
 import { ensureSettings } from "../../scripts/settings.ts";
 import { freePort } from "../../scripts/free-port.ts";
 import { launch, type Server } from "./server.ts";
@@ -90,7 +91,7 @@ export class Service {
 }
 
 /** Steps one after another, otherwise alike. */
-export function chain(length: number, step: Omit<WorkflowDefinition["steps"][number], "id" | "needs">): WorkflowDefinition {
+export function chain(length: number, step: Omit<AgentStepDefinition, "id" | "needs">): WorkflowDefinition {
   return {
     steps: Array.from({ length }, (_, index) => ({ ...step, id: `s${index}`, ...(index > 0 && { needs: [`s${index - 1}`] }) })),
   };

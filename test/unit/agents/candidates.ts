@@ -3,7 +3,7 @@ import type { AgentState } from "../../../src/agents/agent-state.ts";
 import type { AgentRecord } from "../../../src/agents/agent.ts";
 import { snapshotOf, type DirectorySnapshot } from "../../../src/agents/selection.ts";
 import type { CapabilityStatistics } from "../../../src/agents/statistics.ts";
-import type { SelectDefinition } from "../../../src/engine/definition.ts";
+import type { SelectDefinition } from "../../../src/engine/agent-definition.ts";
 import { selectionOf } from "../../../src/engine/staffing.ts";
 import type { AgentEvidence, Wanted } from "../../../src/engine/world.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { AgentState } from "../../../src/agents/agent-state.ts";
 import type { AgentRecord } from "../../../src/agents/agent.ts";
 import { select } from "../../../src/agents/selection.ts";
-import type { SelectDefinition } from "../../../src/engine/definition.ts";
+import type { SelectDefinition } from "../../../src/engine/agent-definition.ts";
 import type { Choice, Wanted } from "../../../src/engine/world.ts";
 import { DEFAULTS } from "../../../src/shared/limits.ts";
 import { agent, directoryOf, failed, NOW, seen, stateOf, wanted } from "./candidates.ts";

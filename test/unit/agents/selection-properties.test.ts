@@ -5,7 +5,7 @@ import type { AgentState } from "../../../src/agents/agent-state.ts";
 import type { AgentRecord } from "../../../src/agents/agent.ts";
 import { isOnTrial, ruledOut } from "../../../src/agents/filters.ts";
 import { select, type DirectorySnapshot } from "../../../src/agents/selection.ts";
-import { POLICIES } from "../../../src/engine/definition.ts";
+import { POLICIES } from "../../../src/engine/agent-definition.ts";
 import { selectionOf } from "../../../src/engine/staffing.ts";
 import type { Wanted } from "../../../src/engine/world.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";

@@ -33,7 +33,8 @@ describe("a definition is refused with its fault and place", () => {
     ["an unknown run_if", { steps: [step("a", { run_if: "always" })] }, "invalid_request /steps/0/run_if"],
     ["too many attempts", { steps: [step("a", { retry: { max_attempts: 101 } })] }, "invalid_request /steps/0/retry/max_attempts"],
     ["an empty fallback", { steps: [step("a", { on_error: {} })] }, "invalid_request /steps/0/on_error"],
-    ["a step kind that is not there yet", { steps: [step("a", { type: "map" })] }, "invalid_request /steps/0/type"],
+    ["a step kind that is not there", { steps: [{ id: "a", type: "loop" }] }, "invalid_request /steps/0/type: expected one of agent, map"],
+    ["a field of another kind", { steps: [step("a", { type: "wait", for: "1s" })] }, "invalid_request /steps/0/capability: unknown field"],
   ])("%s", (_, definition, expected) => expect(faultsOf(definition).join("\n")).toContain(expected));
 
   test("a circle is shown whole, also through expressions", () => {

@@ -74,7 +74,7 @@ test("a completion that unlocks nothing may wait for company, one that may unloc
     step("z", { needs: ["a", "b", "c"] }),
     step("any", { needs: ["d"], run_if: "any_completed" }),
   ]);
-  expect(unlocksSomething(task.graph, task.state, "a", 0)).toBe(false);
-  expect(unlocksSomething(task.graph, task.state, "a", 2)).toBe(true);
-  expect(unlocksSomething(task.graph, task.state, "d", 0)).toBe(true);
+  expect(unlocksSomething(task.state, "a", 0)).toBe(false);
+  expect(unlocksSomething(task.state, "a", 2)).toBe(true);
+  expect(unlocksSomething(task.state, "d", 0)).toBe(true);
 });

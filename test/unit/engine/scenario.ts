@@ -4,9 +4,11 @@ import { compileWorkflow } from "../../../src/engine/compile.ts";
 import type { Failure, TaskCreated, TaskEvent } from "../../../src/engine/event.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import type { TaskInput } from "../../../src/engine/input.ts";
-import { statusOf, stepStateAt, stepStatus, type TaskState } from "../../../src/engine/state.ts";
+import { statusOf, type TaskState } from "../../../src/engine/state.ts";
+import { stepStatus } from "../../../src/engine/step-state.ts";
+import { stepViews } from "../../../src/engine/step-view.ts";
 import { create, fold, transition, type Transition } from "../../../src/engine/transition.ts";
-import { stepViews, taskHead } from "../../../src/engine/view.ts";
+import { taskHead } from "../../../src/engine/view.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
 import type { Target } from "../../../src/engine/staffing.ts";
 import type { AgentChoice, AgentLookup, Choice, Wanted, World } from "../../../src/engine/world.ts";
@@ -126,6 +128,7 @@ export class Scenario {
       },
       inlinePlaces: 6,
       calledAt: (step, attempt) => this.calledAt.get(`${step}/${attempt}`) ?? null,
+      childTask: (step, branch) => `task_${step}_${branch}`,
     };
   }
 
@@ -148,7 +151,7 @@ export class Scenario {
 
   /** Inputs of one flush. */
   when(...inputs: readonly TaskInput[]): this {
-    this.last = transition(this.graph, this.state, inputs, this.world());
+    this.last = transition(this.state, inputs, this.world());
     this.journal.push({ at: this.now, events: this.last.events });
     return this;
   }
@@ -172,13 +175,13 @@ export class Scenario {
     return this;
   }
 
-  /** Statuses of all steps, in the order of the workflow. */
+  /** Statuses of all steps: the workflow's own in its order, then those inside them as they were opened. */
   steps(): readonly string[] {
-    return this.graph.steps.map((node) => stepStatus(stepStateAt(this.state, node.index).phase));
+    return this.state.steps.map(stepStatus);
   }
 
   view() {
-    return { ...taskHead(this.graph, this.state), steps: stepViews(this.graph, this.state, 0, this.graph.steps.length) };
+    return { ...taskHead(this.state), steps: stepViews(this.state, 0, this.state.steps.length) };
   }
 
   /** The same task, rebuilt from its journal. */
@@ -211,7 +214,9 @@ export const fails = (id: string, error: Partial<Failure> = {}, attempt = 1): Ta
 export const failsForGood = (id: string, attempt = 1): TaskInput => fails(id, { retryable: false }, attempt);
 
 export function factOf(event: TaskEvent): string {
-  const place = "step" in event ? ` ${event.step}${"attempt" in event && event.attempt !== undefined ? `#${event.attempt}` : ""}` : "";
+  const attempt = "attempt" in event && event.attempt !== undefined ? `#${event.attempt}` : "";
+  const branch = "branch" in event ? `[${event.branch}]` : "";
+  const place = "step" in event ? ` ${event.step}${attempt}${branch}` : "name" in event ? ` ${event.name}` : "";
   const detail = "reason" in event && event.reason !== undefined ? ` (${event.reason})` : "error" in event ? ` (${event.error.code})` : "";
   return `${event.type}${place}${detail}`;
 }

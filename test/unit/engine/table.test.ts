@@ -1,7 +1,8 @@
 /** Every status a step can have, met by every input there is. A pair that is missing here does not compile. */
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/input.ts";
-import type { StepStatus } from "../../../src/engine/state.ts";
+import type { StepKind } from "../../../src/engine/definition.ts";
+import type { StepStatus } from "../../../src/engine/step-state.ts";
 import { completes, factOf, fails, failsForGood, given, step, type Scenario } from "./scenario.ts";
 
 /** What an input of the kind leads to: facts, or the code of a refusal, or nothing. */
@@ -21,11 +22,14 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
   lose: { type: "lose", step: "x", attempt: 1 },
   grant: { type: "grant", step: "x", attempt: 1, isPull: false },
   decline: { type: "decline", step: "x", attempt: 1, reason: "full", retryAt: 0 },
+  signal: { type: "signal", name: "go", payload: { value: 1 }, key: "k" },
+  decide: { type: "decide", approval: 1, decision: "approve", by: "ann", roles: ["operator"] },
+  child: { type: "child", task: "task_x_0", status: "completed", output: { value: 1 }, error: null, failedItems: 0 },
   archive: { type: "archive", parts: 1, bytes: 1 },
 };
 
-/** A step that waits does so without any agent, or in the line of one. */
-type Situation = StepStatus | "waiting in line";
+/** A step that waits does so without any agent, or in the line of one; every other kind of step has a way of its own to be at work. */
+type Situation = StepStatus | "waiting in line" | `at work: ${Exclude<StepKind, "agent">}`;
 
 /** Tasks whose step `x` has the status; step `other` keeps them alive. */
 const tasks: { readonly [S in Situation]: () => Scenario } = {
@@ -38,6 +42,30 @@ const tasks: { readonly [S in Situation]: () => Scenario } = {
   failed: () => given([step("other"), step("x")]).when(failsForGood("x")),
   skipped: () => given([step("other"), step("x", { when: "false" })]),
   canceled: () => given([step("other"), step("x")]).when({ type: "cancel" }),
+  "at work: map": () => given([step("other"), { id: "x", type: "map", over: [1], steps: [step("a")] }]),
+  "at work: switch": () => given([step("other"), { id: "x", type: "switch", cases: [{ when: "true", steps: [step("a")] }] }]),
+  "at work: repeat": () => given([step("other"), { id: "x", type: "repeat", max: 2, steps: [step("a")] }]),
+  "at work: workflow": () => given([step("other"), { id: "x", type: "workflow", workflow: "study" }]),
+  "at work: wait": () => given([step("other"), { id: "x", type: "wait", for: "1m" }]),
+  "at work: signal": () => given([step("other"), { id: "x", type: "signal", name: "go" }]),
+  "at work: approval": () => given([step("other"), { id: "x", type: "approval", title: "Go?" }]),
+  "at work: transform": () => given([step("other"), { id: "x", type: "transform", output: 1 }]),
+  "at work: end": () => given([step("other"), { id: "x", type: "end" }]),
+};
+
+/** What a situation is to readers. */
+const statuses: { readonly [S in Situation]?: StepStatus } = {
+  "waiting in line": "waiting",
+  "at work: map": "running",
+  "at work: switch": "running",
+  "at work: repeat": "running",
+  "at work: workflow": "waiting",
+  "at work: wait": "waiting",
+  "at work: signal": "waiting",
+  "at work: approval": "waiting",
+  // These are over as soon as they begin.
+  "at work: transform": "completed",
+  "at work: end": "completed",
 };
 
 const CANCEL = "step.canceled other (task_canceled) · step.canceled x (task_canceled) · task.canceled";
@@ -57,8 +85,16 @@ const withoutAttempt = {
   lose: "attempt_superseded",
   grant: "attempt_superseded",
   decline: "attempt_superseded",
+  signal: "signal_unexpected",
+  decide: "not_found",
+  child: "",
   archive: "",
 };
+
+/** A task that has ended lets nothing through but what puts it away. */
+const ended = { ...withoutAttempt, pause: "invalid_state", archive: "task.archived" };
+const cancelInside = (inside: string): string =>
+  CANCEL.replace(" · task.canceled", ` · step.canceled ${inside} (task_canceled) · task.canceled`);
 
 const TABLE: { readonly [S in Situation]: Row } = {
   pending: { ...withoutAttempt, cancel: CANCEL },
@@ -88,13 +124,22 @@ const TABLE: { readonly [S in Situation]: Row } = {
     lose: "attempt.lost x#1",
     grant: "",
     decline: "attempt.declined x#1 (full) · step.waiting x",
+    signal: "signal_unexpected",
+    decide: "not_found",
+    child: "",
     archive: "",
   },
+  "at work: map": { ...withoutAttempt, cancel: cancelInside("x[0]/a") },
+  "at work: switch": { ...withoutAttempt, cancel: cancelInside("x[0]/a") },
+  "at work: repeat": { ...withoutAttempt, cancel: cancelInside("x[1]/a") },
+  "at work: workflow": { ...withoutAttempt, cancel: CANCEL, child: "child.ended x[0] · step.completed x" },
+  "at work: wait": { ...withoutAttempt, cancel: CANCEL },
+  "at work: signal": { ...withoutAttempt, cancel: CANCEL, signal: "signal.received go · step.completed x" },
+  "at work: approval": { ...withoutAttempt, cancel: CANCEL, decide: "approval.decided x · step.completed x" },
+  "at work: transform": { ...withoutAttempt, cancel: CANCEL_OTHER },
+  "at work: end": { ...ended, cancel: "invalid_state" },
   canceled: {
-    wake: "",
-    look: "",
-    pause: "invalid_state",
-    resume: "invalid_state",
+    ...ended,
     cancel: "",
     claim: "attempt_canceled",
     accept: "attempt_canceled",
@@ -104,7 +149,6 @@ const TABLE: { readonly [S in Situation]: Row } = {
     lose: "attempt_canceled",
     grant: "attempt_canceled",
     decline: "attempt_canceled",
-    archive: "task.archived",
   },
 };
 
@@ -113,7 +157,7 @@ const rows = Object.entries(TABLE) as [Situation, Row][];
 describe.each(rows)("a step that is %s", (status, row) => {
   test.each(Object.entries(row) as [TaskInput["type"], string][])("meets %s", (kind, expected) => {
     const task = tasks[status]();
-    expect(task.steps()[1]).toBe(status === "waiting in line" ? "waiting" : status);
+    expect(task.steps()[1]).toBe(statuses[status] ?? status);
     task.when(inputs[kind]);
     const [answer] = task.last.answers;
     const met = answer?.ok === false ? answer.error.code : task.last.events.map(factOf).join(" · ");

@@ -1,0 +1,91 @@
+/** What a task asks people, as they read it. */
+import type { TaskState } from "./state.ts";
+import { stepAt } from "./state.ts";
+import type { Step } from "./step-state.ts";
+import { approvalId } from "./waiting-view.ts";
+import type { StoredValue } from "./value.ts";
+import type { Json } from "../shared/json.ts";
+import { isoTime } from "../shared/time.ts";
+
+export type ApprovalStatus = "pending" | "approved" | "rejected" | "expired" | "canceled";
+
+export interface ApprovalHead {
+  readonly id: string;
+  readonly task_id: string;
+  readonly step_id: string;
+  readonly title: string;
+  readonly status: ApprovalStatus;
+  readonly assignees: readonly string[];
+  readonly quorum: number;
+  readonly editable: boolean;
+  readonly requested_at: string;
+  readonly due_at: string | null;
+  readonly decided_at: string | null;
+  readonly decisions: readonly {
+    readonly by: string;
+    readonly decision: "approve" | "reject";
+    readonly comment: string | null;
+    readonly at: string;
+  }[];
+}
+
+export interface ApprovalDetail extends ApprovalHead {
+  /** What is to be approved, and its SHA-256: a decision may name that to be about nothing else. */
+  readonly payload: Json;
+  readonly hash: string;
+}
+
+export function approvalHead(state: TaskState, number: number): ApprovalHead | null {
+  const step = stepOfApproval(state, number);
+  const approval = step?.approval ?? null;
+  if (step === null || approval === null || step.node.kind !== "approval") return null;
+  return {
+    id: approvalId(state.created.task, number),
+    task_id: state.created.task,
+    step_id: step.path,
+    title: approval.title,
+    status: statusOfApproval(step),
+    assignees: approval.assignees,
+    quorum: step.node.quorum,
+    editable: step.node.isEditable,
+    requested_at: isoTime(approval.requestedAt),
+    due_at: approval.dueAt === null ? null : isoTime(approval.dueAt),
+    decided_at: step.settledAt === null ? null : isoTime(step.settledAt),
+    decisions: approval.decisions.map(({ by, decision, comment, at }) => ({ by, decision, comment, at: isoTime(at) })),
+  };
+}
+
+/** `read` gives what is recorded, `undefined` where it is kept no longer. */
+export function approvalDetail(state: TaskState, number: number, read: (stored: StoredValue) => Json | undefined): ApprovalDetail | null {
+  const head = approvalHead(state, number);
+  const approval = stepOfApproval(state, number)?.approval ?? null;
+  return head === null || approval === null ? null : { ...head, payload: read(approval.payload) ?? null, hash: approval.hash };
+}
+
+function stepOfApproval(state: TaskState, number: number): Step | null {
+  const index = state.approvals[number - 1];
+  return index === undefined ? null : stepAt(state, index);
+}
+
+function statusOfApproval({ phase, approval }: Step): ApprovalStatus {
+  switch (phase.status) {
+    case "waiting":
+      return "pending";
+    case "canceled":
+      return "canceled";
+    case "completed":
+      return (approval?.outcome ?? approval?.decisions.at(-1)?.decision) === "approve" ? "approved" : "rejected";
+    case "failed":
+    case "pending":
+    case "running":
+    case "retrying":
+    case "open":
+    case "skipped":
+      return "expired";
+  }
+}
+
+/** What tells whether somebody has to hear of it again. */
+export function approvalVersion({ status, decisions, due_at }: ApprovalHead): string {
+  return `${status}/${decisions.length}/${due_at ?? ""}`;
+}

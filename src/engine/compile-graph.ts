@@ -1,0 +1,37 @@
+/** A whole definition, ready to run. */
+import type { Fault } from "../shared/errors.ts";
+import { pointer, type Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { BlockCompiler, Findings } from "./compile-block.ts";
+import type { ChainDefinition, WorkflowDefinition } from "./definition.ts";
+import { readsOf, type Chain, type Graph, type Read } from "./graph.ts";
+
+export function compileGraph(definition: WorkflowDefinition): Result<Graph, readonly Fault[]> {
+  const findings = new Findings(definition.steps);
+  const compiler = new BlockCompiler(findings, null, []);
+  const block = compiler.compile(definition.steps, "/steps", definition.output);
+  if (findings.edges > LIMITS.needs) {
+    findings.fault("invalid_definition", "/steps", `a workflow has at most ${LIMITS.needs} dependencies, this one has ${findings.edges}`);
+  }
+  const onCompleted = chainsOf(compiler, definition.on_completed, "/on_completed", ["output"]);
+  const onFailed = chainsOf(compiler, definition.on_failed, "/on_failed", ["error"]);
+  if (findings.faults.length > 0) return err(findings.faults);
+  return ok({ ...block, warnings: findings.warnings, onCompleted, onFailed, outputSchema: definition.output_schema ?? null });
+}
+
+/** Their input is made when the task has ended: from what it came to as well. */
+function chainsOf(
+  compiler: BlockCompiler,
+  chains: WorkflowDefinition["on_completed"],
+  at: string,
+  names: readonly string[],
+): readonly Chain[] {
+  if (chains === undefined) return [];
+  const list: readonly ChainDefinition[] = Array.isArray(chains) ? chains : [chains];
+  return list.map(({ workflow, input }, index) => {
+    const reads = new Map<string, Read>();
+    const place = Array.isArray(chains) ? at + pointer(index, "input") : `${at}/input`;
+    return { workflow, input: input === undefined ? null : compiler.template(input as Json, place, reads, names), reads: readsOf(reads) };
+  });
+}

@@ -1,0 +1,149 @@
+/**
+ * A step that asks people. What they decide on is recorded with its hash before anybody is asked, each of them decides
+ * once, and the step is over with the decision that settles it.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { rejection, type Rejection } from "../../shared/errors.ts";
+import { canonicalJson, type Json } from "../../shared/json.ts";
+import { err, ok, type Result } from "../../shared/result.ts";
+import { excerpt } from "../../shared/text.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { TaskEvent } from "../event.ts";
+import type { ApprovalNode } from "../graph.ts";
+import type { InputOf } from "../input.ts";
+import { scopeOfStep } from "../scope.ts";
+import { expressionError, failStep, startedFacts } from "../step.ts";
+import { stepAt, type TaskState } from "../state.ts";
+import { isKind, type Approval, type Step } from "../step-state.ts";
+import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../value.ts";
+import type { World } from "../world.ts";
+import type { Kind } from "./kind.ts";
+
+export const approval: Kind<ApprovalNode> = {
+  start: (state, step, world) => {
+    const started = startedFacts(state, step);
+    const { node, path } = step;
+    const scope = () => scopeOfStep(state, step, world.values);
+    const title = node.title.evaluate(scope);
+    if (!title.ok) return [...started, ...failStep(state, step, expressionError(step, "title", title.error), world)];
+    const payload = node.payload.evaluate(scope);
+    if (!payload.ok) return [...started, ...failStep(state, step, expressionError(step, "payload", payload.error), world)];
+    const stored = world.values.write(payload.value);
+    if (stored === null) return [...started, ...failStep(state, step, VALUE_TOO_LARGE, world)];
+    const number = state.approvals.length + 1;
+    const due_at = node.dueMs === null ? undefined : world.now + node.dueMs;
+    return [
+      ...started,
+      {
+        type: "approval.requested",
+        step: path,
+        approval: number,
+        title: excerpt(typeof title.value === "string" ? title.value : JSON.stringify(title.value), LIMITS.textLength),
+        payload: stored,
+        hash: hashOf(payload.value),
+        assignees: node.assignees,
+        quorum: node.quorum,
+        ...(node.isEditable && { editable: true as const }),
+        ...(due_at !== undefined && { due_at }),
+      },
+      waiting(step, number, due_at),
+    ];
+  },
+  due: (state, step, world) => {
+    const { approval: asked, node, path } = step;
+    if (asked === null) return [];
+    const at = { step: path, approval: asked.number };
+    if (node.escalateTo.length > 0 && !asked.hasEscalated) {
+      const due_at = world.now + (node.dueMs ?? 0);
+      const assignees = [...new Set([...asked.assignees, ...node.escalateTo])];
+      return [{ ...at, type: "approval.escalated", assignees, due_at }, waiting(step, asked.number, due_at)];
+    }
+    const expired: TaskEvent = { ...at, type: "approval.expired", outcome: node.onExpiry };
+    if (node.onExpiry === "fail") {
+      const error = { code: "approval_expired", message: `Nobody decided on "${asked.title}" in time`, retryable: false };
+      return [expired, ...failStep(state, step, error, world)];
+    }
+    return [expired, decided(step, node.onExpiry, asked.payload, null, null, world)];
+  },
+};
+
+/** A decision as it comes in. The number says which approval of the task. */
+export function decide(state: TaskState, input: InputOf<"decide">, world: World): Result<readonly TaskEvent[], Rejection> {
+  const index = state.approvals[input.approval - 1];
+  const step = index === undefined ? undefined : stepAt(state, index);
+  const asked = step?.approval ?? null;
+  if (step === undefined || asked === null || !isKind(step, "approval")) return err(rejection("not_found", "There is no such approval"));
+  const earlier = asked.decisions.find(({ by }) => by === input.by);
+  if (step.phase.status !== "waiting" || earlier !== undefined) return err(alreadyDecided(step, asked, earlier !== undefined));
+  if (!mayDecide(asked, input)) {
+    return err(rejection("forbidden", `Only ${asked.assignees.join(", ")} may decide this; you are ${input.by}`));
+  }
+  if (input.hash !== undefined && input.hash !== asked.hash) {
+    return err(
+      rejection("approval_changed", "What you decide on is not what is asked; read the approval again", { facts: { hash: asked.hash } }),
+    );
+  }
+  const payload = input.payload ?? asked.payload;
+  if (input.payload !== undefined && !step.node.isEditable) {
+    return err(
+      rejection("invalid_request", "This approval's payload cannot be edited", {
+        faults: [{ pointer: "/payload", message: "not editable", code: "invalid_request" }],
+      }),
+    );
+  }
+  const fact: TaskEvent = {
+    type: "approval.decided",
+    step: step.path,
+    approval: asked.number,
+    by: input.by,
+    decision: input.decision,
+    hash: input.payload === undefined ? asked.hash : hashOf(readValue(input.payload, world.values)),
+    ...(input.comment !== undefined && { comment: input.comment }),
+    ...(input.payload !== undefined && { payload: input.payload }),
+  };
+  const approvals = asked.decisions.filter(({ decision }) => decision === "approve").length + 1;
+  if (input.decision === "approve" && approvals < step.node.quorum) return ok([fact]);
+  return ok([fact, decided(step, input.decision, payload, input.by, input.comment ?? null, world)]);
+}
+
+/** Whoever is asked: by role, by name, or anybody who may decide approvals at all. Admins always may. */
+function mayDecide({ assignees }: Approval, { by, roles }: InputOf<"decide">): boolean {
+  if (assignees.length === 0 || roles.includes("admin")) return true;
+  return assignees.includes(`subject:${by}`) || roles.some((role) => assignees.includes(`role:${role}`));
+}
+
+function alreadyDecided(step: Step, asked: Approval, byThem: boolean): Rejection {
+  const [first] = asked.decisions;
+  const what = byThem ? "You have decided this already" : `This is ${step.phase.status === "waiting" ? "not decided" : "decided already"}`;
+  return rejection("already_decided", what, {
+    facts: {
+      step_status: step.phase.status,
+      first_decision:
+        first === undefined
+          ? null
+          : { decision: first.decision, decided_by: first.by, comment: first.comment, at: new Date(first.at).toISOString() },
+    },
+  });
+}
+
+function waiting({ path }: Step, number: number, until: number | undefined): TaskEvent {
+  return { type: "step.waiting", step: path, waiting_on: { type: "approval", approval: number, ...(until !== undefined && { until }) } };
+}
+
+function decided(
+  { path }: Step,
+  decision: "approve" | "reject",
+  payload: StoredValue,
+  by: string | null,
+  comment: string | null,
+  world: World,
+): TaskEvent {
+  const output = { decision, payload: readValue(payload, world.values), decided_by: by, comment };
+  return { type: "step.completed", step: path, output: world.values.write(output) ?? { value: { ...output, payload: null } } };
+}
+
+/** What is approved is this and nothing else. */
+export function hashOf(payload: Json): string {
+  return bytesToHex(sha256(utf8ToBytes(canonicalJson(payload))));
+}

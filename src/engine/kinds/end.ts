@@ -1,0 +1,39 @@
+/** A step that ends the task, completed or failed, wherever it stands. */
+import { endFacts } from "../ending.ts";
+import type { Failure } from "../event.ts";
+import type { EndNode } from "../graph.ts";
+import { scopeOfStep } from "../scope.ts";
+import { cancelSteps, expressionError, failStep, startedFacts } from "../step.ts";
+import { asText } from "../template.ts";
+import { VALUE_TOO_LARGE } from "../value.ts";
+import type { Kind } from "./kind.ts";
+
+export const end: Kind<EndNode> = {
+  start: (state, step, world) => {
+    const started = startedFacts(state, step);
+    const scope = () => scopeOfStep(state, step, world.values);
+    const { status, output, error } = step.node;
+    const rest = () => cancelSteps(state, "task_ended", step);
+    if (status === "failed") {
+      const message = error?.message.evaluate(scope);
+      if (message?.ok === false) return [...started, ...failStep(state, step, expressionError(step, "error", message.error), world)];
+      const failure: Failure = {
+        code: error?.code ?? "ended",
+        message: message === undefined ? `Step "${step.path}" ended the task` : asText(message.value),
+        retryable: false,
+        step_id: step.path,
+      };
+      return [
+        ...started,
+        { type: "step.failed", step: step.path, error: failure },
+        ...rest(),
+        ...endFacts(state, { status: "failed", error: failure }),
+      ];
+    }
+    const value = output?.evaluate(scope) ?? { ok: true, value: null };
+    if (!value.ok) return [...started, ...failStep(state, step, expressionError(step, "output", value.error), world)];
+    const stored = world.values.write(value.value);
+    if (stored === null) return [...started, ...failStep(state, step, VALUE_TOO_LARGE, world)];
+    return [...started, { type: "step.completed", step: step.path, output: stored }, ...rest(), { type: "task.completed", output: stored }];
+  },
+};

@@ -1,0 +1,124 @@
+/**
+ * A step that does the same for every item of a list that is known only now. Up to `LIMITS.mapInline` items are branches
+ * of this task; beyond that they are spread over tasks of their own, a chunk of items each, so that a list of thousands
+ * has the places, the memory and the journal of many objects.
+ */
+import { LIMITS } from "../../shared/limits.ts";
+import type { Json } from "../../shared/json.ts";
+import type { Failure, TaskEvent } from "../event.ts";
+import type { MapNode } from "../graph.ts";
+import { evaluateOver } from "../scope.ts";
+import { childrenOf, expressionError, failStep, startedFacts } from "../step.ts";
+import type { TaskState } from "../state.ts";
+import type { Branches, Step } from "../step-state.ts";
+import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../value.ts";
+import type { World } from "../world.ts";
+import { mayOpen, tooManySteps, type Kind } from "./kind.ts";
+
+export const map: Kind<MapNode> = {
+  start: (state, step, world) => {
+    const started = startedFacts(state, step);
+    const over = evaluateOver(state, step, world.values);
+    if (!over.ok) return [...started, ...failStep(state, step, expressionError(step, "over", over.error), world)];
+    if (!Array.isArray(over.value)) return [...started, ...failStep(state, step, noList(step, over.value), world)];
+    const items = over.value.length;
+    if (items > LIMITS.mapItems) return [...started, ...failStep(state, step, tooMany(items), world)];
+    const isSpread = items > LIMITS.mapInline && step.node.outside !== null && state.created.spread === undefined;
+    return startedFacts(state, step, { items, ...(isSpread && { chunk: LIMITS.mapChunk }) });
+  },
+  proceed: (state, step, world) => {
+    const { branches } = step;
+    if (branches === null) return [];
+    const count = branches.count ?? 0;
+    const failed = branches.chunk === null ? branches.failed : branches.failedItems;
+    // A task with some of the items that failed as a whole has had too many failures already.
+    if (failed > tolerated(state, step, count) || (branches.chunk !== null && branches.error !== null)) {
+      return failStep(state, step, itemsFailed(failed, count, branches.error), world);
+    }
+    const all = branches.chunk === null ? count : Math.ceil(count / branches.chunk);
+    if (branches.ended === all) return complete(state, step, branches, world);
+    if (state.paused || branches.opened === all) return [];
+    return branches.chunk === null
+      ? openItems(state, step, branches, count, world)
+      : startChildren(state, step, branches, count, branches.chunk, world);
+  },
+};
+
+function openItems(state: TaskState, step: Step<MapNode>, branches: Branches, count: number, world: World): readonly TaskEvent[] {
+  const { node } = step;
+  const isPart = isPartOfMap(state, step);
+  const atOnce = isPart ? (state.created.spread?.concurrency ?? count) : (node.concurrency ?? LIMITS.mapConcurrency);
+  const room = Math.min(count - branches.opened, atOnce - branches.frames.size);
+  if (room <= 0) return [];
+  if (!mayOpen(state, node.block, room)) return failStep(state, step, tooManySteps(), world);
+  const first = (isPart ? (state.created.spread?.first ?? 0) : 0) + branches.opened;
+  return Array.from({ length: room }, (_, index) => ({ type: "branch.started", step: step.path, branch: first + index }));
+}
+
+/** So many tasks at once that together they have as many items under way as the step allows. */
+function startChildren(
+  state: TaskState,
+  step: Step<MapNode>,
+  branches: Branches,
+  count: number,
+  chunk: number,
+  world: World,
+): readonly TaskEvent[] {
+  const room = childrenAtOnce(step.node) - childrenOf(state, step).length;
+  const chunks = Math.ceil(count / chunk);
+  return Array.from({ length: Math.min(room, chunks - branches.opened) }, (_, index): TaskEvent => {
+    const branch = branches.opened + index;
+    const items = Math.min(chunk, count - branch * chunk);
+    return { type: "child.started", step: step.path, branch, task: world.childTask(step.path, branch), items };
+  });
+}
+
+const childrenAtOnce = ({ concurrency }: MapNode): number =>
+  concurrency === null ? LIMITS.mapChildren : Math.min(LIMITS.mapChildren, Math.ceil(concurrency / LIMITS.mapChunk));
+
+/** How many items each of the tasks may have under way. */
+export const concurrencyOfChild = (node: MapNode): number =>
+  node.concurrency === null ? LIMITS.mapChunk : Math.ceil(node.concurrency / childrenAtOnce(node));
+
+/** How many items may fail. */
+export function tolerated(state: TaskState, step: Step<MapNode>, count: number): number {
+  if (isPartOfMap(state, step)) return state.created.spread?.tolerate ?? 0;
+  const { tolerate } = step.node;
+  return "items" in tolerate ? tolerate.items : Math.floor(tolerate.share * count);
+}
+
+const isPartOfMap = ({ created }: TaskState, { frame }: Step): boolean => created.spread !== undefined && frame.owner === null;
+
+function complete(state: TaskState, step: Step<MapNode>, { outputs, chunk }: Branches, world: World): readonly TaskEvent[] {
+  const parts = outputs ?? [];
+  // Known before any is read: all of them at once might not fit the memory.
+  const bytes = parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
+  const output = bytes > LIMITS.valueBytes ? null : world.values.write(listOf(parts, chunk !== null, world));
+  if (output === null) return failStep(state, step, VALUE_TOO_LARGE, world);
+  return [{ type: "step.completed", step: step.path, output }];
+}
+
+/** In the order of the items; `null` for one that failed. */
+function listOf(parts: readonly (StoredValue | null)[], areLists: boolean, world: World): Json {
+  const values = Array.from(parts, (part) => (part === null ? null : readValue(part, world.values)));
+  return areLists ? (values as readonly (readonly Json[])[]).flat() : values;
+}
+
+function noList(step: Step<MapNode>, value: Json): Failure {
+  const type = value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+  const source = step.node.over.expressions[0]?.expression.source ?? "over";
+  return {
+    code: "not_a_list",
+    message: `over: "${source}" is ${type}, expected a list; got ${JSON.stringify(value).slice(0, 100)}`,
+    retryable: false,
+  };
+}
+
+function tooMany(items: number): Failure {
+  return { code: "limit_reached", message: `over: ${items} items, a map has at most ${LIMITS.mapItems}`, retryable: false };
+}
+
+function itemsFailed(failed: number, count: number, first: Failure | null): Failure {
+  const why = first === null ? "" : `; the first: ${first.message}`;
+  return { code: first?.code ?? "items_failed", message: `${failed} of ${count} items failed${why}`, retryable: false };
+}

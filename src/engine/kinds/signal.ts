@@ -1,0 +1,78 @@
+/**
+ * A step that waits for something from outside. Signals are kept in the order they came; each is taken by the first step
+ * that it matches, once, and whether it matches is asked once of every step.
+ */
+import type { Json } from "../../shared/json.ts";
+import { durationText } from "../../shared/time.ts";
+import type { Failure, TaskEvent } from "../event.ts";
+import type { SignalNode } from "../graph.ts";
+import { scopeOfStep, withName } from "../scope.ts";
+import { failStep, startedFacts } from "../step.ts";
+import { stepAt, type TaskState } from "../state.ts";
+import { isKind, type Step } from "../step-state.ts";
+import { readValue, resident, type StoredValue } from "../value.ts";
+import type { World } from "../world.ts";
+import type { Kind } from "./kind.ts";
+
+export const signal: Kind<SignalNode> = {
+  start: (state, step, world) => {
+    const started = startedFacts(state, step);
+    const { name, timeoutMs } = step.node;
+    for (const { seq, payload } of state.signals.get(name) ?? []) {
+      if (matches(state, step, readValue(payload, world.values), world)) return [...started, taken(step, payload, seq)];
+    }
+    const until = timeoutMs === null ? undefined : world.now + timeoutMs;
+    return [
+      ...started,
+      { type: "step.waiting", step: step.path, waiting_on: { type: "signal", name, ...(until !== undefined && { until }) } },
+    ];
+  },
+  due: (state, step, world) => [{ type: "timer.fired", step: step.path }, ...failStep(state, step, timedOut(step.node), world)],
+};
+
+/** Facts when a signal comes: it is kept, or taken at once by a step that waits for it. */
+export function receive(
+  state: TaskState,
+  name: string,
+  payload: StoredValue,
+  value: Json,
+  key: string,
+  world: World,
+): readonly TaskEvent[] {
+  const received: TaskEvent = { type: "signal.received", name, payload, key };
+  for (const index of state.listening.get(name) ?? []) {
+    const step = stepAt(state, index);
+    if (isKind(step, "signal") && matches(state, step, value, world)) {
+      return [received, taken(step, resident(payload, state.seq + 1), state.seq + 1)];
+    }
+  }
+  return [received];
+}
+
+/** Whether any step may still wait for it. */
+export function canReceive(state: TaskState, name: string): boolean {
+  return state.end === null && state.ending === null && [...pendingListeners(state, name)].length > 0;
+}
+
+function* pendingListeners(state: TaskState, name: string): Iterable<Step> {
+  for (let index = 0; index < state.graph.steps.length; index++) {
+    const step = stepAt(state, index);
+    if (step.settledSeq === null && step.node.listens.has(name)) yield step;
+  }
+}
+
+/** A payload that the condition cannot be asked of is not what the step waits for. */
+function matches(state: TaskState, step: Step<SignalNode>, payload: Json, world: World): boolean {
+  const { match } = step.node;
+  if (match === null) return true;
+  const answer = match.evaluate(withName(scopeOfStep(state, step, world.values), "signal", payload));
+  return answer.ok && answer.value === true;
+}
+
+function taken(step: Step, payload: StoredValue, seq: number): TaskEvent {
+  return { type: "step.completed", step: step.path, output: payload, signal: seq };
+}
+
+function timedOut({ name, timeoutMs }: SignalNode): Failure {
+  return { code: "signal_timeout", message: `The signal "${name}" did not come within ${durationText(timeoutMs ?? 0)}`, retryable: false };
+}

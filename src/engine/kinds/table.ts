@@ -1,0 +1,45 @@
+/** Every kind of step there is: a kind without its arm does not compile. */
+import type { StepKind } from "../definition.ts";
+import { startRound } from "../choose.ts";
+import type { TaskEvent } from "../event.ts";
+import type { NodeOf, StepNode } from "../graph.ts";
+import type { TaskState } from "../state.ts";
+import type { Step } from "../step-state.ts";
+import type { World } from "../world.ts";
+import { approval } from "./approval.ts";
+import { end } from "./end.ts";
+import type { Kind } from "./kind.ts";
+import { map } from "./map.ts";
+import { repeat } from "./repeat.ts";
+import { signal } from "./signal.ts";
+import { switchKind } from "./switch.ts";
+import { transform } from "./transform.ts";
+import { wait } from "./wait.ts";
+import { workflow } from "./workflow.ts";
+
+const KINDS: { readonly [K in StepKind]: Kind<NodeOf<K>> } = {
+  agent: { start: startRound },
+  map,
+  switch: switchKind,
+  repeat,
+  workflow,
+  wait,
+  signal,
+  approval,
+  transform,
+  end,
+};
+
+const kindOf = (step: Step): Kind<StepNode> => KINDS[step.node.kind] as Kind<StepNode>;
+
+export function startStep(state: TaskState, step: Step, world: World): readonly TaskEvent[] {
+  return kindOf(step).start(state, step, world);
+}
+
+export function stepIsDue(state: TaskState, step: Step, world: World): readonly TaskEvent[] {
+  return kindOf(step).due?.(state, step, world) ?? [];
+}
+
+export function proceedWith(state: TaskState, step: Step, world: World): readonly TaskEvent[] {
+  return kindOf(step).proceed?.(state, step, world) ?? [];
+}

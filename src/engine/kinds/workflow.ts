@@ -1,0 +1,27 @@
+/** A step that is a task of its own: another workflow, started, waited for, and canceled with this one. */
+import type { Failure, TaskEvent } from "../event.ts";
+import type { WorkflowNode } from "../graph.ts";
+import { scopeOfStep } from "../scope.ts";
+import { expressionError, failStep, startedFacts } from "../step.ts";
+import type { Kind } from "./kind.ts";
+
+export const workflow: Kind<WorkflowNode> = {
+  start: (state, step, world) => {
+    const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
+    if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
+    return [...startedFacts(state, step), { type: "child.started", step: step.path, branch: 0, task: world.childTask(step.path, 0) }];
+  },
+  proceed: (state, step, world): readonly TaskEvent[] => {
+    const { branches } = step;
+    if (branches === null || branches.ended === 0) return [];
+    if (branches.error !== null) return failStep(state, step, branches.error, world);
+    return [{ type: "step.completed", step: step.path, output: branches.output ?? { value: null } }];
+  },
+};
+
+/** What a task that did not complete is to the step that started it. */
+export function childFailure(task: string, status: string, error: Failure | null): Failure {
+  const code = status === "failed" ? (error?.code ?? "child_failed") : `child_${status}`;
+  const why = error === null ? "" : `: ${error.message}`;
+  return { code, message: `The task ${task} is ${status}${why}`, retryable: false };
+}

@@ -1,0 +1,68 @@
+/** Answers what is asked of a live task. It changes nothing. */
+import type { ApprovalDetail } from "../engine/approval-view.ts";
+import type { EventView } from "../engine/event-view.ts";
+import type { StepView } from "../engine/step-view.ts";
+import type { TaskHead } from "../engine/view.ts";
+import type { Unfinished } from "./contract.ts";
+import { NO_PLACES, placesOf, withPlace, type Places } from "./places.ts";
+import type { TaskPorts } from "./ports.ts";
+import { TaskReading, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
+import type { TaskRunner } from "./runner.ts";
+
+/** Everywhere `null` says that there is no such task. */
+export class TaskReader {
+  readonly #ports: TaskPorts;
+  readonly #runner: TaskRunner;
+
+  constructor(ports: TaskPorts, runner: TaskRunner) {
+    this.#ports = ports;
+    this.#runner = runner;
+  }
+
+  async head(): Promise<TaskHead | null> {
+    return this.#placed((reading, places) => withPlace(reading.head(), places));
+  }
+
+  async task(): Promise<TaskView | null> {
+    return this.#placed((reading, places) => {
+      const view = reading.task();
+      return { ...withPlace(view, places), steps: view.steps.map((step) => withPlace(step, places)) };
+    });
+  }
+
+  async steps(from: number, limit: number): Promise<readonly StepView[] | null> {
+    return this.#placed((reading, places) => reading.steps(from, limit).map((step) => withPlace(step, places)));
+  }
+
+  async step(step: string): Promise<StepDetail | "unknown" | null> {
+    return this.#placed((reading, places) => {
+      const detail = reading.step(step);
+      return detail === null ? "unknown" : withPlace(detail, places);
+    });
+  }
+
+  async approval(number: number): Promise<ApprovalDetail | "unknown" | null> {
+    return this.#read((reading) => reading.approval(number) ?? "unknown");
+  }
+
+  async result(): Promise<ResultReading | Unfinished | null> {
+    return this.#read((reading) => reading.result() ?? { unfinished: true, status: reading.head().status });
+  }
+
+  async events(after: number, limit: number): Promise<readonly EventView[] | null> {
+    return this.#read((reading) => reading.events(after, limit));
+  }
+
+  async #read<T>(question: (reading: TaskReading) => T): Promise<T | null> {
+    const loaded = await this.#runner.ready();
+    return loaded && question(new TaskReading(loaded, this.#runner.journal));
+  }
+
+  /** As `#read`, with the places that the task has in the lines of agents, which only those know. */
+  async #placed<T>(question: (reading: TaskReading, places: Places) => T): Promise<T | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    const places = loaded.state.queued === 0 ? NO_PLACES : await placesOf(loaded, this.#ports.agents);
+    return this.#read((reading) => question(reading, places));
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What the object does when it wakes by itself: what is due, what may have been lost, and at the end putting the task
+ * away. Whatever fails is tried again; a task that makes no progress is sealed, so that nothing wakes for ever.
+ */
+import { log, messageOf } from "../shared/log.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { assert } from "../shared/result.ts";
+import type { Children } from "./children.ts";
+import type { Chronicle } from "./chronicle.ts";
+import type { LiveFeed } from "./live-feed.ts";
+import type { Outbox } from "./outbox.ts";
+import type { TaskPorts } from "./ports.ts";
+import type { Loaded } from "./reading.ts";
+import type { TaskRunner } from "./runner.ts";
+
+interface Parts {
+  readonly runner: TaskRunner;
+  readonly outbox: Outbox;
+  readonly children: Children;
+  readonly chronicle: Chronicle;
+  readonly feed: LiveFeed;
+}
+
+export class Wakeups {
+  readonly #storage: DurableObjectStorage;
+  readonly #ports: TaskPorts;
+  readonly #parts: Parts;
+
+  constructor(storage: DurableObjectStorage, ports: TaskPorts, parts: Parts) {
+    this.#storage = storage;
+    this.#ports = ports;
+    this.#parts = parts;
+  }
+
+  /** `retryCount`: how often the platform has tried this alarm before. */
+  async alarm(retryCount: number): Promise<void> {
+    const { runner } = this.#parts;
+    const loaded = runner.readyAtAlarm();
+    if (loaded === null) return;
+    const failures = Math.max(retryCount, this.#storage.kv.get<number>("alarm_failures") ?? 0);
+    // What is done for a live task sets the next alarm with it, and an alarm that does not get that far comes again by
+    // itself; after a failure nothing is taken for granted.
+    if (loaded.state.end !== null || failures > 0) runner.rearm(loaded.state, Date.now());
+    try {
+      if (failures >= LIMITS.alarmFailures) runner.seal(`The task failed to make progress ${failures} times in a row`);
+      await this.#wake(loaded);
+      if (failures > 0) this.#storage.kv.delete("alarm_failures");
+    } catch (error) {
+      // A repetition counted, not a task lost.
+      runner.rearmSoon(Date.now());
+      this.#storage.kv.put("alarm_failures", failures + 1);
+      log("error", "alarm failed", { task: loaded.state.created.task, failures: failures + 1, error: messageOf(error) });
+    }
+  }
+
+  /** Puts the task away, once everybody has heard of its end who has to. */
+  async archive(): Promise<void> {
+    const { runner, children, chronicle } = this.#parts;
+    const loaded = await this.#loaded();
+    if (loaded.state.archivedAt !== null) return;
+    await children.settle(loaded);
+    const archive = await chronicle.archive(loaded);
+    await runner.apply({ type: "archive", ...archive });
+  }
+
+  async #wake(loaded: Loaded): Promise<void> {
+    const { runner, outbox, children, chronicle } = this.#parts;
+    if (loaded.state.end !== null) return this.#wakeEnded(loaded);
+    const { tenant } = loaded.state.created;
+    if (loaded.state.looking.size > 0) {
+      await this.#ports.directory.refresh(tenant, Date.now()).catch((error: unknown) => {
+        log("warn", "agents not refreshed", { tenant, error: messageOf(error) });
+      });
+    }
+    await runner.apply({ type: "wake" });
+    const current = await this.#loaded();
+    outbox.sendAgain(current, Date.now());
+    children.askAgain(current, Date.now());
+    chronicle.remind(current, Date.now());
+  }
+
+  async #wakeEnded(loaded: Loaded): Promise<void> {
+    const { end, archivedAt } = loaded.state;
+    assert(end !== null, "only an ended task is archived");
+    if (archivedAt === null) {
+      await this.archive();
+    } else if (Date.now() >= end.at + this.#ports.settings.taskRetentionMs) {
+      this.#parts.feed.close();
+      await this.#storage.deleteAll();
+      this.#parts.runner.forget();
+    }
+  }
+
+  async #loaded(): Promise<Loaded> {
+    const loaded = await this.#parts.runner.ready();
+    assert(loaded !== null, "the task is gone");
+    return loaded;
+  }
+}
