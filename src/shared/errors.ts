@@ -45,6 +45,8 @@ export const REJECTIONS = {
   not_finished: { ...conflict("The task has not finished"), retryable: true },
   attempt_superseded: conflict("The attempt is no longer current"),
   attempt_canceled: conflict("The attempt was canceled"),
+  webhook_disabled: conflict("The webhook is disabled"),
+  delivery_under_way: { ...conflict("The delivery is being sent"), retryable: true },
   result_expired: conflict("The result is no longer kept", 410),
   precondition_failed: conflict("It was changed meanwhile", 412),
   precondition_required: conflict("If-Match is required", 428),
