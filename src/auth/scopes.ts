@@ -7,6 +7,8 @@ export const SCOPES = [
   "agents:read",
   "agents:write",
   "agents:work",
+  "webhooks:read",
+  "webhooks:write",
   "keys:read",
   "keys:write",
   "tenants:manage",
@@ -16,13 +18,13 @@ export type Scope = (typeof SCOPES)[number];
 export const ROLES = ["admin", "developer", "operator", "viewer", "agent"] as const;
 export type Role = (typeof ROLES)[number];
 
-const READ: readonly Scope[] = ["tasks:read", "workflows:read", "agents:read"];
+const READ: readonly Scope[] = ["tasks:read", "workflows:read", "agents:read", "webhooks:read"];
 
 const SCOPES_OF: { readonly [R in Role]: readonly Scope[] } = {
   /** Everything within a tenant. */
-  admin: [...READ, "tasks:write", "workflows:write", "agents:write", "agents:work", "keys:read", "keys:write"],
-  /** Builds: workflows, agents, tasks. */
-  developer: [...READ, "tasks:write", "workflows:write", "agents:write", "agents:work"],
+  admin: [...READ, "tasks:write", "workflows:write", "agents:write", "agents:work", "webhooks:write", "keys:read", "keys:write"],
+  /** Builds: workflows, agents, tasks, and who is told of them. */
+  developer: [...READ, "tasks:write", "workflows:write", "agents:write", "agents:work", "webhooks:write"],
   /** Runs what others have built. */
   operator: [...READ, "tasks:write"],
   viewer: READ,
