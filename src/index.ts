@@ -30,6 +30,12 @@ import { log, messageOf } from "./shared/log.ts";
 import { endOf, TaskGateway, type ObjectNamespace } from "./task/gateway.ts";
 import type { TaskPorts } from "./task/ports.ts";
 import { TaskObject } from "./task/task-object.ts";
+import { WebhookGateway } from "./webhooks/gateway.ts";
+import { Notifier } from "./webhooks/notifier.ts";
+import { postDelivery } from "./webhooks/post.ts";
+import { WebhookRegistry } from "./webhooks/registry.ts";
+import type { WebhookContract, WebhookPorts } from "./webhooks/webhook-contract.ts";
+import { WebhookObject } from "./webhooks/webhook-object.ts";
 import { WorkflowRegistry } from "./workflows/registry.ts";
 
 /** Checked when the isolate starts: one clear line in the log, and the same in every answer until it is mended. */
@@ -40,6 +46,7 @@ interface Service extends Services {
   readonly archive: ArchiveStore;
   readonly ports: TaskPorts;
   readonly agentPorts: AgentPorts;
+  readonly webhookPorts: WebhookPorts;
 }
 
 let built: Service | undefined;
@@ -51,7 +58,8 @@ function service(env: Env): Service {
 
 function build(env: Env, config: Config): Service {
   const db = drizzle(env.DB);
-  const agents = new AgentRegistry(db, config.keyring, { allowLoopback: config.allowLoopbackAgents });
+  const urlPolicy = { allowLoopback: config.allowLoopbackAgents };
+  const agents = new AgentRegistry(db, config.keyring, urlPolicy);
   const directory = new AgentDirectory(agents, env.CACHE);
   const statements = new Statements(db);
   const history = new TaskRows(db, statements);
@@ -60,6 +68,9 @@ function build(env: Env, config: Config): Service {
   const tasks = new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id));
   const agentObjects: ObjectNamespace = env.AGENTS;
   const agentObject = (tenant: string, agent: string) => agentObjects.getByName(`${tenant}/${agent}`) as AgentContract;
+  const webhookRegistry = new WebhookRegistry(db, config.keyring, urlPolicy);
+  const webhookNamespace: ObjectNamespace = env.WEBHOOKS;
+  const webhookObjects = new WebhookGateway((name) => webhookNamespace.getByName(name) as WebhookContract);
   const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
     try {
       const waiting = await history.waitingFor(tenant, [id, ...capabilities.map(({ name }) => name)], LIMITS.pokes);
@@ -80,6 +91,9 @@ function build(env: Env, config: Config): Service {
     tasks,
     agentObject,
     pokeWaiting,
+    webhooks: new Notifier(webhookRegistry, webhookObjects, config.keyring),
+    webhookRegistry,
+    webhookObjects,
     mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
     checks: {
       database: async () => void (await history.list("", {}, null, 1)),
@@ -93,7 +107,7 @@ function build(env: Env, config: Config): Service {
         call: (call, controller) => call_(config, call, controller),
         tellCanceled: async (call, reason) => {
           const request = cancelRequestOf(call, reason, config.keyring, new Date());
-          if (request !== null) await postCourtesy(request, { allowLoopback: config.allowLoopbackAgents });
+          if (request !== null) await postCourtesy(request, urlPolicy);
         },
         callbackUrl: (origin, attempt) => `${origin}${BASE_PATH}/callbacks/${callbackToken(config.keyring, attempt)}`,
         enqueue: async (messages) => void (await env.DISPATCH.sendBatch(messages.map((body) => ({ body })))),
@@ -124,7 +138,7 @@ function build(env: Env, config: Config): Service {
         directory.learned(tenant, agent, state);
       },
       poke: pokeWaiting,
-      probe: (url) => probeHealth(url, { allowLoopback: config.allowLoopbackAgents }),
+      probe: (url) => probeHealth(url, urlPolicy),
       holders: {
         grant: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.grant(attempts)),
         verify: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.verify(attempts)),
@@ -132,6 +146,11 @@ function build(env: Env, config: Config): Service {
         hand: (tenant, { task, ...attempt }) => tasks.stub(tenant, task).hand(attempt),
         decline: (tenant, task, attempts, reason, retryAt) => tasks.ask(tenant, task, (owner) => owner.decline(attempts, reason, retryAt)),
       },
+    },
+    webhookPorts: {
+      record: ({ tenant, webhook }) => webhookRegistry.find(tenant, webhook),
+      disable: ({ tenant, webhook }, epoch, disabled) => webhookRegistry.disable(tenant, webhook, epoch, disabled),
+      post: (tenant, record, delivery) => postDelivery(tenant, record, delivery, config.keyring, urlPolicy),
     },
   };
 }
@@ -185,6 +204,19 @@ export class Agent extends AgentObject<Env> {
   }
 }
 
+const NO_WEBHOOK_PORTS = {} as WebhookPorts;
+
+export class Webhook extends WebhookObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, configuration.ok ? service(env).webhookPorts : NO_WEBHOOK_PORTS);
+  }
+
+  override async alarm(): Promise<void> {
+    if (configuration.ok) return super.alarm();
+    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+  }
+}
+
 const app = createApp((env) => (configuration.ok ? { services: service(env) } : { fault: configuration.error }));
 
 export default {
@@ -220,7 +252,8 @@ export default {
   },
 
   async scheduled(_controller, env): Promise<void> {
-    const { archive, config } = service(env);
+    const { archive, config, webhookRegistry } = service(env);
+    await webhookRegistry.purge(Date.now() - LIMITS.deliveryRetentionMs - 2 * LIMITS.webhookUsedMs);
     for (let step = 0; step < LIMITS.purgeSteps; step++) {
       if ((await archive.purge(Date.now() - config.historyRetentionMs)) < LIMITS.purgeRows) return;
     }

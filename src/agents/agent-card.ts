@@ -7,7 +7,7 @@ import { readText } from "../shared/read-text.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { excerpt } from "../shared/text.ts";
 import type { AgentRegistration } from "./registration.ts";
-import { brokenUrlRule, type UrlPolicy } from "./url-guard.ts";
+import { brokenUrlRule, type UrlPolicy } from "../shared/url-guard.ts";
 
 /** The members that mean something here; a card has more. */
 const agentCard = z.object({

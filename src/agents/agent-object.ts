@@ -17,7 +17,7 @@ import type { AgentRecord } from "./agent.ts";
 import { ClaimFeed } from "./claim-feed.ts";
 import { Condition } from "./condition.ts";
 import { Door } from "./door.ts";
-import { EarliestAlarm } from "./earliest-alarm.ts";
+import { EarliestAlarm } from "../shared/earliest-alarm.ts";
 import { Holders } from "./holders.ts";
 import type { AgentPorts } from "./port.ts";
 import type { AgentCall } from "./protocol.ts";

@@ -16,7 +16,7 @@ import {
 } from "./protocol.ts";
 import { readText, TooLarge } from "../shared/read-text.ts";
 import { excerpt } from "../shared/text.ts";
-import { brokenUrlRule, type UrlPolicy } from "./url-guard.ts";
+import { brokenUrlRule, type UrlPolicy } from "../shared/url-guard.ts";
 
 /** `controller` ends the call: at its timeout, or early by whoever made it, who then does not care about the outcome. */
 export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPolicy, controller: AbortController): Promise<Outcome> {

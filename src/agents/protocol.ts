@@ -8,8 +8,10 @@ import { excerpt } from "../shared/text.ts";
 import type { Json } from "../shared/json.ts";
 import type { Keyring } from "../shared/keyring.ts";
 import { LIMITS } from "../shared/limits.ts";
-import { createMac, type Mac } from "../shared/mac.ts";
+import type { Mac } from "../shared/mac.ts";
 import { violationsOf } from "../shared/json-schema.ts";
+import { parseRetryAfter } from "../shared/retry-after.ts";
+import { macOfSecret, signedHeaders } from "../shared/signing.ts";
 import { isoTime } from "../shared/time.ts";
 import { secretPlace, type AgentRecord, type Capability } from "./agent.ts";
 
@@ -99,19 +101,8 @@ function headersFor(call: AgentCall, body: string, keyring: Keyring, now: Date):
     "content-type": "application/json",
     "idempotency-key": call.idempotencyKey,
     traceparent: call.traceparent,
-    ...signatureHeaders(call, messageId, body, keyring, now),
+    ...signedHeaders([opened(call, call.agent.signing, "signing", keyring).mac()], messageId, body, now),
     ...authHeader(call, keyring),
-  };
-}
-
-/** As Standard Webhooks has it. */
-function signatureHeaders(call: AgentCall, messageId: string, body: string, keyring: Keyring, now: Date): Record<string, string> {
-  const timestamp = String(Math.floor(now.getTime() / 1_000));
-  const signature = opened(call, call.agent.signing, "signing", keyring).mac()(`${messageId}.${timestamp}.${body}`);
-  return {
-    "webhook-id": messageId,
-    "webhook-timestamp": timestamp,
-    "webhook-signature": `v1,${btoa(String.fromCharCode(...signature))}`,
   };
 }
 
@@ -124,7 +115,7 @@ function authHeader(call: AgentCall, keyring: Keyring): Record<string, string> {
 
 interface OpenedSecret {
   readonly secret: string;
-  /** Of a signing secret, which is `whsec_` and base64. */
+  /** Of a signing secret. */
   readonly mac: () => Mac;
 }
 
@@ -138,7 +129,7 @@ function opened(call: AgentCall, sealed: string, field: "auth" | "signing", keyr
   const secret = keyring.open(sealed, place);
   if (secret === null) throw new SecretUnreadable(call.agent.id);
   let mac: Mac | undefined;
-  const entry: OpenedSecret = { secret, mac: () => (mac ??= createMac(Buffer.from(secret.replace(/^whsec_/, ""), "base64"))) };
+  const entry: OpenedSecret = { secret, mac: () => (mac ??= macOfSecret(secret)) };
   if (openedSecrets.size >= LIMITS.openedSecrets) openedSecrets.clear();
   openedSecrets.set(place + sealed, entry);
   return entry;
@@ -196,12 +187,4 @@ export function failureOf(status: number, retryAfter: string | null, body: unkno
     ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }),
     status,
   };
-}
-
-/** `Retry-After` as seconds or as a date, in milliseconds from `now`. */
-export function parseRetryAfter(value: string | null, now: number): number | null {
-  if (value === null) return null;
-  if (/^\d{1,9}$/.test(value.trim())) return Number(value) * 1_000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
 }

@@ -4,7 +4,7 @@ import { pointer } from "../shared/json.ts";
 import { schemaProblem, type JsonSchema } from "../shared/json-schema.ts";
 import { LIMITS } from "../shared/limits.ts";
 import type { AgentRegistration } from "./registration.ts";
-import { brokenUrlRule, type UrlPolicy } from "./url-guard.ts";
+import { brokenUrlRule, type UrlPolicy } from "../shared/url-guard.ts";
 
 export function registrationFaults(registration: AgentRegistration, policy: UrlPolicy): readonly Fault[] {
   return [...urlFaults(registration, policy), ...schemaFaults(registration)];

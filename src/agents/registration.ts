@@ -1,6 +1,7 @@
 /** How an agent registers: the body of `PUT /agents/{id}`. What it declares here, selection and protection act on. */
 import { z } from "zod";
 import { LIMITS } from "../shared/limits.ts";
+import { SIGNING_SECRET } from "../shared/signing.ts";
 import { parseDuration } from "../shared/time.ts";
 
 const identifier = z
@@ -90,10 +91,7 @@ export const registrationFields = {
     .max(LIMITS.capabilitiesPerAgent)
     .optional(),
   auth: auth.optional(),
-  signing_secret: z
-    .string()
-    .regex(/^whsec_[A-Za-z0-9+/]{32,128}={0,2}$/, 'expected "whsec_" and at least 24 bytes in base64')
-    .optional(),
+  signing_secret: z.string().regex(SIGNING_SECRET, 'expected "whsec_" and at least 24 bytes in base64').optional(),
   cancel_url: url.optional(),
   expected_latency: duration.optional(),
   dispatch: z.enum(["auto", "inline", "queue"]).optional(),

@@ -2,17 +2,17 @@
 import { and, count, eq, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
-import { randomBytes } from "node:crypto";
 import type { Keyring } from "../shared/keyring.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
+import { newSigningSecret } from "../shared/signing.ts";
 import type { AgentState } from "./agent-state.ts";
 import { declaredOf, secretPlace, type AgentRecord } from "./agent.ts";
 import { BUILTIN_AGENTS, isBuiltinAgent } from "./builtin.ts";
 import { registrationFaults } from "./registration-check.ts";
 import type { AgentRegistration } from "./registration.ts";
 import { agents, agentStates } from "./tables.ts";
-import type { UrlPolicy } from "./url-guard.ts";
+import type { UrlPolicy } from "../shared/url-guard.ts";
 
 export interface Registered {
   readonly agent: AgentRecord;
@@ -108,7 +108,7 @@ export class AgentRegistry {
     if (refusal !== null) return err(refusal);
     const isSigned = before !== null && this.#keyring.open(before.signing, secretPlace(tenant, id, "signing")) !== null;
     const needsSecret = registration.kind !== "pull" && !isSigned && registration.signing_secret === undefined;
-    const signingSecret = needsSecret ? `whsec_${randomBytes(32).toString("base64")}` : undefined;
+    const signingSecret = needsSecret ? newSigningSecret() : undefined;
     const agent = this.#recordOf(tenant, id, registration, before, signingSecret, keepsAuth, now);
     const exposed = keepsAuth && before !== null && before.auth !== null ? newOrigin(before, agent) : null;
     if (exposed !== null) {

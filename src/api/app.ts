@@ -20,6 +20,8 @@ import type { Services } from "./services.ts";
 import { signalRoutes } from "./signals.ts";
 import { submissionRoutes } from "./submissions.ts";
 import { taskRoutes } from "./tasks.ts";
+import { taskEndedCall } from "./webhook-schemas.ts";
+import { webhookRoutes } from "./webhooks.ts";
 import { workflowRoutes } from "./workflows.ts";
 
 export const BASE_PATH = "/api/v1";
@@ -53,6 +55,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, callbackRoutes);
   app.route(BASE_PATH, approvalRoutes);
   app.route(BASE_PATH, approvalLinkRoutes);
+  app.route(BASE_PATH, webhookRoutes);
   app.route(BASE_PATH, keyRoutes);
   app.route("/", healthRoutes);
 
@@ -62,6 +65,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
     scheme: "bearer",
     description: "An API key, `orc_…`, or the root key",
   });
+  app.openAPIRegistry.registerWebhook(taskEndedCall);
   app.get("/openapi.json", (c) =>
     c.json(
       app.getOpenAPI31Document({

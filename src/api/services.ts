@@ -8,6 +8,9 @@ import type { ApprovalRows } from "../history/approval-rows.ts";
 import type { TaskRows } from "../history/task-rows.ts";
 import type { Config } from "../shared/config.ts";
 import type { TaskGateway } from "../task/gateway.ts";
+import type { WebhookGateway } from "../webhooks/gateway.ts";
+import type { Notifier } from "../webhooks/notifier.ts";
+import type { WebhookRegistry } from "../webhooks/registry.ts";
 import type { WorkflowRegistry } from "../workflows/registry.ts";
 
 export interface Services {
@@ -21,6 +24,9 @@ export interface Services {
   readonly agentObject: (tenant: string, agent: string) => AgentContract;
   /** Wakes tasks that wait for what an agent offers. They would look again by themselves, but later. Never throws. */
   readonly pokeWaiting: (tenant: string, agent: AgentRecord) => Promise<void>;
+  readonly webhooks: Notifier;
+  readonly webhookRegistry: WebhookRegistry;
+  readonly webhookObjects: WebhookGateway;
   readonly keys: ApiKeys;
   /** Whether a caller may make another request now. */
   readonly mayRequest: (caller: string) => Promise<boolean>;

@@ -9,6 +9,8 @@ export const SCOPES = [
   "agents:read",
   "agents:write",
   "agents:work",
+  "webhooks:read",
+  "webhooks:write",
   "keys:read",
   "keys:write",
   "tenants:manage",
@@ -18,13 +20,22 @@ export type Scope = (typeof SCOPES)[number];
 export const ROLES = ["admin", "developer", "operator", "viewer", "agent"] as const;
 export type Role = (typeof ROLES)[number];
 
-const READ: readonly Scope[] = ["tasks:read", "approvals:read", "workflows:read", "agents:read"];
+const READ: readonly Scope[] = ["tasks:read", "approvals:read", "workflows:read", "agents:read", "webhooks:read"];
+const BUILD: readonly Scope[] = [
+  ...READ,
+  "tasks:write",
+  "approvals:decide",
+  "workflows:write",
+  "agents:write",
+  "agents:work",
+  "webhooks:write",
+];
 
 const SCOPES_OF: { readonly [R in Role]: readonly Scope[] } = {
   /** Everything within a tenant. */
-  admin: [...READ, "tasks:write", "approvals:decide", "workflows:write", "agents:write", "agents:work", "keys:read", "keys:write"],
-  /** Builds: workflows, agents, tasks. */
-  developer: [...READ, "tasks:write", "approvals:decide", "workflows:write", "agents:write", "agents:work"],
+  admin: [...BUILD, "keys:read", "keys:write"],
+  /** Builds: workflows, agents, tasks, and who is told of them. */
+  developer: BUILD,
   /** Runs what others have built. */
   operator: [...READ, "tasks:write", "approvals:decide"],
   viewer: READ,

@@ -49,6 +49,8 @@ export const REJECTIONS = {
   already_decided: conflict("It was decided already"),
   approval_changed: conflict("What is to be approved is something else"),
   signal_unexpected: conflict("No step can receive the signal"),
+  webhook_disabled: conflict("The webhook is disabled"),
+  delivery_under_way: { ...conflict("The delivery is being sent"), retryable: true },
   result_expired: conflict("The result is no longer kept", 410),
   precondition_failed: conflict("It was changed meanwhile", 412),
   precondition_required: conflict("If-Match is required", 428),

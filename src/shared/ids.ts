@@ -1,5 +1,5 @@
 /**
- * Ids: prefixed, and sortable by time unless they are derived from an idempotency key.
+ * Ids: prefixed, and sortable by time unless they are derived from something else.
  *
  * A task's id ends in four characters that depend on its tenant and the rest of it. An id that was made up, mistyped or
  * belongs to another tenant is thereby known not to exist without waking (and so creating) an object.
@@ -11,11 +11,16 @@ const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"; // Crockford's, lower case
 const BODY_LENGTH = 26;
 const CHECK_LENGTH = 4;
 
-export type IdPrefix = "task" | "agent" | "key" | "req";
+export type IdPrefix = "task" | "agent" | "key" | "req" | "hook" | "delivery";
 
 /** A new id, e.g. `agent_01jd…`: 48 bits of time, 80 random ones. */
 export function newId(prefix: IdPrefix, now: number): string {
   return `${prefix}_${sortableBody(now)}`;
+}
+
+/** The id that belongs to these parts: always the same, and to no others. */
+export function derivedId(prefix: IdPrefix, ...parts: readonly string[]): string {
+  return `${prefix}_${base32(createHash("sha256").update(parts.join("\0")).digest(), BODY_LENGTH)}`;
 }
 
 export function newTaskId(tenant: string, now: number): string {

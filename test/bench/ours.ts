@@ -6,6 +6,8 @@ import { DurableObject } from "cloudflare:workers";
 import service, { Agent as ProductionAgent, Task as ProductionTask } from "../../src/index.ts";
 import type { Env } from "../../src/env.ts";
 
+export { Webhook } from "../../src/index.ts";
+
 export interface ServiceMeter {
   readonly d1RowsWritten: number;
 }

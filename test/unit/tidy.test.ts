@@ -45,6 +45,8 @@ describe("the code", () => {
       "src/agents/dispatch-queue.ts",
       "src/history/tables.ts",
       "src/task/archive.ts",
+      "src/webhooks/webhook.ts",
+      "src/webhooks/delivery-log.ts",
     ])
       expect(sources.find((file) => file.path === path)?.text, path).toContain("PERSISTED");
   });

@@ -9,9 +9,11 @@ import type { TaskView } from "../../src/task/reading.ts";
 export const ROOT_KEY = "root-key-of-the-tests-0123456789abcdef";
 const BASE = "https://orchestrator.example/api/v1";
 
-/** What an agent is asked. */
+/** What an agent is asked, or the endpoint of a webhook: of that only what every request has means something. */
 export interface Asked {
   readonly url: URL;
+  /** The body as it came. */
+  readonly text: string;
   readonly key: string;
   readonly attempt: number;
   readonly taskId: string;
@@ -32,7 +34,8 @@ beforeEach(() => {
   answer = (asked) => Response.json({ output: { done: asked.stepId } });
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input, init);
-    const body = (await request.clone().json()) as {
+    const text = await request.clone().text();
+    const body = JSON.parse(text) as {
       task_id: string;
       step_id: string;
       attempt: number;
@@ -41,6 +44,7 @@ beforeEach(() => {
     };
     const asked: Asked = {
       url: new URL(request.url),
+      text,
       key: request.headers.get("idempotency-key") ?? "",
       attempt: body.attempt,
       taskId: body.task_id,

@@ -2,10 +2,11 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { secretPlace, type AgentRecord } from "../../../src/agents/agent.ts";
 import { callbackToken, parseCallbackToken } from "../../../src/agents/callback-token.ts";
-import { checkedAgainst, failureOf, parseCompletion, parseRetryAfter, requestOf, type AgentCall } from "../../../src/agents/protocol.ts";
+import { checkedAgainst, failureOf, parseCompletion, requestOf, type AgentCall } from "../../../src/agents/protocol.ts";
 import { agentRegistration } from "../../../src/agents/registration.ts";
-import { brokenUrlRule } from "../../../src/agents/url-guard.ts";
 import { createKeyring } from "../../../src/shared/keyring.ts";
+import { parseRetryAfter } from "../../../src/shared/retry-after.ts";
+import { brokenUrlRule } from "../../../src/shared/url-guard.ts";
 
 const keyring = createKeyring([{ name: "k1", secret: new Uint8Array(32).fill(1) }]);
 const signingSecret = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;

@@ -2,7 +2,7 @@
  * Which URLs the service calls. What runs at the edge must not be a way into networks that are not public: https to
  * public names only. Redirects are never followed, so the checked address is the one that is called.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface UrlPolicy {
   /** Development: plain HTTP to this machine's loopback addresses, and nothing else in addition. */
@@ -43,7 +43,7 @@ function findBrokenRule(text: string, policy: UrlPolicy): string | null {
   } catch {
     return "it is no absolute URL";
   }
-  if (url.username !== "" || url.password !== "") return "it must not contain a user name or password; use auth";
+  if (url.username !== "" || url.password !== "") return "it must not contain a user name or password";
   if (url.hash !== "") return "it must not have a fragment";
   if (policy.allowLoopback && isLoopback(url.hostname)) {
     return url.protocol === "http:" || url.protocol === "https:" ? null : "it must be http or https";
