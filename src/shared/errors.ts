@@ -23,7 +23,7 @@ export const REJECTIONS = {
   duplicate_step_id: usage("Two steps have the same id"),
   unknown_need: usage("A step needs a step that does not exist"),
   workflow_cycle: usage("Steps need each other in a circle"),
-  unknown_reference: usage("An expression refers to something that does not exist"),
+  unknown_reference: usage("It refers to something that does not exist"),
   invalid_expression: usage("An expression is not valid"),
   invalid_input: usage("The input does not match the workflow's schema"),
   unsupported_option: usage("The option is not available"),

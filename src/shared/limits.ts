@@ -55,6 +55,9 @@ export const LIMITS = {
   definitionBytes: 1_800 * KIB,
   workflowsPerTenant: 1_000,
   versionsPerWorkflow: 1_000,
+  /** Workflows that a definition refers to, directly and through others: all of them travel with a task that starts. */
+  libraryWorkflows: 50,
+  libraryBytes: 4 * MIB,
   durationMs: 365 * DAY,
   attempts: 100,
   retryAfterMs: 7 * DAY,
