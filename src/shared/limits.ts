@@ -58,6 +58,12 @@ export const LIMITS = {
   /** Workflows that a definition refers to, directly and through others: all of them travel with a task that starts. */
   libraryWorkflows: 50,
   libraryBytes: 4 * MIB,
+  /** A YAML body, in tokens: each takes up to 500 bytes of memory and 10 µs, however short its text. Larger ones are JSON. */
+  yamlTokens: 100_000,
+  /** Values written as YAML: with its key one is eight tokens or so, and what was written should be read. */
+  yamlValues: 10_000,
+  /** Aliases in a YAML body. What they repeat counts towards its size. */
+  yamlAliases: 100,
   durationMs: 365 * DAY,
   attempts: 100,
   retryAfterMs: 7 * DAY,
