@@ -64,6 +64,9 @@ export const LIMITS = {
   yamlValues: 10_000,
   /** Aliases in a YAML body. What they repeat counts towards its size. */
   yamlAliases: 100,
+  /** Boxes and arrows of a diagram; beyond some hundreds nobody reads one. */
+  diagramParts: 5_000,
+  diagramLabelLength: 60,
   durationMs: 365 * DAY,
   attempts: 100,
   retryAfterMs: 7 * DAY,
