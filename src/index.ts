@@ -29,6 +29,7 @@ import { log, messageOf } from "./shared/log.ts";
 import { TaskGateway, type ObjectNamespace } from "./task/gateway.ts";
 import type { TaskPorts } from "./task/ports.ts";
 import { TaskObject } from "./task/task-object.ts";
+import { ChannelStore } from "./workflows/channel-store.ts";
 import { WorkflowRegistry } from "./workflows/registry.ts";
 
 /** Checked when the isolate starts: one clear line in the log, and the same in every answer until it is mended. */
@@ -73,6 +74,7 @@ function build(env: Env, config: Config): Service {
     history,
     archive,
     workflows: new WorkflowRegistry(db),
+    channels: new ChannelStore(db),
     keys: new ApiKeys(db, config.rootApiKey),
     tasks,
     agentObject,

@@ -7,6 +7,7 @@ import { log, messageOf } from "../shared/log.ts";
 import { agentWorkRoutes } from "./agent-work.ts";
 import { agentRoutes } from "./agents.ts";
 import { callbackRoutes } from "./callbacks.ts";
+import { channelRoutes } from "./channels.ts";
 import { docsPage } from "./docs.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
@@ -42,6 +43,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, taskRoutes);
   app.route(BASE_PATH, eventRoutes);
   app.route(BASE_PATH, workflowRoutes);
+  app.route(BASE_PATH, channelRoutes);
   // Before /agents/{id}, of which "select" would be one.
   app.route(BASE_PATH, agentWorkRoutes);
   app.route(BASE_PATH, agentRoutes);

@@ -7,6 +7,7 @@ import type { ApiKeys } from "../auth/keys.ts";
 import type { TaskRows } from "../history/task-rows.ts";
 import type { Config } from "../shared/config.ts";
 import type { TaskGateway } from "../task/gateway.ts";
+import type { ChannelStore } from "../workflows/channel-store.ts";
 import type { WorkflowRegistry } from "../workflows/registry.ts";
 
 export interface Services {
@@ -14,6 +15,7 @@ export interface Services {
   readonly tasks: TaskGateway;
   readonly history: TaskRows;
   readonly workflows: WorkflowRegistry;
+  readonly channels: ChannelStore;
   readonly agents: AgentRegistry;
   readonly directory: AgentDirectory;
   readonly agentObject: (tenant: string, agent: string) => AgentContract;

@@ -6,7 +6,6 @@ import { newTaskId, taskIdFromKey } from "../shared/ids.ts";
 import { canonicalJson, pointer, type Json } from "../shared/json.ts";
 import { DEFAULTS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import { nearest } from "../shared/text.ts";
 import { parseDuration } from "../shared/time.ts";
 import type { Submitted } from "../task/contract.ts";
 import type { Submission } from "../task/submission.ts";
@@ -43,10 +42,10 @@ type Identity = Pick<Submission, "tenant" | "task" | "fingerprint">;
 async function prepare(
   body: SubmissionBody,
   identity: Identity,
-  { services, tenant, traceparent, origin }: SubmitContext,
+  { services, traceparent, origin }: SubmitContext,
   now: number,
 ): Promise<Result<Submission, Rejection>> {
-  const pinned = await pinWorkflow(body, services, tenant);
+  const pinned = await pinWorkflow(body, services, identity);
   if (!pinned.ok) return pinned;
   const input = inputOf(body);
   const faults = inputFaults(pinned.value.workflow.definition, input);
@@ -59,7 +58,7 @@ async function prepare(
   }
   return ok({
     ...identity,
-    type: body.type ?? null,
+    type: pinned.value.type,
     workflow: { name: pinned.value.name, version: pinned.value.version },
     definition: pinned.value.definition,
     input,
@@ -84,36 +83,29 @@ async function recall(identity: Identity, services: Services): Promise<Result<Su
 }
 
 interface Pinned {
+  /** As the task was submitted, without the version that was asked for. */
+  readonly type: string | null;
   readonly name: string | null;
   readonly version: number | null;
   readonly definition: string;
   readonly workflow: Workflow;
 }
 
-/** The definition the task will run, fixed now. */
-async function pinWorkflow(body: SubmissionBody, services: Services, tenant: string): Promise<Result<Pinned, Rejection>> {
+/** The definition the task will run, fixed now. The task's id decides where versions share the starts. */
+async function pinWorkflow(body: SubmissionBody, services: Services, { tenant, task }: Identity): Promise<Result<Pinned, Rejection>> {
   if (body.workflow !== undefined) {
     const definition = JSON.stringify(body.workflow);
     const compiled = checkWorkflow(definition);
-    if (compiled.ok) return ok({ name: body.workflow.name ?? null, version: null, definition, workflow: compiled.value });
+    if (compiled.ok) return ok({ type: null, name: body.workflow.name ?? null, version: null, definition, workflow: compiled.value });
     const faults = compiled.error.map((fault) => ({ ...fault, pointer: pointer("workflow") + fault.pointer }));
     return err(rejectionOf(faults, "invalid_definition"));
   }
-  const name = body.type as string;
-  const found = await services.workflows.latest(tenant, name);
-  if (found === null) return err(await unknownType(name, services, tenant));
-  const compiled = compileWorkflow(found.definition);
+  const resolved = await services.workflows.resolve(tenant, body.type as string, task);
+  if (!resolved.ok) return resolved;
+  const { name, version, definition } = resolved.value;
+  const compiled = compileWorkflow(definition);
   if (!compiled.ok) return err(rejectionOf(compiled.error, "invalid_definition"));
-  return ok({ name, version: found.version, definition: found.definition, workflow: compiled.value });
-}
-
-async function unknownType(name: string, services: Services, tenant: string): Promise<Rejection> {
-  const known = (await services.workflows.list(tenant, null, 100)).map((workflow) => workflow.name);
-  const close = nearest(name, known);
-  const hint = close === null ? "." : `; did you mean "${close}"?`;
-  return rejection("unknown_type", `There is no task type "${name}"${hint} Known types: ${known.join(", ")}`, {
-    facts: { known_types: known },
-  });
+  return ok({ type: name, name, version, definition, workflow: compiled.value });
 }
 
 /** The input as given, or in the short form every field that is no option. */

@@ -1,8 +1,9 @@
 /** What a task looks like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
-import { identifier, duration, type WorkflowDefinition } from "../engine/definition.ts";
+import { duration, type WorkflowDefinition } from "../engine/definition.ts";
 import { isJsonObject } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
+import { parseReference } from "../shared/workflow-reference.ts";
 import { receipt } from "./agent-schemas.ts";
 
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
@@ -10,7 +11,14 @@ const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "
 
 /** Options of a task. Everything else in a short-form submission is its input. */
 const options = {
-  type: identifier.optional().openapi({ description: "A registered workflow, built-in ones included" }),
+  type: z
+    .string()
+    .refine((text) => parseReference(text) !== null, 'expected the name of a workflow, or "name@3", or "name@stable"')
+    .optional()
+    .openapi({
+      description: "A registered workflow, built-in ones included: its newest version, or the one after `@`",
+      example: "study@stable",
+    }),
   // Checked when it is compiled, which is remembered; here its shape is for the documentation only.
   workflow: z
     .custom<WorkflowDefinition>(

@@ -1,20 +1,24 @@
-/** `/workflows`: register, read, check. */
+/** `/workflows`: register, read, check, delete. */
 import { z } from "@hono/zod-openapi";
 import { checkWorkflow } from "../workflows/check.ts";
 import { identifier, workflowDefinition } from "../engine/definition.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { isoTime } from "../shared/time.ts";
-import type { WorkflowSummary, WorkflowVersion } from "../workflows/registry.ts";
+import { parseVersion } from "../shared/workflow-reference.ts";
+import type { WorkflowListing, WorkflowSummary, WorkflowVersion } from "../workflows/registry.ts";
+import { channel, channelView } from "./channels.ts";
 import { etag, expectedRevision } from "./etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
 import { accepted, Refused } from "./problem.ts";
 import { createRouter, defineRoute, json } from "./route.ts";
 
 const params = z.object({ name: z.string() });
+const versionParams = z.object({ name: z.string(), version: z.string() });
 const definitionSchema = workflowDefinition.openapi("WorkflowDefinition");
 const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable() }).openapi("WorkflowSummary");
 const version = summary.extend({ definition: definitionSchema }).openapi("Workflow");
+const listing = summary.extend({ channels: z.array(channel).readonly() }).openapi("WorkflowListing");
 const fault = z.object({ pointer: z.string(), message: z.string(), code: z.string() });
 /** Checked when it is compiled, so that faults carry their own codes. */
 const anyDefinition = z
@@ -38,7 +42,7 @@ const listRoute = defineRoute({
   summary: "List workflows",
   access: "workflows:read",
   request: { query: z.strictObject(pageQuery) },
-  responses: { 200: json(pageOf(summary), "Names with their newest versions") },
+  responses: { 200: json(pageOf(listing), "Names with their newest versions and their channels") },
 });
 const readRoute = defineRoute({
   method: "get",
@@ -61,14 +65,23 @@ const versionRoute = defineRoute({
   path: "/workflows/{name}/versions/{version}",
   summary: "Read a version",
   access: "workflows:read",
-  request: { params: z.object({ name: z.string(), version: z.string() }) },
+  request: { params: versionParams },
   responses: { 200: json(version, "The version") },
+});
+const deleteVersionRoute = defineRoute({
+  method: "delete",
+  path: "/workflows/{name}/versions/{version}",
+  summary: "Delete a version",
+  description: "Stops new tasks of this version; its number is not used again. A version that a channel points to stays.",
+  access: "workflows:write",
+  request: { params: versionParams },
+  responses: { 204: { description: "Deleted" } },
 });
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/workflows/{name}",
   summary: "Delete a workflow",
-  description: "Stops new tasks of this type; tasks that have started keep their definition.",
+  description: "All versions and channels. Stops new tasks of this type; tasks that have started keep their definition.",
   access: "workflows:write",
   request: { params },
   responses: { 204: { description: "Deleted" } },
@@ -120,7 +133,7 @@ export const workflowRoutes = createRouter()
     const { limit, cursor } = c.req.valid("query");
     const names = await c.var.services.workflows.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
     return c.json(
-      page(names.map(summaryView), limit, (workflow) => workflow.name),
+      page(names.map(listingView), limit, (workflow) => workflow.name),
       200,
     );
   })
@@ -143,9 +156,19 @@ export const workflowRoutes = createRouter()
   })
   .openapi(versionRoute, async (c) => {
     const { name, version } = c.req.valid("param");
-    const number = /^[1-9]\d{0,9}$/.test(version) ? Number(version) : null;
+    const number = parseVersion(version);
     const row = number === null ? null : await c.var.services.workflows.version(c.var.principal.tenant, name, number);
-    return c.json(versionView(found(row, `${name} version ${version}`)), 200);
+    const known = found(row, `${name} version ${version}`);
+    c.header("ETag", etag(known.version));
+    return c.json(versionView(known), 200);
+  })
+  .openapi(deleteVersionRoute, async (c) => {
+    const { name, version } = c.req.valid("param");
+    const number = parseVersion(version);
+    const { workflows } = c.var.services;
+    const deleted = number !== null && accepted(await workflows.deleteVersion(c.var.principal.tenant, name, number, expectedRevision(c)));
+    if (!deleted) found(null, `${name} version ${version}`);
+    return c.body(null, 204);
   })
   .openapi(deleteRoute, async (c) => {
     const { name } = c.req.valid("param");
@@ -161,6 +184,10 @@ function found<T>(workflow: T | null, name: string): T {
 
 function summaryView({ name, version, createdAt }: WorkflowSummary) {
   return { name, version, created_at: createdAt === 0 ? null : isoTime(createdAt) };
+}
+
+function listingView(workflow: WorkflowListing) {
+  return { ...summaryView(workflow), channels: workflow.channels.map(channelView) };
 }
 
 function versionView(workflow: WorkflowVersion) {

@@ -41,6 +41,7 @@ export const REJECTIONS = {
   unknown_type: { status: 404, title: "No such task type", exit: 4, retryable: false },
   already_exists: conflict("It exists already"),
   name_reserved: conflict("The name is reserved"),
+  in_use: conflict("It is in use"),
   invalid_state: conflict("The task's status does not allow this"),
   not_finished: { ...conflict("The task has not finished"), retryable: true },
   attempt_superseded: conflict("The attempt is no longer current"),

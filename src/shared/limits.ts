@@ -54,7 +54,11 @@ export const LIMITS = {
   /** A registered definition is one row of D1, which holds 2 MB. */
   definitionBytes: 1_800 * KIB,
   workflowsPerTenant: 1_000,
+  /** Names that a tenant has ever registered: what a deleted one's versions were numbered is remembered. */
+  workflowNames: 10_000,
   versionsPerWorkflow: 1_000,
+  /** All channels of a workflow are one value in its row. */
+  channelsPerWorkflow: 20,
   /** Workflows that a definition refers to, directly and through others: all of them travel with a task that starts. */
   libraryWorkflows: 50,
   libraryBytes: 4 * MIB,
