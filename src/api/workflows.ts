@@ -7,11 +7,13 @@ import { LIMITS } from "../shared/limits.ts";
 import { isoTime } from "../shared/time.ts";
 import { parseVersion } from "../shared/workflow-reference.ts";
 import type { WorkflowListing, WorkflowSummary, WorkflowVersion } from "../workflows/registry.ts";
+import { YAML_TYPES } from "./body.ts";
 import { channel, channelView } from "./channels.ts";
 import { etag, expectedRevision } from "./etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
 import { accepted, Refused } from "./problem.ts";
 import { createRouter, defineRoute, json } from "./route.ts";
+import { definitionResponse, formatQuery, inFormats } from "./workflow-formats.ts";
 
 const params = z.object({ name: z.string() });
 const versionParams = z.object({ name: z.string(), version: z.string() });
@@ -24,7 +26,14 @@ const fault = z.object({ pointer: z.string(), message: z.string(), code: z.strin
 const anyDefinition = z
   .custom<object>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "expected a workflow definition")
   .openapi({ type: "object", allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }] });
-const definitionBody = { required: true, content: { "application/json": { schema: anyDefinition } } };
+const definitionBody = {
+  required: true,
+  content: {
+    "application/json": { schema: anyDefinition },
+    // The same in other words: it is JSON by the time it is checked.
+    ...Object.fromEntries(YAML_TYPES.map((type) => [type, { schema: anyDefinition }])),
+  },
+};
 
 const putRoute = defineRoute({
   method: "put",
@@ -49,8 +58,8 @@ const readRoute = defineRoute({
   path: "/workflows/{name}",
   summary: "Read a workflow's newest version",
   access: "workflows:read",
-  request: { params },
-  responses: { 200: json(version, "The newest version") },
+  request: { params, query: formatQuery },
+  responses: { 200: inFormats(version, "The newest version") },
 });
 const versionsRoute = defineRoute({
   method: "get",
@@ -65,8 +74,8 @@ const versionRoute = defineRoute({
   path: "/workflows/{name}/versions/{version}",
   summary: "Read a version",
   access: "workflows:read",
-  request: { params: versionParams },
-  responses: { 200: json(version, "The version") },
+  request: { params: versionParams, query: formatQuery },
+  responses: { 200: inFormats(version, "The version") },
 });
 const deleteVersionRoute = defineRoute({
   method: "delete",
@@ -141,7 +150,7 @@ export const workflowRoutes = createRouter()
     const { name } = c.req.valid("param");
     const latest = found(await c.var.services.workflows.latest(c.var.principal.tenant, name), name);
     c.header("ETag", etag(latest.version));
-    return c.json(versionView(latest), 200);
+    return definitionResponse(c, c.req.valid("query").format, latest.definition) ?? c.json(versionView(latest), 200);
   })
   .openapi(versionsRoute, async (c) => {
     const { name } = c.req.valid("param");
@@ -160,7 +169,7 @@ export const workflowRoutes = createRouter()
     const row = number === null ? null : await c.var.services.workflows.version(c.var.principal.tenant, name, number);
     const known = found(row, `${name} version ${version}`);
     c.header("ETag", etag(known.version));
-    return c.json(versionView(known), 200);
+    return definitionResponse(c, c.req.valid("query").format, known.definition) ?? c.json(versionView(known), 200);
   })
   .openapi(deleteVersionRoute, async (c) => {
     const { name, version } = c.req.valid("param");

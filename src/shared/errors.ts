@@ -18,6 +18,7 @@ const later = (title: string, status: 429 | 503): Meaning => ({ status, title, e
 
 export const REJECTIONS = {
   invalid_json: usage("The body is not valid JSON"),
+  invalid_yaml: usage("The body is not valid YAML"),
   invalid_request: usage("The request is not valid"),
   invalid_definition: usage("The workflow definition is not valid"),
   duplicate_step_id: usage("Two steps have the same id"),

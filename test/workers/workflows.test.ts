@@ -1,10 +1,10 @@
-/** Registered workflows as their callers see them: channels, versions that go, references in tasks. */
-import { env } from "cloudflare:workers";
+/** Registered workflows as their callers see them: channels, versions that go, YAML, diagrams, references in tasks. */
+import { env, exports } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { describe, expect, test } from "vitest";
 import { newTaskId } from "../../src/shared/ids.ts";
 import { WorkflowRegistry } from "../../src/workflows/registry.ts";
-import { api, submit, untilEnded } from "./harness.ts";
+import { api, ROOT_KEY, submit, untilEnded } from "./harness.ts";
 
 const echo = (input: unknown) => ({ steps: [{ id: "a", capability: "echo", input }], output: "${ steps.a.output }" });
 
@@ -23,6 +23,14 @@ async function foreigner(): Promise<Record<string, string>> {
   const made = await api<{ key: string }>("POST", "/keys", { name: "test", roles: ["admin"], tenant: "elsewhere" });
   return { authorization: `Bearer ${made.body.key}` };
 }
+async function raw(method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Response> {
+  return exports.default.fetch(`https://orchestrator.example/api/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${ROOT_KEY}`, ...headers },
+    ...(body !== undefined && { body }),
+  });
+}
+const yaml = { "content-type": "application/yaml" };
 
 describe("channels", () => {
   test("point to versions, move, and go", async () => {
@@ -240,12 +248,142 @@ describe("a task's type", () => {
   });
 });
 
+describe("YAML", () => {
+  const text = `
+description: Echoes   # and nothing else
+steps:
+  - id: a
+    capability: echo
+    input: &greeting
+      text: "\${ input.name }"
+      on: yes
+  - id: b
+    capability: echo
+    input: *greeting
+output: \${ steps.b.output }
+`;
+
+  test("is another way to write a definition, and to read it", async () => {
+    const made = await raw("PUT", "/workflows/written", text, yaml);
+    expect(made.status, await made.clone().text()).toBe(201);
+    const input = { text: "${ input.name }", on: "yes" };
+    const definition = {
+      description: "Echoes",
+      steps: [
+        { id: "a", capability: "echo", input },
+        { id: "b", capability: "echo", input },
+      ],
+      output: "${ steps.b.output }",
+    };
+    expect(await made.json()).toMatchObject({ version: 1, definition });
+    expect((await api("PUT", "/workflows/written", definition)).status).toBe(200);
+    for (const type of ["text/yaml", "application/x-yaml; charset=utf-8", "Application/YAML"]) {
+      expect((await raw("PUT", "/workflows/written", text, { "content-type": type })).status, type).toBe(200);
+    }
+    for (const read of [
+      await raw("GET", "/workflows/written?format=yaml"),
+      await raw("GET", "/workflows/written", undefined, { accept: "application/yaml" }),
+      await raw("GET", "/workflows/written/versions/1?format=yaml"),
+    ]) {
+      expect(read.headers.get("content-type")).toBe("application/yaml");
+      expect([read.headers.get("etag"), read.headers.get("vary")]).toEqual(['"1"', "Accept"]);
+      const again = await read.text();
+      expect(again).toContain("description: Echoes\n");
+      expect((await raw("PUT", "/workflows/written", again, yaml)).status).toBe(200);
+    }
+    expect(
+      (await raw("GET", "/workflows/written?format=json", undefined, { accept: "application/yaml" })).headers.get("content-type"),
+    ).toContain("application/json");
+    expect((await api("GET", "/workflows/written?format=xml")).status).toBe(400);
+    expect((await api("POST", "/tasks?wait=10s", { type: "written", name: "Ada" })).body["output"]).toEqual({ text: "Ada", on: "yes" });
+  });
+
+  test("is validated as JSON is", async () => {
+    expect(await (await raw("POST", "/workflows/validate", text, yaml)).json()).toEqual({ valid: true, errors: [], warnings: [] });
+    const faulty = await raw("POST", "/workflows/validate", "steps: [{id: a, capability: x, needs: [b]}]", yaml);
+    expect(await faulty.json()).toMatchObject({ valid: false, errors: [{ pointer: "/steps/0/needs/0", code: "unknown_need" }] });
+  });
+
+  test.each([
+    ["a syntax error", "steps:\n  - id: a\n   capability: x", "invalid_yaml", { line: 3 }],
+    ["a repeated key", "steps: []\nsteps: []", "invalid_yaml", { line: 2, column: 1 }],
+    ["two documents", "steps: []\n---\nsteps: []", "invalid_yaml", { line: 2 }],
+    ["a tag", "steps: !!js/function 'x'", "invalid_yaml", { line: 1 }],
+    ["a key that is no text", "steps: []\n1: x", "invalid_yaml", { line: 2, column: 1 }],
+    ["a number without end", "steps: .inf", "invalid_yaml", { line: 1, column: 8 }],
+    ["depth", "[".repeat(5_000), "invalid_yaml", { line: 1 }],
+    ["tokens without end", "- a\n".repeat(100_000), "invalid_yaml", {}],
+    [
+      "a laugh",
+      Array.from(
+        { length: 11 },
+        (_, n) =>
+          `a${n}: &a${n} [${
+            n === 0
+              ? "x"
+              : Array(9)
+                  .fill(`*a${n - 1}`)
+                  .join(", ")
+          }]`,
+      ).join("\n"),
+      "invalid_yaml",
+      {},
+    ],
+    ["nothing", "", "invalid_request", {}],
+    ["a list", "- a", "invalid_request", {}],
+    ["an unknown field", "steps: [{id: a, capability: x}]\nsteeps: []", "invalid_request", {}],
+  ])("%s is refused, with its place", async (_, body, code, place) => {
+    const refused = await raw("PUT", "/workflows/hostile", body, yaml);
+    expect(refused.status).toBe(400);
+    expect(refused.headers.get("content-type")).toBe("application/problem+json");
+    expect(await refused.json()).toMatchObject({ code, ...place });
+    expect((await api("GET", "/workflows/hostile")).status).toBe(404);
+  });
+
+  test("is for definitions only, and bounded as they are", async () => {
+    expect((await raw("POST", "/tasks", "type: simple", yaml)).status).toBe(415);
+    expect((await raw("PUT", "/agents/x", "url: https://x.example", yaml)).status).toBe(415);
+    expect((await raw("PUT", "/workflows/x", "steps", { "content-type": "text/plain" })).status).toBe(415);
+    expect((await raw("PUT", "/workflows/x", `a: ${"x".repeat(1_900_000)}`, yaml)).status).toBe(413);
+  });
+});
+
+describe("a diagram", () => {
+  test("is text for Mermaid", async () => {
+    await api("PUT", "/workflows/drawn", {
+      steps: [
+        { id: "a", capability: "research" },
+        { id: "b.c", capability: "echo", when: "steps.a.output != null", input: "${ steps.a.output }" },
+      ],
+    });
+    for (const path of ["/workflows/drawn?format=mermaid", "/workflows/drawn/versions/1?format=mermaid"]) {
+      const drawn = await raw("GET", path);
+      expect(drawn.headers.get("content-type")).toBe("text/plain; charset=utf-8");
+      expect(await drawn.text()).toBe(
+        'flowchart TD\n  n0["a<br/>research"]\n  n1["b.c<br/>echo"]\n  n0 -->|"steps.a.output != null"| n1\n',
+      );
+    }
+    expect(await (await raw("GET", "/workflows/simple?format=mermaid")).text()).toContain('n0["echo"]');
+    expect((await raw("GET", "/workflows/nothing?format=mermaid")).status).toBe(404);
+  });
+
+  test("too large to be read is refused", async () => {
+    const steps = Array.from({ length: 120 }, (_, index) => ({
+      id: `s${index}`,
+      capability: "echo",
+      needs: Array.from({ length: index }, (__, need) => `s${need}`),
+    }));
+    await api("PUT", "/workflows/tangled", { steps });
+    expect(await api("GET", "/workflows/tangled?format=mermaid")).toMatchObject({ status: 422, body: { code: "limit_reached" } });
+  });
+});
+
 describe("another tenant", () => {
   test("sees nothing of it and changes nothing", async () => {
     await register("ours", 2);
     await point("ours", "stable", 1);
     const foreign = await foreigner();
-    for (const path of ["/workflows/ours", "/workflows/ours/versions/1", "/workflows/ours/channels"])
+    for (const path of ["/workflows/ours", "/workflows/ours/versions/1", "/workflows/ours/channels", "/workflows/ours?format=yaml"])
       expect((await api("GET", path, undefined, foreign)).status, path).toBe(404);
     expect((await point("ours", "stable", 2, undefined, foreign)).status).toBe(404);
     for (const path of ["/workflows/ours/channels/stable", "/workflows/ours/versions/2", "/workflows/ours"])
@@ -267,4 +405,21 @@ describe("another tenant", () => {
     expect((await api("DELETE", "/workflows/kept/versions/1", undefined, viewer)).status).toBe(403);
     expect((await point("kept", "stable", 1, undefined, { authorization: "Bearer nonsense" })).status).toBe(401);
   });
+});
+
+test("the document has the routes, their formats and their bodies", async () => {
+  const document = (await (await exports.default.fetch("https://orchestrator.example/openapi.json")).json()) as {
+    paths: Record<string, Record<string, { requestBody?: { content: object }; responses: Record<string, { content?: object }> }>>;
+  };
+  const at = (path: string) => document.paths[`/api/v1/workflows${path}`] ?? {};
+  expect(Object.keys(at("/{name}")["put"]?.requestBody?.content ?? {})).toEqual(
+    expect.arrayContaining(["application/json", "application/yaml", "text/yaml", "application/x-yaml"]),
+  );
+  expect(Object.keys(at("/{name}")["get"]?.responses["200"]?.content ?? {})).toEqual([
+    "application/json",
+    "application/yaml",
+    "text/plain",
+  ]);
+  expect(Object.keys(at("/{name}/channels/{channel}"))).toEqual(expect.arrayContaining(["put", "delete"]));
+  expect(Object.keys(at("/{name}/versions/{version}"))).toEqual(expect.arrayContaining(["get", "delete"]));
 });
