@@ -28,7 +28,7 @@ import { readConfig, type Config } from "./shared/config.ts";
 import { LIMITS } from "./shared/limits.ts";
 import { log, messageOf } from "./shared/log.ts";
 import { endOf, TaskGateway, type ObjectNamespace } from "./task/gateway.ts";
-import type { TaskPorts } from "./task/ports.ts";
+import { webhookSecretPlace, type TaskPorts } from "./task/ports.ts";
 import { TaskObject } from "./task/task-object.ts";
 import { WebhookGateway } from "./webhooks/gateway.ts";
 import { Notifier } from "./webhooks/notifier.ts";
@@ -36,6 +36,7 @@ import { postDelivery } from "./webhooks/post.ts";
 import { WebhookRegistry } from "./webhooks/registry.ts";
 import type { WebhookContract, WebhookPorts } from "./webhooks/webhook-contract.ts";
 import { WebhookObject } from "./webhooks/webhook-object.ts";
+import { ChannelStore } from "./workflows/channel-store.ts";
 import { WorkflowRegistry } from "./workflows/registry.ts";
 
 /** Checked when the isolate starts: one clear line in the log, and the same in every answer until it is mended. */
@@ -79,6 +80,7 @@ function build(env: Env, config: Config): Service {
       log("info", "waiting tasks not woken, they look again by themselves", { agent: id, error: messageOf(error) });
     }
   };
+  const notifier = new Notifier(webhookRegistry, webhookObjects, config.keyring);
   return {
     config,
     agents,
@@ -87,11 +89,12 @@ function build(env: Env, config: Config): Service {
     approvals,
     archive,
     workflows: new WorkflowRegistry(db),
+    channels: new ChannelStore(db),
     keys: new ApiKeys(db, config.rootApiKey),
     tasks,
     agentObject,
     pokeWaiting,
-    webhooks: new Notifier(webhookRegistry, webhookObjects, config.keyring),
+    webhooks: notifier,
     webhookRegistry,
     webhookObjects,
     mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
@@ -126,6 +129,15 @@ function build(env: Env, config: Config): Service {
         },
       },
       tasks: taskPorts(tasks),
+      webhooks: {
+        notify: (tenant, { webhook, ...ended }) => {
+          const secret = webhook?.secret === undefined ? null : config.keyring.open(webhook.secret, webhookSecretPlace(tenant, ended.id));
+          return notifier.notify(tenant, {
+            ...ended,
+            ...(webhook && { webhook: { url: webhook.url, ...(secret !== null && { secret }) } }),
+          });
+        },
+      },
     },
     agentPorts: {
       record: async (tenant, agent, isFresh) => {

@@ -10,6 +10,7 @@ import { approvalLinkRoutes } from "./approval-links.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { callbackRoutes } from "./callbacks.ts";
 import { definitionComponents } from "./definition-schema.ts";
+import { channelRoutes } from "./channels.ts";
 import { docsPage } from "./docs.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
@@ -49,6 +50,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, eventRoutes);
   app.route(BASE_PATH, signalRoutes);
   app.route(BASE_PATH, workflowRoutes);
+  app.route(BASE_PATH, channelRoutes);
   // Before /agents/{id}, of which "select" would be one.
   app.route(BASE_PATH, agentWorkRoutes);
   app.route(BASE_PATH, agentRoutes);

@@ -1,14 +1,18 @@
-/** Reads a JSON body before any schema sees it: bounded in bytes and depth, UTF-8, of the right media type. */
+/** Reads a JSON body before any schema sees it: bounded in bytes and depth, UTF-8, of the right media type; YAML becomes JSON. */
 import type { Context, MiddlewareHandler } from "hono";
 import { rejection } from "../shared/errors.ts";
 import { nestingDepth } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { readText, TooLarge } from "../shared/read-text.ts";
+import { readYaml } from "../shared/yaml.ts";
 import { Refused } from "./problem.ts";
 import type { Api } from "./route.ts";
 
+/** The registered media type, and what came before it. */
+export const YAML_TYPES: readonly string[] = ["application/yaml", "text/yaml", "application/x-yaml"];
+
 /** Must run before the validators, which take the text from where this puts it. An optional body reads as `{}`. */
-export function jsonBody(maxBytes: number, isRequired: boolean): MiddlewareHandler<Api> {
+export function jsonBody(maxBytes: number, isRequired: boolean, takesYaml: boolean): MiddlewareHandler<Api> {
   return async (c, next) => {
     const mediaType = (c.req.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
     const text = await read(c.req.raw, maxBytes);
@@ -16,9 +20,14 @@ export function jsonBody(maxBytes: number, isRequired: boolean): MiddlewareHandl
       keep(c, mediaType === "" ? "" : "{}");
       return next();
     }
+    if (takesYaml && YAML_TYPES.includes(mediaType)) {
+      keepAsJson(c, jsonOf(text, maxBytes));
+      return next();
+    }
     if (mediaType !== "application/json" && !/^application\/[\w.-]+\+json$/.test(mediaType)) {
+      const expected = takesYaml ? "application/json or application/yaml" : "application/json";
       throw new Refused(
-        rejection("unsupported_media_type", `Expected Content-Type: application/json, got ${mediaType === "" ? "none" : `"${mediaType}"`}`),
+        rejection("unsupported_media_type", `Expected Content-Type: ${expected}, got ${mediaType === "" ? "none" : `"${mediaType}"`}`),
       );
     }
     if (nestingDepth(text) > LIMITS.jsonDepth)
@@ -26,6 +35,21 @@ export function jsonBody(maxBytes: number, isRequired: boolean): MiddlewareHandl
     keep(c, text);
     return next();
   };
+}
+
+function jsonOf(yaml: string, maxBytes: number): string {
+  const parsed = readYaml(yaml, maxBytes);
+  if (parsed.ok) return JSON.stringify(parsed.value);
+  const { message, line, column } = parsed.error;
+  throw new Refused(rejection("invalid_yaml", `Line ${line}, column ${column}: ${message}`, { facts: { line, column } }));
+}
+
+/** The validators go by the media type, so from here on the request says what it has become. */
+function keepAsJson(c: Context<Api>, json: string): void {
+  const headers = new Headers(c.req.raw.headers);
+  headers.set("content-type", "application/json");
+  c.req.raw = new Request(c.req.url, { method: c.req.method, headers, body: json });
+  keep(c, json);
 }
 
 /** Where the validators look for the body. Hono keeps promises there, whatever its type says. */

@@ -41,7 +41,7 @@ export function defineRoute<P extends string, R extends Omit<Declared, "path"> &
   const { body } = config.request ?? {};
   const middleware = [
     ...(access === "anyone" ? [] : [requireScope(access)]),
-    ...(body === undefined ? [] : [jsonBody(maxBodyBytes, body.required ?? false)]),
+    ...(body === undefined ? [] : [jsonBody(maxBodyBytes, body.required ?? false, "application/yaml" in body.content)]),
   ];
   const responses = {
     ...config.responses,

@@ -11,6 +11,7 @@ import type { TaskGateway } from "../task/gateway.ts";
 import type { WebhookGateway } from "../webhooks/gateway.ts";
 import type { Notifier } from "../webhooks/notifier.ts";
 import type { WebhookRegistry } from "../webhooks/registry.ts";
+import type { ChannelStore } from "../workflows/channel-store.ts";
 import type { WorkflowRegistry } from "../workflows/registry.ts";
 
 export interface Services {
@@ -19,6 +20,7 @@ export interface Services {
   readonly history: TaskRows;
   readonly approvals: ApprovalRows;
   readonly workflows: WorkflowRegistry;
+  readonly channels: ChannelStore;
   readonly agents: AgentRegistry;
   readonly directory: AgentDirectory;
   readonly agentObject: (tenant: string, agent: string) => AgentContract;

@@ -6,11 +6,13 @@ import { newTaskId, taskIdFromKey } from "../shared/ids.ts";
 import { canonicalJson, pointer, type Json } from "../shared/json.ts";
 import { DEFAULTS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import { nearest } from "../shared/text.ts";
 import { parseDuration } from "../shared/time.ts";
 import type { Submitted } from "../task/contract.ts";
 import type { Submission } from "../task/submission.ts";
+import type { Library } from "../shared/library.ts";
+import { webhookSecretPlace } from "../task/ports.ts";
 import { checkWorkflow } from "../workflows/check.ts";
+import { loadLibrary } from "../workflows/library.ts";
 import { inputFaults } from "../workflows/input-schema.ts";
 import type { Services } from "./services.ts";
 import { isOption, type SubmissionBody } from "./task-schemas.ts";
@@ -43,23 +45,28 @@ type Identity = Pick<Submission, "tenant" | "task" | "fingerprint">;
 async function prepare(
   body: SubmissionBody,
   identity: Identity,
-  { services, tenant, traceparent, origin }: SubmitContext,
+  { services, traceparent, origin }: SubmitContext,
   now: number,
 ): Promise<Result<Submission, Rejection>> {
-  const pinned = await pinWorkflow(body, services, tenant);
+  const pinned = await pinWorkflow(body, services, identity);
   if (!pinned.ok) return pinned;
   const input = inputOf(body);
   const faults = inputFaults(pinned.value.workflow.definition, input);
   if (faults.length > 0) return err(rejectionOf(faults, "invalid_input"));
-  const deadlineAt = body.deadline === undefined ? null : deadlineOf(body.deadline, now);
+  const deadline = body.deadline ?? pinned.value.workflow.definition.deadline;
+  const deadlineAt = deadline === undefined ? null : deadlineOf(deadline, now);
   if (deadlineAt !== null && deadlineAt <= now) {
     return err(
       rejectionOf([{ pointer: "/deadline", message: "the deadline has passed already", code: "invalid_request" }], "invalid_request"),
     );
   }
+  const library = await libraryOf(pinned.value, body, services, identity);
+  if (!library.ok) return library;
+  const refused = body.webhook === undefined ? null : services.webhooks.refusal(body.webhook);
+  if (refused !== null) return err(within("webhook", refused));
   return ok({
     ...identity,
-    type: body.type ?? null,
+    type: pinned.value.type,
     workflow: { name: pinned.value.name, version: pinned.value.version },
     definition: pinned.value.definition,
     input,
@@ -71,7 +78,37 @@ async function prepare(
     failFast: body.fail_fast ?? false,
     traceparent: traceparent ?? newTraceparent(),
     origin: services.config.publicUrl ?? origin,
+    ...(Object.keys(library.value).length > 0 && { library: library.value as unknown as Json }),
+    ...(body.webhook && { webhook: sealedWebhook(body.webhook, services, identity) }),
   });
+}
+
+/** Every workflow that the task may start, as it is now. */
+async function libraryOf(
+  { workflow }: Pinned,
+  body: SubmissionBody,
+  services: Services,
+  { tenant, task }: Identity,
+): Promise<Result<Library, Rejection>> {
+  const loaded = await loadLibrary(workflow.definition as unknown as Json, (reference) =>
+    services.workflows.resolve(tenant, reference, task),
+  );
+  if (loaded.ok) return loaded;
+  const faults =
+    body.workflow === undefined ? loaded.error : loaded.error.map((fault) => ({ ...fault, pointer: pointer("workflow") + fault.pointer }));
+  return err(rejectionOf(faults, "unknown_reference"));
+}
+
+/** A refusal of a part, with its place in the whole. */
+function within(field: string, refused: Rejection): Rejection {
+  return {
+    ...refused,
+    ...(refused.faults && { faults: refused.faults.map((fault) => ({ ...fault, pointer: pointer(field) + fault.pointer })) }),
+  };
+}
+
+function sealedWebhook({ url, secret }: NonNullable<SubmissionBody["webhook"]>, { config }: Services, { tenant, task }: Identity) {
+  return { url, ...(secret !== undefined && { secret: config.keyring.seal(secret, webhookSecretPlace(tenant, task)) }) };
 }
 
 /** The answer to the repetition of a submission; `null` when there was none under this key. */
@@ -84,36 +121,29 @@ async function recall(identity: Identity, services: Services): Promise<Result<Su
 }
 
 interface Pinned {
+  /** As the task was submitted, without the version that was asked for. */
+  readonly type: string | null;
   readonly name: string | null;
   readonly version: number | null;
   readonly definition: string;
   readonly workflow: Workflow;
 }
 
-/** The definition the task will run, fixed now. */
-async function pinWorkflow(body: SubmissionBody, services: Services, tenant: string): Promise<Result<Pinned, Rejection>> {
+/** The definition the task will run, fixed now. The task's id decides where versions share the starts. */
+async function pinWorkflow(body: SubmissionBody, services: Services, { tenant, task }: Identity): Promise<Result<Pinned, Rejection>> {
   if (body.workflow !== undefined) {
     const definition = JSON.stringify(body.workflow);
     const compiled = checkWorkflow(definition);
-    if (compiled.ok) return ok({ name: body.workflow.name ?? null, version: null, definition, workflow: compiled.value });
+    if (compiled.ok) return ok({ type: null, name: body.workflow.name ?? null, version: null, definition, workflow: compiled.value });
     const faults = compiled.error.map((fault) => ({ ...fault, pointer: pointer("workflow") + fault.pointer }));
     return err(rejectionOf(faults, "invalid_definition"));
   }
-  const name = body.type as string;
-  const found = await services.workflows.latest(tenant, name);
-  if (found === null) return err(await unknownType(name, services, tenant));
-  const compiled = compileWorkflow(found.definition);
+  const resolved = await services.workflows.resolve(tenant, body.type as string, task);
+  if (!resolved.ok) return resolved;
+  const { name, version, definition } = resolved.value;
+  const compiled = compileWorkflow(definition);
   if (!compiled.ok) return err(rejectionOf(compiled.error, "invalid_definition"));
-  return ok({ name, version: found.version, definition: found.definition, workflow: compiled.value });
-}
-
-async function unknownType(name: string, services: Services, tenant: string): Promise<Rejection> {
-  const known = (await services.workflows.list(tenant, null, 100)).map((workflow) => workflow.name);
-  const close = nearest(name, known);
-  const hint = close === null ? "." : `; did you mean "${close}"?`;
-  return rejection("unknown_type", `There is no task type "${name}"${hint} Known types: ${known.join(", ")}`, {
-    facts: { known_types: known },
-  });
+  return ok({ type: name, name, version, definition, workflow: compiled.value });
 }
 
 /** The input as given, or in the short form every field that is no option. */

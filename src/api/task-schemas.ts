@@ -1,9 +1,10 @@
 /** What a task looks like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
 import { STEP_KINDS, type WorkflowDefinition } from "../engine/definition.ts";
-import { duration, identifier } from "../engine/definition-words.ts";
+import { duration } from "../engine/definition-words.ts";
 import { isJsonObject } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
+import { parseReference } from "../shared/workflow-reference.ts";
 import { receipt } from "./agent-schemas.ts";
 
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
@@ -11,7 +12,14 @@ const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "
 
 /** Options of a task. Everything else in a short-form submission is its input. */
 const options = {
-  type: identifier.optional().openapi({ description: "A registered workflow, built-in ones included" }),
+  type: z
+    .string()
+    .refine((text) => parseReference(text) !== null, 'expected the name of a workflow, or "name@3", or "name@stable"')
+    .optional()
+    .openapi({
+      description: "A registered workflow, built-in ones included: its newest version, or the one after `@`",
+      example: "study@stable",
+    }),
   // Checked when it is compiled, which is remembered; here its shape is for the documentation only.
   workflow: z
     .custom<WorkflowDefinition>(
@@ -33,10 +41,14 @@ const options = {
   queue_ttl: duration.optional().openapi({ description: "How long a step may wait for an agent" }),
   on_no_agent: z.enum(["wait", "fail"]).optional(),
   fail_fast: z.boolean().optional(),
+  webhook: z
+    .strictObject({ url: z.string().min(1).max(LIMITS.urlLength), secret: z.string().max(LIMITS.secretLength).optional() })
+    .optional()
+    .openapi({ description: "Is told when the task has ended, as Standard Webhooks has it" }),
 };
 
 /** Options of the contract that this version does not have yet: never taken for input. */
-const UNAVAILABLE = ["goal", "budget", "webhook", "concurrency", "start_at"];
+const UNAVAILABLE = ["goal", "budget", "concurrency", "start_at"];
 
 const optionNames = new Set(Object.keys(options));
 
@@ -109,6 +121,11 @@ export const taskHead = z
       .openapi({ description: "Steps that were undone, in that order" }),
     parent: z.object({ task_id: z.string(), step_id: z.string() }).optional(),
     chained_from: z.string().optional().openapi({ description: "The task whose end started this one" }),
+    chained: z
+      .array(z.object({ workflow: z.string(), task_id: z.string().nullable(), error: errorView.nullable() }))
+      .readonly()
+      .optional()
+      .openapi({ description: "What was started when this one had ended" }),
   })
   .openapi("TaskStatus");
 

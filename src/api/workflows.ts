@@ -1,22 +1,35 @@
-/** `/workflows`: register, read, check. */
+/** `/workflows`: register, read, check, delete. */
 import { z } from "@hono/zod-openapi";
 import { checkWorkflow } from "../workflows/check.ts";
 import { identifier } from "../engine/definition-words.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { isoTime } from "../shared/time.ts";
-import type { WorkflowSummary, WorkflowVersion } from "../workflows/registry.ts";
+import { parseVersion } from "../shared/workflow-reference.ts";
+import type { WorkflowListing, WorkflowSummary, WorkflowVersion } from "../workflows/registry.ts";
+import { YAML_TYPES } from "./body.ts";
+import { channel, channelView } from "./channels.ts";
 import { anyDefinition, definitionView } from "./definition-schema.ts";
 import { etag, expectedRevision } from "./etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
 import { accepted, Refused } from "./problem.ts";
 import { createRouter, defineRoute, json } from "./route.ts";
+import { definitionResponse, formatQuery, inFormats } from "./workflow-formats.ts";
 
 const params = z.object({ name: z.string() });
+const versionParams = z.object({ name: z.string(), version: z.string() });
 const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable() }).openapi("WorkflowSummary");
 const version = summary.extend({ definition: definitionView }).openapi("Workflow");
+const listing = summary.extend({ channels: z.array(channel).readonly() }).openapi("WorkflowListing");
 const fault = z.object({ pointer: z.string(), message: z.string(), code: z.string() });
-const definitionBody = { required: true, content: { "application/json": { schema: anyDefinition } } };
+const definitionBody = {
+  required: true,
+  content: {
+    "application/json": { schema: anyDefinition },
+    // The same in other words: it is JSON by the time it is checked.
+    ...Object.fromEntries(YAML_TYPES.map((type) => [type, { schema: anyDefinition }])),
+  },
+};
 
 const putRoute = defineRoute({
   method: "put",
@@ -34,15 +47,15 @@ const listRoute = defineRoute({
   summary: "List workflows",
   access: "workflows:read",
   request: { query: z.strictObject(pageQuery) },
-  responses: { 200: json(pageOf(summary), "Names with their newest versions") },
+  responses: { 200: json(pageOf(listing), "Names with their newest versions and their channels") },
 });
 const readRoute = defineRoute({
   method: "get",
   path: "/workflows/{name}",
   summary: "Read a workflow's newest version",
   access: "workflows:read",
-  request: { params },
-  responses: { 200: json(version, "The newest version") },
+  request: { params, query: formatQuery },
+  responses: { 200: inFormats(version, "The newest version") },
 });
 const versionsRoute = defineRoute({
   method: "get",
@@ -57,14 +70,23 @@ const versionRoute = defineRoute({
   path: "/workflows/{name}/versions/{version}",
   summary: "Read a version",
   access: "workflows:read",
-  request: { params: z.object({ name: z.string(), version: z.string() }) },
-  responses: { 200: json(version, "The version") },
+  request: { params: versionParams, query: formatQuery },
+  responses: { 200: inFormats(version, "The version") },
+});
+const deleteVersionRoute = defineRoute({
+  method: "delete",
+  path: "/workflows/{name}/versions/{version}",
+  summary: "Delete a version",
+  description: "Stops new tasks of this version; its number is not used again. A version that a channel points to stays.",
+  access: "workflows:write",
+  request: { params: versionParams },
+  responses: { 204: { description: "Deleted" } },
 });
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/workflows/{name}",
   summary: "Delete a workflow",
-  description: "Stops new tasks of this type; tasks that have started keep their definition.",
+  description: "All versions and channels. Stops new tasks of this type; tasks that have started keep their definition.",
   access: "workflows:write",
   request: { params },
   responses: { 204: { description: "Deleted" } },
@@ -116,7 +138,7 @@ export const workflowRoutes = createRouter()
     const { limit, cursor } = c.req.valid("query");
     const names = await c.var.services.workflows.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
     return c.json(
-      page(names.map(summaryView), limit, (workflow) => workflow.name),
+      page(names.map(listingView), limit, (workflow) => workflow.name),
       200,
     );
   })
@@ -124,7 +146,7 @@ export const workflowRoutes = createRouter()
     const { name } = c.req.valid("param");
     const latest = found(await c.var.services.workflows.latest(c.var.principal.tenant, name), name);
     c.header("ETag", etag(latest.version));
-    return c.json(versionView(latest), 200);
+    return definitionResponse(c, c.req.valid("query").format, latest.definition) ?? c.json(versionView(latest), 200);
   })
   .openapi(versionsRoute, async (c) => {
     const { name } = c.req.valid("param");
@@ -139,9 +161,19 @@ export const workflowRoutes = createRouter()
   })
   .openapi(versionRoute, async (c) => {
     const { name, version } = c.req.valid("param");
-    const number = /^[1-9]\d{0,9}$/.test(version) ? Number(version) : null;
+    const number = parseVersion(version);
     const row = number === null ? null : await c.var.services.workflows.version(c.var.principal.tenant, name, number);
-    return c.json(versionView(found(row, `${name} version ${version}`)), 200);
+    const known = found(row, `${name} version ${version}`);
+    c.header("ETag", etag(known.version));
+    return definitionResponse(c, c.req.valid("query").format, known.definition) ?? c.json(versionView(known), 200);
+  })
+  .openapi(deleteVersionRoute, async (c) => {
+    const { name, version } = c.req.valid("param");
+    const number = parseVersion(version);
+    const { workflows } = c.var.services;
+    const deleted = number !== null && accepted(await workflows.deleteVersion(c.var.principal.tenant, name, number, expectedRevision(c)));
+    if (!deleted) found(null, `${name} version ${version}`);
+    return c.body(null, 204);
   })
   .openapi(deleteRoute, async (c) => {
     const { name } = c.req.valid("param");
@@ -157,6 +189,10 @@ function found<T>(workflow: T | null, name: string): T {
 
 function summaryView({ name, version, createdAt }: WorkflowSummary) {
   return { name, version, created_at: createdAt === 0 ? null : isoTime(createdAt) };
+}
+
+function listingView(workflow: WorkflowListing) {
+  return { ...summaryView(workflow), channels: workflow.channels.map(channelView) };
 }
 
 function versionView(workflow: WorkflowVersion) {

@@ -44,9 +44,7 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
     case "child":
       return admitChild(state, input);
     case "archive":
-      return state.end === null || state.archivedAt !== null
-        ? NOTHING
-        : ok([{ type: "task.archived", parts: input.parts, bytes: input.bytes }]);
+      return state.end === null || state.archivedAt !== null ? NOTHING : ok([{ ...input, type: "task.archived" }]);
     case "claim":
     case "accept":
     case "heartbeat":

@@ -14,7 +14,19 @@ export interface EventView {
 }
 
 /** Members that are ours, not the reader's. */
-const INTERNAL: readonly string[] = ["type", "step", "v", "tenant", "fingerprint", "origin", "digest", "key", "library", "spread"];
+const INTERNAL: readonly string[] = [
+  "type",
+  "step",
+  "v",
+  "tenant",
+  "fingerprint",
+  "origin",
+  "digest",
+  "key",
+  "library",
+  "spread",
+  "webhook",
+];
 const VALUES: readonly string[] = ["definition", "input", "output", "payload"];
 
 export function eventView(event: TaskEvent, seq: number, at: number): EventView {

@@ -93,6 +93,15 @@ export interface TaskCreated {
   readonly chain?: { readonly from: string; readonly depth: number };
   /** The definitions that its steps and chains may start, by how they are referred to. */
   readonly library?: StoredValue;
+  /** Who is told of its end; the secret is sealed. */
+  readonly webhook?: { readonly url: string; readonly secret?: string };
+}
+
+/** A workflow that was to be started when the task had ended: the task it became, or why it did not. */
+export interface Chained {
+  readonly workflow: string;
+  readonly task?: string;
+  readonly error?: Failure;
 }
 
 /** `path`: ids from the outermost block to the map. `first`: the index of its first item among all. */
@@ -136,7 +145,7 @@ export type TaskEvent =
   | { readonly type: "task.canceled"; readonly reason?: string }
   | { readonly type: "task.timed_out"; readonly error: Failure }
   | { readonly type: "task.rejected"; readonly error: Failure }
-  | { readonly type: "task.archived"; readonly parts: number; readonly bytes: number }
+  | { readonly type: "task.archived"; readonly parts: number; readonly bytes: number; readonly chained?: readonly Chained[] }
   /** The task must end, and first undoes what it has done. */
   | {
       readonly type: "task.ending";

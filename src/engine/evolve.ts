@@ -76,6 +76,7 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
       return endTask(state, "rejected", null, event.error);
     case "task.archived":
       state.archivedAt = state.at;
+      state.chained = event.chained ?? [];
       return;
     case "signal.received":
       return keepSignal(state, event);

@@ -1,6 +1,6 @@
 /** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
 import type { Json } from "../shared/json.ts";
-import type { Failure, Usage } from "./event.ts";
+import type { Chained, Failure, Usage } from "./event.ts";
 import type { EndStatus } from "./state.ts";
 import type { StoredValue } from "./value.ts";
 
@@ -61,6 +61,6 @@ export type TaskInput =
       readonly error: Failure | null;
       readonly failedItems: number;
     }
-  | { readonly type: "archive"; readonly parts: number; readonly bytes: number };
+  | { readonly type: "archive"; readonly parts: number; readonly bytes: number; readonly chained?: readonly Chained[] };
 
 export type InputOf<T extends TaskInput["type"]> = Extract<TaskInput, { readonly type: T }>;

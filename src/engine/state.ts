@@ -8,7 +8,7 @@
  */
 import type { Json } from "../shared/json.ts";
 import { Agenda } from "./agenda.ts";
-import type { Failure, TaskCreated } from "./event.ts";
+import type { Chained, Failure, TaskCreated } from "./event.ts";
 import type { Frame } from "./frame.ts";
 import type { Graph } from "./graph.ts";
 import { isSettled, type Step } from "./step-state.ts";
@@ -54,6 +54,8 @@ export interface TaskState {
   ending: Ending | null;
   end: { readonly status: EndStatus; readonly at: number; readonly output: StoredValue | null; readonly error: Failure | null } | null;
   archivedAt: number | null;
+  /** What was started when it had ended. */
+  chained: readonly Chained[];
   /** The workflow's own steps; it ends when they have settled. */
   readonly root: Frame;
   /** All steps there are so far: the workflow's own first, then those of each frame as it was opened. */
@@ -164,6 +166,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     ending: null,
     end: null,
     archivedAt: null,
+    chained: [],
     root,
     steps: [],
     stepByPath: new Map(),

@@ -25,6 +25,14 @@ export interface TaskHead {
   /** The task and step that started it; the task whose end did. */
   readonly parent?: { readonly task_id: string; readonly step_id: string };
   readonly chained_from?: string;
+  /** What was started when this one had ended. */
+  readonly chained?: readonly ChainedView[];
+}
+
+export interface ChainedView {
+  readonly workflow: string;
+  readonly task_id: string | null;
+  readonly error: ErrorView | null;
 }
 
 export interface CompensationView {
@@ -66,6 +74,9 @@ export function taskHead(state: TaskState): TaskHead {
     }),
     ...(created.parent && { parent: { task_id: created.parent.task, step_id: created.parent.step } }),
     ...(created.chain && { chained_from: created.chain.from }),
+    ...(state.chained.length > 0 && {
+      chained: state.chained.map(({ workflow, task = null, error = null }) => ({ workflow, task_id: task, error: errorView(error) })),
+    }),
   };
 }
 

@@ -18,12 +18,13 @@ const later = (title: string, status: 429 | 503): Meaning => ({ status, title, e
 
 export const REJECTIONS = {
   invalid_json: usage("The body is not valid JSON"),
+  invalid_yaml: usage("The body is not valid YAML"),
   invalid_request: usage("The request is not valid"),
   invalid_definition: usage("The workflow definition is not valid"),
   duplicate_step_id: usage("Two steps have the same id"),
   unknown_need: usage("A step needs a step that does not exist"),
   workflow_cycle: usage("Steps need each other in a circle"),
-  unknown_reference: usage("An expression refers to something that does not exist"),
+  unknown_reference: usage("It refers to something that does not exist"),
   inner_reference: usage("An expression refers to a step inside another"),
   invalid_expression: usage("An expression is not valid"),
   invalid_input: usage("The input does not match the workflow's schema"),
@@ -42,6 +43,7 @@ export const REJECTIONS = {
   unknown_type: { status: 404, title: "No such task type", exit: 4, retryable: false },
   already_exists: conflict("It exists already"),
   name_reserved: conflict("The name is reserved"),
+  in_use: conflict("It is in use"),
   invalid_state: conflict("The task's status does not allow this"),
   not_finished: { ...conflict("The task has not finished"), retryable: true },
   attempt_superseded: conflict("The attempt is no longer current"),

@@ -56,6 +56,8 @@ export const LIMITS = {
   /** A registered definition is one row of D1, which holds 2 MB. */
   definitionBytes: 1_800 * KIB,
   workflowsPerTenant: 1_000,
+  /** Names that a tenant has ever registered: what a deleted one's versions were numbered is remembered. */
+  workflowNames: 10_000,
   versionsPerWorkflow: 1_000,
   /** Items of a map, those of them at once, iterations of a repeat, cases of a switch: a plan is bounded before it runs. */
   mapItems: 100_000,
@@ -78,6 +80,22 @@ export const LIMITS = {
   assignees: 50,
   quorum: 20,
   chains: 10,
+  /** Tasks that start each other in a row when they end. */
+  chainDepth: 100,
+  /** All channels of a workflow are one value in its row. */
+  channelsPerWorkflow: 20,
+  /** Workflows that a definition refers to, directly and through others: all of them travel with a task that starts. */
+  libraryWorkflows: 50,
+  libraryBytes: 4 * MIB,
+  /** A YAML body, in tokens: each takes up to 500 bytes of memory and 10 µs, however short its text. Larger ones are JSON. */
+  yamlTokens: 100_000,
+  /** Values written as YAML: with its key one is eight tokens or so, and what was written should be read. */
+  yamlValues: 10_000,
+  /** Aliases in a YAML body. What they repeat counts towards its size. */
+  yamlAliases: 100,
+  /** Boxes and arrows of a diagram; beyond some hundreds nobody reads one. */
+  diagramParts: 5_000,
+  diagramLabelLength: 60,
   durationMs: 365 * DAY,
   attempts: 100,
   retryAfterMs: 7 * DAY,

@@ -1,14 +1,17 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
 import { concurrencyOfChild, tolerated } from "../engine/kinds/map.ts";
 import type { EventOf, Failure } from "../engine/event.ts";
-import { partOf, scopeOfStep } from "../engine/scope.ts";
+import { partOf, scopeIn, scopeOfStep, withName } from "../engine/scope.ts";
 import { stepNamed } from "../engine/state.ts";
 import { isKind, type Step } from "../engine/step-state.ts";
-import type { MapNode, WorkflowNode } from "../engine/graph.ts";
+import type { Chain, MapNode, WorkflowNode } from "../engine/graph.ts";
 import { readValue } from "../engine/value.ts";
+import { errorView } from "../engine/waiting-view.ts";
+import { childTaskId } from "../shared/ids.ts";
 import type { Json, JsonObject } from "../shared/json.ts";
 import { jsonToBytes } from "../shared/json-bytes.ts";
 import { violationsOf } from "../shared/json-schema.ts";
+import type { Library, LibraryEntry } from "../shared/library.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
 import { durationMs } from "../shared/time.ts";
@@ -23,14 +26,6 @@ export interface ChildTask {
   readonly step: string;
   readonly branch: number;
 }
-
-/** PERSISTED in `task.created`: a definition that was looked up when the task began. */
-export interface LibraryEntry {
-  readonly name: string;
-  readonly version: number;
-  readonly definition: JsonObject;
-}
-export type Library = { readonly [reference: string]: LibraryEntry };
 
 export class ChildSubmissions {
   readonly #journal: Journal;
@@ -55,7 +50,7 @@ export class ChildSubmissions {
     const created = this.#created();
     this.#definition ??= JSON.stringify(this.#read(created.definition));
     return {
-      ...this.#common(loaded, child),
+      ...this.#child(loaded, child),
       type: created.task_type ?? null,
       workflow: created.workflow,
       definition: this.#definition,
@@ -73,25 +68,56 @@ export class ChildSubmissions {
   #workflow(loaded: Loaded, step: Step<WorkflowNode>, child: ChildTask, now: number): Result<Submission, Failure> {
     const { state } = loaded;
     const entry = this.library()[step.node.workflow];
-    if (entry === undefined) {
-      return err({
-        code: "unknown_workflow",
-        message: `There was no workflow "${step.node.workflow}" when the task began`,
-        retryable: false,
-      });
-    }
+    if (entry === undefined) return err(unknownWorkflow(step.node.workflow));
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, this.#journal));
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
     const fault = inputFault(entry, input.value);
     if (fault !== null) return err(fault);
     return ok({
-      ...this.#common(loaded, child),
+      ...this.#child(loaded, child),
       type: entry.name,
       workflow: { name: entry.name, version: entry.version },
-      definition: JSON.stringify(entry.definition),
+      definition: entry.definition,
       input: input.value,
       deadlineAt: deadlineOf(entry, state.created.deadline_at ?? null, step.startedAt ?? now),
     });
+  }
+
+  /** A task that is started because this one has ended, to go its own way. */
+  chained(loaded: Loaded, chain: Chain, index: number, now: number): Result<Submission, Failure> {
+    const { state } = loaded;
+    const { tenant, task, chain: before } = state.created;
+    const depth = (before?.depth ?? 0) + 1;
+    if (depth > LIMITS.chainDepth) {
+      const message = `${LIMITS.chainDepth} tasks have started each other in a row; a chain ends there`;
+      return err({ code: "chain_too_long", message, retryable: false });
+    }
+    const entry = this.library()[chain.workflow];
+    if (entry === undefined) return err(unknownWorkflow(chain.workflow));
+    const input = this.#chainInput(loaded, chain);
+    if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+    const fault = inputFault(entry, input.value);
+    if (fault !== null) return err(fault);
+    return ok({
+      ...this.#common(loaded, childTaskId(tenant, task, "> chain", index), `> chain/${index}`),
+      type: entry.name,
+      workflow: { name: entry.name, version: entry.version },
+      definition: entry.definition,
+      input: input.value,
+      deadlineAt: deadlineOf(entry, null, now),
+      chain: { from: task, depth },
+    });
+  }
+
+  /** As the workflow maps it; else what the task came to. */
+  #chainInput({ state }: Loaded, chain: Chain): Result<Json, string> {
+    const { end, root } = state;
+    const stored = end?.output ?? null;
+    const output = stored === null ? null : readValue(stored, this.#journal);
+    const error = errorView(end?.error ?? null) as Json;
+    if (chain.input === null) return ok(end?.status === "completed" ? output : { error, input: readValue(state.input, this.#journal) });
+    const scope = scopeIn(state, root, chain.reads, this.#journal);
+    return chain.input.evaluate(() => withName(withName(scope, "output", output), "error", error));
   }
 
   /** The definitions that the task may start. */
@@ -100,7 +126,12 @@ export class ChildSubmissions {
     return library === undefined ? {} : (this.#read(library) as unknown as Library);
   }
 
-  #common({ state }: Loaded, { task, step, branch }: ChildTask) {
+  #child(loaded: Loaded, { task, step, branch }: ChildTask) {
+    const parent = { task: loaded.state.created.task, step, branch };
+    return { ...this.#common(loaded, task, `${step}/${branch}`), parent };
+  }
+
+  #common({ state }: Loaded, task: string, why: string) {
     const { tenant, priority, tags, queue_ttl_ms, on_no_agent, fail_fast, traceparent, origin } = state.created;
     const { library } = this.#created();
     return {
@@ -112,10 +143,9 @@ export class ChildSubmissions {
       onNoAgent: on_no_agent,
       failFast: fail_fast,
       // Whoever starts it again later means the same task, also when only history knows it.
-      fingerprint: `child of ${state.created.task}`,
-      traceparent: childSpan(traceparent, `${state.created.task}/${step}/${branch}`),
+      fingerprint: `started by ${state.created.task}`,
+      traceparent: childSpan(traceparent, `${state.created.task}/${why}`),
       origin,
-      parent: { task: state.created.task, step, branch },
       ...(library && { library: this.#read(library) }),
     };
   }
@@ -142,9 +172,13 @@ export class ChildSubmissions {
   }
 }
 
+function unknownWorkflow(reference: string): Failure {
+  return { code: "unknown_workflow", message: `There was no workflow "${reference}" when the task began`, retryable: false };
+}
+
 /** A fault that the workflow's own schema finds in its input. */
-export function inputFault({ name, definition }: LibraryEntry, input: Json): Failure | null {
-  const schema = definition["input_schema"] as JsonObject | undefined;
+function inputFault({ name, definition }: LibraryEntry, input: Json): Failure | null {
+  const schema = parsed(definition)["input_schema"] as JsonObject | undefined;
   const [violation] = schema === undefined ? [] : violationsOf(schema, input);
   if (violation === undefined) return null;
   const message = `The input does not match the schema of workflow "${name}": /input${violation.pointer}: ${violation.message}`;
@@ -152,9 +186,11 @@ export function inputFault({ name, definition }: LibraryEntry, input: Json): Fai
 }
 
 /** The earlier of what the workflow allows its tasks and what is left to the one that starts it. */
-export function deadlineOf({ definition }: LibraryEntry, until: number | null, startedAt: number): number | null {
-  const own = definition["deadline"] as string | undefined;
+function deadlineOf({ definition }: LibraryEntry, until: number | null, startedAt: number): number | null {
+  const own = parsed(definition)["deadline"] as string | undefined;
   const ownAt = own === undefined ? null : startedAt + durationMs(own);
   if (ownAt === null || until === null) return ownAt ?? until;
   return Math.min(ownAt, until);
 }
+
+const parsed = (definition: string): JsonObject => JSON.parse(definition) as JsonObject;

@@ -1,6 +1,7 @@
 /** What the object asks of the rest of the service. Fakes in tests stand here and nowhere else. */
 import type { AgentsPort, DirectoryPort } from "../agents/port.ts";
 import type { HistoryPort } from "../history/port.ts";
+import type { EndStatus } from "../engine/state.ts";
 import type { ChildOutcome } from "./contract.ts";
 import type { Submission } from "./submission.ts";
 
@@ -10,6 +11,30 @@ export interface TaskPorts {
   readonly agents: AgentsPort;
   readonly history: HistoryPort;
   readonly tasks: TasksPort;
+  readonly webhooks: {
+    /** Answers once whoever wants to know of a task's end is certain to be told. Throws otherwise, to be asked again. */
+    readonly notify: (tenant: string, ended: EndedTask) => Promise<void>;
+  };
+}
+
+/** What the secret of a webhook that came with a task is bound to. */
+export const webhookSecretPlace = (tenant: string, task: string): string => `webhook/${tenant}/${task}`;
+
+/** A task that has ended, as those who are told of it need it. */
+export interface EndedTask {
+  readonly id: string;
+  readonly type: string | null;
+  readonly workflow: { readonly name: string | null; readonly version: number | null };
+  readonly status: EndStatus;
+  /** JSON; `null` where there is none, or where it is too large to be sent. */
+  readonly outputText: string | null;
+  readonly outputBytes: number;
+  readonly error: { readonly code: string; readonly message: string; readonly step_id?: string } | null;
+  readonly tags: readonly string[];
+  readonly createdAt: number;
+  readonly finishedAt: number;
+  /** Who came with the task; the secret is sealed. */
+  readonly webhook?: { readonly url: string; readonly secret?: string };
 }
 
 /** Other tasks: those that this one starts, and the one that started it. */

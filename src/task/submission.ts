@@ -29,6 +29,7 @@ export interface Submission {
   readonly chain?: TaskCreated["chain"];
   /** Definitions that it may start, by how they are referred to. */
   readonly library?: Json;
+  readonly webhook?: TaskCreated["webhook"];
 }
 
 /** The first fact. Large values go to payload rows of the same transaction. */
@@ -59,5 +60,6 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     ...(submission.spread && { spread: submission.spread }),
     ...(submission.chain && { chain: submission.chain }),
     ...(library && { library }),
+    ...(submission.webhook && { webhook: submission.webhook }),
   };
 }

@@ -10,7 +10,6 @@ import type { Holding } from "../agents/port.ts";
 import type { AgentCall, Outcome } from "../agents/protocol.ts";
 import { compileWorkflow } from "../engine/compile.ts";
 import type { ApprovalDetail } from "../engine/approval-view.ts";
-import { canReceive } from "../engine/kinds/signal.ts";
 import type { Answer } from "../engine/transition.ts";
 import type { TaskHead } from "../engine/view.ts";
 import type { Json } from "../shared/json.ts";
@@ -19,9 +18,11 @@ import { Attempts } from "./attempts.ts";
 import { Children } from "./children.ts";
 import { Chronicle } from "./chronicle.ts";
 import type { ApprovalDecision, AttemptOf, ChildOutcome, Heartbeat, Submitted, TaskContract } from "./contract.ts";
+import { Farewell } from "./farewell.ts";
 import { Lingering } from "./lingering.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Outbox } from "./outbox.ts";
+import { decisionInput, signalInput } from "./outside-input.ts";
 import type { TaskPorts } from "./ports.ts";
 import { graphFor, TaskReading, viewsOf, type Loaded } from "./reading.ts";
 import { replay } from "./replay.ts";
@@ -38,6 +39,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   readonly #feed: LiveFeed;
   readonly #chronicle: Chronicle;
   readonly #children: Children;
+  readonly #farewell: Farewell;
   readonly #reader: TaskReader;
   readonly #wakeups: Wakeups;
   readonly #lingering = new Lingering();
@@ -63,9 +65,17 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     this.#attempts = new Attempts(ports, this.#runner, this.#outbox);
     this.#feed = new LiveFeed(ctx);
     this.#children = new Children(ports, this.#runner.journal, (child, outcome) => this.childEnded(child, outcome));
+    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children);
     this.#reader = new TaskReader(ports, this.#runner);
     this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#wakeups.archive()));
-    const parts = { runner: this.#runner, outbox: this.#outbox, children: this.#children, chronicle: this.#chronicle, feed: this.#feed };
+    const parts = {
+      runner: this.#runner,
+      outbox: this.#outbox,
+      children: this.#children,
+      farewell: this.#farewell,
+      chronicle: this.#chronicle,
+      feed: this.#feed,
+    };
     this.#wakeups = new Wakeups(ctx.storage, ports, parts);
   }
 
@@ -147,18 +157,11 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   // --- What comes from outside, and from other tasks ---
 
   async signal(name: string, payload: Json, key: string): Promise<Result<TaskHead, Rejection> | null> {
-    return this.#steer(({ state }) => {
-      // Nothing is stored of what nobody can receive.
-      const stored = canReceive(state, name) ? this.#runner.journal.write(payload) : null;
-      return { type: "signal", name, payload: stored ?? { value: null }, key };
-    });
+    return this.#steer(signalInput(this.#runner.journal, name, payload, key));
   }
 
-  async decide(approval: number, { payload, ...decision }: ApprovalDecision): Promise<Result<ApprovalDetail, Rejection> | null> {
-    const answer = await this.#steer(() => {
-      const stored = payload === undefined ? null : this.#runner.journal.write(payload);
-      return { ...decision, type: "decide", approval, ...(stored !== null && { payload: stored }) };
-    });
+  async decide(approval: number, decision: ApprovalDecision): Promise<Result<ApprovalDetail, Rejection> | null> {
+    const answer = await this.#steer(decisionInput(this.#runner.journal, approval, decision));
     if (answer === null || !answer.ok) return answer;
     const detail = await this.#reader.approval(approval);
     assert(detail !== null && detail !== "unknown", "an approval that was decided is there");
@@ -248,7 +251,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     this.#chronicle.committed(loaded, firstSeq === 1);
     if (loaded.state.end === null) return;
     this.#lingering.ended();
-    void this.#applied(this.#children.report(loaded));
+    void this.#applied(this.#farewell.say(loaded));
   }
 
   /** A reply that cannot be recorded, even tried again, must not be asked for again for ever: it fails its attempt. */

@@ -7,6 +7,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
 import type { Children } from "./children.ts";
 import type { Chronicle } from "./chronicle.ts";
+import type { Farewell } from "./farewell.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
@@ -17,6 +18,7 @@ interface Parts {
   readonly runner: TaskRunner;
   readonly outbox: Outbox;
   readonly children: Children;
+  readonly farewell: Farewell;
   readonly chronicle: Chronicle;
   readonly feed: LiveFeed;
 }
@@ -55,12 +57,12 @@ export class Wakeups {
 
   /** Puts the task away, once everybody has heard of its end who has to. */
   async archive(): Promise<void> {
-    const { runner, children, chronicle } = this.#parts;
+    const { runner, farewell, chronicle } = this.#parts;
     const loaded = await this.#loaded();
     if (loaded.state.archivedAt !== null) return;
-    await children.settle(loaded);
+    const chained = await farewell.say(loaded);
     const archive = await chronicle.archive(loaded);
-    await runner.apply({ type: "archive", ...archive });
+    await runner.apply({ type: "archive", ...archive, ...(chained.length > 0 && { chained }) });
   }
 
   async #wake(loaded: Loaded): Promise<void> {

@@ -1,11 +1,18 @@
-/** Registered workflows: immutable versions in D1. A name's newest version is what a task of that type starts with. */
-import { and, asc, count, desc, eq, gt, lt, max } from "drizzle-orm";
+/**
+ * Registered workflows: immutable versions in D1. A name's newest version is what a task of that type starts with, unless
+ * the type says another. A number is given once, whatever was deleted since.
+ */
+import { and, asc, count, desc, eq, gt, lt, max, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
+import { parseReference } from "../shared/workflow-reference.ts";
 import { BUILTIN_WORKFLOWS, builtinWorkflow } from "./builtin.ts";
-import { workflows } from "./tables.ts";
+import { channelsOf, versionOn, type Channels } from "./channels.ts";
+import { ofName, readName } from "./names.ts";
+import { workflowNames, workflows } from "./tables.ts";
+import { malformedReference, unknownChannel, unknownName, unknownVersion } from "./unknown-reference.ts";
 
 export interface WorkflowVersion {
   readonly name: string;
@@ -21,11 +28,46 @@ export interface WorkflowSummary {
   readonly createdAt: number;
 }
 
+/** A name with its newest version. */
+export interface WorkflowListing extends WorkflowSummary {
+  readonly channels: Channels;
+}
+
 export class WorkflowRegistry {
   readonly #db: DrizzleD1Database;
 
   constructor(db: DrizzleD1Database) {
     this.#db = db;
+  }
+
+  /**
+   * The version that a reference means now. Where a channel shares its starts with another, `seed` decides, and decides
+   * the same way again.
+   */
+  async resolve(tenant: string, text: string, seed: string): Promise<Result<WorkflowVersion, Rejection>> {
+    const reference = parseReference(text);
+    if (reference === null) return err(malformedReference(text));
+    const { name, selector } = reference;
+    switch (selector.type) {
+      case "latest": {
+        const latest = await this.latest(tenant, name);
+        return latest === null ? err(await this.#unknownName(tenant, name)) : ok(latest);
+      }
+      case "version": {
+        const found = await this.version(tenant, name, selector.version);
+        if (found !== null) return ok(found);
+        const known = (await this.versions(tenant, name, null, LIMITS.defaultPageSize)).map(({ version }) => version);
+        return err(known.length === 0 ? await this.#unknownName(tenant, name) : unknownVersion(name, selector.version, known));
+      }
+      case "channel": {
+        const found = await this.#onChannel(tenant, name, selector.channel, seed);
+        if (found !== null) return ok(found);
+        if ((await this.versions(tenant, name, null, 1)).length === 0) return err(await this.#unknownName(tenant, name));
+        const { channels } = await readName(this.#db, tenant, name);
+        const known = channels.map(({ channel }) => channel);
+        return err(unknownChannel(name, selector.channel, known));
+      }
+    }
   }
 
   /** The newest version of a name. Always asked of D1: who registers a version expects the next task to run it. */
@@ -60,20 +102,29 @@ export class WorkflowRegistry {
   }
 
   /** Names with their newest versions, in order, after a name. Built-in ones come first. */
-  async list(tenant: string, after: string | null, limit: number): Promise<readonly WorkflowSummary[]> {
+  async list(tenant: string, after: string | null, limit: number): Promise<readonly WorkflowListing[]> {
     const isAfterBuiltins = after !== null && builtinWorkflow(after) === null;
-    const builtins = after === null ? BUILTIN_WORKFLOWS : [];
+    const builtins = after === null ? BUILTIN_WORKFLOWS.map((workflow) => ({ ...workflow, channels: [] })) : [];
     const rows = await this.#db
-      .select({ name: workflows.name, version: max(workflows.version), createdAt: max(workflows.createdAt) })
+      .select({
+        name: workflows.name,
+        version: max(workflows.version),
+        createdAt: max(workflows.createdAt),
+        channels: workflowNames.channels,
+      })
       .from(workflows)
+      .leftJoin(workflowNames, and(eq(workflowNames.tenant, workflows.tenant), eq(workflowNames.name, workflows.name)))
       .where(and(eq(workflows.tenant, tenant), isAfterBuiltins ? gt(workflows.name, after) : undefined))
       .groupBy(workflows.name)
       .orderBy(asc(workflows.name))
       .limit(limit);
-    return [...builtins, ...rows.map((row) => ({ name: row.name, version: row.version ?? 0, createdAt: row.createdAt ?? 0 }))].slice(
-      0,
-      limit,
-    );
+    const registered = rows.map(({ name, version, createdAt, channels }) => ({
+      name,
+      version: version ?? 0,
+      createdAt: createdAt ?? 0,
+      channels: channels ?? [],
+    }));
+    return [...builtins, ...registered].slice(0, limit);
   }
 
   /**
@@ -91,34 +142,108 @@ export class WorkflowRegistry {
     const latest = await this.latest(tenant, name);
     if (expected !== null && expected !== (latest?.version ?? 0)) return err(changed(name, latest?.version ?? 0, expected));
     if (latest?.definition === definition) return ok({ ...latest, isNew: false });
-    const full = await this.#limitReached(tenant, latest);
+    const { retired } = await readName(this.#db, tenant, name);
+    const full = await this.#limitReached(tenant, name, latest, retired);
     if (full !== null) return err(full);
-    const row = { tenant, name, version: (latest?.version ?? 0) + 1, definition, createdAt: now };
-    const inserted = await this.#db.insert(workflows).values(row).onConflictDoNothing().run();
-    // Somebody else was faster: their version is the newest now, and the same rules apply to it.
+    const version = Math.max(latest?.version ?? 0, retired) + 1;
+    const newest = sql`(select max(version) from ${workflows} where ${named(tenant, name)})`;
+    const used = sql`(select retired from ${workflowNames} where ${ofName(tenant, name)})`;
+    const inserted = await this.#db
+      .insert(workflows)
+      .select(
+        sql`select ${tenant}, ${name}, ${version}, ${definition}, ${now}
+          where coalesce(${newest}, 0) = ${latest?.version ?? 0} and coalesce(${used}, 0) = ${retired}`,
+      )
+      .run();
+    // Somebody else was faster: what they have written is there now, and the same rules apply to it.
     if (inserted.meta.changes === 0) return this.register(tenant, name, definition, expected, now);
-    return ok({ ...row, isNew: true });
+    return ok({ name, version, definition, createdAt: now, isNew: true });
   }
 
   /** Whether there was something to delete. Tasks that have started keep their definition. */
   async delete(tenant: string, name: string, expected: number | null): Promise<Result<boolean, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow and stays`));
-    const latest = await this.latest(tenant, name);
-    if (latest === null) return ok(false);
+    const [latest] = await this.versions(tenant, name, null, 1);
+    if (latest === undefined) return ok(false);
     if (expected !== null && expected !== latest.version) return err(changed(name, latest.version, expected));
-    await this.#db.delete(workflows).where(named(tenant, name));
+    await this.#db.batch([
+      this.#retire(tenant, name),
+      this.#db
+        .update(workflowNames)
+        .set({ channels: [], revision: sql`${workflowNames.revision} + 1` })
+        .where(ofName(tenant, name)),
+      this.#db.delete(workflows).where(named(tenant, name)),
+    ]);
     return ok(true);
   }
 
-  async #limitReached(tenant: string, latest: WorkflowVersion | null): Promise<Rejection | null> {
+  /** Whether there was such a version. One that a channel points to stays. */
+  async deleteVersion(tenant: string, name: string, version: number, expected: number | null): Promise<Result<boolean, Rejection>> {
+    if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow and stays`));
+    const [found] = await this.versions(tenant, name, version + 1, 1);
+    if (found?.version !== version) return ok(false);
+    if (expected !== null && expected !== version) return err(changed(name, version, expected));
+    const { revision, channels } = await readName(this.#db, tenant, name);
+    const pointing = channelsOf(channels, version);
+    if (pointing.length > 0) {
+      const detail = `Version ${version} of "${name}" is what these channels point to: ${pointing.join(", ")}; move or delete them first`;
+      return err(rejection("in_use", detail, { facts: { channels: pointing } }));
+    }
+    const seen = sql`(select revision from ${workflowNames} where ${ofName(tenant, name)}) = ${revision}`;
+    const [, deleted] = await this.#db.batch([
+      this.#retire(tenant, name),
+      this.#db.delete(workflows).where(and(named(tenant, name), eq(workflows.version, version), seen)),
+    ]);
+    // The channels have changed meanwhile, or somebody else has deleted it.
+    return deleted.meta.changes === 0 ? this.deleteVersion(tenant, name, version, expected) : ok(true);
+  }
+
+  /** Remembers the numbers that were given so far. Belongs into the transaction that deletes some of them. */
+  #retire(tenant: string, name: string) {
+    return this.#db
+      .insert(workflowNames)
+      .select(sql`select tenant, name, max(version), 0, '[]' from ${workflows} where ${named(tenant, name)} group by tenant, name`)
+      .onConflictDoUpdate({
+        target: [workflowNames.tenant, workflowNames.name],
+        set: { retired: sql`max(${workflowNames.retired}, excluded.retired)` },
+      });
+  }
+
+  async #onChannel(tenant: string, name: string, channel: string, seed: string): Promise<WorkflowVersion | null> {
+    // Between the two reads the channel may move and its version be deleted; then it points elsewhere.
+    for (let tries = 0; tries < 3; tries++) {
+      const { channels } = await readName(this.#db, tenant, name);
+      const version = versionOn(channels, channel, `${seed}/${name}`);
+      if (version === null) return null;
+      const found = await this.version(tenant, name, version);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  async #unknownName(tenant: string, name: string): Promise<Rejection> {
+    const known = await this.list(tenant, null, LIMITS.defaultPageSize);
+    return unknownName(
+      name,
+      known.map((workflow) => workflow.name),
+    );
+  }
+
+  async #limitReached(tenant: string, name: string, latest: WorkflowVersion | null, retired: number): Promise<Rejection | null> {
     if (latest !== null) {
-      if (latest.version < LIMITS.versionsPerWorkflow) return null;
-      return rejection("limit_reached", `A workflow has at most ${LIMITS.versionsPerWorkflow} versions; delete it or use another name`);
+      const row = await this.#db.select({ versions: count() }).from(workflows).where(named(tenant, name)).get();
+      if ((row?.versions ?? 0) < LIMITS.versionsPerWorkflow) return null;
+      return rejection("limit_reached", `A workflow has at most ${LIMITS.versionsPerWorkflow} versions; delete some first`);
     }
     const names = this.#db.selectDistinct({ name: workflows.name }).from(workflows).where(eq(workflows.tenant, tenant)).as("names");
     const row = await this.#db.select({ names: count() }).from(names).get();
-    if ((row?.names ?? 0) < LIMITS.workflowsPerTenant) return null;
-    return rejection("limit_reached", `A tenant has at most ${LIMITS.workflowsPerTenant} workflows; delete one first`);
+    if ((row?.names ?? 0) >= LIMITS.workflowsPerTenant) {
+      return rejection("limit_reached", `A tenant has at most ${LIMITS.workflowsPerTenant} workflows; delete one first`);
+    }
+    if (retired > 0) return null;
+    const kept = await this.#db.select({ names: count() }).from(workflowNames).where(eq(workflowNames.tenant, tenant)).get();
+    if ((kept?.names ?? 0) < LIMITS.workflowNames) return null;
+    return rejection("limit_reached", `A tenant has used at most ${LIMITS.workflowNames} names; take one that was used before`);
   }
 }
 

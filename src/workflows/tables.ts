@@ -1,4 +1,5 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { Channels } from "./channels.ts";
 
 /** PERSISTED. Versions of registered workflows; a row never changes. */
 export const workflows = sqliteTable(
@@ -12,4 +13,19 @@ export const workflows = sqliteTable(
     createdAt: integer("created_at").notNull(),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.name, table.version] })],
+);
+
+/** PERSISTED. What is kept of a name beside its versions: a row comes with its first channel or deletion, and stays. */
+export const workflowNames = sqliteTable(
+  "workflow_names",
+  {
+    tenant: text().notNull(),
+    name: text().notNull(),
+    /** The highest number that was given when something was deleted: numbers up to it are never given again. */
+    retired: integer().notNull(),
+    /** Counts the changes of the channels, which are one value because their rules are about all of them. */
+    revision: integer().notNull(),
+    channels: text({ mode: "json" }).$type<Channels>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.name] })],
 );

@@ -391,7 +391,7 @@ test("the OpenAPI document describes what serves", async () => {
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       expect(operation.summary, `${method} ${path}`).toBeTruthy();
-      const isOpen = path.startsWith("/api/v1/callbacks") || !path.startsWith("/api");
+      const isOpen = /^\/api\/v1\/(callbacks|approval-links)\//.test(path) || !path.startsWith("/api");
       expect(operation.security.length, `${method} ${path}`).toBe(isOpen ? 0 : 1);
     }
   }

@@ -1,0 +1,111 @@
+/** Channels in D1. A change is written only over the revision that was read, and only while its version is there. */
+import { and, eq, sql } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { builtinWorkflow } from "./builtin.ts";
+import { withChannel, withoutChannel, type Channel, type Channels } from "./channels.ts";
+import { ofName, readName } from "./names.ts";
+import { workflowNames, workflows } from "./tables.ts";
+
+/** All channels of a workflow, and how often they have changed. */
+export interface ChannelSet {
+  readonly revision: number;
+  readonly channels: Channels;
+}
+
+export class ChannelStore {
+  readonly #db: DrizzleD1Database;
+
+  constructor(db: DrizzleD1Database) {
+    this.#db = db;
+  }
+
+  /** `null`: there is no such workflow. */
+  async read(tenant: string, name: string): Promise<ChannelSet | null> {
+    if (builtinWorkflow(name) !== null) return { revision: 0, channels: [] };
+    if (!(await this.#hasVersion(tenant, name, null))) return null;
+    const { revision, channels } = await readName(this.#db, tenant, name);
+    return { revision, channels };
+  }
+
+  /** Points a channel to a version. `expected` is the revision of the channels that the caller has seen. */
+  async set(
+    tenant: string,
+    name: string,
+    target: Omit<Channel, "updatedAt">,
+    expected: number | null,
+    now: number,
+  ): Promise<Result<{ readonly channel: Channel; readonly revision: number; readonly isNew: boolean }, Rejection>> {
+    if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow; it has no channels`));
+    for (let tries = 0; tries < 3; tries++) {
+      const { revision, channels } = await readName(this.#db, tenant, name);
+      if (expected !== null && expected !== revision) return err(changed(name, revision, expected));
+      if (!(await this.#hasVersion(tenant, name, target.version))) return err(await this.#unknownVersion(tenant, name, target.version));
+      const before = channels.find(({ channel }) => channel === target.channel);
+      if (before?.version === target.version && before.percent === target.percent) {
+        return ok({ channel: before, revision, isNew: false });
+      }
+      const channel = { ...target, updatedAt: now };
+      const next = withChannel(channels, channel);
+      if (!next.ok) return next;
+      const exists = sql`exists (select 1 from ${workflows} where ${ofVersion(tenant, name, target.version)})`;
+      const written = await this.#db
+        .insert(workflowNames)
+        .select(sql`select ${tenant}, ${name}, 0, ${revision + 1}, ${JSON.stringify(next.value)} where ${exists}`)
+        .onConflictDoUpdate({
+          target: [workflowNames.tenant, workflowNames.name],
+          set: { revision: sql`excluded.revision`, channels: sql`excluded.channels` },
+          setWhere: eq(workflowNames.revision, revision),
+        })
+        .run();
+      if (written.meta.changes > 0) return ok({ channel, revision: revision + 1, isNew: before === undefined });
+    }
+    return err(raced(name));
+  }
+
+  /** Whether there was such a channel. */
+  async delete(tenant: string, name: string, channel: string, expected: number | null): Promise<Result<boolean, Rejection>> {
+    for (let tries = 0; tries < 3; tries++) {
+      const { revision, channels } = await readName(this.#db, tenant, name);
+      const left = withoutChannel(channels, channel);
+      if (left.length === channels.length) return ok(false);
+      if (expected !== null && expected !== revision) return err(changed(name, revision, expected));
+      const written = await this.#db
+        .update(workflowNames)
+        .set({ channels: left, revision: revision + 1 })
+        .where(and(ofName(tenant, name), eq(workflowNames.revision, revision)))
+        .run();
+      if (written.meta.changes > 0) return ok(true);
+    }
+    return err(raced(name));
+  }
+
+  async #hasVersion(tenant: string, name: string, version: number | null): Promise<boolean> {
+    const row = await this.#db
+      .select({ version: workflows.version })
+      .from(workflows)
+      .where(ofVersion(tenant, name, version))
+      .limit(1)
+      .get();
+    return row !== undefined;
+  }
+
+  async #unknownVersion(tenant: string, name: string, version: number): Promise<Rejection> {
+    if (!(await this.#hasVersion(tenant, name, null))) return rejection("not_found", `There is no workflow "${name}"`);
+    const message = `workflow "${name}" has no version ${version}`;
+    return rejectionOf([{ pointer: "/version", message, code: "unknown_reference" }], "unknown_reference");
+  }
+}
+
+/** Rows of one version, or with `null` of any. */
+const ofVersion = (tenant: string, name: string, version: number | null) =>
+  and(eq(workflows.tenant, tenant), eq(workflows.name, name), version === null ? undefined : eq(workflows.version, version));
+
+function changed(name: string, actual: number, expected: number): Rejection {
+  return rejection("precondition_failed", `The channels of "${name}" are at revision ${actual}, not ${expected}; read them again`);
+}
+
+function raced(name: string): Rejection {
+  return rejection("unavailable", `The channels of "${name}" are being changed by many at once; try again`, { retryAfterMs: 1_000 });
+}

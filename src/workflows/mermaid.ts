@@ -1,0 +1,196 @@
+/**
+ * A definition as a Mermaid flowchart. Takes any JSON in the shape of a definition, and always draws the same of it.
+ *
+ * An arrow is a dependency: from `needs`, and from what expressions read. Names resolve lexically; what a block's inner
+ * steps read of outer ones is an arrow to the block. Text of authors is only in quoted labels, escaped and bounded.
+ */
+import { rejection, type Rejection } from "../shared/errors.ts";
+import { isJsonObject, type Json, type JsonObject } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { excerpt } from "../shared/text.ts";
+import { blocksOf, stepsIn, type Block, type PlacedStep } from "./blocks.ts";
+import { INNER_FIELDS, outerFields, stepsRead } from "./step-references.ts";
+
+export function mermaidOf(definition: JsonObject): Result<string, Rejection> {
+  const diagram = new Diagram();
+  diagram.drawBlock({ holder: definition, at: "" }, { nodes: new Map(), block: null, outer: null }, "  ");
+  if (diagram.isFull)
+    return err(rejection("limit_reached", `A diagram has at most ${LIMITS.diagramParts} boxes and arrows; this one would have more`));
+  return ok(diagram.text());
+}
+
+/** The names that the steps of one block see. */
+interface Scope {
+  /** The node of each step of the block. */
+  readonly nodes: Map<string, string>;
+  /** The node of the step that the block belongs to. */
+  readonly block: string | null;
+  readonly outer: Scope | null;
+}
+
+const SHAPES: ReadonlyMap<Json | undefined, readonly [string, string]> = new Map([
+  ["workflow", ["[[", "]]"]],
+  ["wait", ["(", ")"]],
+  ["signal", ["(", ")"]],
+  ["approval", ["[/", "\\]"]],
+  ["transform", ["[/", "/]"]],
+  ["end", ["(((", ")))"]],
+]);
+const RECTANGLE = ["[", "]"] as const;
+
+class Diagram {
+  readonly #boxes: string[] = [];
+  /** By their ends, so that two reasons for an arrow are one arrow. */
+  readonly #arrows = new Map<string, string>();
+  #nodes = 0;
+
+  /** Past the limit nothing that is drawn will be seen. */
+  get isFull(): boolean {
+    return this.#nodes + this.#arrows.size > LIMITS.diagramParts;
+  }
+
+  text(): string {
+    return `${["flowchart TD", ...this.#boxes, ...this.#arrows.values()].join("\n")}\n`;
+  }
+
+  drawBlock(block: Block, scope: Scope, indent: string): void {
+    const steps = stepsIn(block).map((placed) => ({ placed, node: this.#newNode() }));
+    for (const { placed, node } of steps) scope.nodes.set(text(placed.step["id"]), node);
+    for (const { placed, node } of steps) this.#drawStep(placed, node, scope, indent);
+  }
+
+  #drawStep(placed: PlacedStep, node: string, scope: Scope, indent: string): void {
+    const { step } = placed;
+    const when = typeof step["when"] === "string" ? step["when"] : null;
+    const needs = Array.isArray(step["needs"]) ? (step["needs"] as readonly Json[]).map(text) : [];
+    const sources = [...needs, ...stepsRead(step, outerFields(step))];
+    const isReached = sources.map((id) => this.#drawRead(id, scope, node, when)).some((hasArrow) => hasArrow);
+    const lines = [text(step["id"]), ...details(step), ...(when !== null && !isReached ? [`when ${when}`] : [])];
+    const blocks = blocksOf(placed);
+    if (step["type"] === "switch") this.#drawSwitch(blocks, node, lines, scope, indent);
+    else if (blocks.length > 0) for (const block of blocks) this.#drawSubgraph(block, node, node, lines, scope, indent);
+    else this.#box(node, SHAPES.get(step["type"]) ?? RECTANGLE, lines, indent);
+    this.#drawCompensation(step["compensate"], node, indent);
+  }
+
+  #drawSwitch(cases: readonly Block[], node: string, lines: readonly string[], scope: Scope, indent: string): void {
+    this.#boxes.push(`${indent}subgraph ${node}[${label(lines.slice(0, 1))}]`);
+    const choice = this.#newNode();
+    this.#box(choice, ["{", "}"], lines, `${indent}  `);
+    for (const [index, block] of cases.entries()) {
+      const condition = block.holder["when"];
+      const isCase = typeof condition === "string";
+      const inner = this.#newNode();
+      this.#drawSubgraph(block, inner, node, [isCase ? `case ${index + 1}` : "default"], scope, `${indent}  `);
+      this.#arrow(choice, inner, isCase ? condition : "otherwise");
+      if (isCase) for (const id of stepsRead(block.holder, ["when"])) this.#drawRead(id, scope, node, null);
+    }
+    this.#boxes.push(`${indent}end`);
+  }
+
+  /** `step`: the node of the step that the block belongs to, which is what others see. */
+  #drawSubgraph(block: Block, node: string, step: string, lines: readonly string[], outer: Scope, indent: string): void {
+    const scope: Scope = { nodes: new Map(), block: step, outer };
+    if (stepsIn(block).length === 0) this.#box(node, RECTANGLE, lines, indent);
+    else {
+      this.#boxes.push(`${indent}subgraph ${node}[${label(lines)}]`);
+      this.drawBlock(block, scope, `${indent}  `);
+      this.#boxes.push(`${indent}end`);
+    }
+    for (const id of stepsRead(block.holder, INNER_FIELDS)) this.#drawRead(id, scope, null, null);
+  }
+
+  #drawCompensation(compensation: Json | undefined, node: string, indent: string): void {
+    if (!isJsonObject(compensation)) return;
+    const undo = this.#newNode();
+    this.#box(undo, ["(", ")"], [text(compensation["capability"] ?? compensation["agent"])], indent);
+    this.#arrows.set(`${node} ${undo}`, `  ${node} -.-> ${undo}`);
+  }
+
+  /**
+   * The arrow for reading a step by its name: to the reader, or to the block around it that is a neighbour of what is
+   * read. `reader` is `null` for what a block as a whole reads. Says whether there is an arrow to the reader itself.
+   */
+  #drawRead(id: string, scope: Scope, reader: string | null, when: string | null): boolean {
+    let to = reader;
+    for (let at: Scope | null = scope; at !== null; at = at.outer) {
+      const from = at.nodes.get(id);
+      if (from !== undefined) {
+        if (to === null || from === to) return false;
+        this.#arrow(from, to, to === reader ? when : null);
+        return to === reader;
+      }
+      to = at.block;
+    }
+    return false;
+  }
+
+  #arrow(from: string, to: string, condition: string | null): void {
+    const key = `${from} ${to}`;
+    if (this.#arrows.has(key) || this.isFull) return;
+    this.#arrows.set(key, `  ${from} -->${condition === null || condition.trim() === "" ? "" : `|${label([condition])}|`} ${to}`);
+  }
+
+  #box(node: string, [open, close]: readonly [string, string], lines: readonly string[], indent: string): void {
+    this.#boxes.push(`${indent}${node}${open}${label(lines)}${close}`);
+  }
+
+  #newNode(): string {
+    return `n${this.#nodes++}`;
+  }
+}
+
+/** What a step's label says beside its id. */
+function details(step: JsonObject): readonly string[] {
+  switch (step["type"]) {
+    case "map": {
+      const parallel = typeof step["concurrency"] === "number" ? `, ${step["concurrency"]} at once` : "";
+      return [`each ${text(step["as"] ?? "item")}${parallel}`];
+    }
+    case "repeat": {
+      const until = step["until"] === undefined ? [] : [`until ${excerpt(text(step["until"]), CONDITION_LENGTH)}`];
+      const max = step["max"] === undefined ? [] : [`at most ${text(step["max"])}`];
+      return [[...until, ...max].join(", ")];
+    }
+    case "workflow":
+      return [text(step["workflow"])];
+    case "wait":
+      return [step["until"] === undefined ? `for ${text(step["for"])}` : `until ${text(step["until"])}`];
+    case "signal":
+      return [text(step["name"])];
+    case "approval":
+      return step["title"] === undefined ? [] : [text(step["title"])];
+    case "end":
+      return [text(step["status"] ?? "completed")];
+    case "switch":
+    case "transform":
+      return [];
+    default: {
+      const who = text(step["capability"] ?? step["agent"]);
+      return who === "" || who === step["id"] ? [] : [who];
+    }
+  }
+}
+
+/** Leaves room in a label for what follows the condition. */
+const CONDITION_LENGTH = LIMITS.diagramLabelLength - 20;
+
+function text(value: Json | undefined): string {
+  return value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** Never empty, which Mermaid does not take. */
+function label(lines: readonly string[]): string {
+  const shown = lines.filter((line) => line.trim() !== "").map((line) => escaped(excerpt(line, LIMITS.diagramLabelLength)));
+  return `"${shown.join("<br/>") || "…"}"`;
+}
+
+/**
+ * Whatever could mean something to Mermaid or HTML as a numbered entity, in Mermaid's way of writing one. Its lexer takes
+ * "direction LR" for a statement even inside a label.
+ */
+function escaped(line: string): string {
+  const risky = /[^\p{L}\p{N} _.,()=+*!?/…-]|d(?=irection )/giu;
+  return line.replaceAll(/\s/g, " ").replaceAll(risky, (character) => `#${character.codePointAt(0)};`);
+}
