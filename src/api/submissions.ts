@@ -60,7 +60,7 @@ export const submissionRoutes = createRouter()
     // Without a key a repeat is our own, of a request that got lost on the way to the object.
     if (isReplay && context.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
-    if (result !== null && "output" in result) {
+    if (wait > 0 && result !== null && "output" in result) {
       const { degraded, ...rest }: Omit<z.infer<typeof endedTask>, "id"> = result;
       return c.json({ id: head.id, ...rest, ...(degraded && { degraded }) }, 200);
     }

@@ -85,8 +85,8 @@ export interface TaskCreated {
   readonly traceparent: string;
   /** Where the service was reached: the base of callback URLs. */
   readonly origin: string;
-  /** The step that started it, in the task that waits for it. */
-  readonly parent?: { readonly task: string; readonly step: string; readonly branch: number };
+  /** The step that started it, in the task that waits for it; `depth`: how many are inside each other. */
+  readonly parent?: { readonly task: string; readonly step: string; readonly branch: number; readonly depth: number };
   /** It works on a part of a map's items: its input has them, and what the steps inside read from outside. */
   readonly spread?: Spread;
   /** The task whose end started it, and how many there have been in a row. */

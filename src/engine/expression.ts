@@ -68,7 +68,9 @@ export function compileExpression(
   try {
     parsed = parseCel(source, variables);
   } catch (error) {
-    return problem("invalid_expression", describe(error));
+    const [, word] = /\bsteps\.(in|true|false|null)\b/.exec(source) ?? [];
+    const hint = word === undefined ? "" : `; "${word}" is a word of the language: write steps["${word}"]`;
+    return problem("invalid_expression", describe(error) + hint);
   }
 
   const references = new ReferenceCollector();

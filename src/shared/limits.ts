@@ -80,6 +80,8 @@ export const LIMITS = {
   assignees: 50,
   quorum: 20,
   chains: 10,
+  /** Tasks inside each other. */
+  childDepth: 20,
   /** Tasks that start each other in a row when they end. */
   chainDepth: 100,
   /** All channels of a workflow are one value in its row. */

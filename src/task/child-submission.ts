@@ -67,6 +67,10 @@ export class ChildSubmissions {
 
   #workflow(loaded: Loaded, step: Step<WorkflowNode>, child: ChildTask, now: number): Result<Submission, Failure> {
     const { state } = loaded;
+    if (depthOf(loaded) >= LIMITS.childDepth) {
+      const message = `${LIMITS.childDepth} tasks are inside each other; does a workflow start itself?`;
+      return err({ code: "nested_too_deep", message, retryable: false });
+    }
     const entry = this.library()[step.node.workflow];
     if (entry === undefined) return err(unknownWorkflow(step.node.workflow));
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, this.#journal));
@@ -127,7 +131,7 @@ export class ChildSubmissions {
   }
 
   #child(loaded: Loaded, { task, step, branch }: ChildTask) {
-    const parent = { task: loaded.state.created.task, step, branch };
+    const parent = { task: loaded.state.created.task, step, branch, depth: depthOf(loaded) + 1 };
     return { ...this.#common(loaded, task, `${step}/${branch}`), parent };
   }
 
@@ -171,6 +175,8 @@ export class ChildSubmissions {
     return readValue(stored, this.#journal);
   }
 }
+
+const depthOf = ({ state }: Loaded): number => state.created.parent?.depth ?? 0;
 
 function unknownWorkflow(reference: string): Failure {
   return { code: "unknown_workflow", message: `There was no workflow "${reference}" when the task began`, retryable: false };
