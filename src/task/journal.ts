@@ -32,6 +32,12 @@ export interface JournalSource {
   readonly value: (recorded: RecordedValue) => Json | undefined;
 }
 
+/** What an instance of the object has cost so far, in rows as they are billed: an alarm that is set is one, too. */
+export interface Cost {
+  rowsWritten: number;
+  alarmsSet: number;
+}
+
 type RowText = { seq: number; at: number; events: string };
 
 export class Journal implements JournalSource, StoredTexts, Values {
@@ -41,8 +47,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
   readonly #staged = new Map<number, Json>();
   #exists: boolean | null = null;
   #nextPayload: number | null = null;
-  /** Rows written by this instance, as they are billed. */
-  rowsWritten = 0;
+  readonly cost: Cost = { rowsWritten: 0, alarmsSet: 0 };
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -164,7 +169,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
   }
 
   #write(statement: string, ...bindings: unknown[]): void {
-    this.rowsWritten += this.#sql.exec(statement, ...bindings).rowsWritten;
+    this.cost.rowsWritten += this.#sql.exec(statement, ...bindings).rowsWritten;
   }
 
   /** Forgets what a rolled-back transaction may have left in memory. */

@@ -54,8 +54,6 @@ export class TaskRunner {
   #pending: Pending[] = [];
   #timer: { readonly id: number; readonly at: number } | null = null;
   #hedgeTimer: { readonly id: number; readonly at: number } | null = null;
-  /** Alarms set by this instance: a row each, as they are billed. */
-  alarmsSet = 0;
 
   constructor(
     storage: DurableObjectStorage,
@@ -221,7 +219,7 @@ export class TaskRunner {
 
   #setAlarm(at: number): void {
     this.#alarmAt = at;
-    this.alarmsSet++;
+    this.journal.cost.alarmsSet++;
     void this.#storage.setAlarm(at);
   }
 

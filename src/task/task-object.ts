@@ -20,6 +20,7 @@ import { Chronicle } from "./chronicle.ts";
 import type { ApprovalDecision, AttemptOf, ChildOutcome, Heartbeat, Submitted, TaskContract } from "./contract.ts";
 import { Farewell } from "./farewell.ts";
 import { Lingering } from "./lingering.ts";
+import type { Cost } from "./journal.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Outbox } from "./outbox.ts";
 import { decisionInput, signalInput } from "./outside-input.ts";
@@ -290,8 +291,8 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return loaded;
   }
 
-  /** What this instance has cost so far, in rows as they are billed. For measurements. */
-  protected get cost(): { readonly rowsWritten: number; readonly alarmsSet: number } {
-    return { rowsWritten: this.#runner.journal.rowsWritten, alarmsSet: this.#runner.alarmsSet };
+  /** Counts on. For measurements. */
+  protected get cost(): Readonly<Cost> {
+    return this.#runner.journal.cost;
   }
 }

@@ -11,6 +11,8 @@ export interface Behaviour {
   readonly slow?: { readonly ms: number; readonly share: number };
   /** What it answers with instead of 200. */
   readonly status?: number;
+  /** How much text it answers. */
+  readonly bytes?: number;
 }
 
 export class AgentProcess {
@@ -30,8 +32,9 @@ export class AgentProcess {
   }
 
   /** Where the agent of this name is, and behaves like this. */
-  urlOf(name: string, { ms = 0, slow, status = 200 }: Behaviour = {}): string {
+  urlOf(name: string, { ms = 0, slow, status = 200, bytes }: Behaviour = {}): string {
     const asked = new URLSearchParams({ as: name, ms: String(ms), status: String(status) });
+    if (bytes !== undefined) asked.set("bytes", String(bytes));
     if (slow !== undefined) asked.set("slow_ms", String(slow.ms));
     if (slow !== undefined) asked.set("slow_share", String(slow.share));
     return `${this.url}/?${asked.toString()}`;

@@ -1,6 +1,6 @@
 /**
  * The agents of the bench, in a process of their own. `?as=` says which of them is asked, the rest how it behaves: `ms` until
- * its answer, `slow_ms` for the share `slow_share` of its answers, `status`. It counts what it is asked; `/seen?as=` tells.
+ * its answer, `slow_ms` for the share `slow_share` of its answers, `status`, `bytes` of text that it answers. It counts what it is asked; `/seen?as=` tells.
  */
 import { createServer } from "node:http";
 import { unitFromText } from "../../src/shared/random.ts";
@@ -54,10 +54,11 @@ const server = createServer((request, response) => {
   };
   response.on("close", over);
   request.on("end", () => {
+    const bytes = Number(asked.get("bytes") ?? 0);
     const answer = (): void => {
       over(); // before whoever reads the answer can call again
       response.statusCode = Number(asked.get("status") ?? 200);
-      response.end('{"output":{"ok":true}}');
+      response.end(JSON.stringify({ output: { ok: true, ...(bytes > 0 && { text: "x".repeat(bytes) }) } }));
     };
     const ms = msFor(agent, key, asked);
     if (ms > 0) setTimeout(answer, ms);

@@ -36,7 +36,7 @@ async function pool(name: string, agents: AgentProcess, service: Service, hedge?
   }
   const workflow = chain(LENGTH, { capability: name, ...(hedge && { hedge }) });
   const steps = await Promise.all(
-    Array.from({ length: TASKS }, async (_, index) => stepsOf(service, await service.run(workflow, `${name}-${index}`))),
+    Array.from({ length: TASKS }, async (_, index) => stepsOf(service, await service.run(workflow, { key: `${name}-${index}` }))),
   );
   const ms = steps.flat();
   const seen = await Promise.all(pair.map((agent) => agents.seen(agent)));

@@ -13,9 +13,11 @@ import { breakerFigures } from "./breaker.ts";
 import { compare } from "./comparison.ts";
 import { hedgeFigures } from "./hedge.ts";
 import { hotPathFigures } from "./hot-path.ts";
+import { mapFigures } from "./maps.ts";
 import { isWithin, progress, report, type Figures } from "./report.ts";
 import { selectionFigures } from "./selection.ts";
 import { Service } from "./service.ts";
+import { timerFigures } from "./timers.ts";
 
 const { values: options } = parseArgs({
   options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "5" }, only: { type: "string" } },
@@ -31,6 +33,8 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   admission: admissionFigures,
   hedge: hedgeFigures,
   breaker: breakerFigures,
+  map: mapFigures,
+  timers: timerFigures,
 };
 
 const chosen = options.only?.split(",") ?? Object.keys(MEASURES);

@@ -5,6 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import service, { Agent as ProductionAgent, Task as ProductionTask } from "../../src/index.ts";
 import type { Env } from "../../src/env.ts";
+import type { Cost } from "../../src/task/journal.ts";
 
 export { Webhook } from "../../src/index.ts";
 
@@ -12,10 +13,8 @@ export interface ServiceMeter {
   readonly d1RowsWritten: number;
 }
 
-/** What the object has cost since its instance began. */
-export interface TaskMeter {
-  readonly rowsWritten: number;
-  readonly alarmsSet: number;
+/** Of a task's object, over all its instances. */
+export interface TaskMeter extends Readonly<Cost> {
   readonly journalRows: number;
 }
 
@@ -30,6 +29,8 @@ export interface AgentMeter {
 
 let d1RowsWritten = 0;
 const agentMeters = new Map<string, AgentMeter>();
+/** What every instance of a task's object has cost, by the object's id. */
+const taskCosts = new Map<string, Readonly<Cost>[]>();
 
 function meterOf(id: DurableObjectId): AgentMeter {
   let meter = agentMeters.get(id.toString());
@@ -87,11 +88,18 @@ const meteredEnv = (env: Env): Env => (metered ??= { ...env, DB: counted(env.DB)
 export class Task extends ProductionTask {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, meteredEnv(env));
+    const id = ctx.id.toString();
+    taskCosts.set(id, [...(taskCosts.get(id) ?? []), this.cost]);
   }
 
   meter(): TaskMeter {
     const { rows } = this.ctx.storage.sql.exec<{ rows: number }>("SELECT count(*) AS rows FROM journal").one();
-    return { ...this.cost, journalRows: rows };
+    const costs = taskCosts.get(this.ctx.id.toString()) ?? [];
+    return {
+      rowsWritten: costs.reduce((sum, { rowsWritten }) => sum + rowsWritten, 0),
+      alarmsSet: costs.reduce((sum, { alarmsSet }) => sum + alarmsSet, 0),
+      journalRows: rows,
+    };
   }
 }
 

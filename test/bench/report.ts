@@ -53,6 +53,11 @@ const BOUNDS = [
     what: "most calls of one task to it, by what the task sees itself",
     most: DEFAULTS.breaker.consecutive,
   },
+  { figure: "map_10000_items_seconds", what: "a map over 10,000 items of an agent that answers at once, seconds" },
+  { figure: "map_peak_object_memory_mb", what: "most memory that all of its objects together hold, MB", most: 64 },
+  { figure: "rows_per_map_item", what: "rows that it writes in all of its objects, per item", most: 2.2 },
+  { figure: "timers_1000_in_one_task_rows", what: "rows of a task with 1,000 timers 20 ms apart, per timer" },
+  { figure: "timers_1000_alarm_moves", what: "… of which alarms", most: 1.1 },
 ] as const satisfies readonly Bound[];
 
 /** Those that were measured. */

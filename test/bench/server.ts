@@ -3,6 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { freePort } from "../../scripts/free-port.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const wrangler = join(createRequire(import.meta.url).resolve("wrangler/package.json"), "..", "bin", "wrangler.js");
@@ -12,6 +13,7 @@ const env = { ...process.env, WRANGLER_SEND_METRICS: "false", X_LOCAL_OBSERVABIL
 export interface Server {
   readonly url: string;
   readonly pid: number;
+  readonly inspectorPort: number;
   /** CPU seconds of the runtime so far, without the launcher's. */
   readonly cpuSeconds: () => number;
   /** The most memory the runtime has held since `resetPeak`, in bytes. */
@@ -39,6 +41,7 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
     });
     if (applied.status !== 0) throw new Error(applied.stderr);
   }
+  const inspectorPort = await freePort();
   const argv = [
     wrangler,
     "dev",
@@ -50,7 +53,7 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
     "--persist-to",
     state,
     "--inspector-port",
-    "0",
+    String(inspectorPort),
     "--log-level",
     "error",
     "--show-interactive-dev-session=false",
@@ -62,6 +65,7 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
   return {
     url,
     pid,
+    inspectorPort,
     cpuSeconds: () => cpuSecondsOf(pid),
     peakBytes: () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024,
     resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, "5"),

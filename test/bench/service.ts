@@ -3,10 +3,13 @@ import { join } from "node:path";
 import type { AgentBody } from "../../src/api/agent-schemas.ts";
 import type { AgentRegistration } from "../../src/agents/registration.ts";
 import type { AgentStepDefinition, WorkflowDefinition } from "../../src/engine/definition.ts";
+import type { EventView } from "../../src/engine/event-view.ts";
 import type { StepView } from "../../src/engine/step-view.ts";
 import type { TaskResult } from "../../src/engine/view.ts";
+import type { JsonObject } from "../../src/shared/json.ts";
 import { ensureSettings } from "../../scripts/settings.ts";
 import { freePort } from "../../scripts/free-port.ts";
+import { Heap } from "./heap.ts";
 import { launch, type Server } from "./server.ts";
 import type { AgentMeter, ServiceMeter, TaskMeter } from "./ours.ts";
 
@@ -14,6 +17,11 @@ const root = join(import.meta.dirname, "..", "..");
 
 /** How long a task may take before the bench gives up. */
 const PATIENCE_MS = 180_000;
+
+interface Submission {
+  readonly key?: string;
+  readonly input?: JsonObject;
+}
 
 export class Service {
   readonly server: Server;
@@ -47,9 +55,9 @@ export class Service {
   }
 
   /** Runs a workflow to its end, however that comes. Under the same key in a new service the task has the same id. */
-  async run(workflow: WorkflowDefinition, key?: string): Promise<TaskResult & { readonly id: string }> {
+  async run(workflow: WorkflowDefinition, { key, input = {} }: Submission = {}): Promise<TaskResult & { readonly id: string }> {
     const headers = key === undefined ? {} : { "idempotency-key": key };
-    const submitted = (await this.#ask("POST", "/api/v1/tasks?wait=60s", { workflow }, headers)) as TaskResult & { id: string };
+    const submitted = (await this.#ask("POST", "/api/v1/tasks?wait=60s", { workflow, input }, headers)) as TaskResult & { id: string };
     const path = `/api/v1/tasks/${submitted.id}/result?wait=60s`;
     for (let [ended, until] = [submitted, Date.now() + PATIENCE_MS]; ;) {
       if ("output" in ended) return { ...ended, id: submitted.id };
@@ -60,6 +68,17 @@ export class Service {
 
   async steps(task: string): Promise<readonly StepView[]> {
     return ((await this.#ask("GET", `/api/v1/tasks/${task}/steps?limit=1000`)) as { readonly data: readonly StepView[] }).data;
+  }
+
+  /** The tasks that branches of its steps are, or were. */
+  async childrenOf(task: string): Promise<readonly string[]> {
+    const { data } = (await this.#ask("GET", `/api/v1/tasks/${task}/events?limit=1000`)) as { readonly data: readonly EventView[] };
+    return data.filter(({ type }) => type === "child.started").map((event) => event.data["task"] as string);
+  }
+
+  /** Of the isolate that holds every object. */
+  async heap(): Promise<Heap> {
+    return Heap.of(this.server.inspectorPort);
   }
 
   async meter(): Promise<ServiceMeter> {
