@@ -1,4 +1,4 @@
-/** The few calls of the HTTP API that the demo needs, and its live events across restarts of the server. */
+/** The few calls of the HTTP API that the examples need, and its live events across restarts of the server. */
 import type { ServerProcess } from "../../scripts/server-process.ts";
 
 export interface TaskEvent {
