@@ -10,6 +10,12 @@ import type { Asked, Message } from "./serve.ts";
 
 const examples = join(import.meta.dirname, "..");
 
+/** Those that run: none of them outlives this process. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill();
+});
+
 type Ready = Extract<Message, { readonly type: "ready" }>;
 
 /** Where it listens, and what its requests are to be signed with. */
@@ -36,7 +42,7 @@ export class AgentProcess {
     child.on("message", (message: Message) => {
       if (message.type === "asked") this.asked.push(message);
     });
-    process.once("exit", () => this.stop());
+    running.add(child);
   }
 
   /** `file`: in this folder's parent, without its extension, such as `demo/agents/analyst`. */
@@ -72,6 +78,7 @@ export class AgentProcess {
   }
 
   stop(): void {
+    running.delete(this.#process);
     this.#process.kill();
   }
 }
