@@ -16,6 +16,8 @@ export class ServerProcess {
   private constructor(port: number, folder: string) {
     this.port = port;
     this.#folder = folder;
+    // It does not outlive this process, not even while it is not ready.
+    process.once("exit", () => void this.kill());
   }
 
   /** Starts it on a free port, with its state in `folder`. */

@@ -1,9 +1,9 @@
 /** The main demo: split documents, analyse the parts side by side, look closer where it is needed, and report. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, extname, join, relative } from "node:path";
-import { AgentProcess } from "./agent-process.ts";
+import { AgentProcess } from "../setup/agent-process.ts";
 import type { Document } from "./agents/splitter.ts";
-import type { Orchestrator, TaskEvent } from "./orchestrator.ts";
+import type { Orchestrator, TaskEvent } from "../setup/orchestrator.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const TEXT = new Set([
@@ -56,13 +56,13 @@ export async function reportOn(paths: readonly string[], orchestrator: Orchestra
 
 /** Three that are called, one that fetches its work, and one in Python where there is Python. */
 async function startAgents(): Promise<readonly AgentProcess[]> {
-  const python = await AgentProcess.startPython("keywords", { name: "keywords", capabilities: [{ name: "text.keywords" }] });
+  const python = await AgentProcess.startPython("demo/agents/keywords", { name: "keywords", capabilities: [{ name: "text.keywords" }] });
   if (python === null) console.log("No python3 here: going on without the step that looks for keywords");
   const others = await Promise.all([
-    AgentProcess.start("splitter"),
-    AgentProcess.start("analyst"),
-    AgentProcess.startPulling("critic"),
-    AgentProcess.start("editor"),
+    AgentProcess.start("demo/agents/splitter"),
+    AgentProcess.start("demo/agents/analyst"),
+    AgentProcess.startPulling("demo/agents/critic"),
+    AgentProcess.start("demo/agents/editor"),
   ]);
   return python === null ? others : [...others, python];
 }

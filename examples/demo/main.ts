@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ServerProcess } from "../../scripts/server-process.ts";
 import { reportOn } from "./documents.ts";
-import { Orchestrator } from "./orchestrator.ts";
+import { Orchestrator } from "../setup/orchestrator.ts";
 import { DISPATCHES, replay, type Dispatch } from "./replay.ts";
 
 const { values: options, positionals } = parseArgs({

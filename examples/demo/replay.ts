@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { ServerProcess } from "../../scripts/server-process.ts";
-import { AgentProcess } from "./agent-process.ts";
-import type { Asked } from "./serve.ts";
-import type { Orchestrator, TaskEvent } from "./orchestrator.ts";
+import { AgentProcess } from "../setup/agent-process.ts";
+import type { Asked } from "../setup/serve.ts";
+import type { Orchestrator, TaskEvent } from "../setup/orchestrator.ts";
 
 export const DISPATCHES = ["inline", "queue", "callback"] as const;
 export type Dispatch = (typeof DISPATCHES)[number];
@@ -40,7 +40,7 @@ export async function replay(
   server: ServerProcess,
 ): Promise<boolean> {
   const steps = readSteps(file, scale);
-  const agent = await AgentProcess.start("sleeper", ...(dispatch === "callback" ? ["--call-back"] : []));
+  const agent = await AgentProcess.start("demo/agents/sleeper", ...(dispatch === "callback" ? ["--call-back"] : []));
   try {
     if (agent.endpoint === null) throw new Error("Defect: the sleeper listens");
     await orchestrator.registerCalled(agent.id, agent.registration, {

@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { AgentError, defineAgent, type AttemptContext } from "orchestrator/kit";
 import { createPuller } from "orchestrator/kit/puller";
-import type { Access } from "../demo/pull.ts";
-import { ready, serve, signingSecret } from "../demo/serve.ts";
+import type { Access } from "../setup/pull.ts";
+import { ready, serve, signingSecret } from "../setup/serve.ts";
 import { CallLog } from "./call-log.ts";
 import { memberNamed, nameOf } from "./roster.ts";
 

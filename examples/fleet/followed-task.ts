@@ -1,5 +1,5 @@
 /** A task that is followed by its events: how far it is, and what is in flight. */
-import type { TaskEvent } from "../demo/orchestrator.ts";
+import type { TaskEvent } from "../setup/orchestrator.ts";
 import type { Tenant } from "./tenant.ts";
 import type { Workflow } from "./workflow.ts";
 

@@ -1,5 +1,5 @@
 /** What the journal of a task says of its steps, its attempts and the choices of agents. */
-import type { TaskEvent } from "../demo/orchestrator.ts";
+import type { TaskEvent } from "../setup/orchestrator.ts";
 import type { FollowedTask } from "./followed-task.ts";
 
 export interface Candidate {

@@ -1,6 +1,6 @@
 /** A tenant's view of the service: its HTTP API under its own key, insisted on while the server is away. */
 import { randomUUID } from "node:crypto";
-import type { TaskEvent } from "../demo/orchestrator.ts";
+import type { TaskEvent } from "../setup/orchestrator.ts";
 
 export interface TaskView {
   readonly status: string;

@@ -1,6 +1,6 @@
 /** Reads sections: how long, how hard, about what. */
 import { defineAgent } from "orchestrator/kit";
-import { serve, signingSecret } from "../serve.ts";
+import { serve, signingSecret } from "../../setup/serve.ts";
 import type { Section } from "./splitter.ts";
 
 export interface Analysis {

@@ -1,6 +1,6 @@
 /** Looks at the sentences that are hard to read and says which to cut first. It fetches its work: nobody needs to reach it. */
 import { defineAgent } from "orchestrator/kit";
-import { pull } from "../pull.ts";
+import { pull } from "../../setup/pull.ts";
 import type { Analysis } from "./analyst.ts";
 
 pull(

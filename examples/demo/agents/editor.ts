@@ -1,6 +1,6 @@
 /** Brings analyses together: an assessment of the style where it needs one, and the report. */
 import { defineAgent } from "orchestrator/kit";
-import { serve, signingSecret } from "../serve.ts";
+import { serve, signingSecret } from "../../setup/serve.ts";
 import type { Analysis } from "./analyst.ts";
 
 interface Assignment {

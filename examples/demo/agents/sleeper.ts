@@ -1,6 +1,6 @@
 /** Takes as long as it is told. With `--call-back` it answers 202 at once, and calls back when it has slept. */
 import { defineAgent } from "orchestrator/kit";
-import { serve, signingSecret } from "../serve.ts";
+import { serve, signingSecret } from "../../setup/serve.ts";
 
 serve(
   defineAgent({

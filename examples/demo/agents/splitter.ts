@@ -1,6 +1,6 @@
 /** Cuts documents at their headings and deals the sections out into parts of about the same size. */
 import { defineAgent } from "orchestrator/kit";
-import { serve, signingSecret } from "../serve.ts";
+import { serve, signingSecret } from "../../setup/serve.ts";
 
 export interface Document {
   readonly name: string;

@@ -1,11 +1,11 @@
 /** The demo's agents as processes: one in Python that knows nothing of the kit, one that fetches its work. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { AgentProcess } from "../../../examples/demo/agent-process.ts";
+import { AgentProcess } from "../../../examples/setup/agent-process.ts";
 import { bodyOf, SECRET, signed } from "./orchestrator.ts";
 import { PullServer } from "./pull-server.ts";
 import { until } from "./until.ts";
 
-const python = await AgentProcess.startPython("keywords", { name: "keywords", capabilities: [{ name: "text.keywords" }] });
+const python = await AgentProcess.startPython("demo/agents/keywords", { name: "keywords", capabilities: [{ name: "text.keywords" }] });
 
 describe.skipIf(python === null)("the agent in Python", () => {
   const agent = python as AgentProcess;
@@ -50,7 +50,7 @@ describe("the agent that fetches its work", () => {
 
   beforeAll(async () => {
     server = await PullServer.start();
-    agent = await AgentProcess.startPulling("critic");
+    agent = await AgentProcess.startPulling("demo/agents/critic");
   });
 
   afterAll(async () => {

@@ -1,4 +1,4 @@
-/** The few calls of the HTTP API that the demo needs, and its live events across restarts of the server. */
+/** The few calls of the HTTP API that the examples need, and its live events across restarts of the server. */
 import type { ServerProcess } from "../../scripts/server-process.ts";
 
 export interface TaskEvent {
@@ -19,9 +19,12 @@ const ENDS = ["task.completed", "task.failed", "task.canceled", "task.timed_out"
 
 export class Orchestrator {
   readonly #server: ServerProcess;
+  readonly #key: string | undefined;
 
-  constructor(server: ServerProcess) {
+  /** Without a key of their own callers have the root key. */
+  constructor(server: ServerProcess, key?: string) {
     this.#server = server;
+    this.#key = key;
   }
 
   get api(): string {
@@ -34,25 +37,43 @@ export class Orchestrator {
     registration: object,
     { url, signingSecret, ...more }: { readonly url: string; readonly signingSecret: string; readonly dispatch?: string },
   ): Promise<void> {
-    await this.#call("PUT", `/agents/${id}`, { ...registration, ...more, url, signing_secret: signingSecret });
+    await this.call("PUT", `/agents/${id}`, { ...registration, ...more, url, signing_secret: signingSecret });
   }
 
   /** An agent that fetches its work. */
   async registerPulling(id: string, registration: object): Promise<void> {
-    await this.#call("PUT", `/agents/${id}`, { ...registration, kind: "pull" });
+    await this.call("PUT", `/agents/${id}`, { ...registration, kind: "pull" });
   }
 
   /** A key with which an agent fetches its own work, and nothing else. */
   async createAgentKey(agent: string): Promise<string> {
-    return (await this.#call<{ key: string }>("POST", "/keys", { name: `agent ${agent}`, roles: ["agent"], agent })).key;
+    return (await this.call<{ key: string }>("POST", "/keys", { name: `agent ${agent}`, roles: ["agent"], agent })).key;
+  }
+
+  /** Somebody else, who may do what the role allows. */
+  async person(name: string, role: "developer" | "operator"): Promise<Orchestrator> {
+    const { key } = await this.call<{ key: string }>("POST", "/keys", { name, roles: [role] });
+    return new Orchestrator(this.#server, key);
+  }
+
+  async registerWorkflow(name: string, yaml: string): Promise<void> {
+    await (await this.#fetch("PUT", `/workflows/${name}`, { "content-type": "application/yaml" }, yaml)).text();
+  }
+
+  async diagram(workflow: string): Promise<string> {
+    return (await this.#fetch("GET", `/workflows/${workflow}?format=mermaid`)).text();
   }
 
   async submit(task: unknown): Promise<string> {
-    return (await this.#call<{ id: string }>("POST", "/tasks", task)).id;
+    return (await this.call<{ id: string }>("POST", "/tasks", task)).id;
   }
 
   result(id: string): Promise<TaskResult> {
-    return this.#call<TaskResult>("GET", `/tasks/${id}/result`);
+    return this.call<TaskResult>("GET", `/tasks/${id}/result`);
+  }
+
+  async call<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
+    return (await (await this.#fetch(method, path, {}, body === undefined ? undefined : JSON.stringify(body))).json()) as T;
   }
 
   /** Every event of a task, once and in order, until its last. Goes on where it was when the server comes back. */
@@ -84,15 +105,11 @@ export class Orchestrator {
     }
   }
 
-  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return (await (await this.#fetch(method, path, {}, body)).json()) as T;
-  }
-
-  async #fetch(method: string, path: string, headers: Record<string, string>, body?: unknown): Promise<Response> {
+  async #fetch(method: string, path: string, headers: Record<string, string> = {}, body?: string): Promise<Response> {
     const response = await fetch(this.api + path, {
       method,
-      headers: { authorization: `Bearer ${this.#server.rootKey}`, "content-type": "application/json", ...headers },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      headers: { authorization: `Bearer ${this.#key ?? this.#server.rootKey}`, "content-type": "application/json", ...headers },
+      ...(body !== undefined && { body }),
     });
     if (!response.ok) throw new Refused(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response;

@@ -2,13 +2,19 @@
 import { fork, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { freePort } from "../../scripts/free-port.ts";
 import type { Access } from "./pull.ts";
 import type { Asked, Message } from "./serve.ts";
 
-const folder = join(import.meta.dirname, "agents");
+const examples = join(import.meta.dirname, "..");
+
+/** Those that run: none of them outlives this process. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill();
+});
 
 type Ready = Extract<Message, { readonly type: "ready" }>;
 
@@ -36,26 +42,27 @@ export class AgentProcess {
     child.on("message", (message: Message) => {
       if (message.type === "asked") this.asked.push(message);
     });
-    process.once("exit", () => this.stop());
+    running.add(child);
   }
 
-  /** `name` is a file in `agents/`. */
-  static async start(name: string, ...args: readonly string[]): Promise<AgentProcess> {
+  /** `file`: in this folder's parent, without its extension, such as `demo/agents/analyst`. */
+  static async start(file: string, ...args: readonly string[]): Promise<AgentProcess> {
     const { port, ...endpoint } = await newEndpoint();
-    const { child, ready } = await forked(name, [String(port), ...args], { SIGNING_SECRET: endpoint.signingSecret });
+    const { child, ready } = await forked(file, [String(port), ...args], { SIGNING_SECRET: endpoint.signingSecret });
     return new AgentProcess(child, ready, endpoint);
   }
 
   /** One that fetches its work once it was given access. */
-  static async startPulling(name: string): Promise<AgentProcess> {
-    const { child, ready } = await forked(name, [], {});
+  static async startPulling(file: string): Promise<AgentProcess> {
+    const { child, ready } = await forked(file, [], {});
     return new AgentProcess(child, ready, null);
   }
 
-  /** One in Python, which knows nothing of the kit. What it prints is shown. `null` where there is no Python. */
-  static async startPython(id: string, registration: Ready["registration"]): Promise<AgentProcess | null> {
+  /** One in Python, named like its file, which knows nothing of the kit. What it prints is shown. `null` where there is no Python. */
+  static async startPython(file: string, registration: Ready["registration"]): Promise<AgentProcess | null> {
+    const id = basename(file);
     const { port, ...endpoint } = await newEndpoint();
-    const child = spawn("python3", [join(folder, `${id}.py`), String(port)], {
+    const child = spawn("python3", [join(examples, `${file}.py`), String(port)], {
       env: { ...process.env, SIGNING_SECRET: endpoint.signingSecret },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -71,18 +78,19 @@ export class AgentProcess {
   }
 
   stop(): void {
+    running.delete(this.#process);
     this.#process.kill();
   }
 }
 
 async function forked(
-  name: string,
+  file: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<{ readonly child: ChildProcess; readonly ready: Ready }> {
-  const child = fork(join(folder, `${name}.ts`), args, { env: { ...process.env, ...env } });
+  const child = fork(join(examples, `${file}.ts`), args, { env: { ...process.env, ...env } });
   const [ready] = (await Promise.race([once(child, "message"), once(child, "exit")])) as readonly (Ready | number | null)[];
-  if (ready === null || typeof ready !== "object") throw new Error(`The agent ${name} ended before it was ready`);
+  if (ready === null || typeof ready !== "object") throw new Error(`The agent ${file} ended before it was ready`);
   return { child, ready };
 }
 

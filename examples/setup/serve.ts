@@ -12,6 +12,7 @@ export type Message =
   | ({ readonly type: "asked" } & Asked);
 
 export interface Asked {
+  readonly task: string;
   readonly step: string;
   readonly key: string;
   readonly at: number;
@@ -54,8 +55,8 @@ function requestOf(incoming: IncomingMessage): Request {
 
 async function tellAsked(request: Request, at: number): Promise<void> {
   try {
-    const { step_id: step } = (await request.json()) as { readonly step_id: string };
-    tell({ type: "asked", step, key: request.headers.get("idempotency-key") ?? "", at });
+    const { task_id: task, step_id: step } = (await request.json()) as { readonly task_id: string; readonly step_id: string };
+    tell({ type: "asked", task, step, key: request.headers.get("idempotency-key") ?? "", at });
   } catch {
     // The body broke off, as when the server was killed: nothing was asked.
   }
