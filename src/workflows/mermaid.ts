@@ -15,6 +15,7 @@ import { INNER_FIELDS, outerFields, stepsRead } from "./step-references.ts";
 export function mermaidOf(definition: JsonObject): Result<string, Rejection> {
   const diagram = new Diagram();
   diagram.drawBlock({ holder: definition, at: "" }, { nodes: new Map(), block: null, outer: null }, "  ");
+  diagram.drawChains(definition);
   if (diagram.isFull)
     return err(rejection("limit_reached", `A diagram has at most ${LIMITS.diagramParts} boxes and arrows; this one would have more`));
   return ok(diagram.text());
@@ -37,6 +38,10 @@ const SHAPES: ReadonlyMap<Json | undefined, readonly [string, string]> = new Map
   ["transform", ["[/", "/]"]],
   ["end", ["(((", ")))"]],
 ]);
+const CHAINS = [
+  ["on_completed", "completed"],
+  ["on_failed", "failed"],
+] as const;
 const RECTANGLE = ["[", "]"] as const;
 
 class Diagram {
@@ -58,6 +63,21 @@ class Diagram {
     const steps = stepsIn(block).map((placed) => ({ placed, node: this.#newNode() }));
     for (const { placed, node } of steps) scope.nodes.set(text(placed.step["id"]), node);
     for (const { placed, node } of steps) this.#drawStep(placed, node, scope, indent);
+  }
+
+  /** What is started once a task of it has ended. */
+  drawChains(definition: JsonObject): void {
+    for (const [field, end] of CHAINS) {
+      const chains = Array.isArray(definition[field]) ? (definition[field] as readonly Json[]).filter(isJsonObject) : [];
+      if (chains.length === 0) continue;
+      const from = this.#newNode();
+      this.#box(from, ["([", "])"], [end], "  ");
+      for (const chain of chains) {
+        const to = this.#newNode();
+        this.#box(to, ["[[", "]]"], [text(chain["workflow"])], "  ");
+        this.#dotted(from, to);
+      }
+    }
   }
 
   #drawStep(placed: PlacedStep, node: string, scope: Scope, indent: string): void {
@@ -105,7 +125,11 @@ class Diagram {
     if (!isJsonObject(compensation)) return;
     const undo = this.#newNode();
     this.#box(undo, ["(", ")"], [text(compensation["capability"] ?? compensation["agent"])], indent);
-    this.#arrows.set(`${node} ${undo}`, `  ${node} -.-> ${undo}`);
+    this.#dotted(node, undo);
+  }
+
+  #dotted(from: string, to: string): void {
+    this.#arrows.set(`${from} ${to}`, `  ${from} -.-> ${to}`);
   }
 
   /**
@@ -160,7 +184,7 @@ function details(step: JsonObject): readonly string[] {
     case "signal":
       return [text(step["name"])];
     case "approval":
-      return step["title"] === undefined ? [] : [text(step["title"])];
+      return [text(step["title"]), ...expiry(step)];
     case "end":
       return [text(step["status"] ?? "completed")];
     case "switch":
@@ -168,9 +192,20 @@ function details(step: JsonObject): readonly string[] {
       return [];
     default: {
       const who = text(step["capability"] ?? step["agent"]);
-      return who === "" || who === step["id"] ? [] : [who];
+      return [who === step["id"] ? "" : who, ...together(step["ensemble"])];
     }
   }
+}
+
+/** How long an approval waits, and for whom then. */
+function expiry({ due, escalate_to }: JsonObject): readonly string[] {
+  if (due === undefined) return [];
+  return [`within ${text(due)}${Array.isArray(escalate_to) ? `, then ${escalate_to.map(text).join(", ")}` : ""}`];
+}
+
+function together(ensemble: Json | undefined): readonly string[] {
+  if (!isJsonObject(ensemble)) return [];
+  return [`${text(ensemble["agents"])} agents, ${text(ensemble["mode"])}`];
 }
 
 /** Leaves room in a label for what follows the condition. */

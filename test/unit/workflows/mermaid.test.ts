@@ -21,6 +21,7 @@ const SHAPES = [
   ["[", "]"],
   ["[[", "]]"],
   ["(", ")"],
+  ["([", "])"],
   ["[/", "\\]"],
   ["[/", "/]"],
   ["(((", ")))"],
@@ -186,6 +187,29 @@ describe("a diagram", () => {
       'n2("refund")',
       'n1["other<br/>x"]',
       "n0 -.-> n2",
+    ]);
+  });
+
+  test("says who is asked together, and how long people are asked", () => {
+    expect(
+      linesOf(
+        { id: "vote", capability: "classify", ensemble: { agents: 3, mode: "quorum", quorum: 2 } },
+        { id: "review", type: "approval", title: "Publish?", due: "2d", escalate_to: ["role:operator"] },
+      ),
+    ).toEqual(['n0["vote<br/>classify<br/>3 agents, quorum"]', 'n1[/"review<br/>Publish?<br/>within 2d, then role#58;operator"\\]']);
+  });
+
+  test("has the workflows that its end starts", () => {
+    const chained = { steps: [], on_completed: [{ workflow: "report" }, { workflow: "bill@stable" }], on_failed: [{ workflow: "repair" }] };
+    expect(draw(chained).split("\n").slice(1, -1)).toEqual([
+      '  n0(["completed"])',
+      '  n1[["report"]]',
+      '  n2[["bill#64;stable"]]',
+      '  n3(["failed"])',
+      '  n4[["repair"]]',
+      "  n0 -.-> n1",
+      "  n0 -.-> n2",
+      "  n3 -.-> n4",
     ]);
   });
 
