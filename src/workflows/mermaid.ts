@@ -68,7 +68,7 @@ class Diagram {
   /** What is started once a task of it has ended. */
   drawChains(definition: JsonObject): void {
     for (const [field, end] of CHAINS) {
-      const chains = Array.isArray(definition[field]) ? (definition[field] as readonly Json[]).filter(isJsonObject) : [];
+      const chains = [definition[field]].flat().filter(isJsonObject);
       if (chains.length === 0) continue;
       const from = this.#newNode();
       this.#box(from, ["([", "])"], [end], "  ");

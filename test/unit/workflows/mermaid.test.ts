@@ -200,7 +200,7 @@ describe("a diagram", () => {
   });
 
   test("has the workflows that its end starts", () => {
-    const chained = { steps: [], on_completed: [{ workflow: "report" }, { workflow: "bill@stable" }], on_failed: [{ workflow: "repair" }] };
+    const chained = { steps: [], on_completed: [{ workflow: "report" }, { workflow: "bill@stable" }], on_failed: { workflow: "repair" } };
     expect(draw(chained).split("\n").slice(1, -1)).toEqual([
       '  n0(["completed"])',
       '  n1[["report"]]',
