@@ -102,7 +102,10 @@ export const LIMITS = {
   viewSteps: 1_000,
   /** A heartbeat is recorded when it moves the lease by at least this share of the timeout, else only answered. */
   heartbeatShare: 0.1,
+  /** Heartbeats of an attempt that are recorded as they come: each is a row. Those after it bring no progress … */
   heartbeats: 10_000,
+  /** … and at least so much time, so that they are a row a second at most. */
+  heartbeatLeastMs: 1 * SECOND,
   progressBytes: 4 * KIB,
 
   /** A second agent that is due to be asked this soon is worth a timer; later, an alarm. */
