@@ -110,6 +110,8 @@ export const LIMITS = {
 
   /** A second agent that is due to be asked this soon is worth a timer; later, an alarm. */
   hedgeTimerMs: 10 * SECOND,
+  /** How often is looked whether a call has left that waits for its turn: a wake-up each time, however eager the hedge. */
+  hedgeLookMs: 100,
 
   // --- Agents ---
   agentsPerTenant: 1_000,

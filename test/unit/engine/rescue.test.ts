@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/input.ts";
 import { degradedSteps } from "../../../src/engine/view.ts";
 import { nextHedgeAt, nextWakeAt } from "../../../src/engine/wake.ts";
+import { LIMITS } from "../../../src/shared/limits.ts";
 import { completes, fails, failsForGood, given, step, STARTED_AT, type Options, type Scenario } from "./scenario.ts";
 
 const two = { agents: ["agent_1", "agent_2"] };
@@ -73,6 +74,23 @@ describe("a second agent", () => {
       { attempt: 2, agent: "agent_2", hedge: true },
     ]);
     expect([attempts, agent]).toEqual([2, "agent_2"]);
+  });
+});
+
+describe("a call that waits for its turn", () => {
+  test("is looked at now and then, however soon a second agent is wanted", () => {
+    const task = given([hedged({ hedge: { after: "1ms", max_share: 1 } })], two);
+    task.calledAt.set("a/1", "in_line");
+    let looks = 0;
+    for (let ms = 0; ms < 1_000; ms++) {
+      task.now++;
+      if ((nextHedgeAt(task.state) ?? Number.POSITIVE_INFINITY) > task.now) continue;
+      looks++;
+      task.when({ type: "wake" }).then();
+    }
+    expect(looks).toBeLessThanOrEqual(1_000 / LIMITS.hedgeLookMs);
+    task.calledAt.set("a/1", task.now);
+    task.after(LIMITS.hedgeLookMs).then("attempt.started a#2");
   });
 });
 
