@@ -62,7 +62,7 @@ function addAttempt(state: TaskState, index: number, step: StepState, attempt: A
   // A second agent is asked once.
   const others = attempt.hedge ? all.map((other) => ({ ...other, hedgeAt: null })) : all;
   const isKnown = step.phase.status === "running" && step.phase.live.length > others.length;
-  if (!isKnown) countCall(state, attempt);
+  if (!isKnown) countCall(state, attempt, 1);
   if (others.length === 0 && !isKnown && !joins) {
     step.tries++;
     step.replied = null;
@@ -99,10 +99,11 @@ function capabilityOfStep(graph: Graph, index: number, step: StepState): string 
   return target.type === "capability" ? target.capability : null;
 }
 
-function countCall(state: TaskState, { capability, hedge: isHedge }: Attempt): void {
+/** What is in line counts already: it will be a call, unless it is turned away. */
+export function countCall(state: TaskState, { capability, hedge: isHedge }: Attempt, by: 1 | -1): void {
   if (capability === null) return;
   const { calls, hedges } = state.callsByCapability.get(capability) ?? { calls: 0, hedges: 0 };
-  state.callsByCapability.set(capability, { calls: calls + 1, hedges: hedges + (isHedge ? 1 : 0) });
+  state.callsByCapability.set(capability, { calls: calls + by, hedges: hedges + (isHedge ? by : 0) });
 }
 
 export function claimAttempt(state: TaskState, index: number, step: StepState, event: EventOf<"attempt.claimed">): void {

@@ -6,6 +6,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { classOf, isFault } from "../shared/outcome.ts";
 import {
   claimAttempt,
+  countCall,
   enter,
   joinLine,
   linger,
@@ -177,7 +178,9 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       linger(state, event.step, step, [event.attempt]);
       remember(state, step, event.attempt, "canceled", CANCELED[event.reason]);
       return removeAttempt(state, index, step, event.attempt);
-    case "attempt.declined":
+    case "attempt.declined": {
+      const declined = liveAttempt(step, event.attempt);
+      if (declined !== undefined) countCall(state, declined, -1);
       (step.declined ??= new Map()).set(event.agent, event.retry_at);
       remember(state, step, event.attempt, "declined", { code: "declined", message: event.reason });
       removeAttempt(state, index, step, event.attempt);
@@ -185,6 +188,7 @@ function applyStepEvent(graph: Graph, state: TaskState, index: number, step: Ste
       if (!isIdle(step) || step.roundError !== null || step.replied !== null) return;
       step.tries--;
       return retryNow(state, index, step);
+    }
     case "attempt.lost":
       replaceAttempt(state, index, step, event.attempt, (attempt) => ({
         ...attempt,

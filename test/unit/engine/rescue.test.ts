@@ -216,6 +216,17 @@ describe("the share of second agents", () => {
     expect(hedges).toBeLessThanOrEqual(1 + 0.1 * calls);
   });
 
+  test("is of calls that were made: those turned away make room for no more of them", () => {
+    const task = given([step("a")], { agent: { needsSlot: true } });
+    for (let attempt = 1; attempt <= 20; attempt++) {
+      task.when(decline(attempt));
+      task.now += LIMITS.declineMs + 1;
+      task.when({ type: "look" });
+    }
+    expect(task.state.callsByCapability.get("work")).toEqual({ calls: 1, hedges: 0 });
+    expect(task.rebuilt().callsByCapability).toEqual(task.state.callsByCapability);
+  });
+
   test("holds for all tasks together, as far as is known", () => {
     for (const [calls, hedges, expected] of [
       [1_000, 100, 0],
