@@ -59,6 +59,9 @@ export const LIMITS = {
   attempts: 100,
   retryAfterMs: 7 * DAY,
 
+  /** Characters times instructions of the patterns matched on a value, and items times items compared: a few seconds at worst. */
+  schemaSteps: 300_000_000,
+
   // --- Values ---
   /** One value: an output, an input, a result. RPC carries 32 MiB, memory holds a few of these at once. */
   valueBytes: 16 * MIB,
