@@ -117,12 +117,13 @@ export class Outbox {
     else messages.push(this.#message(loaded, at, attempt, 1, Date.now()));
   }
 
-  /** At once, or after a pause that grows while the platform is in trouble. Meanwhile the alarm may have called. */
+  /** At once, or after a pause that grows while the platform is in trouble. Meanwhile the alarm may have called, with success. */
   #callAfterLosses(loaded: Loaded, at: AttemptOf, attempt: Attempt): void {
     if (attempt.losses === 0) return this.#callInline(at, attempt);
     const pauseMs = Math.min(LIMITS.lostPauseMs * 2 ** (attempt.losses - 1), LIMITS.unclaimedMs);
     setTimeout(() => {
-      if (liveAttempt(stepStateAt(loaded.state, loaded.graph.indexById.get(at.step) as number), at.attempt)) this.#callInline(at, attempt);
+      const current = liveAttempt(stepStateAt(loaded.state, loaded.graph.indexById.get(at.step) as number), at.attempt);
+      if (current?.claim === null) this.#callInline(at, attempt);
     }, pauseMs);
   }
 
