@@ -90,7 +90,7 @@ function build(env: Env, config: Config): Service {
         call: (call, controller) => call_(config, call, controller),
         tellCanceled: async (call, reason) => {
           const request = cancelRequestOf(call, reason, config.keyring, new Date());
-          if (request !== null) await postCourtesy(request, { allowLoopback: config.allowLoopbackAgents });
+          return request !== null && postCourtesy(request, { allowLoopback: config.allowLoopbackAgents });
         },
         callbackUrl: (origin, attempt) => `${origin}${BASE_PATH}/callbacks/${callbackToken(config.keyring, attempt)}`,
         enqueue: async (messages) => void (await env.DISPATCH.sendBatch(messages.map((body) => ({ body })))),

@@ -25,8 +25,8 @@ export interface DirectoryPort {
 export interface AgentsPort {
   /** Calls an agent and reads its reply. Never throws. */
   readonly call: (call: AgentCall, controller: AbortController) => Promise<Outcome>;
-  /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more. Never throws. */
-  readonly tellCanceled: (call: AgentCall, reason: string) => Promise<void>;
+  /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more; whether it has heard. Never throws. */
+  readonly tellCanceled: (call: AgentCall, reason: string) => Promise<boolean>;
   readonly callbackUrl: (origin: string, attempt: AttemptAddress) => string;
   /** Sends attempts to the queue. */
   readonly enqueue: (messages: readonly DispatchMessage[]) => Promise<void>;

@@ -78,11 +78,14 @@ export function removeAttempt(state: TaskState, index: number, step: StepState, 
   enter(state, index, step, { status: "running", live: step.phase.live.filter((attempt) => attempt.number !== number) });
 }
 
-/** A queue consumer goes on with its request although nobody waits for it: the agent's slot is in use until it is through. */
+/**
+ * Whoever has claimed an attempt goes on although nobody waits for it, until it hears of it: the agent's slot is in use
+ * until then, at most until the lease ends.
+ */
 export function linger(state: TaskState, step: string, { phase }: StepState, numbers: readonly number[]): void {
   if (phase.status !== "running") return;
   for (const { number, agent, slot, claim } of phase.live) {
-    if (!slot || claim?.via !== "queue" || !numbers.includes(number)) continue;
+    if (!slot || claim === null || !numbers.includes(number)) continue;
     for (const [key, { until }] of state.lingering) if (until <= state.at) state.lingering.delete(key);
     state.lingering.set(`${step}/${number}`, { agent, until: claim.leaseUntil });
   }

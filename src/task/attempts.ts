@@ -78,9 +78,8 @@ export class Attempts {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
-    // A consumer is through with an attempt that was canceled meanwhile: now its slot is free.
-    const lingering = loaded.state.lingering.get(`${at.step}/${at.attempt}`);
-    if (lingering !== undefined) this.#outbox.giveBack(loaded, at, lingering.agent);
+    // Somebody is through with an attempt that was canceled meanwhile: now its slot is free. Who has accepted it only begins.
+    if (outcome.type !== "accepted") this.#outbox.giveBack(loaded, at);
     const reply = await this.#checked(loaded, at, outcome);
     const isUrgent = reply.type !== "completed" || unlocksSomething(loaded.graph, loaded.state, at.step, this.#runner.pending);
     return this.#runner.apply(
@@ -97,8 +96,11 @@ export class Attempts {
   }
 
   async heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null> {
-    if ((await this.#runner.ready()) === null) return null;
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
     const answer = await this.#runner.apply({ ...at, ...beat, type: "heartbeat" });
+    // Who is told now that nobody waits for it stops working on it.
+    if (!answer.ok) this.#outbox.giveBack(loaded, at);
     if (!answer.ok) return answer;
     return ok({ leaseUntil: attemptOf(await this.#loaded(), at)?.claim?.leaseUntil ?? null });
   }

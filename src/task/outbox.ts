@@ -201,7 +201,7 @@ export class Outbox {
       const agent = agentId === null ? null : await this.agent(loaded, agentId);
       if (agent === null || agent.cancelUrl === null) return;
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
-      if (call.ok) await this.#ports.agents.tellCanceled(call.value, at.reason);
+      if (call.ok && (await this.#ports.agents.tellCanceled(call.value, at.reason))) this.giveBack(loaded, at);
     } catch (error) {
       log("info", "agent not told of the cancellation", { step: at.step, error: messageOf(error) });
     }
@@ -222,9 +222,10 @@ export class Outbox {
     return this.#calls.calledAt(keyOf({ step, attempt }));
   }
 
-  /** The slot of an attempt that nobody waits for any more. */
-  giveBack(loaded: Loaded, at: AttemptOf, agent: string): void {
-    this.#slots.giveBack(loaded, at, agent);
+  /** Nobody works any more on an attempt that was canceled: the slot that it kept so long is free. */
+  giveBack(loaded: Loaded, at: AttemptOf): void {
+    const lingering = loaded.state.lingering.get(keyOf(at));
+    if (lingering !== undefined) this.#slots.giveBack(loaded, at, lingering.agent);
   }
 
   /** An attempt that has shown itself needs no resending. */

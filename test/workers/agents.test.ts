@@ -2,12 +2,32 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { agentsAnswer, api, calls, eventsOf, gate, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded } from "./harness.ts";
+import {
+  agentsAnswer,
+  api,
+  calls,
+  clockAhead,
+  eventsOf,
+  gate,
+  registerAgent,
+  resultOf,
+  stubOf,
+  submit,
+  taskOf,
+  untilEnded,
+} from "./harness.ts";
 
 const agentStub = (id: string) => env.AGENTS.getByName(`default/${id}`);
 const wide = (count: number, capability: string) => ({
   workflow: { steps: Array.from({ length: count }, (_, index) => ({ id: `s${index}`, capability })) },
 });
+
+/** A worker of a pulling agent asks for work … */
+const claim = (agent: string, query = "", max = 1) =>
+  api<{ attempts: { context: { callback_url: string } }[] }>("POST", `/agents/${agent}/claim${query}`, { max });
+/** … and says what came of it. */
+const reply = (attempt: { context: { callback_url: string } } | undefined, verb: string, body: object) =>
+  api("POST", `${new URL(attempt?.context.callback_url ?? "").pathname.replace("/api/v1", "")}/${verb}`, body);
 
 describe("an agent with limits", () => {
   test("is never asked by more at once, and everybody's turn comes", async () => {
@@ -75,11 +95,6 @@ describe("an agent that pulls", () => {
 });
 
 describe("work that is pulled", () => {
-  const claim = (agent: string, query = "") =>
-    api<{ attempts: { context: { callback_url: string } }[] }>("POST", `/agents/${agent}/claim${query}`, {});
-  const reply = (attempt: { context: { callback_url: string } } | undefined, verb: string, body: object) =>
-    api("POST", `${new URL(attempt?.context.callback_url ?? "").pathname.replace("/api/v1", "")}/${verb}`, body);
-
   test("beyond what its agent may have at once keeps a waiting worker waiting, not asking", async () => {
     await api("PUT", "/agents/busy", { kind: "pull", capabilities: ["busy"], limits: { max_concurrency: 1 } });
     const id = await submit(wide(2, "busy"));
@@ -174,6 +189,70 @@ describe("a slot", () => {
     held.open();
     expect((await untilEnded(second)).status).toBe("completed");
     expect(most).toBe(1);
+  });
+
+  describe("of claimed work that was canceled is in use", () => {
+    const two = async (agent: string): Promise<readonly [string, string]> => {
+      const ids = [];
+      for (const step of ["first", "second"]) ids.push(await submit({ workflow: { steps: [{ id: step, capability: agent }] } }));
+      return ids as [string, string];
+    };
+    const inLine = (id: string) => vi.waitUntil(async () => (await taskOf(id)).steps[0]?.waiting_on?.position === 1, { timeout: 5_000 });
+
+    test("until its worker has heard of it", async () => {
+      await api("PUT", "/agents/digger", { kind: "pull", capabilities: ["digger"], limits: { max_concurrency: 1 } });
+      const [first, second] = await two("digger");
+      const claimed = await claim("digger", "?wait=5s");
+      await api("POST", `/tasks/${first}/cancel`);
+      expect((await claim("digger", "?wait=1s")).body.attempts).toEqual([]);
+      await inLine(second);
+      expect((await reply(claimed.body.attempts[0], "heartbeat", {})).body).toMatchObject({ code: "attempt_canceled" });
+      expect((await claim("digger", "?wait=5s")).body.attempts).toMatchObject([{ task_id: second }]);
+    });
+
+    test("until its agent, which had accepted it, replies all the same", async () => {
+      await registerAgent("later", { limits: { max_concurrency: 1 } });
+      agentsAnswer(() => new Response(null, { status: 202 }));
+      const [first, second] = await two("later");
+      await vi.waitUntil(async () => (await eventsOf(first)).some(({ type }) => type === "attempt.claimed"), { timeout: 5_000 });
+      await api("POST", `/tasks/${first}/cancel`);
+      await scheduler.wait(200);
+      await inLine(second);
+      expect(calls).toHaveLength(1);
+      const reply = await api("POST", `${new URL(calls[0]?.callbackUrl ?? "").pathname.replace("/api/v1", "")}/complete`, { output: 1 });
+      expect(reply.body).toMatchObject({ code: "attempt_canceled" });
+      await vi.waitUntil(() => calls.length === 2, { timeout: 5_000 });
+    });
+
+    test("until its agent says at its cancel_url that it has heard", async () => {
+      await registerAgent("polite", { limits: { max_concurrency: 1 }, cancel_url: "https://polite.example/cancel" });
+      const heard = gate();
+      agentsAnswer(async ({ url }) => {
+        if (url.pathname === "/cancel") await heard.passed();
+        return new Response(null, { status: url.pathname === "/cancel" ? 204 : 202 });
+      });
+      const [first, second] = await two("polite");
+      await vi.waitUntil(async () => (await eventsOf(first)).some(({ type }) => type === "attempt.claimed"), { timeout: 5_000 });
+      await api("POST", `/tasks/${first}/cancel`);
+      await vi.waitUntil(() => calls.length === 2, { timeout: 5_000 });
+      await inLine(second);
+      heard.open();
+      await vi.waitUntil(() => calls.some(({ taskId }) => taskId === second), { timeout: 5_000 });
+    });
+
+    test("until its lease has ended", async () => {
+      await registerAgent("deaf", { limits: { max_concurrency: 1 }, timeout: "40s" });
+      agentsAnswer(() => new Response(null, { status: 202 }));
+      const [first, second] = await two("deaf");
+      await vi.waitUntil(async () => (await eventsOf(first)).some(({ type }) => type === "attempt.claimed"), { timeout: 5_000 });
+      await api("POST", `/tasks/${first}/cancel`);
+      clockAhead(31_000);
+      await runDurableObjectAlarm(agentStub("deaf"));
+      await inLine(second);
+      clockAhead(31_000);
+      await runDurableObjectAlarm(agentStub("deaf"));
+      await vi.waitUntil(() => calls.some(({ taskId }) => taskId === second), { timeout: 5_000 });
+    });
   });
 
   test("that nobody got to use tells no agent of its cancellation", async () => {
