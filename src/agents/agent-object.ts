@@ -18,6 +18,7 @@ import { ClaimFeed } from "./claim-feed.ts";
 import { Condition } from "./condition.ts";
 import { Door } from "./door.ts";
 import { EarliestAlarm } from "./earliest-alarm.ts";
+import { handOut } from "./hand-out.ts";
 import { Holders } from "./holders.ts";
 import type { AgentPorts } from "./port.ts";
 import type { AgentCall } from "./protocol.ts";
@@ -54,6 +55,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
       return requests.map(() => ({ type: "declined", ...(closed ?? { reason: "agent_gone", retryAt: now }) }));
     }
     this.#condition.identify(name);
+    this.#holders.asked(requests);
     return this.#exactly(() => {
       const full = requests.map((request) => !this.#admissions.join(request, request.priority, request.capability, now));
       const gate = this.#door.gate(record, now);
@@ -96,30 +98,23 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   async claim(name: AgentName, most: number): Promise<readonly AgentCall[] | null> {
     const record = await this.#record(name);
     if (record?.kind !== "pull") return null;
-    const calls: AgentCall[] = [];
-    let bytes = 0;
     this.#condition.identify(name);
     this.#condition.seen(Date.now());
     this.#conditionChanged(name, record, Date.now());
-    // One by one: together they must fit one answer.
-    while (calls.length < most && bytes < LIMITS.claimBytes && this.#door.closed(record, Date.now()) === null) {
-      const [slot] = this.#exactly(() => this.#admitOne(record, Date.now()));
-      if (slot === undefined) break;
-      const call = await this.#holders.hand(name, slot);
-      if (call === null) this.#exactly(() => this.#admissions.release(slot, slot.grant));
-      else if (call !== "unknown") {
-        calls.push(call);
-        bytes += JSON.stringify(call.input).length;
-      }
-    }
-    return calls;
+    return handOut(most, {
+      admit: () => this.#exactly(() => this.#admitOne(record, Date.now())),
+      hand: (slot) => this.#holders.hand(name, slot),
+      release: (slot) => void this.#exactly(() => this.#admissions.release(slot, slot.grant)),
+      putBack: (slot) => this.#exactly(() => this.#admissions.putBack(slot, slot.grant)),
+    });
   }
 
   /** The alarm that verifies the slot is set with it. */
-  #admitOne(record: AgentRecord, now: number): readonly Slot[] {
-    const admitted = this.#admissions.admit(record.limits, this.#door.gate(record, now), now, 1);
+  #admitOne(record: AgentRecord, now: number): Slot | undefined {
+    if (this.#door.closed(record, now) !== null) return undefined;
+    const [slot] = this.#admissions.admit(record.limits, this.#door.gate(record, now), now, 1);
     this.#keepAlarm(record, now);
-    return admitted;
+    return slot;
   }
 
   // --- What it is like ---

@@ -1,9 +1,9 @@
 /** What an agent's object tells the tasks that hold its slots or wait in its line, each task once for all its attempts. */
 import { log, messageOf } from "../shared/log.ts";
-import type { AttemptName, Slot } from "./admission.ts";
+import { keyOfAttempt, type AttemptName, type Slot } from "./admission.ts";
 import type { AgentName } from "./agent-contract.ts";
+import type { Handed } from "./hand-out.ts";
 import type { HoldersPort } from "./port.ts";
-import type { AgentCall } from "./protocol.ts";
 
 /** What the object does about slots that are not in use. */
 interface Unused {
@@ -17,6 +17,8 @@ export class Holders {
   readonly #ctx: DurableObjectState;
   readonly #port: HoldersPort;
   readonly #unused: Unused;
+  /** Attempts on their way to a worker, and whether their task has asked for them since. */
+  readonly #handing = new Map<string, boolean>();
 
   constructor(ctx: DurableObjectState, port: HoldersPort, unused: Unused) {
     this.#ctx = ctx;
@@ -34,9 +36,12 @@ export class Holders {
     }
   }
 
-  /** Finds out about slots that workers were to take along: only a worker may start those. */
+  /**
+   * Finds out about slots that workers were to take along: only a worker may start those. What is being handed over right
+   * now is somebody's already, although its task may not know it yet.
+   */
   verify(name: AgentName, slots: readonly Slot[]): void {
-    for (const [task, given] of byTask(slots)) {
+    for (const [task, given] of byTask(slots.filter((slot) => !this.#handing.has(keyOfAttempt(slot))))) {
       this.#aside("slot not verified yet", task, async () => {
         const holdings = await this.#port.verify(name.tenant, task, given.map(nameOf));
         await this.#some(this.#unused.drop, name, given, (index) => holdings[index] === "gone");
@@ -52,14 +57,25 @@ export class Holders {
     }
   }
 
-  /** The call for a worker; `null` when nobody wants it any more, `unknown` when it may have been handed over. */
-  async hand(name: AgentName, slot: Slot): Promise<AgentCall | "unknown" | null> {
+  /** Hands an attempt to a worker. */
+  async hand(name: AgentName, slot: Slot): Promise<Handed> {
+    const key = keyOfAttempt(slot);
+    this.#handing.set(key, false);
     try {
-      return await this.#port.hand(name.tenant, nameOf(slot));
+      const call = await this.#port.hand(name.tenant, nameOf(slot));
+      // A task that goes on after a pause may have asked after it had declined.
+      return call ?? (this.#handing.get(key) === true ? "wanted_again" : "unwanted");
     } catch (error) {
       log("warn", "attempt not handed over", { task: slot.task, error: messageOf(error) });
       return "unknown";
+    } finally {
+      this.#handing.delete(key);
     }
+  }
+
+  /** A task asks for slots. */
+  asked(attempts: readonly AttemptName[]): void {
+    for (const key of attempts.map(keyOfAttempt)) if (this.#handing.has(key)) this.#handing.set(key, true);
   }
 
   async #some(

@@ -2,6 +2,10 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
+import { AgentDirectory } from "../../src/agents/directory.ts";
+import { AgentObject } from "../../src/agents/agent-object.ts";
+import { LIMITS } from "../../src/shared/limits.ts";
+import { Attempts } from "../../src/task/attempts.ts";
 import {
   agentsAnswer,
   api,
@@ -9,6 +13,7 @@ import {
   clockAhead,
   eventsOf,
   gate,
+  methodOf,
   registerAgent,
   resultOf,
   stubOf,
@@ -144,6 +149,57 @@ describe("work that is pulled", () => {
     await reply(trial, "complete", { output: 1 });
     expect((await untilEnded(id)).status).toBe("completed");
     expect((await api("GET", "/agents/weak")).body["breaker_state"]).toEqual({ status: "closed" });
+  });
+
+  describe("and is long on its way to its worker", () => {
+    test("keeps its slot, however long", async () => {
+      await api("PUT", "/agents/tight", { kind: "pull", capabilities: ["tight"], limits: { max_concurrency: 1 } });
+      const id = await submit(wide(2, "tight"));
+      await vi.waitUntil(async () => (await taskOf(id)).steps.every(({ waiting_on }) => waiting_on?.position !== undefined), {
+        timeout: 5_000,
+      });
+      // The task cannot hand it over before it knows the agent, and somebody keeps it from that.
+      const known = gate();
+      const load = methodOf(AgentDirectory.prototype, "load");
+      let asked = 0;
+      vi.spyOn(AgentDirectory.prototype, "known").mockReturnValue(null);
+      vi.spyOn(AgentDirectory.prototype, "load").mockImplementation(async function (this: AgentDirectory, tenant, now) {
+        if (++asked === 2) await known.passed();
+        return load.call(this, tenant, now);
+      });
+      const first = claim("tight");
+      await vi.waitUntil(() => asked === 2, { timeout: 5_000 });
+      clockAhead(LIMITS.slotVerifyMs + 1_000);
+      await runDurableObjectAlarm(agentStub("tight"));
+      await scheduler.wait(200);
+      known.open();
+      expect((await first).body.attempts).toHaveLength(1);
+      expect((await claim("tight", "", 5)).body.attempts).toEqual([]);
+    });
+
+    test("is next again if its task was paused, and goes on before that is heard", async () => {
+      await api("PUT", "/agents/fickle", { kind: "pull", capabilities: ["fickle"] });
+      const id = await submit(wide(1, "fickle"));
+      await vi.waitUntil(async () => (await taskOf(id)).steps[0]?.waiting_on?.position === 1, { timeout: 5_000 });
+      await api("POST", `/tasks/${id}/pause`);
+      const [told, handOver] = [gate(), methodOf(Attempts.prototype, "handOver")];
+      let isPaused = false;
+      vi.spyOn(Attempts.prototype, "handOver").mockImplementationOnce(async function (this: Attempts, at, input) {
+        const call = await handOver.call(this, at, input);
+        isPaused = call === null;
+        await told.passed();
+        return call;
+      });
+      const claiming = claim("fickle");
+      await vi.waitUntil(() => isPaused, { timeout: 5_000 });
+      const asks = vi.spyOn(AgentObject.prototype, "ask");
+      await api("POST", `/tasks/${id}/resume`);
+      await vi.waitUntil(() => asks.mock.settledResults.length > 0 && asks.mock.settledResults[0]?.type === "fulfilled", {
+        timeout: 5_000,
+      });
+      told.open();
+      expect((await claiming).body.attempts).toHaveLength(1);
+    });
   });
 
   test("of an agent that falls silent goes to a fallback at once", async () => {

@@ -1,0 +1,33 @@
+/** Work for a worker of an agent that pulls: one attempt after another, as long as all of it fits one answer. */
+import { LIMITS } from "../shared/limits.ts";
+import type { Slot } from "./admission.ts";
+import type { AgentCall } from "./protocol.ts";
+
+/** What came of handing an attempt over. `unknown`: it may have been; `wanted_again`: its task has changed its mind. */
+export type Handed = AgentCall | "unwanted" | "wanted_again" | "unknown";
+
+/** What the agent's object does for a worker that asks. */
+export interface Desk {
+  /** Lets in who is next, if anybody may be. */
+  readonly admit: () => Slot | undefined;
+  readonly hand: (slot: Slot) => Promise<Handed>;
+  readonly release: (slot: Slot) => void;
+  readonly putBack: (slot: Slot) => void;
+}
+
+export async function handOut(most: number, desk: Desk): Promise<readonly AgentCall[]> {
+  const calls: AgentCall[] = [];
+  let bytes = 0;
+  while (calls.length < most && bytes < LIMITS.claimBytes) {
+    const slot = desk.admit();
+    if (slot === undefined) break;
+    const call = await desk.hand(slot);
+    if (call === "unwanted") desk.release(slot);
+    else if (call === "wanted_again") desk.putBack(slot);
+    else if (call !== "unknown") {
+      calls.push(call);
+      bytes += JSON.stringify(call.input).length;
+    }
+  }
+  return calls;
+}
