@@ -2,7 +2,7 @@
 import type { AttemptOutcome } from "../shared/outcome.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AttemptName } from "./admission.ts";
-import type { AgentCall } from "./protocol.ts";
+import type { PulledCall } from "./protocol.ts";
 
 /** Which agent; objects are named `{tenant}/{agent}`. */
 export interface AgentName {
@@ -37,7 +37,7 @@ export interface AgentContract {
   /** Outcomes of calls that needed no slot, by capability. */
   learn(name: AgentName, outcomes: readonly { readonly capability: string; readonly outcome: AttemptOutcome }[]): Promise<void>;
   /** A worker takes up to `most` attempts. `null`: there is no such agent that pulls. */
-  claim(name: AgentName, most: number): Promise<readonly AgentCall[] | null>;
+  claim(name: AgentName, most: number): Promise<readonly PulledCall[] | null>;
   /** Places in line, `null` for who is not in it. */
   positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]>;
   heartbeat(name: AgentName): Promise<AgentState>;

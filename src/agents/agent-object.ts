@@ -21,7 +21,7 @@ import { EarliestAlarm } from "./earliest-alarm.ts";
 import { handOut } from "./hand-out.ts";
 import { Holders } from "./holders.ts";
 import type { AgentPorts } from "./port.ts";
-import type { AgentCall } from "./protocol.ts";
+import type { PulledCall } from "./protocol.ts";
 
 export abstract class AgentObject<Env> extends DurableObject<Env> implements Omit<AgentContract, "fetch"> {
   readonly #ports: AgentPorts;
@@ -95,7 +95,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     return names.map((attempt) => this.#admissions.position(attempt));
   }
 
-  async claim(name: AgentName, most: number): Promise<readonly AgentCall[] | null> {
+  async claim(name: AgentName, most: number): Promise<readonly PulledCall[] | null> {
     const record = await this.#record(name);
     if (record?.kind !== "pull") return null;
     this.#condition.identify(name);

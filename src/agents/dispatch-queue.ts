@@ -7,8 +7,9 @@
  *     the same idempotency key.
  */
 import { z } from "zod";
+import type { Json } from "../shared/json.ts";
 import { log, messageOf } from "../shared/log.ts";
-import type { AgentCall, Outcome } from "./protocol.ts";
+import type { AgentCall, CarriedCall, Outcome } from "./protocol.ts";
 
 /** PERSISTED in the queue. `send` counts how often the object has sent the attempt. */
 const dispatchMessage = z.object({
@@ -24,7 +25,7 @@ export type DispatchMessage = z.infer<typeof dispatchMessage>;
 /** What a consumer needs of the object that owns the task. */
 export interface Claims {
   /** `null` when the attempt is not wanted from this delivery. */
-  readonly claim: (message: DispatchMessage, delivery: number) => Promise<AgentCall | null>;
+  readonly claim: (message: DispatchMessage, delivery: number) => Promise<CarriedCall | null>;
   readonly report: (message: DispatchMessage, outcome: Outcome) => Promise<void>;
   readonly call: (call: AgentCall) => Promise<Outcome>;
 }
@@ -43,7 +44,7 @@ async function consume(message: Message, claims: Claims): Promise<void> {
   const dispatch = parsed.data;
   try {
     const call = await claims.claim(dispatch, deliveryNumber(dispatch.send, message.attempts));
-    if (call !== null) await claims.report(dispatch, await claims.call(call));
+    if (call !== null) await claims.report(dispatch, await claims.call(received(call)));
     message.ack();
   } catch (error) {
     log("warn", "dispatch failed, will come again", {
@@ -54,6 +55,10 @@ async function consume(message: Message, claims: Claims): Promise<void> {
     });
     message.retry({ delaySeconds: Math.min(2 ** message.attempts, 60) });
   }
+}
+
+function received(call: CarriedCall): AgentCall {
+  return { ...call, input: JSON.parse(new TextDecoder().decode(call.input)) as Json };
 }
 
 /** Grows with every sending and, within one sending, with every delivery by the queue. */

@@ -1,10 +1,10 @@
 /** Work for a worker of an agent that pulls: one attempt after another, as long as all of it fits one answer. */
 import { LIMITS } from "../shared/limits.ts";
 import type { Slot } from "./admission.ts";
-import type { AgentCall } from "./protocol.ts";
+import type { CarriedCall, PulledCall } from "./protocol.ts";
 
 /** What came of handing an attempt over. `unknown`: it may have been; `wanted_again`: its task has changed its mind. */
-export type Handed = AgentCall | "unwanted" | "wanted_again" | "unknown";
+export type Handed = CarriedCall | "unwanted" | "wanted_again" | "unknown";
 
 /** What the agent's object does for a worker that asks. */
 export interface Desk {
@@ -15,8 +15,8 @@ export interface Desk {
   readonly putBack: (slot: Slot) => void;
 }
 
-export async function handOut(most: number, desk: Desk): Promise<readonly AgentCall[]> {
-  const calls: AgentCall[] = [];
+export async function handOut(most: number, desk: Desk): Promise<readonly PulledCall[]> {
+  const calls: PulledCall[] = [];
   let bytes = 0;
   while (calls.length < most && bytes < LIMITS.claimBytes) {
     const slot = desk.admit();
@@ -25,8 +25,10 @@ export async function handOut(most: number, desk: Desk): Promise<readonly AgentC
     if (call === "unwanted") desk.release(slot);
     else if (call === "wanted_again") desk.putBack(slot);
     else if (call !== "unknown") {
-      calls.push(call);
-      bytes += JSON.stringify(call.input).length;
+      // The registration of the agent, a hundred times over, would be more than an answer carries.
+      const { tenant: _, agent: __, ...pulled } = call;
+      calls.push(pulled);
+      bytes += pulled.input.byteLength;
     }
   }
   return calls;

@@ -1,7 +1,7 @@
 /** What a task's object asks of the agents, and what an agent's object asks of the tasks. */
 import type { Failure } from "../engine/event.ts";
 import type { Json } from "../shared/json.ts";
-import type { AgentCall, Outcome } from "./protocol.ts";
+import type { AgentCall, CarriedCall, Outcome } from "./protocol.ts";
 import type { AttemptName } from "./admission.ts";
 import type { AgentContract } from "./agent-contract.ts";
 import type { AgentState } from "./agent-state.ts";
@@ -50,7 +50,7 @@ export interface HoldersPort {
    */
   readonly verify: (tenant: string, task: string, attempts: readonly AttemptName[]) => Promise<readonly Holding[]>;
   /** Hands an attempt to a worker of the agent: the call, or `null` when nobody wants it any more. */
-  readonly hand: (tenant: string, attempt: AttemptName) => Promise<AgentCall | null>;
+  readonly hand: (tenant: string, attempt: AttemptName) => Promise<CarriedCall | null>;
   readonly decline: (tenant: string, task: string, attempts: readonly AttemptName[], reason: string, retryAt: number) => Promise<void>;
 }
 

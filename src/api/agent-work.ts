@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { AGENT_STATUS } from "../agents/agent-state.ts";
 import type { AgentContract } from "../agents/agent-contract.ts";
-import { pulledWorkOf, type AgentCall } from "../agents/protocol.ts";
+import type { PulledCall } from "../agents/protocol.ts";
 import { select } from "../agents/selection.ts";
 import { selectionOf, targetOf } from "../engine/staffing.ts";
 import { whyOf } from "../engine/why.ts";
@@ -11,6 +11,7 @@ import { rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { selectBody, selection } from "./agent-schemas.ts";
+import { claimAnswer } from "./claim-answer.ts";
 import { found } from "./agents.ts";
 import { Refused } from "./problem.ts";
 import { createRouter, defineRoute, json, type Api } from "./route.ts";
@@ -110,8 +111,7 @@ export const agentWorkRoutes = createRouter()
     const waitMs = Math.min(requestedWait(c, c.req.valid("query").wait), LIMITS.claimWaitMs);
     const object = await objectOf(c, id);
     const calls = await claimWithin(c, id, object, c.req.valid("json").max ?? 1, waitMs);
-    const now = Date.now();
-    return c.json({ attempts: calls.map((call) => pulledWorkOf(call, now) as z.infer<typeof attempt>) }, 200);
+    return claimAnswer(calls) as never; // written as text, not made from a value of the declared type
   });
 
 /** The object of an agent that the credentials speak for. Another agent's key is told that there is none. */
@@ -130,7 +130,7 @@ async function claimWithin(
   object: AgentContract,
   most: number,
   waitMs: number,
-): Promise<readonly AgentCall[]> {
+): Promise<readonly PulledCall[]> {
   const name = { tenant: c.var.principal.tenant, agent: id };
   const until = Date.now() + waitMs;
   const timeout = AbortSignal.timeout(Math.max(1, waitMs));
@@ -155,6 +155,6 @@ async function claimWithin(
 }
 
 /** The socket closed under us, as when the object is moved: there may be work all the same. */
-async function lastTry(object: AgentContract, name: { tenant: string; agent: string }, most: number): Promise<readonly AgentCall[]> {
+async function lastTry(object: AgentContract, name: { tenant: string; agent: string }, most: number): Promise<readonly PulledCall[]> {
   return (await object.claim(name, most)) ?? [];
 }

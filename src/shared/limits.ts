@@ -181,7 +181,7 @@ export const LIMITS = {
   /** Work handed to a pulling agent at once, and how long it may wait for some. */
   claimAttempts: 100,
   claimWaitMs: 60 * SECOND,
-  /** Inputs handed out in one claim: no more is added once there is this much; an RPC carries 32 MiB. */
+  /** Inputs handed out in one claim: no more is added once there is this much; with one more value an RPC carries it. */
   claimBytes: 8 * MIB,
   /** How often a worker that waits may be woken for nothing before its claim is answered. */
   claimTurns: 20,

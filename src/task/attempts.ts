@@ -1,6 +1,6 @@
 /** Attempts as others see them: who may have one, what came of it, whether it is still wanted. */
 import type { Holding } from "../agents/port.ts";
-import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import type { Failure } from "../engine/event.ts";
 import type { TaskInput } from "../engine/input.ts";
 import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
@@ -9,7 +9,7 @@ import { unlocksSomething } from "../engine/urgency.ts";
 import type { Rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
 import { assert, ok, type Result } from "../shared/result.ts";
-import { callOf, inputFor } from "./call.ts";
+import { callOf, carried, inputFor } from "./call.ts";
 import type { AttemptOf, Heartbeat } from "./contract.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
@@ -28,7 +28,7 @@ export class Attempts {
   }
 
   /** Records who has the attempt from now on and gives them what they need for it; `null` when it is not wanted from them. */
-  async handOver(at: AttemptOf, input: TaskInput): Promise<AgentCall | null> {
+  async handOver(at: AttemptOf, input: TaskInput): Promise<CarriedCall | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     const attempt = attemptOf(loaded, at);
@@ -45,8 +45,9 @@ export class Attempts {
     if (!answer.ok || answer.value === "unchanged") return null;
     this.#outbox.claimed(at);
     const call = agent && callOf(await this.#loaded(), at, agent, this.#runner.journal, this.#ports, Date.now());
-    if (call?.ok) return call.value;
-    const error = call?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
+    const sent = call?.ok === true ? carried(call.value) : call;
+    if (sent?.ok) return sent.value;
+    const error = sent?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
     await this.#runner.apply({ ...at, type: "fail", error });
     return null;
   }

@@ -1,6 +1,6 @@
 /** What the object answers to, as its callers see it: plain data in, promises of plain data out. */
 import type { Holding } from "../agents/port.ts";
-import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import type { EventView } from "../engine/event-view.ts";
 import type { Answer } from "../engine/transition.ts";
 import type { StepView, TaskHead } from "../engine/view.ts";
@@ -40,13 +40,13 @@ export interface TaskContract {
   poke(): Promise<void>;
 
   /** A queue consumer is about to call the agent: the call, or `null` when it should not. */
-  claim(at: AttemptOf, delivery: number): Promise<AgentCall | null>;
+  claim(at: AttemptOf, delivery: number): Promise<CarriedCall | null>;
   /** Slots of an agent for attempts in line, or the question whether they are still held: `false` where nobody wants one. */
   grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]>;
   /** What became of attempts that workers were to take along. */
   verify(attempts: readonly AttemptOf[]): Promise<readonly Holding[]>;
   /** A worker of the agent takes the attempt along: the call, or `null` when nobody wants it any more. */
-  hand(at: AttemptOf): Promise<AgentCall | null>;
+  hand(at: AttemptOf): Promise<CarriedCall | null>;
   /** The agent's line turned attempts away. */
   decline(attempts: readonly AttemptOf[], reason: string, retryAt: number): Promise<void>;
   /** What came of an attempt. With a digest the same reply may come again and is answered alike. */

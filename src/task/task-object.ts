@@ -8,7 +8,7 @@ import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
 import type { Holding } from "../agents/port.ts";
-import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import { compileWorkflow } from "../engine/compile.ts";
 import type { EventView } from "../engine/event-view.ts";
 import type { Answer } from "../engine/transition.ts";
@@ -101,7 +101,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   // --- Attempts ---
 
-  async claim(at: AttemptOf, delivery: number): Promise<AgentCall | null> {
+  async claim(at: AttemptOf, delivery: number): Promise<CarriedCall | null> {
     return this.#attempts.handOver(at, { ...at, type: "claim", delivery });
   }
 
@@ -113,7 +113,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return this.#attempts.verify(attempts);
   }
 
-  async hand(at: AttemptOf): Promise<AgentCall | null> {
+  async hand(at: AttemptOf): Promise<CarriedCall | null> {
     return this.#attempts.handOver(at, { ...at, type: "grant", isPull: true });
   }
 

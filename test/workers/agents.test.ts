@@ -223,6 +223,45 @@ describe("work that is pulled", () => {
     expect((await api<{ attempts: unknown[] }>("POST", "/agents/big/claim", { max: 3 })).body.attempts).toHaveLength(1);
     await api("POST", `/tasks/${id}/cancel`);
   });
+
+  test("in whatever script it is written, up to the largest value there may be", async () => {
+    await api("PUT", "/agents/reader", { kind: "pull", capabilities: ["reading"] });
+    const inputs = { a: "${ input.latin }", b: "${ input }", c: "é" };
+    const steps = Object.entries(inputs).map(([id, input]) => ({ id, capability: "reading", input }));
+    // As a JavaScript text, each takes two bytes a character.
+    const input = { latin: `${"x".repeat(7_500_000)}’`, more: `${"y".repeat(8_000_000)}’` };
+    const expected = { a: input.latin, b: input, c: "é" };
+    const id = await submit({ workflow: { steps }, input });
+    const got: string[] = [];
+    while (got.length < 3) {
+      const { status, body } = await api<{ attempts: { step_id: "a" | "b" | "c"; input: unknown; idempotency_key: string }[] }>(
+        "POST",
+        "/agents/reader/claim?wait=5s",
+        { max: 3 },
+      );
+      expect(status).toBe(200);
+      expect(body.attempts.length).toBeGreaterThan(0);
+      for (const attempt of body.attempts) {
+        expect(JSON.stringify(attempt.input) === JSON.stringify(expected[attempt.step_id])).toBe(true);
+        expect(attempt.idempotency_key).toBe(`${id}/${attempt.step_id}/1`);
+        got.push(attempt.step_id);
+      }
+    }
+    expect(got.toSorted()).toEqual(["a", "b", "c"]);
+  });
+
+  test("by the hundred is handed out however much there is to say of its agent", async () => {
+    const capabilities = ["wordy", "x", "y", "z"].map((name) => ({ name, input_schema: { description: "’".repeat(32_000) } }));
+    expect((await api("PUT", "/agents/wordy", { kind: "pull", capabilities })).status).toBe(201);
+    const steps = Array.from({ length: 100 }, (_, index) => ({ id: `s${index}`, capability: "wordy", input: "${ input }" }));
+    const id = await submit({ workflow: { steps }, input: "’".repeat(80_000) });
+    await vi.waitUntil(async () => (await taskOf(id)).steps.every(({ waiting_on }) => waiting_on?.position !== undefined), {
+      timeout: 5_000,
+    });
+    let handed = 0;
+    for (let claims = 0; claims < 4; claims++) handed += (await claim("wordy", "", 100)).body.attempts.length;
+    expect(handed).toBe(100);
+  });
 });
 
 describe("a slot", () => {
