@@ -9,8 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "../shared/limits.ts";
 import type { AttemptOutcome } from "../shared/outcome.ts";
-import { Admission, keyOfAttempt, type AttemptName, type Slot } from "./admission.ts";
-import { admissionRows } from "./admission-rows.ts";
+import { keyOfAttempt, type AttemptName, type Slot } from "./admission.ts";
 import type { AgentContract, AgentName, Release, SlotAnswer, SlotRequest } from "./agent-contract.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
@@ -22,6 +21,7 @@ import { handOut } from "./hand-out.ts";
 import { Holders } from "./holders.ts";
 import type { AgentPorts } from "./port.ts";
 import type { PulledCall } from "./protocol.ts";
+import { StoredAdmission } from "./stored-admission.ts";
 
 export abstract class AgentObject<Env> extends DurableObject<Env> implements Omit<AgentContract, "fetch"> {
   readonly #ports: AgentPorts;
@@ -29,7 +29,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   readonly #condition: Condition;
   readonly #door: Door;
   readonly #holders: Holders;
-  #admission: Admission | null = null;
+  readonly #slots: StoredAdmission;
   readonly #alarm: EarliestAlarm;
 
   constructor(ctx: DurableObjectState, env: Env, ports: AgentPorts) {
@@ -37,6 +37,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     this.#ports = ports;
     this.#feed = new ClaimFeed(ctx);
     this.#alarm = new EarliestAlarm(ctx.storage);
+    this.#slots = new StoredAdmission(ctx.storage);
     this.#condition = new Condition(ctx.storage, ports);
     this.#door = new Door(this.#condition);
     this.#holders = new Holders(ctx, ports.holders, {
@@ -56,19 +57,19 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     }
     this.#condition.identify(name);
     this.#holders.asked(requests);
-    return this.#exactly(() => {
-      const full = requests.map((request) => !this.#admissions.join(request, request.priority, request.capability, now));
+    return this.#slots.exactly((slots) => {
+      const full = requests.map((request) => !slots.join(request, request.priority, request.capability, now));
       const gate = this.#door.gate(record, now);
       const admitted = this.#admitNext(name, record, now, requests);
       const answers = requests.map((request, index): SlotAnswer => {
         if (full[index] === true) return { type: "declined", reason: "its line is full", retryAt: now + 10 * LIMITS.declineMs };
         // Its workers come for it, on trial too; what one of them is being handed is not granted here as well.
         if (record.kind === "pull") return { type: "waiting" };
-        const grant = admitted.get(request) ?? this.#admissions.renew(request, now);
+        const grant = admitted.get(request) ?? slots.renew(request, now);
         if (grant !== null) return { type: "granted", grant };
         if (gate.type === "open") return { type: "waiting" };
         // Only probes go through: the others had better go elsewhere.
-        this.#admissions.release(request);
+        slots.release(request);
         return { type: "declined", reason: "it is on trial after failures", retryAt: now + 2 * LIMITS.declineMs };
       });
       this.#keepAlarm(record, now);
@@ -79,11 +80,12 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   async release(name: AgentName, releases: readonly Release[]): Promise<void> {
     const record = await this.#record(name);
     const now = Date.now();
-    this.#exactly(() => {
+    if (record !== null) this.#condition.identify(name);
+    this.#slots.exactly((slots) => {
       for (const { capability, outcome, grant, ...attempt } of releases) {
-        const slot = this.#admissions.release(attempt, grant);
+        const slot = slots.release(attempt, grant);
         // A release that comes twice says nothing the second time.
-        if (slot !== null && outcome !== null) this.#learn(name, record, capability, outcome, slot.isProbe, now);
+        if (slot !== null && outcome !== null && record !== null) this.#condition.learn(capability, outcome, slot.isProbe, record, now);
       }
       this.#conditionChanged(name, record, now);
       this.#admitNext(name, record, now, []);
@@ -92,7 +94,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   }
 
   async positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]> {
-    return names.map((attempt) => this.#admissions.position(attempt));
+    return names.map((attempt) => this.#slots.now.position(attempt));
   }
 
   async claim(name: AgentName, most: number): Promise<readonly PulledCall[] | null> {
@@ -102,17 +104,17 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     this.#condition.seen(Date.now());
     this.#conditionChanged(name, record, Date.now());
     return handOut(most, {
-      admit: () => this.#exactly(() => this.#admitOne(record, Date.now())),
+      admit: () => this.#slots.exactly(() => this.#admitOne(record, Date.now())),
       hand: (slot) => this.#holders.hand(name, slot),
-      release: (slot) => void this.#exactly(() => this.#admissions.release(slot, slot.grant)),
-      putBack: (slot) => this.#exactly(() => this.#admissions.putBack(slot, slot.grant)),
+      release: (slot) => void this.#slots.exactly((slots) => slots.release(slot, slot.grant)),
+      putBack: (slot) => this.#slots.exactly((slots) => slots.putBack(slot, slot.grant)),
     });
   }
 
   /** The alarm that verifies the slot is set with it. */
   #admitOne(record: AgentRecord, now: number): Slot | undefined {
     if (this.#door.closed(record, now) !== null) return undefined;
-    const [slot] = this.#admissions.admit(record.limits, this.#door.gate(record, now), now, 1);
+    const [slot] = this.#slots.now.admit(record.limits, this.#door.gate(record, now), now, 1);
     this.#keepAlarm(record, now);
     return slot;
   }
@@ -123,7 +125,8 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     const record = await this.#record(name);
     if (record === null) return;
     const now = Date.now();
-    for (const { capability, outcome } of outcomes) this.#learn(name, record, capability, outcome, false, now);
+    this.#condition.identify(name);
+    for (const { capability, outcome } of outcomes) this.#condition.learn(capability, outcome, false, record, now);
     this.#conditionChanged(name, record, now);
     this.#keepAlarm(record, now);
   }
@@ -151,16 +154,16 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     this.#condition.identify(name);
     this.#condition.registered(how, now);
     this.#conditionChanged(name, record, now, true);
-    this.#exactly(() => this.#admitNext(name, record, now, []));
+    this.#slots.exactly(() => this.#admitNext(name, record, now, []));
     this.#keepAlarm(record, now);
   }
 
   async removed(name: AgentName): Promise<void> {
-    const dismissed = this.#admissions.dismiss();
+    const dismissed = this.#slots.now.dismiss();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#feed.close();
-    this.#admission = null;
+    this.#slots.forget();
     this.#alarm.fired();
     this.#condition.forget();
     this.#holders.decline(name, dismissed, "agent_gone", Date.now());
@@ -170,7 +173,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   override async fetch(request: Request): Promise<Response> {
     const name = this.#condition.name;
     const record = name === null ? null : await this.#record(name);
-    return this.#feed.accept(request, record === null ? 0 : this.#door.room(record, this.#admissions, Date.now()));
+    return this.#feed.accept(request, record === null ? 0 : this.#door.room(record, this.#slots.now, Date.now()));
   }
 
   override webSocketMessage(): void {
@@ -191,31 +194,17 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     // If this throws, the platform tries again; and whoever comes next sets an alarm that is missing.
     const record = await this.#record(name);
     if (record === null) return this.removed(name);
-    const due = this.#exactly(() => this.#admissions.toVerify(now));
+    const due = this.#slots.exactly((slots) => slots.toVerify(now));
     if (record.kind === "pull") this.#holders.verify(name, due);
     else this.#holders.grant(name, due);
     this.#condition.probe(record, now, () => this.#conditionChanged(name, record, Date.now()));
     this.#conditionChanged(name, record, now);
-    this.#exactly(() => this.#admitNext(name, record, now, []));
+    this.#slots.exactly(() => this.#admitNext(name, record, now, []));
     await this.#condition.publishIfDue(name, () => this.#state(record, now), now);
     this.#keepAlarm(record, Date.now());
   }
 
   // --- Inside ---
-
-  get #admissions(): Admission {
-    return (this.#admission ??= new Admission(admissionRows(this.ctx.storage.sql)));
-  }
-
-  /** What is written together is written together, and memory never says more than the rows do. */
-  #exactly<T>(change: () => T): T {
-    try {
-      return this.ctx.storage.transactionSync(change);
-    } catch (error) {
-      this.#admission = null;
-      throw error;
-    }
-  }
 
   async #record(name: AgentName): Promise<AgentRecord | null> {
     return this.#ports.record(name.tenant, name.agent, false);
@@ -228,14 +217,14 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   #admitNext(name: AgentName, record: AgentRecord | null, now: number, asking: readonly SlotRequest[]): ReadonlyMap<SlotRequest, number> {
     const closed = this.#door.closed(record, now);
     if (record === null || closed !== null) {
-      if (closed !== null) this.#holders.decline(name, this.#admissions.dismiss(), closed.reason, closed.retryAt);
+      if (closed !== null) this.#holders.decline(name, this.#slots.now.dismiss(), closed.reason, closed.retryAt);
       return NOBODY;
     }
     if (record.kind === "pull") {
-      this.#feed.announce(this.#door.room(record, this.#admissions, now));
+      this.#feed.announce(this.#door.room(record, this.#slots.now, now));
       return NOBODY;
     }
-    const admitted = this.#admissions.admit(record.limits, this.#door.gate(record, now), now);
+    const admitted = this.#slots.now.admit(record.limits, this.#door.gate(record, now), now);
     const requests = new Map(asking.map((request) => [keyOfAttempt(request), request]));
     const told = new Map<SlotRequest, number>();
     const others: Slot[] = [];
@@ -255,22 +244,10 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
 
   async #putBack(name: AgentName, slots: readonly Slot[]): Promise<void> {
     const record = await this.#record(name);
-    this.#exactly(() => {
-      for (const slot of slots) this.#admissions.putBack(slot, slot.grant);
+    this.#slots.exactly((admission) => {
+      for (const slot of slots) admission.putBack(slot, slot.grant);
       this.#admitNext(name, record, Date.now(), []);
     });
-  }
-
-  #learn(
-    name: AgentName,
-    record: AgentRecord | null,
-    capability: string | null,
-    outcome: AttemptOutcome,
-    isProbe: boolean,
-    now: number,
-  ): void {
-    this.#condition.identify(name);
-    this.#condition.learn(capability || record?.capabilities[0]?.name || "", outcome, isProbe, record?.breaker, now);
   }
 
   #conditionChanged(name: AgentName, record: AgentRecord | null, now: number, isTold = false): void {
@@ -281,12 +258,12 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   }
 
   #state(record: AgentRecord | null, now: number): AgentState {
-    return this.#condition.state(record, { inFlight: this.#admissions.held, waiting: this.#admissions.waiting }, now);
+    return this.#condition.state(record, { inFlight: this.#slots.now.held, waiting: this.#slots.now.waiting }, now);
   }
 
   #keepAlarm(record: AgentRecord | null, now: number): void {
     if (record === null) return;
-    this.#alarm.keep(this.#admissions.nextAt(record.limits, now), now);
+    this.#alarm.keep(this.#slots.now.nextAt(record.limits, now), now);
     this.#alarm.keep(this.#condition.nextAt(record, now), now);
   }
 }

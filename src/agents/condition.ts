@@ -4,7 +4,7 @@ import { log, messageOf } from "../shared/log.ts";
 import type { AttemptOutcome } from "../shared/outcome.ts";
 import type { AgentName } from "./agent-contract.ts";
 import { breakerView, healthOf, type AgentState, type HealthFacts } from "./agent-state.ts";
-import type { AgentRecord, BreakerSettings } from "./agent.ts";
+import type { AgentRecord } from "./agent.ts";
 import { breakerAt, CLOSED, recordOutcome, retrial, type BreakerState } from "./breaker.ts";
 import type { AgentPorts } from "./port.ts";
 import { Statistics, type StoredStatistics } from "./statistics.ts";
@@ -66,10 +66,10 @@ export class Condition {
     this.#save();
   }
 
-  learn(capability: string, outcome: AttemptOutcome, isProbe: boolean, settings: BreakerSettings | undefined, now: number): void {
+  learn(capability: string | null, outcome: AttemptOutcome, isProbe: boolean, record: AgentRecord, now: number): void {
     const { statistics, breaker } = this.#state;
-    statistics.add(capability, outcome, now);
-    const after = recordOutcome(breaker, outcome, isProbe, settings, now);
+    statistics.add(capability || record.capabilities[0]?.name || "", outcome, now);
+    const after = recordOutcome(breaker, outcome, isProbe, record.breaker, now);
     // What it did before its outage says little about how it will do.
     if (breaker.status !== "closed" && after.status === "closed") statistics.restart();
     this.#update({ breaker: after });
