@@ -1,7 +1,7 @@
 /** What the object of an agent answers to: plain data in, promises of plain data out. */
 import type { AttemptOutcome } from "../shared/outcome.ts";
 import type { AgentState } from "./agent-state.ts";
-import type { AttemptName } from "./admission.ts";
+import type { AttemptName, StartAnswer } from "./admission.ts";
 import type { PulledCall } from "./protocol.ts";
 
 /** Which agent; objects are named `{tenant}/{agent}`. */
@@ -32,6 +32,8 @@ export interface Release extends AttemptName {
 export interface AgentContract {
   /** Asks for slots. Asking again changes nothing; whoever waits is told through the holder when its turn comes. */
   ask(name: AgentName, requests: readonly SlotRequest[]): Promise<readonly SlotAnswer[]>;
+  /** When a call of an attempt that was let in may leave; `isLeaving`: it does then, and counts in the agent's rate. */
+  start(name: AgentName, attempt: AttemptName, isLeaving: boolean): Promise<StartAnswer>;
   /** Gives slots back, or leaves the line. */
   release(name: AgentName, releases: readonly Release[]): Promise<void>;
   /** Outcomes of calls that needed no slot, by capability. */

@@ -9,7 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "../shared/limits.ts";
 import type { AttemptOutcome } from "../shared/outcome.ts";
-import { keyOfAttempt, type AttemptName, type Slot } from "./admission.ts";
+import { keyOfAttempt, type AttemptName, type Slot, type StartAnswer } from "./admission.ts";
 import type { AgentContract, AgentName, Release, SlotAnswer, SlotRequest } from "./agent-contract.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
@@ -77,6 +77,11 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     });
   }
 
+  async start(name: AgentName, attempt: AttemptName, isLeaving: boolean): Promise<StartAnswer> {
+    const record = await this.#record(name);
+    return this.#slots.exactly((slots) => slots.start(attempt, record?.limits, Date.now(), isLeaving));
+  }
+
   async release(name: AgentName, releases: readonly Release[]): Promise<void> {
     const record = await this.#record(name);
     const now = Date.now();
@@ -106,6 +111,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     return handOut(most, {
       admit: () => this.#slots.exactly(() => this.#admitOne(record, Date.now())),
       hand: (slot) => this.#holders.hand(name, slot),
+      leaves: (slot) => this.#slots.exactly((slots) => slots.start(slot, record.limits, Date.now(), true)),
       release: (slot) => void this.#slots.exactly((slots) => slots.release(slot, slot.grant)),
       putBack: (slot) => this.#slots.exactly((slots) => slots.putBack(slot, slot.grant)),
     });

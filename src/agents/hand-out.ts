@@ -1,6 +1,6 @@
 /** Work for a worker of an agent that pulls: one attempt after another, as long as all of it fits one answer. */
 import { LIMITS } from "../shared/limits.ts";
-import type { Slot } from "./admission.ts";
+import type { Slot, StartAnswer } from "./admission.ts";
 import type { CarriedCall, PulledCall } from "./protocol.ts";
 
 /** What came of handing an attempt over. `unknown`: it may have been; `wanted_again`: its task has changed its mind. */
@@ -11,6 +11,8 @@ export interface Desk {
   /** Lets in who is next, if anybody may be. */
   readonly admit: () => Slot | undefined;
   readonly hand: (slot: Slot) => Promise<Handed>;
+  /** It goes out to the worker as soon as the agent's rate lets it. */
+  readonly leaves: (slot: Slot) => StartAnswer;
   readonly release: (slot: Slot) => void;
   readonly putBack: (slot: Slot) => void;
 }
@@ -25,6 +27,7 @@ export async function handOut(most: number, desk: Desk): Promise<readonly Pulled
     if (call === "unwanted") desk.release(slot);
     else if (call === "wanted_again") desk.putBack(slot);
     else if (call !== "unknown") {
+      await untilStart(() => desk.leaves(slot));
       // The registration of the agent, a hundred times over, would be more than an answer carries.
       const { tenant: _, agent: __, ...pulled } = call;
       calls.push(pulled);
@@ -32,4 +35,13 @@ export async function handOut(most: number, desk: Desk): Promise<readonly Pulled
     }
   }
   return calls;
+}
+
+/** Its task has given it away already, so it is waited for, however long that takes: what is planned for it stands. */
+async function untilStart(leaves: () => StartAnswer): Promise<void> {
+  for (;;) {
+    const { type, inMs } = leaves();
+    if (inMs > 0) await scheduler.wait(inMs);
+    if (type === "go") return;
+  }
 }

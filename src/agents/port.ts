@@ -2,7 +2,7 @@
 import type { Failure } from "../engine/event.ts";
 import type { Json } from "../shared/json.ts";
 import type { AgentCall, CarriedCall, Outcome } from "./protocol.ts";
-import type { AttemptName } from "./admission.ts";
+import type { AttemptName, StartAnswer } from "./admission.ts";
 import type { AgentContract } from "./agent-contract.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
@@ -30,6 +30,8 @@ export interface AgentsPort {
   readonly callbackUrl: (origin: string, attempt: AttemptAddress) => string;
   /** Sends attempts to the queue. */
   readonly enqueue: (messages: readonly DispatchMessage[]) => Promise<void>;
+  /** When a call may leave; its object is asked only for an agent with a rate. */
+  readonly start: (tenant: string, agent: AgentRecord, attempt: AttemptName, isLeaving: boolean) => Promise<StartAnswer>;
   /** The object of an agent. Built-in ones have none. */
   readonly object: (tenant: string, agent: string) => AgentContract;
   readonly isBuiltin: (agent: string) => boolean;

@@ -155,6 +155,10 @@ export const LIMITS = {
   /** Starts that a rate may count: each is kept until its period is over. */
   rateCount: 1_000,
   rateSlackMs: 50,
+  /** A call waits for a start that is this near; it holds a place or a claim meanwhile, whose grace is longer … */
+  startNearMs: 5 * SECOND,
+  /** … and one that gave way comes back so long before, lest it be late. */
+  startLeadMs: 2 * SECOND,
   /** A level of priority is worth this much waiting … */
   agingMs: 30 * SECOND,
   /** … and each place that a task has in line puts its next one this much later. */

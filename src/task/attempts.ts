@@ -1,4 +1,5 @@
 /** Attempts as others see them: who may have one, what came of it, whether it is still wanted. */
+import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
 import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import type { Failure } from "../engine/event.ts";
@@ -8,6 +9,7 @@ import type { Answer } from "../engine/transition.ts";
 import { unlocksSomething } from "../engine/urgency.ts";
 import type { Rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
 import { assert, ok, type Result } from "../shared/result.ts";
 import { callOf, carried, inputFor } from "./call.ts";
 import type { AttemptOf, Heartbeat } from "./contract.ts";
@@ -25,6 +27,22 @@ export class Attempts {
     this.#ports = ports;
     this.#runner = runner;
     this.#outbox = outbox;
+  }
+
+  /** A queue consumer gets the attempt, unless its agent's rate lets the call leave only after a while. */
+  async claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null> {
+    const inMs = await this.#leavesIn(at);
+    if (inMs > LIMITS.startNearMs) return { type: "later", inMs };
+    const call = await this.handOver(at, { ...at, type: "claim", delivery });
+    return call && { type: "call", call };
+  }
+
+  async #leavesIn(at: AttemptOf): Promise<number> {
+    const loaded = await this.#runner.ready();
+    const attempt = loaded === null ? undefined : attemptOf(loaded, at);
+    // A claim is taken over at once: whoever does so is asked about the rate when the call is about to leave.
+    if (loaded === null || attempt === undefined || !attempt.slot || attempt.claim !== null) return 0;
+    return this.#outbox.leavesIn(loaded, at, attempt);
   }
 
   /** Records who has the attempt from now on and gives them what they need for it; `null` when it is not wanted from them. */

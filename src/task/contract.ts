@@ -1,4 +1,5 @@
 /** What the object answers to, as its callers see it: plain data in, promises of plain data out. */
+import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
 import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import type { EventView } from "../engine/event-view.ts";
@@ -39,8 +40,8 @@ export interface TaskContract {
   /** An agent appeared that a step of this task may be waiting for. */
   poke(): Promise<void>;
 
-  /** A queue consumer is about to call the agent: the call, or `null` when it should not. */
-  claim(at: AttemptOf, delivery: number): Promise<CarriedCall | null>;
+  /** A queue consumer is about to call the agent: the call, `null` when it should not, or how long it should not yet. */
+  claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null>;
   /** Slots of an agent for attempts in line, or the question whether they are still held: `false` where nobody wants one. */
   grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]>;
   /** What became of attempts that workers were to take along. */

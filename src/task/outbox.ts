@@ -5,6 +5,7 @@
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
+import type { AttemptName } from "../agents/admission.ts";
 import type { AgentRecord } from "../agents/agent.ts";
 import type { DispatchMessage } from "../agents/dispatch-queue.ts";
 import type { Outcome } from "../agents/protocol.ts";
@@ -13,7 +14,7 @@ import type { Command } from "../engine/command.ts";
 import { stepAt } from "../engine/graph.ts";
 import { liveAttempt, stepStateAt, type Attempt } from "../engine/state.ts";
 import { callOf } from "./call.ts";
-import { InlineCalls } from "./inline-calls.ts";
+import { InlineCalls, type Later } from "./inline-calls.ts";
 import type { Journal } from "./journal.ts";
 import type { TaskPorts } from "./ports.ts";
 import type { Loaded } from "./reading.ts";
@@ -131,13 +132,14 @@ export class Outbox {
     this.#calls.start({
       key: keyOf(at),
       isFirst: attempt.slot,
-      call: (controller) => this.#call(at, attempt, controller),
+      call: (controller, left) => this.#call(at, attempt, controller, left),
       done: (outcome) => this.#task.replied(at, outcome),
     });
   }
 
   /** Never throws: what goes wrong on our side is trouble of the platform for the attempt. */
-  async #call(at: AttemptOf, { agent: agentId, slot }: Attempt, controller: AbortController): Promise<Outcome> {
+  async #call(at: AttemptOf, attempt: Attempt, controller: AbortController, left: () => void): Promise<Outcome | Later> {
+    const { agent: agentId, slot } = attempt;
     try {
       const loaded = await this.#task.ready();
       assert(loaded !== null, "a call for a task that does not exist");
@@ -145,6 +147,10 @@ export class Outbox {
       if (agent === null) return agentGone(agentId);
       const refusal = slot ? null : this.refusal(loaded, agentId);
       if (refusal !== null) return { type: "withheld", reason: refusal };
+      const start = await this.#ports.agents.start(loaded.state.created.tenant, agent, nameOf(loaded, at), true);
+      if (start.type === "later") return { type: "later", inMs: start.inMs };
+      if (start.inMs > 0) await scheduler.wait(start.inMs, { signal: controller.signal });
+      left();
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
       if (!call.ok) return { type: "failed", error: call.error };
       const outcome = await this.#ports.agents.call(call.value, controller);
@@ -153,6 +159,15 @@ export class Outbox {
     } catch (error) {
       return { type: "lost", message: messageOf(error) };
     }
+  }
+
+  /** In how long the call of an attempt that was sent out may leave: not before then is it worth asking for again. */
+  async leavesIn(loaded: Loaded, at: AttemptOf, { agent: agentId }: Attempt): Promise<number> {
+    const agent = await this.agent(loaded, agentId);
+    if (agent === null) return 0;
+    const { type, inMs } = await this.#ports.agents.start(loaded.state.created.tenant, agent, nameOf(loaded, at), false);
+    if (type === "later") this.#sent.set(keyOf(at), { at: Date.now() + inMs, sends: this.#sent.get(keyOf(at))?.sends ?? 1 });
+    return inMs;
   }
 
   /**
@@ -232,6 +247,10 @@ export class Outbox {
   claimed(at: AttemptOf): void {
     this.#sent.delete(keyOf(at));
   }
+}
+
+function nameOf({ state }: Loaded, { step, attempt }: AttemptOf): AttemptName {
+  return { task: state.created.task, step, attempt };
 }
 
 function agentGone(agent: string): Outcome {

@@ -7,6 +7,7 @@ import type { Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
+import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
 import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import { compileWorkflow } from "../engine/compile.ts";
@@ -101,8 +102,8 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   // --- Attempts ---
 
-  async claim(at: AttemptOf, delivery: number): Promise<CarriedCall | null> {
-    return this.#attempts.handOver(at, { ...at, type: "claim", delivery });
+  async claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null> {
+    return this.#attempts.claim(at, delivery);
   }
 
   async grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]> {

@@ -2,6 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
+import { Admission } from "../../src/agents/admission.ts";
 import { AgentDirectory } from "../../src/agents/directory.ts";
 import { AgentObject } from "../../src/agents/agent-object.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
@@ -37,6 +38,7 @@ const reply = (attempt: { context: { callback_url: string } } | undefined, verb:
 describe("an agent with limits", () => {
   test("is never asked by more at once, and everybody's turn comes", async () => {
     await registerAgent("narrow", { limits: { max_concurrency: 2 } });
+    const starts = vi.spyOn(AgentObject.prototype, "start");
     let [busy, most] = [0, 0];
     agentsAnswer(async () => {
       most = Math.max(most, ++busy);
@@ -48,6 +50,7 @@ describe("an agent with limits", () => {
     expect(task.status).toBe("completed");
     expect(most).toBe(2);
     expect(calls).toHaveLength(12);
+    expect(starts, "who has no rate pays no request for it").not.toHaveBeenCalled();
   });
 
   test("whoever waits is told for whom, and at which place", async () => {
@@ -71,6 +74,88 @@ describe("an agent with limits", () => {
     held.open();
     expect((await untilEnded(id)).status).toBe("completed");
     expect(calls).toHaveLength(3);
+  });
+});
+
+describe("an agent with a rate", () => {
+  const rate = { count: 1, per: "1s" };
+  /** As the agent measures it; a call may be a moment longer on its way than the next. */
+  const expectKept = (arrivals: readonly number[]) => {
+    const gaps = arrivals.slice(1).map((at, index) => at - (arrivals[index] as number));
+    expect(Math.min(...gaps), `gaps of ${gaps.join(", ")} ms`).toBeGreaterThanOrEqual(950);
+  };
+
+  test.each(["inline", "queue"])(
+    "is not called more often when calls by %s, let in one by one, are held up and go on together",
+    async (dispatch) => {
+      await registerAgent("hog", { dispatch });
+      await registerAgent("rated", { dispatch, limits: { rate } });
+      const [held, arrivals] = [gate(), [] as number[]];
+      agentsAnswer(async ({ url }) => {
+        if (url.host === "hog.example") await held.passed();
+        else arrivals.push(Date.now());
+        return Response.json({ output: 1 });
+      });
+      // As many as are awaited at once, by one object or by one delivery of the queue.
+      const hogs = Array.from({ length: 6 }, (_, index) => ({ id: `h${index}`, capability: "hog" }));
+      const rated = Array.from({ length: 3 }, (_, index) => ({ id: `r${index}`, capability: "rated" }));
+      const ids = [];
+      if (dispatch === "inline") ids.push(await submit({ workflow: { steps: [...hogs, ...rated] } }));
+      else
+        for (const steps of [hogs, rated]) {
+          ids.push(await submit({ workflow: { steps } }));
+          await vi.waitUntil(() => calls.length === 6, { timeout: 5_000 });
+        }
+      const last = ids.at(-1) as string;
+      await vi.waitUntil(
+        async () => (await taskOf(last)).steps.filter(({ id, status }) => id.startsWith("r") && status === "running").length === 3,
+        { timeout: 10_000 },
+      );
+      expect(arrivals).toEqual([]);
+      held.open();
+      await untilEnded(last);
+      expect(arrivals).toHaveLength(3);
+      expectKept(arrivals);
+    },
+  );
+
+  test("has calls come back whose turn is far, by either way, and none is lost", async () => {
+    const ways = ["inline", "queue"] as const;
+    for (const dispatch of ways) await registerAgent(`far-${dispatch}`, { dispatch, limits: { rate: { count: 1, per: "6s" } } });
+    const arrivals = new Map<string, number[]>(ways.map((way) => [`far-${way}.example`, []]));
+    agentsAnswer(({ url }) => {
+      arrivals.get(url.host)?.push(Date.now());
+      return Response.json({ output: 1 });
+    });
+    // They are let in as if they had been some time ago.
+    const admit = methodOf(Admission.prototype, "admit");
+    vi.spyOn(Admission.prototype, "admit").mockImplementation(function (this: Admission, _, ...rest) {
+      return admit.call(this, undefined, ...rest);
+    });
+    const ids = await Promise.all(ways.map((way) => submit(wide(2, `far-${way}`))));
+    for (const id of ids) expect((await untilEnded(id)).status).toBe("completed");
+    for (const [, [first = 0, second = 0, ...more]] of arrivals) {
+      expect(second - first).toBeGreaterThanOrEqual(5_950);
+      expect(more).toEqual([]);
+    }
+  });
+
+  test("hands out pulled work no more often, although some of it is long on its way", async () => {
+    await api("PUT", "/agents/steady", { kind: "pull", capabilities: ["steady"], limits: { rate } });
+    await submit(wide(2, "steady"));
+    const handOver = methodOf(Attempts.prototype, "handOver");
+    vi.spyOn(Attempts.prototype, "handOver").mockImplementationOnce(async function (this: Attempts, at, input) {
+      await scheduler.wait(900);
+      return handOver.call(this, at, input);
+    });
+    const arrivals: number[] = [];
+    const work = async (): Promise<void> => {
+      const { body } = await claim("steady", "?wait=5s");
+      expect(body.attempts).toHaveLength(1);
+      arrivals.push(Date.now());
+    };
+    await Promise.all([work(), work()]);
+    expectKept(arrivals);
   });
 });
 
