@@ -6,8 +6,9 @@
  * A2. A waiter's place is fixed when it joins: the earlier and the more urgent first, where one level of priority is worth
  *     `LIMITS.agingMs` of waiting, and where every waiter that a task has in line already puts its next one a little
  *     later. Newcomers only ever rank later with time, so nobody starves, and a large task does not bury a small one.
- * A3. A slot is a lease. Its holder is asked now and then whether it still holds it; who answers "no" loses it. It carries
- *     the number of its grant, so that what was said of an earlier grant cannot take a later one away.
+ * A3. A slot is a lease. Its holder is asked now and then whether it still holds it; who answers "no" loses it, and so does
+ *     who cannot be asked for long. It carries the number of its grant, so that what was said of an earlier grant cannot
+ *     take a later one away.
  */
 import { LIMITS } from "../shared/limits.ts";
 import type { AgentLimits } from "./agent.ts";
@@ -37,6 +38,8 @@ export interface Slot extends Waiter {
   readonly isProbe: boolean;
   /** Of an agent with a rate, while the call has not left: the moment that counts for it. */
   readonly startAt?: number;
+  /** Since when its holder could not be asked. */
+  readonly unansweredSince?: number;
 }
 
 /** When a call may leave: in so many milliseconds, or not soon, and then it is to be asked again shortly before that. */
@@ -206,6 +209,24 @@ export class Admission {
     // Not stored: a new instance asks at once.
     for (const slot of due) this.#slots.set(keyOfAttempt(slot), { ...slot, verifyAt: now + LIMITS.slotVerifyMs });
     return due;
+  }
+
+  /** Its holder could not be asked. Whether it is taken back, because that has been so for long. */
+  doubt({ grant, ...name }: Slot, now: number): boolean {
+    const slot = this.#slots.get(keyOfAttempt(name));
+    if (slot?.grant !== grant) return false;
+    const { unansweredSince = now } = slot;
+    if (now - unansweredSince >= LIMITS.slotDoubtMs) return this.release(name, grant) !== null;
+    if (slot.unansweredSince === undefined) this.#keep({ ...slot, unansweredSince });
+    return false;
+  }
+
+  /** Its holder has answered. */
+  trust({ grant, ...name }: Slot): void {
+    const slot = this.#slots.get(keyOfAttempt(name));
+    if (slot?.grant !== grant || slot.unansweredSince === undefined) return;
+    const { unansweredSince: _, ...others } = slot;
+    this.#keep(others);
   }
 
   /** 1 for who is next, `null` for who is not in line. */

@@ -8,6 +8,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "../shared/limits.ts";
+import { log } from "../shared/log.ts";
 import type { AttemptOutcome } from "../shared/outcome.ts";
 import { keyOfAttempt, type AttemptName, type Slot, type StartAnswer } from "./admission.ts";
 import type { AgentContract, AgentName, Release, SlotAnswer, SlotRequest } from "./agent-contract.ts";
@@ -43,6 +44,8 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     this.#holders = new Holders(ctx, ports.holders, {
       drop: (name, slots) => this.#drop(name, slots),
       putBack: (name, slots) => this.#putBack(name, slots),
+      answered: (slots) => this.#slots.exactly((admission) => slots.forEach((slot) => admission.trust(slot))),
+      unanswered: (name, slots, askedAt) => this.#doubt(name, slots, askedAt),
     });
   }
 
@@ -254,6 +257,13 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
       for (const slot of slots) admission.putBack(slot, slot.grant);
       this.#admitNext(name, record, Date.now(), []);
     });
+  }
+
+  async #doubt(name: AgentName, slots: readonly Slot[], askedAt: number): Promise<void> {
+    const lost = this.#slots.exactly((admission) => slots.filter((slot) => admission.doubt(slot, askedAt)));
+    if (lost.length === 0) return;
+    log("error", "slots taken back from a task that does not answer", { ...name, task: lost[0]?.task ?? "", slots: lost.length });
+    await this.release(name, []); // to somebody else
   }
 
   #conditionChanged(name: AgentName, record: AgentRecord | null, now: number, isTold = false): void {

@@ -165,6 +165,8 @@ export const LIMITS = {
   fairnessMs: 1 * SECOND,
   /** How long the holder of a slot is trusted before it is asked whether it still holds it. */
   slotVerifyMs: 30 * SECOND,
+  /** How long a holder may fail to answer that: longer than any outage that is not its own, so that a slot is not lost for good. */
+  slotDoubtMs: 1 * HOUR,
   /** A step that an agent's line turned away does not ask there again before this. */
   declineMs: 1 * SECOND,
   /** Cooldowns of a breaker double up to this. */

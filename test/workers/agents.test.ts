@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { Admission } from "../../src/agents/admission.ts";
+import { Admission, type Slot } from "../../src/agents/admission.ts";
 import { AgentDirectory } from "../../src/agents/directory.ts";
 import { AgentObject } from "../../src/agents/agent-object.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
@@ -433,6 +433,34 @@ describe("a slot", () => {
       await runDurableObjectAlarm(agentStub("deaf"));
       await vi.waitUntil(() => calls.some(({ taskId }) => taskId === second), { timeout: 5_000 });
     });
+  });
+
+  test("of a task that cannot be asked any more is taken back some day", async () => {
+    await registerAgent("stuck", { dispatch: "queue", limits: { max_concurrency: 1 } });
+    const held = gate();
+    agentsAnswer(async () => {
+      await held.passed();
+      return Response.json({ output: 1 });
+    });
+    const broken = await submit(wide(1, "stuck"));
+    await vi.waitUntil(() => calls.length === 1, { timeout: 5_000 });
+    await runInDurableObject(stubOf(broken), (_, state) => void state.storage.sql.exec("UPDATE journal SET events = 'unreadable'"));
+    await evictDurableObject(stubOf(broken));
+    held.open();
+    await submit(wide(1, "stuck"));
+    const slots = () =>
+      runInDurableObject(agentStub("stuck"), (_, state) =>
+        [...state.storage.sql.exec<{ body: string }>("SELECT body FROM slot")].map(({ body }) => JSON.parse(body) as Slot),
+      );
+    clockAhead(LIMITS.slotVerifyMs + 1_000);
+    await runDurableObjectAlarm(agentStub("stuck"));
+    await vi.waitUntil(async () => (await slots())[0]?.unansweredSince !== undefined, { timeout: 5_000 });
+    expect(await slots()).toMatchObject([{ task: broken }]);
+    await evictDurableObject(agentStub("stuck"));
+    clockAhead(LIMITS.slotDoubtMs);
+    await runDurableObjectAlarm(agentStub("stuck"));
+    await vi.waitUntil(async () => (await slots()).every(({ task }) => task !== broken), { timeout: 5_000 });
+    await vi.waitUntil(() => calls.length >= 2, { timeout: 5_000 });
   });
 
   test("that nobody got to use tells no agent of its cancellation", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Admission, type AttemptName, type Gate, type Waiter } from "../../../src/agents/admission.ts";
+import { Admission, type AttemptName, type Gate, type Slot, type Waiter } from "../../../src/agents/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { memoryStore } from "./admission-store.ts";
@@ -290,6 +290,20 @@ describe("a slot", () => {
     expect(admission.toVerify(due)).toEqual([]);
     expect(admission.toVerify(due + LIMITS.slotVerifyMs)).toMatchObject([{ task: "a" }]);
     expect(new Admission(store).toVerify(due)).toMatchObject([{ task: "a" }]);
+  });
+
+  test("whose holder cannot be asked for an hour is taken back, and not if it answers once meanwhile", () => {
+    for (const answers of [false, true]) {
+      const { admission, store, later } = line("a", "b");
+      const [slot] = admission.admit(one, OPEN, later) as readonly [Slot];
+      expect(admission.doubt(slot, later)).toBe(false);
+      if (answers) admission.trust(slot);
+      const after = new Admission(store);
+      expect(after.doubt(slot, later + LIMITS.slotDoubtMs - 1)).toBe(false);
+      expect(after.doubt(slot, later + LIMITS.slotDoubtMs)).toBe(!answers);
+      expect(after.holds(slot)).toBe(answers);
+      expect(after.doubt({ ...slot, grant: slot.grant - 1 }, later + 3 * LIMITS.slotDoubtMs)).toBe(false);
+    }
   });
 
   test("that nobody has needs no waking", () => {
