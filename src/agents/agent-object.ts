@@ -42,7 +42,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     this.#condition = new Condition(ctx.storage, ports);
     this.#door = new Door(this.#condition);
     this.#holders = new Holders(ctx, ports.holders, {
-      drop: (name, slots) => this.#drop(name, slots),
+      drop: (name, slots) => this.release(name, slots.map(unused)),
       putBack: (name, slots) => this.#putBack(name, slots),
       answered: (slots) => this.#slots.exactly((admission) => slots.forEach((slot) => admission.trust(slot))),
       unanswered: (name, slots, askedAt) => this.#doubt(name, slots, askedAt),
@@ -99,6 +99,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
       this.#admitNext(name, record, now, []);
       this.#keepAlarm(record, now);
     });
+    if (record === null && this.#condition.name !== null) await this.#forgetUnused(name);
   }
 
   async positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]> {
@@ -168,14 +169,28 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   }
 
   async removed(name: AgentName): Promise<void> {
-    const dismissed = this.#slots.now.dismiss();
+    const record = await this.#ports.record(name.tenant, name.agent, true);
+    // It is back already, and has said so or will.
+    if (record !== null) return this.#keepAlarm(record, Date.now());
+    this.#slots.exactly(() => this.#admitNext(name, null, Date.now(), [])); // sends everybody away
+    this.#feed.close();
+    this.#condition.clear();
+    await this.#forgetUnused(name);
+  }
+
+  /** Slots of an agent that is gone stay while somebody works: if it comes back, they are in use. */
+  async #forgetUnused(name: AgentName): Promise<void> {
+    const now = Date.now();
+    if (this.#slots.now.held > 0) {
+      const due = this.#slots.exactly((slots) => slots.toVerify(now));
+      this.#holders.verify(name, due);
+      return this.#alarm.keep(this.#slots.now.nextAt(undefined, now), now);
+    }
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    this.#feed.close();
     this.#slots.forget();
     this.#alarm.fired();
     this.#condition.forget();
-    this.#holders.decline(name, dismissed, "agent_gone", Date.now());
   }
 
   /** A worker that waits for work. */
@@ -246,13 +261,9 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     return told;
   }
 
-  async #drop(name: AgentName, slots: readonly Slot[]): Promise<void> {
-    const unused = slots.map(({ task, step, attempt, grant }) => ({ task, step, attempt, grant, capability: null, outcome: null }));
-    await this.release(name, unused);
-  }
-
   async #putBack(name: AgentName, slots: readonly Slot[]): Promise<void> {
     const record = await this.#record(name);
+    if (record === null) return this.release(name, slots.map(unused));
     this.#slots.exactly((admission) => {
       for (const slot of slots) admission.putBack(slot, slot.grant);
       this.#admitNext(name, record, Date.now(), []);
@@ -285,3 +296,4 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
 }
 
 const NOBODY: ReadonlyMap<SlotRequest, number> = new Map();
+const unused = ({ task, step, attempt, grant }: Slot): Release => ({ task, step, attempt, grant, capability: null, outcome: null });

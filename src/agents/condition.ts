@@ -153,6 +153,14 @@ export class Condition {
     return moments.length === 0 ? null : Math.min(...moments);
   }
 
+  /** Of an agent that is gone only the name is kept, which its alarm needs. */
+  clear(): void {
+    this.#storage.kv.delete("condition");
+    this.#storage.kv.delete("statistics");
+    this.forget();
+  }
+
+  /** The storage was emptied. */
   forget(): void {
     this.#loaded = null;
     this.#isDirty = false;

@@ -435,6 +435,55 @@ describe("a slot", () => {
     });
   });
 
+  test("of a call under way is not forgotten when its agent is deleted and comes back, and nothing stays when it does not", async () => {
+    await registerAgent("phoenix", { dispatch: "inline", limits: { max_concurrency: 1 } });
+    const held = gate();
+    let [busy, most] = [0, 0];
+    agentsAnswer(async () => {
+      most = Math.max(most, ++busy);
+      await held.passed();
+      busy--;
+      return Response.json({ output: 1 });
+    });
+    const rows = () =>
+      runInDurableObject(
+        agentStub("phoenix"),
+        (_, state) => [...state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'slot'")].length,
+      );
+    const removed = vi.spyOn(AgentObject.prototype, "removed");
+    const first = await submit(wide(1, "phoenix"));
+    await vi.waitUntil(() => busy === 1, { timeout: 5_000 });
+    const remove = async (times: number) => {
+      await api("DELETE", "/agents/phoenix");
+      await vi.waitUntil(() => removed.mock.settledResults.filter(({ type }) => type === "fulfilled").length === times, { timeout: 5_000 });
+    };
+    await remove(1);
+    await registerAgent("phoenix", { dispatch: "inline", limits: { max_concurrency: 1 } });
+    const second = await submit(wide(1, "phoenix"));
+    await vi.waitUntil(async () => (await taskOf(second)).steps[0]?.waiting_on?.position === 1, { timeout: 5_000 });
+    held.open();
+    for (const id of [first, second]) expect((await untilEnded(id)).status).toBe("completed");
+    expect(most).toBe(1);
+    await remove(2);
+    expect(await rows()).toBe(0);
+  });
+
+  test("of an agent that is back before its object hears that it was deleted is given to who waits for it", async () => {
+    await registerAgent("swift", { limits: { max_concurrency: 1 } });
+    const held = gate();
+    agentsAnswer(async () => {
+      await held.passed();
+      return Response.json({ output: 1 });
+    });
+    const id = await submit(wide(2, "swift"));
+    await vi.waitUntil(async () => (await taskOf(id)).steps.some(({ waiting_on }) => waiting_on?.position === 1), { timeout: 5_000 });
+    await agentStub("swift").removed({ tenant: "default", agent: "swift" });
+    expect((await taskOf(id)).steps.map(({ waiting_on }) => waiting_on?.position)).toContain(1);
+    expect((await api("GET", "/agents/swift")).body).toMatchObject({ in_flight: 1 });
+    held.open();
+    expect((await untilEnded(id)).status).toBe("completed");
+  });
+
   test("of a task that cannot be asked any more is taken back some day", async () => {
     await registerAgent("stuck", { dispatch: "queue", limits: { max_concurrency: 1 } });
     const held = gate();
