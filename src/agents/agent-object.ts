@@ -39,7 +39,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     this.#feed = new ClaimFeed(ctx);
     this.#alarm = new EarliestAlarm(ctx.storage);
     this.#slots = new StoredAdmission(ctx.storage);
-    this.#condition = new Condition(ctx.storage, ports);
+    this.#condition = new Condition(ctx.storage, ports, () => this.#feed.isAwaited);
     this.#door = new Door(this.#condition);
     this.#holders = new Holders(ctx, ports.holders, {
       drop: (name, slots) => this.release(name, slots.map(unused)),
@@ -200,12 +200,13 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     return this.#feed.accept(request, record === null ? 0 : this.#door.room(record, this.#slots.now, Date.now()));
   }
 
-  override webSocketMessage(): void {
-    // Workers have nothing to say here.
-  }
+  /** Workers have nothing to say here. */
+  override webSocketMessage(): void {}
 
-  override webSocketClose(socket: WebSocket, code: number): void {
+  override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
     socket.close(code === 1005 || code === 1006 ? 1000 : code);
+    const { name } = this.#condition;
+    if (name !== null) await this.heartbeat(name); // until now it was there
   }
 
   // --- The alarm ---

@@ -184,6 +184,29 @@ describe("an agent that pulls", () => {
   });
 });
 
+describe("a worker that waits", () => {
+  const statusOf = async (agent: string) => (await api("GET", `/agents/${agent}`)).body["status"];
+
+  test("is a sign that its agent is there, for as long as it waits", async () => {
+    await api("PUT", "/agents/lively", { kind: "pull", capabilities: ["lively"], heartbeat_interval: "1s" });
+    const claiming = claim("lively", "?wait=20s");
+    await vi.waitUntil(async () => (await runInDurableObject(agentStub("lively"), (_, state) => state.getWebSockets().length)) === 1, {
+      timeout: 5_000,
+    });
+    clockAhead(10_000);
+    await runDurableObjectAlarm(agentStub("lively"));
+    expect(await statusOf("lively")).toBe("healthy");
+    await evictDurableObject(agentStub("lively"));
+    clockAhead(10_000);
+    expect(await statusOf("lively")).toBe("healthy");
+    const id = await submit(wide(1, "lively"));
+    expect((await claiming).body.attempts).toMatchObject([{ task_id: id }]);
+    clockAhead(10_000);
+    await runDurableObjectAlarm(agentStub("lively"));
+    expect(await statusOf("lively")).toBe("offline");
+  });
+});
+
 describe("work that is pulled", () => {
   test("beyond what its agent may have at once keeps a waiting worker waiting, not asking", async () => {
     await api("PUT", "/agents/busy", { kind: "pull", capabilities: ["busy"], limits: { max_concurrency: 1 } });
