@@ -189,6 +189,8 @@ export const LIMITS = {
   claimWaitMs: 60 * SECOND,
   /** Inputs handed out in one claim: no more is added once there is this much; with one more value an RPC carries it. */
   claimBytes: 8 * MIB,
+  /** How often a worker that waits is written to: sixty bytes a minute, and one that has hung up is noticed in two. */
+  claimBeatMs: 1 * SECOND,
   /** How often a worker that waits may be woken for nothing before its claim is answered. */
   claimTurns: 20,
   /** Connections of workers that wait for work of one agent. */

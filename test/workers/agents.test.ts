@@ -185,6 +185,16 @@ describe("an agent that pulls", () => {
 });
 
 describe("a worker that waits", () => {
+  test("is told at once what is refused, and later nothing but work", async () => {
+    await registerAgent("called");
+    const refused = await claim("called", "?wait=5s");
+    expect([refused.status, refused.headers.get("content-type")]).toEqual([409, "application/problem+json"]);
+    await api("PUT", "/agents/idle", { kind: "pull", capabilities: ["idle"] });
+    const nothing = await claim("idle", "?wait=1s");
+    expect([nothing.status, nothing.headers.get("content-type"), nothing.body]).toEqual([200, "application/json", { attempts: [] }]);
+    expect(nothing.headers.get("x-request-id")).toMatch(/^req_/);
+  });
+
   const statusOf = async (agent: string) => (await api("GET", `/agents/${agent}`)).body["status"];
 
   test("is a sign that its agent is there, for as long as it waits", async () => {
