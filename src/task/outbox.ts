@@ -68,6 +68,8 @@ export class Outbox {
           this.#learn(loaded, command);
           break;
         case "settled":
+          // A call made again after a restart may not have left, or not have been answered, when the reply comes by itself.
+          this.#calls.abandon(keyOf(command));
           this.#learn(loaded, command);
           break;
         case "refresh_agents":
@@ -154,7 +156,8 @@ export class Outbox {
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
       if (!call.ok) return { type: "failed", error: call.error };
       const outcome = await this.#ports.agents.call(call.value, controller);
-      if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
+      const isGone = outcome.type === "failed" && outcome.isGone === true && !controller.signal.aborted;
+      if (isGone) this.#ports.directory.forget(loaded.state.created.tenant);
       return outcome;
     } catch (error) {
       return { type: "lost", message: messageOf(error) };

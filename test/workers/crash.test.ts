@@ -250,6 +250,23 @@ test("an attempt that was lost and that the alarm has sent again is not sent a t
   expect(calls).toHaveLength(2);
 });
 
+test("a call that is to be made again is not, once its agent has called back", async () => {
+  await registerAgent("early", { dispatch: "inline", limits: { rate: { count: 1, per: "1s" } } });
+  agentsAnswer(async () => {
+    await scheduler.wait(10_000);
+    return new Response();
+  });
+  const id = await submit({ workflow: { steps: [{ id: "a", capability: "early" }] } });
+  await vi.waitUntil(() => calls.length === 1, { timeout: 5_000 });
+  await abortAllDurableObjects();
+  // The next instance wants to call again, and may a second later.
+  const path = new URL(calls[0]?.callbackUrl ?? "").pathname.replace("/api/v1", "");
+  expect((await api("POST", `${path}/complete`, { output: "early" })).status).toBe(200);
+  expect(await taskOf(id)).toMatchObject({ status: "completed" });
+  await scheduler.wait(1_500);
+  expect(calls).toHaveLength(1);
+});
+
 test("a task that was accepted has its alarm", async () => {
   await registerAll();
   agentsAnswer(async () => {
