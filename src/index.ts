@@ -1,6 +1,7 @@
 /** The Worker's entry, and the only place that knows how the rooms are put together. */
 import { env as startEnv } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
+import type { AttemptName, StartAnswer } from "./agents/admission.ts";
 import { AgentObject } from "./agents/agent-object.ts";
 import { capabilityOf, type AgentRecord } from "./agents/agent.ts";
 import type { AgentContract } from "./agents/agent-contract.ts";
@@ -110,10 +111,11 @@ function build(env: Env, config: Config): Service {
         call: (call, controller) => call_(config, call, controller),
         tellCanceled: async (call, reason) => {
           const request = cancelRequestOf(call, reason, config.keyring, new Date());
-          if (request !== null) await postCourtesy(request, urlPolicy);
+          return request !== null && postCourtesy(request, urlPolicy);
         },
         callbackUrl: (origin, attempt) => `${origin}${BASE_PATH}/callbacks/${callbackToken(config.keyring, attempt)}`,
         enqueue: async (messages) => void (await env.DISPATCH.sendBatch(messages.map((body) => ({ body })))),
+        start: (tenant, agent, attempt, isLeaving) => startOf(agentObject, tenant, agent, attempt, isLeaving),
         object: agentObject,
         isBuiltin: isBuiltinAgent,
         outcomes: new OutcomeBuffer(async (messages) => void (await env.HISTORY.sendBatch(messages.map((body) => ({ body }))))),
@@ -183,6 +185,18 @@ function taskPorts(tasks: TaskGateway): TaskPorts["tasks"] {
   };
 }
 
+/** Agents without a rate pay no request for one. */
+async function startOf(
+  agentObject: Services["agentObject"],
+  tenant: string,
+  { id, limits }: AgentRecord,
+  { task, step, attempt }: AttemptName,
+  isLeaving: boolean,
+): Promise<StartAnswer> {
+  if (limits?.rate === undefined) return { type: "go", inMs: 0 };
+  return agentObject(tenant, id).start({ tenant, agent: id }, { task, step, attempt }, isLeaving);
+}
+
 async function call_(config: Config, call: AgentCall, controller: AbortController): Promise<Outcome> {
   if (call.agent.kind !== "builtin") return callAgent(call, config.keyring, { allowLoopback: config.allowLoopbackAgents }, controller);
   const output = executeBuiltin(call.agent.id, call.input);
@@ -240,6 +254,7 @@ export default {
       case "orchestrator-dispatch":
         return consumeDispatches(batch.messages, {
           claim: ({ tenant, task, step, attempt }, delivery) => tasks.stub(tenant, task).claim({ step, attempt }, delivery),
+          start: (message, { agent }) => startOf(agentObject, message.tenant, agent, message, true),
           call: (call) => call_(config, call, new AbortController()),
           report: async ({ tenant, task, step, attempt }, outcome) =>
             void (await tasks.ask(tenant, task, (owner) => owner.report({ step, attempt }, outcome))),

@@ -2,7 +2,6 @@
  * Slots, line and starts of an agent in its object's storage. Tables are made by the first write: asking about an agent
  * that nobody limits leaves no storage.
  */
-import { LIMITS } from "../shared/limits.ts";
 import type { AdmissionStore, Slot, Waiter } from "./admission.ts";
 
 export function admissionRows(sql: SqlStorage): AdmissionStore {
@@ -21,8 +20,7 @@ export function admissionRows(sql: SqlStorage): AdmissionStore {
   return {
     waiters: () => all<Waiter>("waiter"),
     slots: () => all<Slot>("slot"),
-    starts: () =>
-      exists ? [...sql.exec<{ at: number }>("SELECT at FROM start ORDER BY id DESC LIMIT ?", LIMITS.rateCount)].map(({ at }) => at) : [],
+    starts: () => (exists ? [...sql.exec<{ at: number }>("SELECT at FROM start")].map(({ at }) => at) : []),
     putWaiter: (key, waiter) => write("INSERT OR REPLACE INTO waiter (key, body) VALUES (?, ?)", key, JSON.stringify(waiter)),
     deleteWaiter: (key) => write("DELETE FROM waiter WHERE key = ?", key),
     putSlot: (key, slot) => write("INSERT OR REPLACE INTO slot (key, body) VALUES (?, ?)", key, JSON.stringify(slot)),

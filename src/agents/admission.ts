@@ -1,16 +1,18 @@
 /**
  * Who may use an agent now, and who is next: exact, and rebuilt from its store after an eviction.
  *
- * A1. At most `maxConcurrency` slots are held, and at most `rate.count` were given in any `rate.perMs`, whatever arrives
+ * A1. At most `maxConcurrency` slots are held, and at most `rate.count` calls leave in any `rate.perMs`, whatever arrives
  *     together. What is decided is stored in the same synchronous turn.
  * A2. A waiter's place is fixed when it joins: the earlier and the more urgent first, where one level of priority is worth
  *     `LIMITS.agingMs` of waiting, and where every waiter that a task has in line already puts its next one a little
  *     later. Newcomers only ever rank later with time, so nobody starves, and a large task does not bury a small one.
- * A3. A slot is a lease. Its holder is asked now and then whether it still holds it; who answers "no" loses it. It carries
- *     the number of its grant, so that what was said of an earlier grant cannot take a later one away.
+ * A3. A slot is a lease. Its holder is asked now and then whether it still holds it; who answers "no" loses it, and so does
+ *     who cannot be asked for long. It carries the number of its grant, so that what was said of an earlier grant cannot
+ *     take a later one away.
  */
 import { LIMITS } from "../shared/limits.ts";
 import type { AgentLimits } from "./agent.ts";
+import { Starts, type StartStore } from "./starts.ts";
 
 /** An attempt, by which slots and places in line are known. */
 export interface AttemptName {
@@ -34,20 +36,26 @@ export interface Slot extends Waiter {
   readonly verifyAt: number;
   /** The agent is on trial, and this is one of its few chances. */
   readonly isProbe: boolean;
+  /** Of an agent with a rate, while the call has not left: the moment that counts for it. */
+  readonly startAt?: number;
+  /** Since when its holder could not be asked. */
+  readonly unansweredSince?: number;
+}
+
+/** When a call may leave: in so many milliseconds, or not soon, and then it is to be asked again shortly before that. */
+export interface StartAnswer {
+  readonly type: "go" | "later";
+  readonly inMs: number;
 }
 
 /** Where slots, waiters and recent starts outlive the instance. Writing is synchronous. */
-export interface AdmissionStore {
+export interface AdmissionStore extends StartStore {
   readonly waiters: () => readonly Waiter[];
   readonly slots: () => readonly Slot[];
-  /** Moments of grants, for agents with a rate. */
-  readonly starts: () => readonly number[];
   readonly putWaiter: (key: string, waiter: Waiter) => void;
   readonly deleteWaiter: (key: string) => void;
   readonly putSlot: (key: string, slot: Slot) => void;
   readonly deleteSlot: (key: string) => void;
-  readonly addStart: (at: number) => void;
-  readonly dropStartsBefore: (at: number) => void;
 }
 
 /** How many may be let in besides those inside: all that the limits allow, or a few probes. */
@@ -64,7 +72,7 @@ export class Admission {
   readonly #waiters: Map<string, Waiter>;
   readonly #slots: Map<string, Slot>;
   readonly #waitersByTask = new Map<string, number>();
-  #starts: number[];
+  readonly #starts: Starts;
   #lastGrant = 0;
 
   constructor(store: AdmissionStore) {
@@ -72,7 +80,10 @@ export class Admission {
     this.#line = [...store.waiters()].toSorted(byRank);
     this.#waiters = new Map(this.#line.map((waiter) => [keyOfAttempt(waiter), waiter]));
     this.#slots = new Map(store.slots().map((slot) => [keyOfAttempt(slot), slot]));
-    this.#starts = [...store.starts()].toSorted((a, b) => a - b);
+    this.#starts = new Starts(
+      store,
+      [...this.#slots.values()].flatMap(({ startAt }) => startAt ?? []),
+    );
     for (const { grant } of this.#slots.values()) this.#lastGrant = Math.max(this.#lastGrant, grant);
     for (const waiter of this.#line) this.#countOf(waiter.task, 1);
   }
@@ -103,7 +114,7 @@ export class Admission {
         LIMITS.slotsPerAgent - this.#slots.size,
         gate.type === "probes" ? gate.probes - probing : Number.POSITIVE_INFINITY,
         (limits?.maxConcurrency ?? Number.POSITIVE_INFINITY) - this.#slots.size,
-        this.#startsLeft(limits, now),
+        limits?.rate === undefined ? Number.POSITIVE_INFINITY : this.#starts.room(limits.rate, now),
       ),
     );
   }
@@ -127,14 +138,35 @@ export class Admission {
     for (let room = Math.min(most, this.room(limits, gate, now)); room > 0; room--) {
       const next = this.#line[0] as Waiter;
       this.#leave(next);
-      const slot = this.#keep({ ...next, grant: this.#nextGrant(now), grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe });
-      if (limits?.rate !== undefined) {
-        this.#starts.push(now);
-        this.#store.addStart(now);
-      }
-      admitted.push(slot);
+      const slot = { ...next, grant: this.#nextGrant(now), grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe };
+      const hasRate = limits?.rate !== undefined;
+      if (hasRate) this.#starts.plan(now);
+      admitted.push(this.#keep(hasRate ? { ...slot, startAt: now } : slot));
     }
     return admitted;
+  }
+
+  /**
+   * When the call of an attempt that was let in may leave; `isLeaving`: it does then, and each that does is counted. What
+   * has to wait for long keeps its turn meanwhile.
+   */
+  start(name: AttemptName, limits: AgentLimits | undefined, now: number, isLeaving: boolean): StartAnswer {
+    const rate = limits?.rate;
+    if (rate === undefined) return { type: "go", inMs: 0 };
+    const slot = this.#slots.get(keyOfAttempt(name));
+    const planned = slot?.startAt;
+    // What lies ahead was planned for it. What does not is when it was let in, or a turn that it missed.
+    const at = planned !== undefined && planned > now ? planned : this.#starts.earliest(rate, now);
+    const type = at - now <= LIMITS.startNearMs ? "go" : "later";
+    if (type === "go" ? !isLeaving : at === planned) return { type, inMs: at - now };
+    if (planned !== undefined) this.#starts.cancel(planned);
+    if (type === "go") this.#starts.add(at);
+    else if (slot !== undefined) this.#starts.plan(at);
+    if (slot !== undefined) {
+      const { startAt: _, ...others } = slot;
+      this.#keep(type === "go" ? others : { ...others, startAt: at });
+    }
+    return { type, inMs: at - now };
   }
 
   /** Somebody who asks although it holds a slot may not know of it yet: the grant is given again, under a new number. */
@@ -160,6 +192,7 @@ export class Admission {
     if (slot === undefined || (grant !== undefined && slot.grant !== grant)) return null;
     this.#slots.delete(key);
     this.#store.deleteSlot(key);
+    if (slot.startAt !== undefined) this.#starts.cancel(slot.startAt);
     return slot;
   }
 
@@ -178,6 +211,24 @@ export class Admission {
     return due;
   }
 
+  /** Its holder could not be asked. Whether it is taken back, because that has been so for long. */
+  doubt({ grant, ...name }: Slot, now: number): boolean {
+    const slot = this.#slots.get(keyOfAttempt(name));
+    if (slot?.grant !== grant) return false;
+    const { unansweredSince = now } = slot;
+    if (now - unansweredSince >= LIMITS.slotDoubtMs) return this.release(name, grant) !== null;
+    if (slot.unansweredSince === undefined) this.#keep({ ...slot, unansweredSince });
+    return false;
+  }
+
+  /** Its holder has answered. */
+  trust({ grant, ...name }: Slot): void {
+    const slot = this.#slots.get(keyOfAttempt(name));
+    if (slot?.grant !== grant || slot.unansweredSince === undefined) return;
+    const { unansweredSince: _, ...others } = slot;
+    this.#keep(others);
+  }
+
   /** 1 for who is next, `null` for who is not in line. */
   position(name: AttemptName): number | null {
     const waiter = this.#waiters.get(keyOfAttempt(name));
@@ -188,30 +239,11 @@ export class Admission {
   nextAt(limits: AgentLimits | undefined, now: number): number | null {
     const moments: number[] = [];
     for (const slot of this.#slots.values()) moments.push(slot.verifyAt);
-    const opensAt = this.#line.length > 0 ? this.#rateOpensAt(limits) : null;
+    const opensAt = this.#line.length > 0 && limits?.rate !== undefined ? this.#starts.opensAt(limits.rate) : null;
     // Once it is open, whoever has not been let in waits for something else, such as a worker.
     if (opensAt !== null && opensAt > now && (limits?.maxConcurrency === undefined || this.#slots.size < limits.maxConcurrency))
       moments.push(opensAt);
     return moments.length === 0 ? null : Math.min(...moments);
-  }
-
-  /** How many more may start now. */
-  #startsLeft(limits: AgentLimits | undefined, now: number): number {
-    const rate = limits?.rate;
-    if (rate === undefined) return Number.POSITIVE_INFINITY;
-    const windowMs = windowOf(rate);
-    if ((this.#starts[0] ?? now) <= now - windowMs) {
-      this.#starts = this.#starts.filter((at) => at > now - windowMs);
-      this.#store.dropStartsBefore(now - windowMs);
-    }
-    return rate.count - this.#starts.length;
-  }
-
-  /** When the rate allows another start; `null` when it allows one already. */
-  #rateOpensAt(limits: AgentLimits | undefined): number | null {
-    const rate = limits?.rate;
-    const oldest = rate && this.#starts[this.#starts.length - rate.count];
-    return oldest === undefined || rate === undefined ? null : oldest + windowOf(rate);
   }
 
   #keep(slot: Slot): Slot {
@@ -256,11 +288,6 @@ export class Admission {
     if (count === 0) this.#waitersByTask.delete(task);
     else this.#waitersByTask.set(task, count);
   }
-}
-
-/** A start takes a moment to reach the agent, who counts arrivals: a little more than the period keeps them apart. */
-function windowOf(rate: NonNullable<AgentLimits["rate"]>): number {
-  return rate.perMs + LIMITS.rateSlackMs;
 }
 
 /** A total order: equal ranks go by name, so that a rebuilt line is the same. */

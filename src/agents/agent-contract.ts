@@ -1,8 +1,8 @@
 /** What the object of an agent answers to: plain data in, promises of plain data out. */
 import type { AttemptOutcome } from "../shared/outcome.ts";
 import type { AgentState } from "./agent-state.ts";
-import type { AttemptName } from "./admission.ts";
-import type { AgentCall } from "./protocol.ts";
+import type { AttemptName, StartAnswer } from "./admission.ts";
+import type { PulledCall } from "./protocol.ts";
 
 /** Which agent; objects are named `{tenant}/{agent}`. */
 export interface AgentName {
@@ -32,12 +32,14 @@ export interface Release extends AttemptName {
 export interface AgentContract {
   /** Asks for slots. Asking again changes nothing; whoever waits is told through the holder when its turn comes. */
   ask(name: AgentName, requests: readonly SlotRequest[]): Promise<readonly SlotAnswer[]>;
+  /** When a call of an attempt that was let in may leave; `isLeaving`: it does then, and counts in the agent's rate. */
+  start(name: AgentName, attempt: AttemptName, isLeaving: boolean): Promise<StartAnswer>;
   /** Gives slots back, or leaves the line. */
   release(name: AgentName, releases: readonly Release[]): Promise<void>;
   /** Outcomes of calls that needed no slot, by capability. */
   learn(name: AgentName, outcomes: readonly { readonly capability: string; readonly outcome: AttemptOutcome }[]): Promise<void>;
   /** A worker takes up to `most` attempts. `null`: there is no such agent that pulls. */
-  claim(name: AgentName, most: number): Promise<readonly AgentCall[] | null>;
+  claim(name: AgentName, most: number): Promise<readonly PulledCall[] | null>;
   /** Places in line, `null` for who is not in it. */
   positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]>;
   heartbeat(name: AgentName): Promise<AgentState>;

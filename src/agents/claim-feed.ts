@@ -41,6 +41,11 @@ export class ClaimFeed {
     }
   }
 
+  /** Whether a worker waits: as long as one does, its agent is there. */
+  get isAwaited(): boolean {
+    return this.#ctx.getWebSockets().some(({ readyState }) => readyState === WebSocket.OPEN);
+  }
+
   close(): void {
     for (const socket of this.#ctx.getWebSockets()) socket.close(1000, "gone");
   }

@@ -4,7 +4,7 @@ import { log, messageOf } from "../shared/log.ts";
 import type { AttemptOutcome } from "../shared/outcome.ts";
 import type { AgentName } from "./agent-contract.ts";
 import { breakerView, healthOf, type AgentState, type HealthFacts } from "./agent-state.ts";
-import type { AgentRecord, BreakerSettings } from "./agent.ts";
+import type { AgentRecord } from "./agent.ts";
 import { breakerAt, CLOSED, recordOutcome, retrial, type BreakerState } from "./breaker.ts";
 import type { AgentPorts } from "./port.ts";
 import { Statistics, type StoredStatistics } from "./statistics.ts";
@@ -25,14 +25,17 @@ type Loaded = Omit<StoredCondition, "v"> & { readonly name: AgentName | null; re
 export class Condition {
   readonly #storage: DurableObjectStorage;
   readonly #ports: AgentPorts;
+  readonly #isAwaited: () => boolean;
   #loaded: Loaded | null = null;
   #publishedAt = 0;
   #isDirty = false;
   #isProbing = false;
 
-  constructor(storage: DurableObjectStorage, ports: AgentPorts) {
+  /** `isAwaited`: whether some worker of the agent waits for work right now. */
+  constructor(storage: DurableObjectStorage, ports: AgentPorts, isAwaited: () => boolean) {
     this.#storage = storage;
     this.#ports = ports;
+    this.#isAwaited = isAwaited;
   }
 
   /** Whose object this is, once it has been used. */
@@ -66,10 +69,10 @@ export class Condition {
     this.#save();
   }
 
-  learn(capability: string, outcome: AttemptOutcome, isProbe: boolean, settings: BreakerSettings | undefined, now: number): void {
+  learn(capability: string | null, outcome: AttemptOutcome, isProbe: boolean, record: AgentRecord, now: number): void {
     const { statistics, breaker } = this.#state;
-    statistics.add(capability, outcome, now);
-    const after = recordOutcome(breaker, outcome, isProbe, settings, now);
+    statistics.add(capability || record.capabilities[0]?.name || "", outcome, now);
+    const after = recordOutcome(breaker, outcome, isProbe, record.breaker, now);
     // What it did before its outage says little about how it will do.
     if (breaker.status !== "closed" && after.status === "closed") statistics.restart();
     this.#update({ breaker: after });
@@ -79,9 +82,14 @@ export class Condition {
 
   health(record: AgentRecord, now: number) {
     const { facts, breaker } = this.#state;
+    return healthOf(record, { ...facts, seenAt: this.#seenAt(record, now) }, breakerAt(breaker, now), LIMITS, now);
+  }
+
+  #seenAt(record: AgentRecord, now: number): number {
+    if (this.#isAwaited()) return now;
+    const { seenAt } = this.#state.facts;
     // Before its first sign of life the registration is one.
-    const seen = { ...facts, seenAt: facts.seenAt === NEVER.seenAt ? record.updatedAt : facts.seenAt };
-    return healthOf(record, seen, breakerAt(breaker, now), LIMITS, now);
+    return seenAt === NEVER.seenAt ? record.updatedAt : seenAt;
   }
 
   state(record: AgentRecord | null, load: { readonly inFlight: number; readonly waiting: number }, now: number): AgentState {
@@ -141,11 +149,11 @@ export class Condition {
 
   /** When time alone changes something: figures to publish, silence to notice, a probe to make, a trial to begin. */
   nextAt(record: AgentRecord, now: number): number | null {
-    const { facts, breaker, probedAt } = this.#state;
+    const { breaker, probedAt } = this.#state;
     const moments: number[] = [];
     if (this.#isDirty) moments.push(this.#publishedAt + LIMITS.publishMs);
     if (record.heartbeatMs !== undefined) {
-      const silentAt = (facts.seenAt === NEVER.seenAt ? record.updatedAt : facts.seenAt) + record.heartbeatMs * LIMITS.missedHeartbeats;
+      const silentAt = this.#seenAt(record, now) + record.heartbeatMs * LIMITS.missedHeartbeats;
       if (silentAt > now) moments.push(silentAt);
     }
     if (record.health !== undefined && !this.#isProbing) moments.push(Math.max(now, probedAt + record.health.intervalMs));
@@ -153,6 +161,14 @@ export class Condition {
     return moments.length === 0 ? null : Math.min(...moments);
   }
 
+  /** Of an agent that is gone only the name is kept, which its alarm needs. */
+  clear(): void {
+    this.#storage.kv.delete("condition");
+    this.#storage.kv.delete("statistics");
+    this.forget();
+  }
+
+  /** The storage was emptied. */
   forget(): void {
     this.#loaded = null;
     this.#isDirty = false;

@@ -72,9 +72,9 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
   }
 }
 
-/** A best-effort request whose answer nobody needs. Never throws. */
-export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Promise<void> {
-  if (brokenUrlRule(request.url, policy) !== null) return;
+/** A best-effort request; whether it was answered with success. Never throws. */
+export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Promise<boolean> {
+  if (brokenUrlRule(request.url, policy) !== null) return false;
   try {
     const { url, headers, body } = request;
     const response = await fetch(url, {
@@ -85,8 +85,10 @@ export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Pr
       signal: AbortSignal.timeout(LIMITS.courtesyCallMs),
     });
     await response.body?.cancel();
+    return response.ok;
   } catch (error) {
     log("info", "courtesy call failed", { url: request.url, error: messageOf(error) });
+    return false;
   }
 }
 

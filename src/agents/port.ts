@@ -1,8 +1,8 @@
 /** What a task's object asks of the agents, and what an agent's object asks of the tasks. */
 import type { Failure } from "../engine/event.ts";
 import type { Json } from "../shared/json.ts";
-import type { AgentCall, Outcome } from "./protocol.ts";
-import type { AttemptName } from "./admission.ts";
+import type { AgentCall, CarriedCall, Outcome } from "./protocol.ts";
+import type { AttemptName, StartAnswer } from "./admission.ts";
 import type { AgentContract } from "./agent-contract.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
@@ -25,11 +25,13 @@ export interface DirectoryPort {
 export interface AgentsPort {
   /** Calls an agent and reads its reply. Never throws. */
   readonly call: (call: AgentCall, controller: AbortController) => Promise<Outcome>;
-  /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more. Never throws. */
-  readonly tellCanceled: (call: AgentCall, reason: string) => Promise<void>;
+  /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more; whether it has heard. Never throws. */
+  readonly tellCanceled: (call: AgentCall, reason: string) => Promise<boolean>;
   readonly callbackUrl: (origin: string, attempt: AttemptAddress) => string;
   /** Sends attempts to the queue. */
   readonly enqueue: (messages: readonly DispatchMessage[]) => Promise<void>;
+  /** When a call may leave; its object is asked only for an agent with a rate. */
+  readonly start: (tenant: string, agent: AgentRecord, attempt: AttemptName, isLeaving: boolean) => Promise<StartAnswer>;
   /** The object of an agent. Built-in ones have none. */
   readonly object: (tenant: string, agent: string) => AgentContract;
   readonly isBuiltin: (agent: string) => boolean;
@@ -50,7 +52,7 @@ export interface HoldersPort {
    */
   readonly verify: (tenant: string, task: string, attempts: readonly AttemptName[]) => Promise<readonly Holding[]>;
   /** Hands an attempt to a worker of the agent: the call, or `null` when nobody wants it any more. */
-  readonly hand: (tenant: string, attempt: AttemptName) => Promise<AgentCall | null>;
+  readonly hand: (tenant: string, attempt: AttemptName) => Promise<CarriedCall | null>;
   readonly decline: (tenant: string, task: string, attempts: readonly AttemptName[], reason: string, retryAt: number) => Promise<void>;
 }
 

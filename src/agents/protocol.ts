@@ -34,6 +34,17 @@ export interface AgentCall {
   readonly timeoutMs: number;
 }
 
+/**
+ * A call on its way from its task's object to whoever makes it. RPC carries 32 MiB and spends two bytes on a character of
+ * any text that is not Latin-1, so the input travels as JSON in UTF-8, of which a value has at most half as much.
+ */
+export interface CarriedCall extends Omit<AgentCall, "input"> {
+  readonly input: Uint8Array;
+}
+
+/** The same for a worker of the agent, who knows the agent. */
+export type PulledCall = Omit<CarriedCall, "tenant" | "agent">;
+
 /** What came of calling an agent. `ms`: from the request to the reply, where somebody awaited it. */
 export type Outcome =
   /** `bytes`: the size of the reply that the output came in. */
@@ -59,7 +70,7 @@ export function requestOf(call: AgentCall, keyring: Keyring, now: Date): AgentRe
 }
 
 /** What an agent is asked to do. */
-function workOf(call: AgentCall) {
+function workOf<Input>(call: Omit<AgentCall, "tenant" | "agent" | "input"> & { readonly input: Input }) {
   return {
     task_id: call.taskId,
     step_id: call.stepId,
@@ -70,14 +81,16 @@ function workOf(call: AgentCall) {
   };
 }
 
-/** The same for a worker that pulled it: what HTTP has in headers is beside it. */
-export function pulledWorkOf(call: AgentCall, now: number) {
-  return {
-    ...workOf(call),
+/** The same for a worker that pulled it, as JSON text in parts: what HTTP has in headers is beside it. */
+export function pulledWorkOf(call: PulledCall, now: number): readonly Uint8Array[] {
+  const text = JSON.stringify({
+    ...workOf({ ...call, input: undefined }),
     idempotency_key: call.idempotencyKey,
     traceparent: call.traceparent,
     lease_until: isoTime(now + call.timeoutMs),
-  };
+  });
+  const encoder = new TextEncoder();
+  return [encoder.encode('{"input":'), call.input, encoder.encode(`,${text.slice(1)}`)];
 }
 
 /** A reply whose output is not what its agent promised is none. The agent may do better next time. */

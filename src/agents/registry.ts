@@ -55,11 +55,12 @@ export class AgentRegistry {
     return [...BUILTIN_AGENTS.map((agent) => ({ agent, state: null })), ...rows];
   }
 
-  /** Keeps what an agent's object says of it, unless something later is there already. */
+  /** Keeps what an agent's object says of it, unless something later is there already, or the agent is not there any more. */
   async publish(tenant: string, id: string, state: AgentState): Promise<void> {
+    const row = { tenant: agents.tenant, id: agents.id, at: sql`${state.at}`.as("at"), state: sql`${JSON.stringify(state)}`.as("state") };
     await this.#db
       .insert(agentStates)
-      .values({ tenant, id, at: state.at, state })
+      .select(this.#db.select(row).from(agents).where(at(tenant, id)))
       .onConflictDoUpdate({
         target: [agentStates.tenant, agentStates.id],
         set: { at: state.at, state },

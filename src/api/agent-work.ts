@@ -3,7 +3,6 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { AGENT_STATUS } from "../agents/agent-state.ts";
 import type { AgentContract } from "../agents/agent-contract.ts";
-import { pulledWorkOf, type AgentCall } from "../agents/protocol.ts";
 import { select } from "../agents/selection.ts";
 import { selectionOf, targetOf } from "../engine/staffing.ts";
 import { whyOf } from "../engine/why.ts";
@@ -11,10 +10,10 @@ import { rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { selectBody, selection } from "./agent-schemas.ts";
+import { answerClaim } from "./claims.ts";
 import { found } from "./agents.ts";
 import { Refused } from "./problem.ts";
 import { createRouter, defineRoute, json, type Api } from "./route.ts";
-import { messagesOf } from "./sockets.ts";
 import { requestedWait } from "./waiting.ts";
 
 const params = z.object({ id: z.string() });
@@ -41,7 +40,8 @@ const claimRoute = defineRoute({
   method: "post",
   path: "/agents/{id}/claim",
   summary: "Take work of a pulling agent",
-  description: "Waits up to `wait` for some. Heartbeats extend the lease; replies go to the callback URLs.",
+  description:
+    "Waits up to `wait` for some; meanwhile a space is sent every second, before the JSON. Heartbeats extend the lease; replies go to the callback URLs.",
   access: "agents:work",
   request: {
     params,
@@ -109,9 +109,9 @@ export const agentWorkRoutes = createRouter()
     const { id } = c.req.valid("param");
     const waitMs = Math.min(requestedWait(c, c.req.valid("query").wait), LIMITS.claimWaitMs);
     const object = await objectOf(c, id);
-    const calls = await claimWithin(c, id, object, c.req.valid("json").max ?? 1, waitMs);
-    const now = Date.now();
-    return c.json({ attempts: calls.map((call) => pulledWorkOf(call, now) as z.infer<typeof attempt>) }, 200);
+    const name = { tenant: c.var.principal.tenant, agent: id };
+    const answer = await answerClaim({ name, object, most: c.req.valid("json").max ?? 1, waitMs }, c.req.raw.signal);
+    return answer as never; // written as text, not made from a value of the declared type
   });
 
 /** The object of an agent that the credentials speak for. Another agent's key is told that there is none. */
@@ -121,40 +121,4 @@ async function objectOf(c: Context<Api>, id: string): Promise<AgentContract> {
   const record = found(await services.agents.find(principal.tenant, id), id);
   if (record.kind === "builtin") throw new Refused(rejection("name_reserved", `"${id}" is a built-in agent; it has no workers`));
   return services.agentObject(principal.tenant, id);
-}
-
-/** Work as soon as there is some. The object wakes who waits, so that nobody has to keep asking. */
-async function claimWithin(
-  c: Context<Api>,
-  id: string,
-  object: AgentContract,
-  most: number,
-  waitMs: number,
-): Promise<readonly AgentCall[]> {
-  const name = { tenant: c.var.principal.tenant, agent: id };
-  const until = Date.now() + waitMs;
-  const timeout = AbortSignal.timeout(Math.max(1, waitMs));
-  for (let turns = 1; ; turns++) {
-    const calls = await object.claim(name, most);
-    if (calls === null) {
-      throw new Refused(
-        rejection("invalid_state", `Agent "${id}" is called, it does not pull; register it with "kind": "pull" to claim work`),
-      );
-    }
-    const isOver = Date.now() >= until || timeout.aborted || c.req.raw.signal.aborted;
-    if (calls.length > 0 || isOver || turns > LIMITS.claimTurns) return calls;
-    const response = await object.fetch("https://agent/", { headers: { upgrade: "websocket" } });
-    if (response.webSocket === null) throw new Refused(rejection("unavailable", await response.text(), { retryAfterMs: 1_000 }));
-    let isWoken = false;
-    for await (const _ of messagesOf(response.webSocket, timeout)) {
-      isWoken = true;
-      break;
-    }
-    if (!isWoken) return timeout.aborted ? [] : await lastTry(object, name, most);
-  }
-}
-
-/** The socket closed under us, as when the object is moved: there may be work all the same. */
-async function lastTry(object: AgentContract, name: { tenant: string; agent: string }, most: number): Promise<readonly AgentCall[]> {
-  return (await object.claim(name, most)) ?? [];
 }

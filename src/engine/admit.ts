@@ -193,22 +193,25 @@ function admitLateReply(step: Step, input: Reply): Admission {
 
 /**
  * A heartbeat moves the lease of an attempt that calls back. It is recorded only when it moves it by a share of the
- * timeout or brings progress, so that an eager agent does not fill the journal.
+ * timeout or brings progress, so that an eager agent does not fill the journal. After many, progress is not recorded any
+ * more, and what is still granted, always, is time: at least a second of it.
  */
 function admitHeartbeat(state: TaskState, step: AgentStep, attempt: Attempt, input: InputOf<"heartbeat">, world: World): Admission {
+  const isFull = step.heartbeats >= LIMITS.heartbeats;
+  const progress = isFull ? undefined : input.progress;
   const extendMs = Math.min(input.extendMs ?? Math.min(step.node.timeoutMs, attempt.timeoutMs ?? step.node.timeoutMs), LIMITS.durationMs);
-  const wanted = Math.min(world.now + extendMs, state.created.deadline_at ?? Number.POSITIVE_INFINITY);
   const current = attempt.claim !== null && attempt.claim.via !== "queue" ? attempt.claim.leaseUntil : null;
+  const deadline = state.created.deadline_at ?? Number.POSITIVE_INFINITY;
+  const wanted = Math.min(world.now + extendMs, deadline);
   const moves = current !== null && wanted - current >= extendMs * LIMITS.heartbeatShare;
-  if (!moves && input.progress === undefined) return NOTHING;
-  if (step.heartbeats >= LIMITS.heartbeats)
-    return err(rejection("limit_reached", `An attempt records at most ${LIMITS.heartbeats} heartbeats; send them less often`));
+  if (!moves && progress === undefined) return NOTHING;
+  const granted = isFull && moves ? Math.min(Math.max(wanted, current + LIMITS.heartbeatLeastMs), deadline) : wanted;
   return ok([
     {
       ...fence(input),
       type: "attempt.progressed",
-      ...(moves && { lease_until: wanted }),
-      ...(input.progress !== undefined && { progress: input.progress }),
+      ...(moves && { lease_until: granted }),
+      ...(progress !== undefined && { progress }),
     },
   ]);
 }

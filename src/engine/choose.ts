@@ -1,4 +1,5 @@
 /** How a step gets its agents: the first time, again, a second one beside the first, or by waiting for one to appear. */
+import { LIMITS } from "../shared/limits.ts";
 import { hashText } from "../shared/random.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
 import type { Failure, TaskEvent } from "./event.ts";
@@ -50,7 +51,8 @@ export function startHedge(state: TaskState, step: AgentStep, attempt: number, w
   // What counts is how long the agent takes, not how long the call waited for its turn, nor what a restart cost.
   const calledAt = world.calledAt(step.path, attempt);
   const afterMs = first.hedgeAt - first.startedAt;
-  const dueAt = calledAt === null ? world.now : (calledAt === "in_line" ? world.now : calledAt) + afterMs;
+  const dueAt =
+    calledAt === "in_line" ? world.now + Math.max(afterMs, LIMITS.hedgeLookMs) : calledAt === null ? world.now : calledAt + afterMs;
   if (dueAt > world.now) {
     state.hedges.push({ at: dueAt, type: "hedge", step: step.index, attempt });
     return [];

@@ -61,7 +61,7 @@ function addAttempt(state: TaskState, step: Step, attempt: Attempt, joins: boole
   // A second agent is asked once.
   const others = attempt.hedge ? all.map((other) => ({ ...other, hedgeAt: null })) : all;
   const isKnown = step.phase.status === "running" && step.phase.live.length > others.length;
-  if (!isKnown) countCall(state, attempt);
+  if (!isKnown) countCall(state, attempt, 1);
   if (others.length === 0 && !isKnown && !joins) {
     step.tries++;
     step.replied = null;
@@ -77,11 +77,14 @@ export function removeAttempt(state: TaskState, step: Step, number: number): voi
   enter(state, step, { status: "running", live: step.phase.live.filter((attempt) => attempt.number !== number) });
 }
 
-/** A queue consumer goes on with its request although nobody waits for it: the agent's slot is in use until it is through. */
+/**
+ * Whoever has claimed an attempt goes on although nobody waits for it, until it hears of it: the agent's slot is in use
+ * until then, at most until the lease ends.
+ */
 export function linger(state: TaskState, { path, phase }: Step, numbers: readonly number[]): void {
   if (phase.status !== "running") return;
   for (const { number, agent, slot, claim } of phase.live) {
-    if (!slot || claim?.via !== "queue" || !numbers.includes(number)) continue;
+    if (!slot || claim === null || !numbers.includes(number)) continue;
     for (const [key, { until }] of state.lingering) if (until <= state.at) state.lingering.delete(key);
     state.lingering.set(`${path}/${number}`, { agent, until: claim.leaseUntil });
   }
@@ -98,10 +101,11 @@ function capabilityOfStep(step: AgentStep): string | null {
   return target.type === "capability" ? target.capability : null;
 }
 
-function countCall(state: TaskState, { capability, hedge: isHedge }: Attempt): void {
+/** What is in line counts already: it will be a call, unless it is turned away. */
+export function countCall(state: TaskState, { capability, hedge: isHedge }: Attempt, by: 1 | -1): void {
   if (capability === null) return;
   const { calls, hedges } = state.callsByCapability.get(capability) ?? { calls: 0, hedges: 0 };
-  state.callsByCapability.set(capability, { calls: calls + 1, hedges: hedges + (isHedge ? 1 : 0) });
+  state.callsByCapability.set(capability, { calls: calls + by, hedges: hedges + (isHedge ? by : 0) });
 }
 
 export function claimAttempt(state: TaskState, step: Step, event: EventOf<"attempt.claimed">): void {

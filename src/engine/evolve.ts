@@ -6,6 +6,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { classOf, isFault } from "../shared/outcome.ts";
 import {
   claimAttempt,
+  countCall,
   enter,
   joinLine,
   linger,
@@ -165,7 +166,9 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       linger(state, step, [event.attempt]);
       remember(state, step, event.attempt, "canceled", CANCELED[event.reason]);
       return removeAttempt(state, step, event.attempt);
-    case "attempt.declined":
+    case "attempt.declined": {
+      const declined = liveAttempt(step, event.attempt);
+      if (declined !== undefined) countCall(state, declined, -1);
       (step.declined ??= new Map()).set(event.agent, event.retry_at);
       remember(state, step, event.attempt, "declined", { code: "declined", message: event.reason });
       removeAttempt(state, step, event.attempt);
@@ -173,6 +176,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       if (!isIdle(step) || step.roundError !== null || step.replied !== null) return;
       step.tries--;
       return retryNow(state, step);
+    }
     case "attempt.lost":
       return replaceAttempt(state, step, event.attempt, (attempt) => ({
         ...attempt,

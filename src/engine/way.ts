@@ -7,7 +7,7 @@ import type { AgentChoice, World } from "./world.ts";
 /**
  * Slow agents go by queue, and so does what would find no free place. What the task itself has seen of the agent counts
  * more than what the agent declares; a known latency lets fast work line up for a place as long as its turn comes soon.
- * What holds a slot does not line up again (`mayLineUp`): starts that an agent's rate keeps apart would leave together.
+ * What holds a slot does not line up again (`mayLineUp`): nobody else can use the slot meanwhile.
  */
 export function chooseWay(choice: AgentChoice, state: TaskState, world: World, mayLineUp = true): Way {
   if (choice.way !== null) return choice.way;

@@ -27,8 +27,8 @@ export type ClaimAnswer =
   | { readonly type: "refused"; readonly status: number; readonly message: string };
 
 /**
- * Up to `max` attempts. Never rejects. `signal` ends the wait for an answer, and no more once the answer has begun: what is
- * in it has been claimed.
+ * Up to `max` attempts. Never rejects. `signal` ends the wait for an answer, and no more once there is something in it: that
+ * has been claimed.
  */
 export async function claim(max: number, settings: ClaimSettings, signal: AbortSignal): Promise<ClaimAnswer> {
   const controller = new AbortController();
@@ -44,13 +44,29 @@ export async function claim(max: number, settings: ClaimSettings, signal: AbortS
       redirect: "manual",
       signal: controller.signal,
     });
-    signal.removeEventListener("abort", abort);
-    return await answerOf(response, await response.text(), settings);
+    const text = await textOf(response, () => signal.removeEventListener("abort", abort));
+    return await answerOf(response, text, settings);
   } catch {
     return { type: "later", retryAfterMs: 0 };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
+  }
+}
+
+/** An answer's text. `begun` once it is more than the spaces that the orchestrator sends while it has no work. */
+async function textOf(response: Response, begun: () => void): Promise<string> {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let isWaiting = true; ;) {
+    const { done = true, value } = (await reader?.read()) ?? {};
+    text += done ? decoder.decode() : decoder.decode(value, { stream: true });
+    if (isWaiting && (done || text.trim() !== "")) {
+      isWaiting = false;
+      begun();
+    }
+    if (done) return text;
   }
 }
 

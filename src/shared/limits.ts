@@ -102,6 +102,9 @@ export const LIMITS = {
   attempts: 100,
   retryAfterMs: 7 * DAY,
 
+  /** Characters times instructions of the patterns matched on a value, and items times items compared: a few seconds at worst. */
+  schemaSteps: 300_000_000,
+
   // --- Values ---
   /** One value: an output, an input, a result. RPC carries 32 MiB, memory holds a few of these at once. */
   valueBytes: 16 * MIB,
@@ -145,11 +148,16 @@ export const LIMITS = {
   viewSteps: 1_000,
   /** A heartbeat is recorded when it moves the lease by at least this share of the timeout, else only answered. */
   heartbeatShare: 0.1,
+  /** Heartbeats of an attempt that are recorded as they come: each is a row. Those after it bring no progress … */
   heartbeats: 10_000,
+  /** … and at least so much time, so that they are a row a second at most. */
+  heartbeatLeastMs: 1 * SECOND,
   progressBytes: 4 * KIB,
 
   /** A second agent that is due to be asked this soon is worth a timer; later, an alarm. */
   hedgeTimerMs: 10 * SECOND,
+  /** How often is looked whether a call has left that waits for its turn: a wake-up each time, however eager the hedge. */
+  hedgeLookMs: 100,
 
   // --- Agents ---
   agentsPerTenant: 1_000,
@@ -190,12 +198,18 @@ export const LIMITS = {
   /** Starts that a rate may count: each is kept until its period is over. */
   rateCount: 1_000,
   rateSlackMs: 50,
+  /** A call waits for a start that is this near; it holds a place or a claim meanwhile, whose grace is longer … */
+  startNearMs: 5 * SECOND,
+  /** … and one that gave way comes back so long before, lest it be late. */
+  startLeadMs: 2 * SECOND,
   /** A level of priority is worth this much waiting … */
   agingMs: 30 * SECOND,
   /** … and each place that a task has in line puts its next one this much later. */
   fairnessMs: 1 * SECOND,
   /** How long the holder of a slot is trusted before it is asked whether it still holds it. */
   slotVerifyMs: 30 * SECOND,
+  /** How long a holder may fail to answer that: longer than any outage that is not its own, so that a slot is not lost for good. */
+  slotDoubtMs: 1 * HOUR,
   /** A step that an agent's line turned away does not ask there again before this. */
   declineMs: 1 * SECOND,
   /** Cooldowns of a breaker double up to this. */
@@ -216,8 +230,10 @@ export const LIMITS = {
   /** Work handed to a pulling agent at once, and how long it may wait for some. */
   claimAttempts: 100,
   claimWaitMs: 60 * SECOND,
-  /** Inputs handed out in one claim: no more is added once there is this much; an RPC carries 32 MiB. */
+  /** Inputs handed out in one claim: no more is added once there is this much; with one more value an RPC carries it. */
   claimBytes: 8 * MIB,
+  /** How often a worker that waits is written to: sixty bytes a minute, and one that has hung up is noticed in two. */
+  claimBeatMs: 1 * SECOND,
   /** How often a worker that waits may be woken for nothing before its claim is answered. */
   claimTurns: 20,
   /** Connections of workers that wait for work of one agent. */

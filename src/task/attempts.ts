@@ -1,6 +1,7 @@
 /** Attempts as others see them: who may have one, what came of it, whether it is still wanted. */
+import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
-import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import type { Failure } from "../engine/event.ts";
 import type { TaskInput } from "../engine/input.ts";
 import { liveAttempt, type Attempt } from "../engine/step-state.ts";
@@ -8,8 +9,9 @@ import type { Answer } from "../engine/transition.ts";
 import { unlocksSomething } from "../engine/urgency.ts";
 import type { Rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
 import { assert, ok, type Result } from "../shared/result.ts";
-import { callOf, inputFor } from "./call.ts";
+import { callOf, carried, inputFor } from "./call.ts";
 import type { AttemptOf, Heartbeat } from "./contract.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
@@ -27,8 +29,24 @@ export class Attempts {
     this.#outbox = outbox;
   }
 
+  /** A queue consumer gets the attempt, unless its agent's rate lets the call leave only after a while. */
+  async claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null> {
+    const inMs = await this.#leavesIn(at);
+    if (inMs > LIMITS.startNearMs) return { type: "later", inMs };
+    const call = await this.handOver(at, { ...at, type: "claim", delivery });
+    return call && { type: "call", call };
+  }
+
+  async #leavesIn(at: AttemptOf): Promise<number> {
+    const loaded = await this.#runner.ready();
+    const attempt = loaded === null ? undefined : attemptOf(loaded, at);
+    // A claim is taken over at once: whoever does so is asked about the rate when the call is about to leave.
+    if (loaded === null || attempt === undefined || !attempt.slot || attempt.claim !== null) return 0;
+    return this.#outbox.leavesIn(loaded, at, attempt);
+  }
+
   /** Records who has the attempt from now on and gives them what they need for it; `null` when it is not wanted from them. */
-  async handOver(at: AttemptOf, input: TaskInput): Promise<AgentCall | null> {
+  async handOver(at: AttemptOf, input: TaskInput): Promise<CarriedCall | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     const attempt = attemptOf(loaded, at);
@@ -45,8 +63,9 @@ export class Attempts {
     if (!answer.ok || answer.value === "unchanged") return null;
     this.#outbox.claimed(at);
     const call = agent && callOf(await this.#loaded(), at, agent, this.#runner.journal, this.#ports, Date.now());
-    if (call?.ok) return call.value;
-    const error = call?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
+    const sent = call?.ok === true ? carried(call.value) : call;
+    if (sent?.ok) return sent.value;
+    const error = sent?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
     await this.#runner.apply({ ...at, type: "fail", error });
     return null;
   }
@@ -78,9 +97,8 @@ export class Attempts {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
-    // A consumer is through with an attempt that was canceled meanwhile: now its slot is free.
-    const lingering = loaded.state.lingering.get(`${at.step}/${at.attempt}`);
-    if (lingering !== undefined) this.#outbox.giveBack(loaded, at, lingering.agent);
+    // Somebody is through with an attempt that was canceled meanwhile: now its slot is free. Who has accepted it only begins.
+    if (outcome.type !== "accepted") this.#outbox.giveBack(loaded, at);
     const reply = await this.#checked(loaded, at, outcome);
     const isUrgent = reply.type !== "completed" || unlocksSomething(loaded.state, at.step, this.#runner.pending);
     return this.#runner.apply(
@@ -97,8 +115,11 @@ export class Attempts {
   }
 
   async heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null> {
-    if ((await this.#runner.ready()) === null) return null;
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
     const answer = await this.#runner.apply({ ...at, ...beat, type: "heartbeat" });
+    // Who is told now that nobody waits for it stops working on it.
+    if (!answer.ok) this.#outbox.giveBack(loaded, at);
     if (!answer.ok) return answer;
     return ok({ leaseUntil: attemptOf(await this.#loaded(), at)?.claim?.leaseUntil ?? null });
   }

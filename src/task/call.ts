@@ -1,6 +1,6 @@
 /** Turns a live attempt into what a transport sends. Inputs are not recorded: they are evaluated again, to the same. */
 import type { AgentRecord } from "../agents/agent.ts";
-import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { AgentCall, CarriedCall, Outcome } from "../agents/protocol.ts";
 import { attemptTimeoutMs, idempotencyKey } from "../engine/attempt.ts";
 import type { Failure } from "../engine/event.ts";
 import type { TaskInput } from "../engine/input.ts";
@@ -8,6 +8,8 @@ import { scopeOfStep } from "../engine/scope.ts";
 import { stepNamed } from "../engine/state.ts";
 import { liveAttempt, targetOfStep, type AgentStep } from "../engine/step-state.ts";
 import type { StoredValue, Values } from "../engine/value.ts";
+import { jsonToBytes } from "../shared/json-bytes.ts";
+import { LIMITS } from "../shared/limits.ts";
 import { hexFromText } from "../shared/random.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { isoTime } from "../shared/time.ts";
@@ -42,6 +44,14 @@ export function callOf(
     traceparent: childSpan(traceparent, `${task}/${step.path}/${at.attempt}`),
     timeoutMs: attemptTimeoutMs(state, step, liveAttempt(step, at.attempt), now),
   });
+}
+
+/** As another isolate can be given it. An input that is made of several values may be larger than one may be. */
+export function carried(call: AgentCall): Result<CarriedCall, Failure> {
+  const input = jsonToBytes(call.input);
+  if (input.byteLength <= LIMITS.valueBytes) return ok({ ...call, input });
+  const message = `Step "${call.stepId}", input: it has ${input.byteLength} bytes, a value has at most ${LIMITS.valueBytes}`;
+  return err({ code: "expression_error", message, retryable: false });
 }
 
 /** What an outcome tells the task. `store` puts the output where it belongs; `null` means it is too large. */

@@ -1,6 +1,7 @@
 /** What the object answers to, as its callers see it: plain data in, promises of plain data out. */
+import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
-import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import type { EventView } from "../engine/event-view.ts";
 import type { Failure } from "../engine/event.ts";
 import type { EndStatus } from "../engine/state.ts";
@@ -43,14 +44,14 @@ export interface TaskContract {
   /** An agent appeared that a step of this task may be waiting for. */
   poke(): Promise<void>;
 
-  /** A queue consumer is about to call the agent: the call, or `null` when it should not. */
-  claim(at: AttemptOf, delivery: number): Promise<AgentCall | null>;
+  /** A queue consumer is about to call the agent: the call, `null` when it should not, or how long it should not yet. */
+  claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null>;
   /** Slots of an agent for attempts in line, or the question whether they are still held: `false` where nobody wants one. */
   grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]>;
   /** What became of attempts that workers were to take along. */
   verify(attempts: readonly AttemptOf[]): Promise<readonly Holding[]>;
   /** A worker of the agent takes the attempt along: the call, or `null` when nobody wants it any more. */
-  hand(at: AttemptOf): Promise<AgentCall | null>;
+  hand(at: AttemptOf): Promise<CarriedCall | null>;
   /** The agent's line turned attempts away. */
   decline(attempts: readonly AttemptOf[], reason: string, retryAt: number): Promise<void>;
   /** What came of an attempt. With a digest the same reply may come again and is answered alike. */

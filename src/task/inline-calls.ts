@@ -1,15 +1,23 @@
 /**
  * The calls that the object itself awaits. At most `places` are under way; the others line up, first come first served,
- * because the platform holds back what exceeds its six and counts that time against their timeouts.
+ * because the platform holds back what exceeds its six and counts that time against their timeouts. A call that may not
+ * leave soon, because its agent has a rate, gives its place back and comes again.
  */
 import type { Outcome } from "../agents/protocol.ts";
+import { LIMITS } from "../shared/limits.ts";
+
+/** The call could not leave yet, and should be made in so long. */
+export interface Later {
+  readonly type: "later";
+  readonly inMs: number;
+}
 
 interface InlineCall {
   readonly key: string;
   /** It holds a slot of its agent and goes before those that do not. */
   readonly isFirst: boolean;
-  /** Must not throw. */
-  readonly call: (controller: AbortController) => Promise<Outcome>;
+  /** Must not throw. Says when the request has left. */
+  readonly call: (controller: AbortController, left: () => void) => Promise<Outcome | Later>;
   /** Not called once the attempt was abandoned. */
   readonly done: (outcome: Outcome) => void;
 }
@@ -29,8 +37,7 @@ export class InlineCalls {
   start(call: InlineCall): void {
     if (this.#held.has(call.key)) return;
     this.#held.set(call.key, new AbortController());
-    const behind = call.isFirst ? this.#line.findIndex(({ isFirst }) => !isFirst) : -1;
-    this.#line.splice(behind === -1 ? this.#line.length : behind, 0, call);
+    this.#enter(call);
     this.#fill();
   }
 
@@ -49,6 +56,11 @@ export class InlineCalls {
     return this.#held.size === 0;
   }
 
+  #enter(call: InlineCall): void {
+    const behind = call.isFirst ? this.#line.findIndex(({ isFirst }) => !isFirst) : -1;
+    this.#line.splice(behind === -1 ? this.#line.length : behind, 0, call);
+  }
+
   #fill(): void {
     while (this.#underWay < this.#places) {
       const next = this.#line.shift();
@@ -61,14 +73,31 @@ export class InlineCalls {
   }
 
   async #run(next: InlineCall, controller: AbortController): Promise<void> {
-    this.#calledAt.set(next.key, Date.now());
-    const outcome = await next.call(controller);
+    const outcome = await next.call(controller, () => this.#calledAt.set(next.key, Date.now()));
     this.#calledAt.delete(next.key);
     this.#underWay--;
     const isWanted = this.#held.get(next.key) === controller;
-    if (isWanted) this.#held.delete(next.key);
+    if (outcome.type === "later") this.#postpone(next, controller, outcome.inMs);
+    else if (isWanted) this.#held.delete(next.key);
     // The next request leaves before this reply is recorded: a free place never waits for a commit.
     this.#fill();
-    if (isWanted) next.done(outcome);
+    if (isWanted && outcome.type !== "later") next.done(outcome);
+  }
+
+  /** Its place is somebody else's meanwhile. What would keep the object awake for long is left to the alarm, which calls again. */
+  #postpone(call: InlineCall, controller: AbortController, inMs: number): void {
+    const isHeld = (): boolean => this.#held.get(call.key) === controller;
+    if (inMs > LIMITS.unclaimedMs) {
+      if (isHeld()) this.#held.delete(call.key);
+      return;
+    }
+    setTimeout(
+      () => {
+        if (!isHeld()) return; // abandoned
+        this.#enter(call);
+        this.#fill();
+      },
+      Math.max(0, inMs - LIMITS.startLeadMs),
+    );
   }
 }

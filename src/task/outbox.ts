@@ -5,6 +5,7 @@
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
+import type { AttemptName } from "../agents/admission.ts";
 import type { AgentRecord } from "../agents/agent.ts";
 import type { DispatchMessage } from "../agents/dispatch-queue.ts";
 import type { Outcome } from "../agents/protocol.ts";
@@ -12,7 +13,7 @@ import { lookupIn } from "../agents/selection.ts";
 import type { Command } from "../engine/command.ts";
 import { liveAttempt, type Attempt } from "../engine/step-state.ts";
 import { callOf } from "./call.ts";
-import { InlineCalls } from "./inline-calls.ts";
+import { InlineCalls, type Later } from "./inline-calls.ts";
 import type { Journal } from "./journal.ts";
 import type { TaskPorts } from "./ports.ts";
 import type { Loaded } from "./reading.ts";
@@ -71,6 +72,8 @@ export class Outbox {
           this.#learn(loaded, command);
           break;
         case "settled":
+          // A call made again after a restart may not have left, or not have been answered, when the reply comes by itself.
+          this.#calls.abandon(keyOf(command));
           this.#learn(loaded, command);
           break;
         case "refresh_agents":
@@ -121,12 +124,13 @@ export class Outbox {
     else messages.push(this.#message(loaded, at, attempt, 1, Date.now()));
   }
 
-  /** At once, or after a pause that grows while the platform is in trouble. Meanwhile the alarm may have called. */
+  /** At once, or after a pause that grows while the platform is in trouble. Meanwhile the alarm may have called, with success. */
   #callAfterLosses(loaded: Loaded, at: AttemptOf, attempt: Attempt): void {
     if (attempt.losses === 0) return this.#callInline(at, attempt);
     const pauseMs = Math.min(LIMITS.lostPauseMs * 2 ** (attempt.losses - 1), LIMITS.unclaimedMs);
     setTimeout(() => {
-      if (liveAttempt(loaded.state.stepByPath.get(at.step), at.attempt)) this.#callInline(at, attempt);
+      const current = liveAttempt(loaded.state.stepByPath.get(at.step), at.attempt);
+      if (current?.claim === null) this.#callInline(at, attempt);
     }, pauseMs);
   }
 
@@ -134,13 +138,14 @@ export class Outbox {
     this.#calls.start({
       key: keyOf(at),
       isFirst: attempt.slot,
-      call: (controller) => this.#call(at, attempt, controller),
+      call: (controller, left) => this.#call(at, attempt, controller, left),
       done: (outcome) => this.#task.replied(at, outcome),
     });
   }
 
   /** Never throws: what goes wrong on our side is trouble of the platform for the attempt. */
-  async #call(at: AttemptOf, { agent: agentId, slot }: Attempt, controller: AbortController): Promise<Outcome> {
+  async #call(at: AttemptOf, attempt: Attempt, controller: AbortController, left: () => void): Promise<Outcome | Later> {
+    const { agent: agentId, slot } = attempt;
     try {
       const loaded = await this.#task.ready();
       assert(loaded !== null, "a call for a task that does not exist");
@@ -148,14 +153,28 @@ export class Outbox {
       if (agent === null) return agentGone(agentId);
       const refusal = slot ? null : this.refusal(loaded, agentId);
       if (refusal !== null) return { type: "withheld", reason: refusal };
+      const start = await this.#ports.agents.start(loaded.state.created.tenant, agent, nameOf(loaded, at), true);
+      if (start.type === "later") return { type: "later", inMs: start.inMs };
+      if (start.inMs > 0) await scheduler.wait(start.inMs, { signal: controller.signal });
+      left();
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
       if (!call.ok) return { type: "failed", error: call.error };
       const outcome = await this.#ports.agents.call(call.value, controller);
-      if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
+      const isGone = outcome.type === "failed" && outcome.isGone === true && !controller.signal.aborted;
+      if (isGone) this.#ports.directory.forget(loaded.state.created.tenant);
       return outcome;
     } catch (error) {
       return { type: "lost", message: messageOf(error) };
     }
+  }
+
+  /** In how long the call of an attempt that was sent out may leave: not before then is it worth asking for again. */
+  async leavesIn(loaded: Loaded, at: AttemptOf, { agent: agentId }: Attempt): Promise<number> {
+    const agent = await this.agent(loaded, agentId);
+    if (agent === null) return 0;
+    const { type, inMs } = await this.#ports.agents.start(loaded.state.created.tenant, agent, nameOf(loaded, at), false);
+    if (type === "later") this.#sent.set(keyOf(at), { at: Date.now() + inMs, sends: this.#sent.get(keyOf(at))?.sends ?? 1 });
+    return inMs;
   }
 
   /**
@@ -203,7 +222,7 @@ export class Outbox {
       const agent = agentId === null ? null : await this.agent(loaded, agentId);
       if (agent === null || agent.cancelUrl === null) return;
       const call = callOf(loaded, at, agent, this.#journal, this.#ports, Date.now());
-      if (call.ok) await this.#ports.agents.tellCanceled(call.value, at.reason);
+      if (call.ok && (await this.#ports.agents.tellCanceled(call.value, at.reason))) this.giveBack(loaded, at);
     } catch (error) {
       log("info", "agent not told of the cancellation", { step: at.step, error: messageOf(error) });
     }
@@ -224,15 +243,20 @@ export class Outbox {
     return this.#calls.calledAt(keyOf({ step, attempt }));
   }
 
-  /** The slot of an attempt that nobody waits for any more. */
-  giveBack(loaded: Loaded, at: AttemptOf, agent: string): void {
-    this.#slots.giveBack(loaded, at, agent);
+  /** Nobody works any more on an attempt that was canceled: the slot that it kept so long is free. */
+  giveBack(loaded: Loaded, at: AttemptOf): void {
+    const lingering = loaded.state.lingering.get(keyOf(at));
+    if (lingering !== undefined) this.#slots.giveBack(loaded, at, lingering.agent);
   }
 
   /** An attempt that has shown itself needs no resending. */
   claimed(at: AttemptOf): void {
     this.#sent.delete(keyOf(at));
   }
+}
+
+function nameOf({ state }: Loaded, { step, attempt }: AttemptOf): AttemptName {
+  return { task: state.created.task, step, attempt };
 }
 
 function agentGone(agent: string): Outcome {

@@ -43,7 +43,7 @@ export class SlotRequests {
       } else if ((command.type === "settled" || command.type === "abandon") && command.slot) {
         const { step, attempt, agent, capability } = command;
         const isInLine = command.type === "abandon" && command.inLine;
-        // What goes on although it was canceled gives its slot back when it is through.
+        // What goes on although it was canceled gives its slot back when nobody works on it any more.
         if (command.type === "abandon" && loaded.state.lingering.has(keyOf(command))) continue;
         const outcome = isInLine ? null : command.outcome;
         append(released, agent, { task: loaded.state.created.task, step, attempt, capability, outcome });

@@ -6,8 +6,9 @@ import { DurableObject } from "cloudflare:workers";
 import type { Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
+import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
-import type { AgentCall, Outcome } from "../agents/protocol.ts";
+import type { CarriedCall, Outcome } from "../agents/protocol.ts";
 import { compileWorkflow } from "../engine/compile.ts";
 import type { ApprovalDetail } from "../engine/approval-view.ts";
 import type { Answer } from "../engine/transition.ts";
@@ -127,8 +128,8 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   // --- Attempts ---
 
-  async claim(at: AttemptOf, delivery: number): Promise<AgentCall | null> {
-    return this.#attempts.handOver(at, { ...at, type: "claim", delivery });
+  async claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null> {
+    return this.#attempts.claim(at, delivery);
   }
 
   async grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]> {
@@ -139,7 +140,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return this.#attempts.verify(attempts);
   }
 
-  async hand(at: AttemptOf): Promise<AgentCall | null> {
+  async hand(at: AttemptOf): Promise<CarriedCall | null> {
     return this.#attempts.handOver(at, { ...at, type: "grant", isPull: true });
   }
 

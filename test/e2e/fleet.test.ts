@@ -42,8 +42,10 @@ const SEEN = [
   /degraded steps +[1-9]/,
   /breakers opened +[1-9]/,
   /cost +0\.\d*[1-9]/,
-  /: slow: cheapest, best of 3 with/,
-  /: swift: balanced \(an agent that failed lately is tried again\), best of 4/,
+  // Whoever is known well enough by then to be the cheapest.
+  /: (slow|steady): cheapest.*, best of 3 with/,
+  // On trial, as a newcomer where the kills took what was known of it, or as the best again.
+  /: swift: balanced.*, best of 4/,
 ];
 
 describe("the fleet", () => {

@@ -265,11 +265,18 @@ describe("workflows", () => {
   });
 
   test("a schema that cannot be applied is refused where it is registered", async () => {
-    for (const input_schema of [{ properties: { a: { pattern: "(" } } }, { $ref: "#" }, { $ref: "#/$defs/none" }]) {
+    for (const input_schema of [{ properties: { a: { pattern: "(" } } }, { pattern: "(?!a)" }, { $ref: "#" }, { $ref: "#/$defs/none" }]) {
       const { status, body } = await api("PUT", "/workflows/broken", { input_schema, steps: [{ id: "a", capability: "echo" }] });
       expect(status, JSON.stringify(input_schema)).toBe(400);
       expect(body).toMatchObject({ code: "invalid_definition", errors: [{ pointer: "/input_schema" }] });
     }
+  });
+
+  test("a schema's pattern holds nobody up, whatever it is matched on", async () => {
+    await api("PUT", "/workflows/patterned", { ...echo(1), input_schema: { properties: { a: { type: "string", pattern: "^(a+)+$" } } } });
+    const refused = await api("POST", "/tasks", { type: "patterned", a: `${"a".repeat(100_000)}!` });
+    expect(refused).toMatchObject({ status: 400, body: { code: "invalid_input", errors: [{ pointer: "/input/a" }] } });
+    expect((await api("POST", "/tasks?wait=5s", { type: "patterned", a: "aaa" })).body["output"]).toBe(1);
   });
 
   test("a repeated submission is answered as it was, even when its workflow is gone", async () => {

@@ -6,6 +6,7 @@ import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runI
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import type { EventView } from "../../src/engine/event-view.ts";
+import { LIMITS } from "../../src/shared/limits.ts";
 import {
   agentsAnswer,
   api,
@@ -233,6 +234,37 @@ test("the alarm alone finishes a task that nobody asks about", async () => {
     ["b", 1],
   ]);
   expect((await untilEnded(id)).status).toBe("completed");
+});
+
+test("an attempt that was lost and that the alarm has sent again is not sent a third time once its agent accepted it", async () => {
+  await registerAgent("accepting", { dispatch: "inline" });
+  agentsAnswer(() => {
+    if (calls.length === 1) throw new Error("The Durable Object's code was updated");
+    return new Response(null, { status: 202 });
+  });
+  const id = await submit({ workflow: { steps: [{ id: "a", capability: "accepting" }] } });
+  await vi.waitUntil(async () => (await eventsOf(id)).some(({ type }) => type === "attempt.lost"), { timeout: 5_000, interval: 1 });
+  await runDurableObjectAlarm(stubOf(id));
+  await vi.waitUntil(async () => (await eventsOf(id)).some(({ type }) => type === "attempt.claimed"), { timeout: 5_000, interval: 5 });
+  await scheduler.wait(3 * LIMITS.lostPauseMs);
+  expect(calls).toHaveLength(2);
+});
+
+test("a call that is to be made again is not, once its agent has called back", async () => {
+  await registerAgent("early", { dispatch: "inline", limits: { rate: { count: 1, per: "1s" } } });
+  agentsAnswer(async () => {
+    await scheduler.wait(10_000);
+    return new Response();
+  });
+  const id = await submit({ workflow: { steps: [{ id: "a", capability: "early" }] } });
+  await vi.waitUntil(() => calls.length === 1, { timeout: 5_000 });
+  await abortAllDurableObjects();
+  // The next instance wants to call again, and may a second later.
+  const path = new URL(calls[0]?.callbackUrl ?? "").pathname.replace("/api/v1", "");
+  expect((await api("POST", `${path}/complete`, { output: "early" })).status).toBe(200);
+  expect(await taskOf(id)).toMatchObject({ status: "completed" });
+  await scheduler.wait(1_500);
+  expect(calls).toHaveLength(1);
 });
 
 test("a task that was accepted has its alarm", async () => {

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { AgentState } from "../../src/agents/agent-state.ts";
 import { AgentDirectory } from "../../src/agents/directory.ts";
 import { AgentRegistry } from "../../src/agents/registry.ts";
 import { createKeyring } from "../../src/shared/keyring.ts";
@@ -87,5 +88,33 @@ describe("the directory", () => {
       );
     const outcomes = await Promise.all([write(), write(), write()]);
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
+  });
+});
+
+describe("what an agent's object publishes", () => {
+  const state = (at: number, reason: string): AgentState => ({
+    v: 1,
+    at,
+    status: "healthy",
+    reason,
+    since: at,
+    breaker: { status: "closed" },
+    inFlight: 0,
+    waiting: 0,
+    capabilities: {},
+  });
+  const published = async (tenant: string) => (await registry.all(tenant)).flatMap(({ state }) => state?.reason ?? []);
+
+  test("is kept, the latest of it, and only of an agent that there is", async () => {
+    await register("published", "one");
+    await registry.publish("published", "one", state(2, "later"));
+    await registry.publish("published", "one", state(1, "earlier"));
+    expect(await published("published")).toEqual(["later"]);
+    await registry.publish("published", "one", state(3, "latest"));
+    expect(await published("published")).toEqual(["latest"]);
+    await registry.delete("published", "one", { type: "none" });
+    await registry.publish("published", "one", state(4, "too late"));
+    const rows = await env.DB.prepare("SELECT count(*) AS rows FROM agent_states WHERE tenant = 'published'").first();
+    expect(rows).toEqual({ rows: 0 });
   });
 });

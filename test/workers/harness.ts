@@ -91,6 +91,11 @@ export function gate(): { readonly open: () => void; readonly passed: () => Prom
   };
 }
 
+/** A method as it is, for a test that delays it and then goes on with it. */
+export function methodOf<T extends object, K extends keyof T>(prototype: T, name: K): T[K] {
+  return prototype[name];
+}
+
 export interface ApiResponse<T> {
   readonly status: number;
   readonly headers: Headers;

@@ -114,6 +114,22 @@ describe.each(transports)("$name", ({ dispatch, answer }) => {
   });
 });
 
+test("an input as large as a value may be reaches a queued call whole, whatever its script", async () => {
+  await registerAgent("agent", { dispatch: "queue" });
+  const input = `${"large ".repeat(2_500_000)}’`;
+  const id = await submit({ workflow: { steps: [{ id: "a", capability: "agent", input: "${ input }" }] }, input });
+  expect(await settle(id)).toMatchObject({ status: "completed" });
+  expect(calls[0]?.input === input).toBe(true);
+});
+
+test("an input made of values that together are larger than one may be fails a queued step at once, and says so", async () => {
+  await registerAgent("agent", { dispatch: "queue" });
+  const steps = [{ id: "a", capability: "agent", input: ["${ input }", "${ input }"] }];
+  const task = await untilEnded(await submit({ workflow: { steps }, input: "x".repeat(9_000_000) }));
+  expect(task).toMatchObject({ status: "failed", error: { code: "expression_error", message: expect.stringContaining("at most") } });
+  expect(calls).toHaveLength(0);
+});
+
 describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => {
   const failing = async (response: () => Response | Promise<Response>, more: object = {}) => {
     await registerAgent("agent", { dispatch });

@@ -1,7 +1,14 @@
 /** What holds for every schedule of asking, letting in, going, verifying and restarting, over thousands of random ones. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Admission, keyOfAttempt, type AdmissionStore, type AttemptName, type Gate } from "../../../src/agents/admission.ts";
+import {
+  Admission,
+  keyOfAttempt,
+  type AdmissionStore,
+  type AttemptName,
+  type Gate,
+  type StartAnswer,
+} from "../../../src/agents/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { memoryStore } from "./admission-store.ts";
@@ -26,6 +33,8 @@ const schedules = fc.array(
       },
       // Whoever is inside, or in line, at this place among them.
       { weight: 4, arbitrary: fc.record({ type: fc.constant("release" as const), at: fc.nat(30) }) },
+      // The call of whoever is inside at this place asks when it may leave, or is about to.
+      { weight: 5, arbitrary: fc.record({ type: fc.constant("start" as const), at: fc.nat(30), isLeaving: fc.boolean() }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constantFrom("verify" as const, "reload" as const) }) },
     ),
   }),
@@ -47,11 +56,17 @@ interface Place extends AttemptName {
   readonly rank: number;
 }
 
+interface Inside extends AttemptName {
+  readonly isProbe: boolean;
+  /** When it was let in, or is to leave after all; not once its call has left. */
+  readonly planned: number | null;
+}
+
 /** The rules in their plainest form: a list that is sorted whenever somebody joins, and counting. */
 class Model {
   line: readonly Place[] = [];
-  inside: readonly (AttemptName & { readonly isProbe: boolean })[] = [];
-  /** When somebody was let in. */
+  inside: readonly Inside[] = [];
+  /** When calls left, or are about to. */
   readonly starts: number[] = [];
   readonly #limits: AgentLimits;
 
@@ -70,12 +85,34 @@ class Model {
     const { maxConcurrency = Number.POSITIVE_INFINITY, rate } = this.#limits;
     const isProbe = probes !== Number.POSITIVE_INFINITY;
     const places = Math.min(maxConcurrency - this.inside.length, probes - this.inside.filter((one) => one.isProbe).length);
-    const lately = rate === undefined ? 0 : this.starts.filter((at) => at > now - rate.perMs - LIMITS.rateSlackMs).length;
+    const planned = this.inside.flatMap((one) => one.planned ?? []);
+    const lately = rate === undefined ? 0 : [...this.starts, ...planned].filter((at) => at > now - rate.perMs - LIMITS.rateSlackMs).length;
     const admitted = this.line.slice(0, Math.max(0, Math.min(places, most, (rate?.count ?? Number.POSITIVE_INFINITY) - lately)));
     this.line = this.line.slice(admitted.length);
-    this.inside = [...this.inside, ...admitted.map((one) => ({ ...one, isProbe }))];
-    for (const _ of admitted) this.starts.push(now);
+    this.inside = [...this.inside, ...admitted.map((one) => ({ ...one, isProbe, planned: rate === undefined ? null : now }))];
     return admitted.map(keyOfAttempt);
+  }
+
+  start(at: number, now: number, isLeaving: boolean): StartAnswer {
+    const { rate } = this.#limits;
+    const asking = this.inside[at];
+    if (rate === undefined || asking === undefined) return { type: "go", inMs: 0 };
+    const [planned, others] = [asking.planned, this.inside.toSpliced(at, 1).flatMap((one) => one.planned ?? [])];
+    const taken = [...this.starts, ...others.filter((moment) => moment > now)];
+    const window = rate.perMs + LIMITS.rateSlackMs;
+    /** No period holds more than it may, wherever it begins. */
+    const isFine = (moment: number): boolean =>
+      [...taken, moment].every((from) => {
+        const inPeriod = [...taken, moment].filter((one) => one >= from && one < from + window);
+        return !inPeriod.includes(moment) || inPeriod.length <= rate.count;
+      });
+    const moments = [now, ...taken.map((one) => one + window).filter((one) => one > now)].toSorted((a, b) => a - b);
+    const moment = planned !== null && planned > now ? planned : (moments.find(isFine) as number);
+    const type = moment - now <= LIMITS.startNearMs ? "go" : "later";
+    if (type === "go" && isLeaving) this.starts.push(moment);
+    const changed = type === "later" ? moment : isLeaving ? null : planned;
+    this.inside = this.inside.with(at, { ...asking, planned: changed });
+    return { type, inMs: moment - now };
   }
 
   leaves(name: AttemptName): void {
@@ -120,6 +157,13 @@ function play(schedule: Schedule, limits: AgentLimits, afterEach: (played: Playe
         model.leaves(name);
         break;
       }
+      case "start": {
+        const at = move.at % Math.max(1, model.inside.length);
+        const name = model.inside[at];
+        if (name === undefined) break;
+        expect(admission.start(name, limits, now, move.isLeaving)).toEqual(model.start(at, now, move.isLeaving));
+        break;
+      }
       case "verify":
         for (const slot of admission.toVerify(now)) expect(admission.holds(slot)).toBe(true);
         break;
@@ -137,7 +181,7 @@ const holds = (check: (schedule: Schedule, limits: AgentLimits) => void, numRuns
 };
 
 describe("for every schedule", () => {
-  test("no more are inside than may be, and no more are let in during any period than the rate allows", () => {
+  test("no more are inside than may be, and no more calls leave during any period than the rate allows", () => {
     holds((schedule, limits) => {
       const { model } = play(schedule, limits, ({ admission }) => {
         expect(admission.held).toBeLessThanOrEqual(limits.maxConcurrency ?? Number.POSITIVE_INFINITY);
@@ -176,7 +220,7 @@ describe("for every schedule", () => {
     holds((schedule, limits) => {
       const { admission, model, now: then } = play(schedule, limits);
       const patient = new Set(model.line.map(keyOfAttempt));
-      let inside = model.inside;
+      let inside: readonly AttemptName[] = model.inside;
       for (let round = 0; patient.size > 0; round++) {
         expect(round).toBeLessThan(1_000);
         const now = then + round * 5_000;
@@ -190,15 +234,16 @@ describe("for every schedule", () => {
 
   test("it wakes in time: while there is room for who is in line, the next moment lets somebody in", () => {
     holds((schedule, limits) => {
-      const { admission, now: then } = play(schedule, limits);
+      const { admission, model, now: then } = play(schedule, limits);
       admission.admit(limits, { type: "open" }, then);
+      const latest = Math.max(then, ...model.starts, ...model.inside.map(({ planned }) => planned ?? then));
       const before = admission.held;
       if (admission.waiting === 0 || before >= (limits.maxConcurrency ?? Number.POSITIVE_INFINITY)) return;
       let now = then;
       while (admission.held === before) {
         const next = admission.nextAt(limits, now) ?? Number.POSITIVE_INFINITY;
         now = Math.max(now + 1, next);
-        expect(now - then).toBeLessThanOrEqual((limits.rate?.perMs ?? 0) + LIMITS.rateSlackMs);
+        expect(now - latest).toBeLessThanOrEqual((limits.rate?.perMs ?? 0) + LIMITS.rateSlackMs);
         admission.toVerify(now);
         admission.admit(limits, { type: "open" }, now);
       }

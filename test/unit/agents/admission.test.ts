@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Admission, type AttemptName, type Gate, type Waiter } from "../../../src/agents/admission.ts";
+import { Admission, type AttemptName, type Gate, type Slot, type Waiter } from "../../../src/agents/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { memoryStore } from "./admission-store.ts";
@@ -73,7 +73,10 @@ describe("who is let in", () => {
     const rate: AgentLimits = { rate: { count: 2, perMs: 1_000 } };
     const { admission } = line("a", "b", "c", "d");
     expect(tasksOf(admission.admit(rate, OPEN, NOW + 10))).toEqual(["a", "b"]);
-    for (const task of ["a", "b"]) admission.release(attempt(task));
+    for (const task of ["a", "b"]) {
+      expect(admission.start(attempt(task), rate, NOW + 10, true)).toEqual({ type: "go", inMs: 0 });
+      admission.release(attempt(task));
+    }
     const opensAt = NOW + 10 + 1_000 + LIMITS.rateSlackMs;
     expect(admission.admit(rate, OPEN, opensAt - 1)).toEqual([]);
     expect(admission.nextAt(rate, opensAt - 1)).toBe(opensAt);
@@ -104,6 +107,78 @@ describe("who is let in", () => {
     }
     admission.release(attempt("c"));
     expect(tasksOf(admission.admit(one, OPEN, later))).toEqual(["d"]);
+  });
+});
+
+describe("a call of an agent with a rate", () => {
+  const rate: AgentLimits = { rate: { count: 1, perMs: 1_000 } };
+  const windowMs = 1_000 + LIMITS.rateSlackMs;
+
+  /** So many who were let in, a period apart, and whose calls have not left. */
+  function letIn(tasks: number, limits: AgentLimits = rate) {
+    const names = Array.from({ length: tasks }, (_, index) => `t${index}`);
+    const { admission, store } = line(...names);
+    const lastAt = NOW + tasks + (tasks - 1) * windowMs;
+    for (let now = NOW + tasks; now <= lastAt; now += windowMs) expect(admission.admit(limits, OPEN, now)).toHaveLength(1);
+    return { admission, store, names, lastAt };
+  }
+
+  test("leaves a period after the last one left, however long ago it was let in", () => {
+    const { admission, names, lastAt } = letIn(4);
+    const leaving = names.map((task) => admission.start(attempt(task), rate, lastAt, true));
+    expect(leaving).toEqual([0, 1, 2, 3].map((index) => ({ type: "go", inMs: index * windowMs })));
+    expect(admission.nextAt(rate, lastAt)).not.toBeNull();
+    admission.join(attempt("late"), 5, null, lastAt);
+    expect(admission.admit(rate, OPEN, lastAt + 4 * windowMs - 1)).toEqual([]);
+    expect(admission.admit(rate, OPEN, lastAt + 4 * windowMs)).toHaveLength(1);
+  });
+
+  test("keeps its turn when that is far, and takes it when it comes back in time", () => {
+    const { admission, names, lastAt } = letIn(8);
+    const answers = names.map((task) => admission.start(attempt(task), rate, lastAt, false));
+    expect(new Set(answers.map(({ type }) => type))).toEqual(new Set(["go"])); // nobody leaves yet
+    for (const [index, task] of names.entries()) {
+      const { type, inMs } = admission.start(attempt(task), rate, lastAt, true);
+      expect([type, inMs]).toEqual([index * windowMs <= LIMITS.startNearMs ? "go" : "later", index * windowMs]);
+    }
+    const soon = lastAt + 3 * windowMs;
+    for (const [index, task] of [...names.entries()].slice(5)) {
+      expect(admission.start(attempt(task), rate, soon, true)).toEqual({ type: "go", inMs: (index - 3) * windowMs });
+    }
+  });
+
+  test("that comes back too late has to find another moment, and leaves its own to somebody else", () => {
+    const { admission, names, lastAt } = letIn(8);
+    for (const task of names) admission.start(attempt(task), rate, lastAt, true);
+    const late = lastAt + 7.5 * windowMs;
+    expect(admission.start(attempt("t7"), rate, late, true)).toEqual({ type: "go", inMs: 0 });
+    expect(admission.start(attempt("t6"), rate, late, true)).toEqual({ type: "go", inMs: windowMs });
+  });
+
+  test("counts each time that it leaves, also after a restart or when its grant was given again", () => {
+    const { admission, store, lastAt } = letIn(1);
+    const leave = (by: Admission) => by.start(attempt("t0"), rate, lastAt, true);
+    expect(leave(admission)).toEqual({ type: "go", inMs: 0 });
+    admission.renew(attempt("t0"), lastAt);
+    expect(leave(admission)).toEqual({ type: "go", inMs: windowMs });
+    expect(leave(new Admission(store))).toEqual({ type: "go", inMs: 2 * windowMs });
+  });
+
+  test("that is not to be made after all takes nothing from the rate", () => {
+    const { admission, lastAt } = letIn(1);
+    admission.release(attempt("t0"));
+    admission.join(attempt("next"), 5, null, lastAt);
+    expect(admission.admit(rate, OPEN, lastAt)).toHaveLength(1);
+    const { admission: crowded, names, lastAt: now } = letIn(9);
+    for (const task of names) crowded.start(attempt(task), rate, now, true);
+    for (const task of names.slice(5)) crowded.release(attempt(task));
+    crowded.join(attempt("next"), 5, null, now);
+    expect(crowded.admit(rate, OPEN, now + 5 * windowMs)).toHaveLength(1);
+  });
+
+  test("of an agent without a rate leaves at once", () => {
+    const { admission } = line("a");
+    expect(admission.start(attempt("a"), one, NOW, true)).toEqual({ type: "go", inMs: 0 });
   });
 });
 
@@ -215,6 +290,20 @@ describe("a slot", () => {
     expect(admission.toVerify(due)).toEqual([]);
     expect(admission.toVerify(due + LIMITS.slotVerifyMs)).toMatchObject([{ task: "a" }]);
     expect(new Admission(store).toVerify(due)).toMatchObject([{ task: "a" }]);
+  });
+
+  test("whose holder cannot be asked for an hour is taken back, and not if it answers once meanwhile", () => {
+    for (const answers of [false, true]) {
+      const { admission, store, later } = line("a", "b");
+      const [slot] = admission.admit(one, OPEN, later) as readonly [Slot];
+      expect(admission.doubt(slot, later)).toBe(false);
+      if (answers) admission.trust(slot);
+      const after = new Admission(store);
+      expect(after.doubt(slot, later + LIMITS.slotDoubtMs - 1)).toBe(false);
+      expect(after.doubt(slot, later + LIMITS.slotDoubtMs)).toBe(!answers);
+      expect(after.holds(slot)).toBe(answers);
+      expect(after.doubt({ ...slot, grant: slot.grant - 1 }, later + 3 * LIMITS.slotDoubtMs)).toBe(false);
+    }
   });
 
   test("that nobody has needs no waking", () => {

@@ -135,6 +135,16 @@ describe("what a body's shape cannot say", () => {
     ]);
   });
 
+  test("its patterns can be matched in linear time, and who is refused is told why", () => {
+    const capabilities = [
+      { name: "slow", input_schema: { pattern: "^(a+)+$" } },
+      { name: "no", output_schema: { pattern: "(?=a)" } },
+    ];
+    expect(faultsOf(http({ capabilities }))).toMatchObject([
+      { pointer: "/capabilities/1/output_schema", code: "invalid_schema", message: expect.stringContaining("lookaround") },
+    ]);
+  });
+
   test("no schema in it is larger than a directory should carry", () => {
     const capabilities = [{ name: "large", input_schema: { description: "x".repeat(LIMITS.capabilitySchemaBytes) } }];
     expect(faultsOf(http({ capabilities }))).toMatchObject([

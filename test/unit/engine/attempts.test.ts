@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/input.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
-import { completes, fails, given, step, STARTED_AT } from "./scenario.ts";
+import { completes, fails, given, step, STARTED_AT, type Scenario } from "./scenario.ts";
 
 const byQueue = { agent: { way: "queue" } } as const;
 const claim = (id: string, delivery = 1_001, attempt = 1): TaskInput => ({ type: "claim", step: id, attempt, delivery });
@@ -94,6 +94,12 @@ describe("by queue", () => {
 });
 
 describe("calling back", () => {
+  /** As many heartbeats as are recorded with what they say. */
+  function worn(task: Scenario): Scenario {
+    for (let beat = 0; beat < LIMITS.heartbeats; beat++) task.when({ type: "heartbeat", step: "a", attempt: 1, progress: beat });
+    return task;
+  }
+
   test("a 202 starts the lease; its end is a timeout and spends the attempt", () => {
     const task = given([step("a", { timeout: "1m", retry: { delay: "1s", jitter: "none" } })])
       .when(accept("a"))
@@ -108,6 +114,28 @@ describe("calling back", () => {
     task.after(59_999).then();
     task.after(1);
     expect(task.last.events[0]?.type).toBe("attempt.failed");
+  });
+
+  test("progress is recorded up to a limit, and takes nothing from the right to more time", () => {
+    const task = worn(given([step("a", { timeout: "1m" })]).when(accept("a")));
+    task.when({ type: "heartbeat", step: "a", attempt: 1, progress: "too much" }).then();
+    expect(task.last.answers).toEqual([{ ok: true, value: "unchanged" }]);
+    task.now += 30_000;
+    task.when({ type: "heartbeat", step: "a", attempt: 1, progress: "too much" }).then("attempt.progressed a#1");
+    expect(task.last.events[0]).toEqual({ type: "attempt.progressed", step: "a", attempt: 1, lease_until: task.now + 60_000 });
+  });
+
+  test("time that is granted after so many heartbeats is worth a row", () => {
+    const task = worn(given([step("a", { timeout: "1m" })]).when(accept("a")));
+    task.now += 59_995;
+    let rows = 0;
+    for (let ms = 0; ms < 5_000; ms++) {
+      task.when({ type: "heartbeat", step: "a", attempt: 1, extendMs: 10 });
+      rows += task.last.events.length;
+      task.now++;
+    }
+    expect(rows).toBeLessThanOrEqual(6);
+    expect(task.steps()).toEqual(["running"]);
   });
 
   test("heartbeats that move it little are answered, not recorded", () => {

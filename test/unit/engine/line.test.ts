@@ -214,6 +214,21 @@ describe("canceling", () => {
     expect(task.last.answers[0]).toMatchObject({ ok: false, error: { code: "attempt_canceled" } });
   });
 
+  test.each([
+    ["queue", { type: "claim", step: "a", attempt: 1, delivery: 1 }, "queue"],
+    ["callback", { type: "accept", step: "a", attempt: 1 }, "inline"],
+    ["pull", null, "pull"],
+  ] as const)("keeps the slot of what somebody has claimed by %s, until its lease ends", (_, claim, way) => {
+    const task = given([step("a", { timeout: "1m" }), step("b")], { agent: { needsSlot: true, way } });
+    task.when(grant("a", 1, way === "pull"));
+    if (claim !== null) task.when(claim);
+    task.now += 1_000;
+    task.when({ type: "cancel" });
+    const graceMs = way === "queue" ? LIMITS.leaseGraceMs : 0;
+    expect([...task.state.lingering]).toEqual([["a/1", { agent: "agent_1", until: STARTED_AT + 60_000 + graceMs }]]);
+    expect(task.rebuilt().lingering).toEqual(task.state.lingering);
+  });
+
   test("by a deadline does the same", () => {
     const task = inLine({ deadlineMs: 10_000 }).after(10_000);
     task.then("step.canceled a (task_timed_out)", "task.timed_out (deadline_exceeded)");

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/input.ts";
 import { degradedSteps } from "../../../src/engine/view.ts";
 import { nextHedgeAt, nextWakeAt } from "../../../src/engine/wake.ts";
+import { LIMITS } from "../../../src/shared/limits.ts";
 import { completes, fails, failsForGood, given, step, STARTED_AT, type Options, type Scenario } from "./scenario.ts";
 
 const two = { agents: ["agent_1", "agent_2"] };
@@ -73,6 +74,23 @@ describe("a second agent", () => {
       { attempt: 2, agent: "agent_2", hedge: true },
     ]);
     expect([attempts, agent]).toEqual([2, "agent_2"]);
+  });
+});
+
+describe("a call that waits for its turn", () => {
+  test("is looked at now and then, however soon a second agent is wanted", () => {
+    const task = given([hedged({ hedge: { after: "1ms", max_share: 1 } })], two);
+    task.calledAt.set("a/1", "in_line");
+    let looks = 0;
+    for (let ms = 0; ms < 1_000; ms++) {
+      task.now++;
+      if ((nextHedgeAt(task.state) ?? Number.POSITIVE_INFINITY) > task.now) continue;
+      looks++;
+      task.when({ type: "wake" }).then();
+    }
+    expect(looks).toBeLessThanOrEqual(1_000 / LIMITS.hedgeLookMs);
+    task.calledAt.set("a/1", task.now);
+    task.after(LIMITS.hedgeLookMs).then("attempt.started a#2");
   });
 });
 
@@ -196,6 +214,17 @@ describe("the share of second agents", () => {
   test("counts those that stand in line too", () => {
     const { calls, hedges } = callsOf(play(50, 0.1, 50, { limited: ["agent_2"] }));
     expect(hedges).toBeLessThanOrEqual(1 + 0.1 * calls);
+  });
+
+  test("is of calls that were made: those turned away make room for no more of them", () => {
+    const task = given([step("a")], { agent: { needsSlot: true } });
+    for (let attempt = 1; attempt <= 20; attempt++) {
+      task.when(decline(attempt));
+      task.now += LIMITS.declineMs + 1;
+      task.when({ type: "look" });
+    }
+    expect(task.state.callsByCapability.get("work")).toEqual({ calls: 1, hedges: 0 });
+    expect(task.rebuilt().callsByCapability).toEqual(task.state.callsByCapability);
   });
 
   test("holds for all tasks together, as far as is known", () => {

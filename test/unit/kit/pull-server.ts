@@ -16,6 +16,8 @@ export class PullServer {
   /** Steps that nobody wants any more. */
   readonly superseded = new Set<string>();
   readonly #work: Record<string, unknown>[] = [];
+  /** Sent to who waits for work, as the service does to notice who has gone. */
+  spaces = 0;
   readonly #waiting = new Set<{ readonly max: number; readonly response: ServerResponse }>();
   readonly #server: Server;
 
@@ -77,7 +79,16 @@ export class PullServer {
       this.claims.push({ url, authorization: request.headers.authorization, max });
       const waiting = { max, response };
       this.#waiting.add(waiting);
-      response.on("close", () => this.#waiting.delete(waiting));
+      const beat = setInterval(() => {
+        if (!this.#waiting.has(waiting)) return;
+        if (!response.headersSent) response.writeHead(200, { "content-type": "application/json" });
+        response.write(" ");
+        this.spaces++;
+      }, 10);
+      response.on("close", () => {
+        clearInterval(beat);
+        this.#waiting.delete(waiting);
+      });
       return this.#handOut();
     }
     const [step = "", verb] = url.split("/").slice(-2);
@@ -88,6 +99,6 @@ export class PullServer {
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json" });
+  if (!response.headersSent) response.writeHead(status, { "content-type": "application/json" });
   response.end(JSON.stringify(body));
 }

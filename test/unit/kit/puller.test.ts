@@ -150,6 +150,14 @@ describe("a puller", () => {
     expect(server.claims).toHaveLength(claims);
   });
 
+  test("that is told to end while there is no work ends at once, although spaces came already", async () => {
+    const run = pull();
+    await until(() => server.spaces > 5);
+    ending.abort();
+    await run;
+    await until(() => server.waiting === 0);
+  });
+
   test("that was told to end before it began does nothing", async () => {
     ending.abort();
     await pull();

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { readConfig } from "../../../src/shared/config.ts";
 import { isTaskId, newTaskId, taskIdFromKey } from "../../../src/shared/ids.ts";
 import { canonicalJson, nestingDepth, pointer, type Json } from "../../../src/shared/json.ts";
+import { schemaProblem, violationsOf, type JsonSchema } from "../../../src/shared/json-schema.ts";
 import { createKeyring } from "../../../src/shared/keyring.ts";
 import { readText, TooLarge } from "../../../src/shared/read-text.ts";
 import { nearest } from "../../../src/shared/text.ts";
@@ -32,6 +33,54 @@ describe("JSON", () => {
   });
 
   test("pointers escape", () => expect(pointer("a/b", "c~d", 3)).toBe("/a~1b/c~0d/3"));
+});
+
+describe("JSON Schema", () => {
+  const messages = (schema: JsonSchema, value: Json) => violationsOf(schema, value).map(({ message }) => message);
+
+  test("patterns that defeat backtracking engines take linear time, on texts and on names", () => {
+    const [pattern, text] = ["^(a+)+$", `${"a".repeat(1_000_000)}!`];
+    expect(messages({ type: "string", pattern }, text)).toEqual(["String does not match pattern."]);
+    expect(messages({ patternProperties: { [pattern]: { type: "number" } } }, { aaa: "x", [text]: "y" })).toHaveLength(1);
+    expect(messages({ patternProperties: { [pattern]: {} }, additionalProperties: false }, { aaa: 1 })).toEqual([]);
+    expect(messages({ format: "url" }, `http://${"a".repeat(100)}!`)).toEqual([]);
+    expect(RegExp("a")).toBeInstanceOf(RegExp);
+  });
+
+  test("patterns mean what they mean in JavaScript, as far as they can be matched so", () => {
+    const texts = ["", "a", "ab", "é", "😀", "A_1", "x-y", "2024-01-31", "a\nb", "\\", "{}"];
+    for (const pattern of [
+      "^.$",
+      "\\p{L}",
+      "^\\w+$",
+      "[\\w-]+",
+      "\\u{1F600}",
+      "^\\d{4}-\\d\\d-\\d\\d$",
+      "^(?<x>a)?b?$",
+      "^[^\\s]*$",
+      "\\{\\}",
+      "a|",
+    ]) {
+      const matched = texts.filter((text) => messages({ pattern }, text).length === 0);
+      expect(matched, pattern).toEqual(texts.filter((text) => new RegExp(pattern, "u").test(text)));
+    }
+  });
+
+  test("a pattern that cannot be matched so is a fault of the schema, and the reason is said", () => {
+    for (const pattern of ["(?=a)b", "(?<!a)b", "(a)\\1"]) {
+      expect(schemaProblem({ pattern })).toContain("linear time");
+      expect(schemaProblem({ patternProperties: { [pattern]: true } })).toContain(JSON.stringify(pattern));
+    }
+    expect(schemaProblem({ properties: { pattern: { type: "string" } } })).toBeNull();
+  });
+
+  test("what multiplies is given up in time: long patterns on long texts, items that must all be different", () => {
+    expect(messages({ pattern: "(a|b)*a(a|b){900}$" }, "ab".repeat(500_000))).toEqual([expect.stringContaining("too long")]);
+    const numbers = Array.from({ length: 100_000 }, (_, index) => index);
+    expect(messages({ uniqueItems: true }, numbers)).toEqual([expect.stringContaining("item by item")]);
+    expect(messages({ uniqueItems: true }, [1, 2, 1])).toEqual([expect.stringContaining("Duplicate items")]);
+    expect(messages({ items: { type: "number" } }, numbers)).toEqual([]);
+  });
 });
 
 test("durations", () => {
