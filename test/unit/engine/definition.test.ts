@@ -40,8 +40,10 @@ describe("a definition is refused with its fault and place", () => {
   test("a circle is shown whole, also through expressions", () => {
     expect(
       faultsOf({ steps: [step("a", { needs: ["c"] }), step("b", { needs: ["a"] }), step("c", { input: "${ steps.b.output }" })] }),
-    ).toEqual(['workflow_cycle /steps/0: "a" needs "c" needs "b" needs "a"']);
-    expect(faultsOf({ steps: [step("a", { needs: ["a"] })] })).toEqual(['workflow_cycle /steps/0: "a" needs "a"']);
+    ).toEqual([expect.stringContaining('workflow_cycle /steps/0: "a" needs "c" needs "b" needs "a"; ')]);
+    expect(faultsOf({ steps: [step("a", { needs: ["a"] })] })).toEqual([
+      expect.stringContaining('workflow_cycle /steps/0: "a" needs "a"; '),
+    ]);
   });
 
   test("every fault is reported at once", () => {
