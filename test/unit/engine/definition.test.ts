@@ -71,15 +71,6 @@ describe("a definition that is fine", () => {
     ).toEqual([]);
   });
 
-  test("a condition on a failure that can never be seen is warned of", () => {
-    const warningsOf = (more: object) => {
-      const compiled = compileWorkflow(JSON.stringify({ steps: [step("a"), step("b", { when: "steps.a.status == 'failed'", ...more })] }));
-      return compiled.ok ? compiled.value.graph.warnings.map(({ pointer }) => pointer) : null;
-    };
-    expect(warningsOf({})).toEqual(["/steps/1/when"]);
-    expect(warningsOf({ run_if: "all_settled" })).toEqual([]);
-  });
-
   test("the same text is compiled once", () => {
     const text = JSON.stringify({ steps: [step("once")] });
     const [first, second] = [compileWorkflow(text), compileWorkflow(text)];
