@@ -4,6 +4,7 @@ import type { Wanted } from "../engine/world.ts";
 import type { Json } from "../shared/json.ts";
 import { violationsOf } from "../shared/json-schema.ts";
 import { DEFAULTS } from "../shared/limits.ts";
+import { isVersion } from "../shared/version.ts";
 import type { AgentState } from "./agent-state.ts";
 import { capabilityOf, type AgentRecord, type Capability } from "./agent.ts";
 import { priceOfCall } from "./score.ts";
@@ -96,11 +97,6 @@ export function statisticsFor({ agent, state }: Candidate, wanted: Pick<Wanted, 
   const name = capabilityFor(agent, wanted)?.name;
   // A name may be any word, and so one that every object has.
   return name !== undefined && state !== null && Object.hasOwn(state.capabilities, name) ? (state.capabilities[name] ?? null) : null;
-}
-
-/** `2` takes 2, 2.1 and 2.1.0; `2.1` takes 2.1 and 2.1.0. */
-function isVersion(offered: string | undefined, wanted: string): boolean {
-  return offered === wanted || (offered?.startsWith(`${wanted}.`) ?? false);
 }
 
 /** Not closed, or about to be tried again: calls go through the agent's object, which lets few in. */

@@ -5,6 +5,18 @@ import { rejection, REJECTIONS, Unavailable, type Rejection, type RejectionCode 
 import { messageOf } from "../shared/log.ts";
 import type { Api } from "./route.ts";
 
+/** One fault in a document. */
+export const faultSchema = z
+  .object({
+    pointer: z.string().openapi({ description: "JSON Pointer to the place, or to where something is missing" }),
+    message: z.string(),
+    code: z.string(),
+    suggestion: z.string().optional().openapi({
+      description: "What was probably meant: a name, a text or an expression as it is, anything else as JSON",
+    }),
+  })
+  .openapi("Fault");
+
 export const problemSchema = z
   .object({
     type: z.string().openapi({ example: "urn:orchestrator:problem:not_found" }),
@@ -14,7 +26,7 @@ export const problemSchema = z
     code: z.enum(Object.keys(REJECTIONS) as RejectionCode[]).openapi({ example: "not_found" }),
     retryable: z.boolean(),
     request_id: z.string(),
-    errors: z.array(z.object({ pointer: z.string(), message: z.string(), code: z.string() })).optional(),
+    errors: z.array(faultSchema).optional(),
   })
   .openapi("Problem");
 

@@ -1,6 +1,7 @@
 /** `/workflows`: register, read, check, delete. */
 import { z } from "@hono/zod-openapi";
-import { checkWorkflow } from "../workflows/check.ts";
+import { compileWorkflow } from "../engine/compile.ts";
+import { checkWorkflow, faultsIn } from "../workflows/check.ts";
 import { identifier } from "../engine/definition-words.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -11,8 +12,9 @@ import { YAML_TYPES } from "./body.ts";
 import { channel, channelView } from "./channels.ts";
 import { anyDefinition, definitionView } from "./definition-schema.ts";
 import { etag, expectedRevision } from "./etag.ts";
+import { LINT_TABLE, warningSchema, warningsFor } from "./lint.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
-import { accepted, Refused } from "./problem.ts";
+import { accepted, faultSchema, Refused } from "./problem.ts";
 import { createRouter, defineRoute, json } from "./route.ts";
 import { definitionResponse, formatQuery, inFormats } from "./workflow-formats.ts";
 
@@ -21,7 +23,7 @@ const versionParams = z.object({ name: z.string(), version: z.string() });
 const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable() }).openapi("WorkflowSummary");
 const version = summary.extend({ definition: definitionView }).openapi("Workflow");
 const listing = summary.extend({ channels: z.array(channel).readonly() }).openapi("WorkflowListing");
-const fault = z.object({ pointer: z.string(), message: z.string(), code: z.string() });
+const linted = version.extend({ warnings: z.array(warningSchema).readonly() }).openapi("LintedWorkflow");
 const definitionBody = {
   required: true,
   content: {
@@ -35,11 +37,12 @@ const putRoute = defineRoute({
   method: "put",
   path: "/workflows/{name}",
   summary: "Register a workflow",
-  description: "A changed definition becomes the next version, an unchanged one stays the version it is. Versions never change.",
+  description:
+    "A changed definition becomes the next version, an unchanged one stays the version it is. Versions never change. Warnings are those of `POST /workflows/validate`.",
   access: "workflows:write",
   maxBodyBytes: LIMITS.definitionBytes,
   request: { params: z.object({ name: identifier }), body: definitionBody },
-  responses: { 200: json(version, "Registered already"), 201: json(version, "The new version") },
+  responses: { 200: json(linted, "Registered already"), 201: json(linted, "The new version") },
 });
 const listRoute = defineRoute({
   method: "get",
@@ -95,22 +98,26 @@ const validateRoute = defineRoute({
   method: "post",
   path: "/workflows/validate",
   summary: "Check a definition without registering it",
+  description: `Errors are what a definition is refused for. Warnings are about what is probably not meant; what depends on agents and workflows is held against those that are registered now.\n\n${LINT_TABLE}`,
   access: "workflows:read",
   maxBodyBytes: LIMITS.definitionBytes,
   request: { body: definitionBody },
   responses: {
     200: json(
-      z.object({ valid: z.boolean(), errors: z.array(fault).readonly(), warnings: z.array(fault).readonly() }),
+      z.object({ valid: z.boolean(), errors: z.array(faultSchema).readonly(), warnings: z.array(warningSchema).readonly() }),
       "Every fault at once, each at its place",
     ),
   },
 });
 
 export const workflowRoutes = createRouter()
-  .openapi(validateRoute, (c) => {
-    const compiled = checkWorkflow(JSON.stringify(c.req.valid("json")));
+  .openapi(validateRoute, async (c) => {
+    const compiled = compileWorkflow(JSON.stringify(c.req.valid("json")));
     if (!compiled.ok) return c.json({ valid: false, errors: compiled.error, warnings: [] }, 200);
-    return c.json({ valid: true, errors: [], warnings: compiled.value.graph.warnings }, 200);
+    const errors = faultsIn(compiled.value);
+    const name = compiled.value.definition.name ?? null;
+    const warnings = await warningsFor(compiled.value, name, c.var.principal.tenant, c.var.services);
+    return c.json({ valid: errors.length === 0, errors, warnings }, 200);
   })
   .openapi(putRoute, async (c) => {
     const { name } = c.req.valid("param");
@@ -129,10 +136,11 @@ export const workflowRoutes = createRouter()
     const registered = accepted(
       await c.var.services.workflows.register(c.var.principal.tenant, name, text, expectedRevision(c), Date.now()),
     );
+    const warnings = await warningsFor(compiled.value, name, c.var.principal.tenant, c.var.services);
     c.header("ETag", etag(registered.version));
-    if (!registered.isNew) return c.json(versionView(registered), 200);
+    if (!registered.isNew) return c.json({ ...versionView(registered), warnings }, 200);
     c.header("Location", `/api/v1/workflows/${name}/versions/${registered.version}`);
-    return c.json(versionView(registered), 201);
+    return c.json({ ...versionView(registered), warnings }, 201);
   })
   .openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");

@@ -2,7 +2,7 @@
 import { pointer } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { excerpt } from "../shared/text.ts";
-import type { Findings } from "./compile-block.ts";
+import type { Findings } from "./compile-findings.ts";
 
 interface Draft {
   readonly index: number;
@@ -24,7 +24,8 @@ export function refuseCycle(drafts: readonly Draft[], dependents: readonly (read
   if (sorted === drafts.length) return;
   const circle = findCircle(drafts, unmet);
   const path = [...circle, circle[0] as Draft].map((draft) => `"${draft.id}"`).join(" needs ");
-  findings.fault("workflow_cycle", at + pointer((circle[0] as Draft).index), excerpt(path, LIMITS.textLength));
+  const message = `${excerpt(path, LIMITS.textLength)}; none of them can ever start: take one of these needs away`;
+  findings.fault("workflow_cycle", at + pointer((circle[0] as Draft).index), message);
 }
 
 /** A circle among the steps that could not be sorted: follow unmet needs until one comes again. */

@@ -2,38 +2,18 @@
  * From the steps of a definition to a block: ids resolved where they are visible, expressions compiled, circles refused.
  * A reference from inside a step to one outside makes the outer step a need of the one it is inside of.
  */
-import type { Fault, RejectionCode } from "../shared/errors.ts";
-import { pointer, type Json } from "../shared/json.ts";
+import { pointer, segmentsOf, type Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { excerpt, nearest } from "../shared/text.ts";
 import { refuseCycle } from "./circle.ts";
+import { valueAt } from "./compile-fields.ts";
+import { hintFor } from "./compile-hints.ts";
+import type { Findings } from "./compile-findings.ts";
 import { compileStep } from "./compile-step.ts";
 import type { StepDefinition, StepKind, StepList } from "./definition.ts";
-import { compileExpression, type Expression } from "./expression.ts";
+import { compileExpression, type Expression, type ExpressionProblem } from "./expression.ts";
 import { readsOf, type Block, type Read, type StepNode } from "./graph.ts";
 import { compileTemplate, NOTHING, type Template } from "./template.ts";
-
-/** What a whole definition is checked with. */
-export class Findings {
-  readonly faults: Fault[] = [];
-  readonly warnings: Fault[] = [];
-  /** Where steps inside others are, by id, for those who look for them outside. */
-  readonly ownerById: ReadonlyMap<string, string>;
-  steps = 0;
-  edges = 0;
-
-  constructor(steps: StepList) {
-    this.ownerById = ownersIn(steps);
-  }
-
-  fault(code: RejectionCode, at: string, message: string): void {
-    if (this.faults.length < LIMITS.faults) this.faults.push({ code, pointer: at, message });
-  }
-
-  warn(at: string, message: string): void {
-    if (this.warnings.length < LIMITS.faults) this.warnings.push({ code: "invalid_definition", pointer: at, message });
-  }
-}
 
 type Reads = Map<string, Read>;
 
@@ -92,7 +72,7 @@ export class BlockCompiler {
       for (const need of needs) dependents[need]?.push(index);
       findings.edges += needs.size;
     }
-    if (findings.faults.length === 0) refuseCycle(drafts, dependents, at, findings);
+    refuseCycle(drafts, dependents, at, findings);
     const outputReads: Reads = new Map();
     const base = at.replace(/\/steps$/, "");
     const compiled = output === undefined ? null : this.template(output as Json, `${base}/output`, outputReads);
@@ -108,7 +88,7 @@ export class BlockCompiler {
   #register(step: StepDefinition, index: number, at: string): void {
     const place = at + pointer(index, "id");
     if (this.#indexById.has(step.id)) {
-      this.findings.fault("duplicate_step_id", place, `"${step.id}" is the id of an earlier step`);
+      this.findings.fault("duplicate_step_id", place, `"${step.id}" is the id of an earlier step; choose another for one of them`);
       return;
     }
     this.#indexById.set(step.id, index);
@@ -129,7 +109,8 @@ export class BlockCompiler {
     const node: Omit<StepNode, "needs" | "dependents"> = compileStep(this, step, index, at, current);
     step.needs?.forEach((id, position) => this.#need(current, id, at + pointer("needs", position)));
     if (current.needs.size === 0 && node.runIf.startsWith("any_")) {
-      this.findings.fault("invalid_definition", `${at}/run_if`, `"${node.runIf}" can never hold for a step that needs nothing`);
+      const message = `"${node.runIf}" can never hold for a step that needs nothing; say in "needs" which steps it is about`;
+      this.findings.fault("invalid_definition", `${at}/run_if`, message);
     }
     for (const name of current.listens) this.listens.add(name);
     this.#current = null;
@@ -158,22 +139,29 @@ export class BlockCompiler {
 
   #need(current: Current, id: string, at: string): void {
     const index = this.#indexById.get(id);
-    if (index !== undefined) current.needs.add(index);
-    else
-      this.findings.fault(
-        "unknown_need",
-        at,
-        this.#find(id) === null
-          ? this.#unknown(id)
-          : `"${id}" is outside this block, which waits for it if an expression refers to it; needs name steps of the same block`,
-      );
+    if (index !== undefined) {
+      current.needs.add(index);
+      return;
+    }
+    const refuse = (message: string, suggestion?: string): void => this.findings.fault("unknown_need", at, message, suggestion);
+    const owner = this.findings.ownerById.get(id);
+    if (this.#find(id) !== null) {
+      refuse(`"${id}" is outside this block, which waits for it if an expression refers to it; needs name steps of the same block`);
+    } else if (owner !== undefined) {
+      const isHere = this.#indexById.has(owner);
+      refuse(`"${id}" is inside "${owner}", and only seen there; from here need "${owner}"`, isHere ? owner : undefined);
+    } else {
+      const { close, text } = this.#otherThan(id, this.#indexById.keys());
+      refuse(`no step has the id "${id}"; ${text}`, close ?? undefined);
+    }
   }
 
   /** With the names that only this expression may use. */
   expression(source: string, expected: "any" | "bool", at: string, reads: Reads, names: readonly string[] = []): Expression | null {
-    const compiled = compileExpression(source, expected, names.length === 0 ? this.variables : [...this.variables, ...names]);
+    const allowed = names.length === 0 ? this.variables : [...this.variables, ...names];
+    const compiled = compileExpression(source, expected, allowed);
     if (!compiled.ok) {
-      for (const problem of compiled.error) this.findings.fault(problem.code, at, problem.message);
+      for (const problem of compiled.error) this.#refuseExpression(source, problem, at, allowed);
       return null;
     }
     this.#resolve(compiled.value, at, reads);
@@ -181,13 +169,21 @@ export class BlockCompiler {
   }
 
   template(source: Json, at: string, reads: Reads, names: readonly string[] = []): Template {
-    const compiled = compileTemplate(source, names.length === 0 ? this.variables : [...this.variables, ...names]);
+    const allowed = names.length === 0 ? this.variables : [...this.variables, ...names];
+    const compiled = compileTemplate(source, allowed);
     if (!compiled.ok) {
-      for (const problem of compiled.error) this.findings.fault(problem.code, at + problem.at, problem.message);
+      for (const problem of compiled.error) this.#refuseExpression(textAt(source, problem.at), problem, at + problem.at, allowed);
       return NOTHING;
     }
     for (const { expression, at: within } of compiled.value.expressions) this.#resolve(expression, at + within, reads);
     return compiled.value;
+  }
+
+  #refuseExpression(written: string, problem: ExpressionProblem, at: string, variables: readonly string[]): void {
+    if (this.findings.faults.length >= LIMITS.faults) return;
+    const isStep = (id: string): boolean => this.#find(id) !== null;
+    const { text, suggestion } = hintFor(written, problem, { variables, isStep });
+    this.findings.fault(problem.code, at, problem.message + text, suggestion);
   }
 
   /** Every step that an expression names must exist, and be visible from here. */
@@ -196,11 +192,7 @@ export class BlockCompiler {
     for (const { id } of expression.steps) {
       const found = this.#find(id);
       if (found === null) {
-        this.findings.fault(
-          this.findings.ownerById.has(id) ? "inner_reference" : "unknown_reference",
-          at,
-          `in "${excerpt(expression.source, 200)}": ${this.#unknown(id)}`,
-        );
+        this.#refuseReference(expression, id, at);
         continue;
       }
       reads.set(id, { id, ...found });
@@ -228,36 +220,55 @@ export class BlockCompiler {
     this.escapes.set(id, { id, ...found });
     if (this.#undoes) return;
     if (found.depth > 0 || outer.#current?.index !== index) return outer.#waitFor(id, found, at);
-    this.findings.fault("unknown_reference", at, `"${id}" is the step that this one is inside of: it has no output yet`);
+    this.findings.fault(
+      "unknown_reference",
+      at,
+      `"${id}" is the step that this one is inside of: it has no output yet, only the steps beside this one may have`,
+    );
   }
 
-  #unknown(id: string): string {
+  #refuseReference({ source }: Expression, id: string, at: string): void {
+    const place = `in "${excerpt(source, 200)}": `;
     const owner = this.findings.ownerById.get(id);
-    if (owner !== undefined) return `"${id}" is inside "${owner}", and only seen there; from here read steps.${owner}.output`;
-    if (this.findings.faults.length >= SUGGESTIONS) return `no step has the id "${id}"`; // looking for one takes longer than everything else
-    const close = nearest(id, this.#visible());
-    return `no step has the id "${id}"${close === null ? "" : `; did you mean "${close}"?`}`;
+    if (owner !== undefined) {
+      const meant = `${stepPath(owner)}.output`;
+      const message = `${place}"${id}" is inside "${owner}", and only seen there; from here read ${meant}`;
+      this.findings.fault("inner_reference", at, message, this.#find(owner) === null ? undefined : meant);
+      return;
+    }
+    const { close, text } = this.#otherThan(id, this.#visible());
+    const meant = close === null ? source : source.replaceAll(stepPath(id), stepPath(close));
+    const suggestion = meant === source ? undefined : meant;
+    this.findings.fault("unknown_reference", at, `${place}no step has the id "${id}"; ${text}`, suggestion);
   }
 
-  *#visible(): Iterable<string> {
+  /** The id that was probably meant, or which there are. Of many faults only the first are worth the search. */
+  #otherThan(id: string, known: IteratorObject<string>): { readonly close: string | null; readonly text: string } {
+    const isEarly = this.findings.faults.length < SUGGESTIONS;
+    const others = known
+      .filter((other) => other !== this.#current?.id)
+      .take(isEarly ? LIMITS.steps : SHOWN + 1)
+      .toArray();
+    const close = isEarly ? nearest(id, others) : null;
+    if (close !== null) return { close, text: `did you mean "${close}"?` };
+    const list = `${others.slice(0, SHOWN).join(", ")}${others.length > SHOWN ? ", …" : ""}`;
+    return { close, text: others.length === 0 ? "there is no other step here" : `expected one of ${list}` };
+  }
+
+  *#visible(): Generator<string> {
     yield* this.#indexById.keys();
     if (this.outer !== null) yield* this.outer.#visible();
   }
 }
 
 const SUGGESTIONS = 10;
+const SHOWN = 10;
+const stepPath = (id: string): string => (/^[A-Za-z_]\w*$/.test(id) ? `steps.${id}` : `steps[${JSON.stringify(id)}]`);
+
+/** The text of a template at a place in it. */
+function textAt(source: Json, at: string): string {
+  const value = valueAt(source, segmentsOf(at));
+  return typeof value === "string" ? value : "";
+}
+
 const EMPTY: Block = { steps: [], indexById: new Map(), sinks: [], output: null, outputReads: [] };
-
-function ownersIn(steps: StepList, owner?: string, owners = new Map<string, string>()): ReadonlyMap<string, string> {
-  for (const step of steps) {
-    if (owner !== undefined) owners.set(step.id, owner);
-    for (const inner of listsIn(step)) ownersIn(inner, step.id, owners);
-  }
-  return owners;
-}
-
-function listsIn(step: StepDefinition): readonly StepList[] {
-  if (step.type === "map" || step.type === "repeat") return [step.steps];
-  if (step.type === "switch") return [...step.cases.map(({ steps }) => steps), ...(step.default === undefined ? [] : [step.default.steps])];
-  return [];
-}

@@ -3,7 +3,8 @@ import type { Fault } from "../shared/errors.ts";
 import { pointer, type Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import { BlockCompiler, Findings } from "./compile-block.ts";
+import { BlockCompiler } from "./compile-block.ts";
+import { Findings } from "./compile-findings.ts";
 import type { ChainDefinition, WorkflowDefinition } from "./definition.ts";
 import { readsOf, type Chain, type Graph, type Read } from "./graph.ts";
 

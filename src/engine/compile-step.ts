@@ -27,7 +27,6 @@ export function compileStep(block: BlockCompiler, step: StepDefinition, index: n
   const own = compileKind(block, step, at, notes);
   const undo = step.compensate === undefined ? null : block.undo({ id: UNDO, type: "agent", ...step.compensate }, `${at}/compensate`);
   const runIf = step.run_if ?? "all_completed";
-  if (when !== null && (runIf === "all_completed" || runIf === "any_completed")) warnOfFailureCondition(block, when, runIf, at);
   const common: Common = {
     index,
     id: step.id,
@@ -112,15 +111,21 @@ function compileKind(block: BlockCompiler, step: StepDefinition, at: string, { r
 function compileMap(block: BlockCompiler, step: MapStepDefinition, at: string, reads: Map<string, Read>): Own<StepNode> {
   const [as, indexAs] = [step.as ?? "item", step.index ?? "index"];
   if (as === indexAs) refuse(block, `${at}/index`, `"${as}" cannot be the item and its index`);
-  for (const [field, name] of [
-    ["as", as],
-    ["index", indexAs],
-  ] as const)
-    refuseName(block, name, `${at}/${field}`);
+  const names = [
+    { field: "as", name: as },
+    { field: "index", name: indexAs },
+  ];
+  for (const { field, name } of names) {
+    if (TAKEN.includes(name)) refuse(block, `${at}/${field}`, `"${name}" means something else already; choose another name`);
+  }
   const over = overOf(block, step.over, `${at}/over`, reads);
   if (Array.isArray(step.over) && step.over.length > LIMITS.mapItems)
     refuse(block, `${at}/over`, `a map has at most ${LIMITS.mapItems} items`);
   const inner = block.inner(step.steps, `${at}/steps`, step.output, [as, indexAs]);
+  for (const { field, name } of names) {
+    // A name that nothing inside reads hides nothing from anybody.
+    if (block.variables.includes(name) && inner.compiler.names.has(name)) warnOfShadow(block, name, `${at}/${field}`);
+  }
   // What has to see or change the whole task stays in it.
   const staysHere = inner.compiler.kinds.has("signal") || inner.compiler.kinds.has("end") || inner.compiler.kinds.has("undo");
   return {
@@ -183,23 +188,12 @@ function compileOnError(block: BlockCompiler, { on_error }: StepDefinition, at: 
 const FAIL: OnError = { type: "fail" };
 const CONTINUE: OnError = { type: "continue" };
 
-function warnOfFailureCondition(block: BlockCompiler, when: Expression, runIf: string, at: string): void {
-  if (!when.steps.some((reference) => reference.field === "status" || reference.field === "error")) return;
-  const message = `with run_if "${runIf}" the step only runs when what it needs has completed; to act on a failure set run_if to "all_settled"`;
-  block.findings.warn(`${at}/when`, message);
-}
-
 /** Names that mean something already. */
 const TAKEN: readonly string[] = ["input", "steps", "task", "output", "signal", "iteration", "previous", "true", "false", "null", "in"];
 
-function refuseName(block: BlockCompiler, name: string, at: string): void {
-  if (TAKEN.includes(name)) refuse(block, at, `"${name}" means something else already; choose another name`);
-  else if (block.variables.includes(name)) {
-    block.findings.warn(
-      at,
-      `"${name}" is the name of something outside already, which the steps inside cannot see any more; choose another with "as" or "index"`,
-    );
-  }
+function warnOfShadow(block: BlockCompiler, name: string, at: string): void {
+  const message = `"${name}" is the name of something outside already, which the steps inside cannot see any more; choose another with "as" or "index"`;
+  block.findings.warn(at, message);
 }
 
 function refuse(block: BlockCompiler, at: string, message: string): void {

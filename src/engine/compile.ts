@@ -1,10 +1,12 @@
 /** From JSON to a graph, remembered by text: tasks of one workflow share its compiled form. */
-import { pointer } from "../shared/json.ts";
 import type { Fault } from "../shared/errors.ts";
+import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { z } from "zod";
 import { compileGraph } from "./compile-graph.ts";
+import { faultsBeyond } from "./compile-rest.ts";
+import { shapeFaults, type Checked } from "./compile-shape.ts";
 import { workflowDefinition, type WorkflowDefinition } from "./definition.ts";
 import type { Graph } from "./graph.ts";
 
@@ -18,8 +20,12 @@ export function compileWorkflow(text: string): Result<Workflow, readonly Fault[]
   const known = workflowByText.get(text);
   if (known !== undefined) return ok(known);
 
-  const parsed = workflowDefinition.safeParse(JSON.parse(text));
-  if (!parsed.success) return err(faultsOf(parsed.error));
+  const value = JSON.parse(text) as Json;
+  const parsed = workflowDefinition.safeParse(value);
+  if (!parsed.success) {
+    const faults = faultsOf(parsed.error, "", { value, schema: workflowDefinition });
+    return err([...faults, ...faultsBeyond(value, faults)].slice(0, LIMITS.faults));
+  }
   const graph = compileGraph(parsed.data);
   if (!graph.ok) return graph;
   const workflow = { definition: parsed.data, graph: graph.value };
@@ -27,17 +33,9 @@ export function compileWorkflow(text: string): Result<Workflow, readonly Fault[]
   return ok(workflow);
 }
 
-/** Shape faults of any strict schema, in the words of this project. */
-export function faultsOf(error: z.ZodError, root = ""): readonly Fault[] {
-  return error.issues.flatMap((issue) => issueFaults(issue, root)).slice(0, LIMITS.faults);
-}
-
-function issueFaults(issue: z.core.$ZodIssue, root: string): readonly Fault[] {
-  const at = root + pointer(...issue.path.map((segment) => (typeof segment === "symbol" ? segment.toString() : segment)));
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({ code: "invalid_request", pointer: at + pointer(key), message: "unknown field" }));
-  }
-  return [{ code: "invalid_request", pointer: at, message: issue.message }];
+/** Shape faults of any strict schema, in the words of this project; with what was `checked` they say what came, too. */
+export function faultsOf(error: z.ZodError, root = "", checked: Checked | null = null): readonly Fault[] {
+  return shapeFaults(error.issues, checked, root);
 }
 
 const workflowByText = new Map<string, Workflow>();

@@ -70,6 +70,8 @@ export interface Fault {
   readonly pointer: string;
   readonly message: string;
   readonly code: RejectionCode;
+  /** What was probably meant: a name, a text or an expression as it is, anything else as JSON. */
+  readonly suggestion?: string;
 }
 
 /** A refusal for the caller to act on. Nothing was changed. */

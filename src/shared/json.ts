@@ -47,3 +47,9 @@ export function nestingDepth(text: string): number {
 export function pointer(...segments: readonly (string | number)[]): string {
   return segments.map((segment) => `/${String(segment).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
+
+/** The segments of a JSON Pointer. */
+export function segmentsOf(pointer: string): readonly string[] {
+  const [, ...segments] = pointer.split("/");
+  return segments.map((segment) => segment.replaceAll("~1", "/").replaceAll("~0", "~"));
+}

@@ -40,8 +40,18 @@ export const LIMITS = {
   steps: 10_000,
   /** Edges of the graph: a step that needs every earlier one fits, a complete graph of ten thousand does not. */
   needs: 200_000,
-  /** Faults told at once. */
+  /** Faults told at once, and so warnings. */
   faults: 100,
+  /** Shapes that lint tells apart where a value may have one of several, as that of whichever agent answers. */
+  shapeChoices: 50,
+  /** How deep lint looks into a schema: one may refer to itself. */
+  schemaDepth: 16,
+  /** Expressions whose reads lint remembers: many steps say the same. */
+  scannedExpressions: 2_000,
+  /** Combinations of statuses for which lint asks a condition: four steps in three ways each, about a millisecond. */
+  lintCombinations: 81,
+  /** … and how often it asks anything, of a definition: about 0.1 s. */
+  lintEvaluations: 10_000,
   expressionLength: 4_096,
   expressionNodes: 1_000,
   expressionDepth: 32,

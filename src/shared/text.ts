@@ -1,7 +1,7 @@
 /** The candidate that `word` most likely meant, for "did you mean" hints; `null` when none is close. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let bestDistance = 1 + (word.length < 4 ? Math.min(1, word.length - 1) : Math.max(2, Math.floor(word.length / 3)));
   let looked = 0;
   for (const candidate of candidates) {
     if (++looked > 200) break; // a hint is not worth more

@@ -13,6 +13,7 @@ import { breakerFigures } from "./breaker.ts";
 import { compare } from "./comparison.ts";
 import { hedgeFigures } from "./hedge.ts";
 import { hotPathFigures } from "./hot-path.ts";
+import { lintFigures } from "./lint.ts";
 import { mapFigures } from "./maps.ts";
 import { isWithin, progress, report, type Figures } from "./report.ts";
 import { selectionFigures } from "./selection.ts";
@@ -28,6 +29,7 @@ type Measure = (agents: AgentProcess, service: Service) => Promise<Figures> | Fi
 /** In this order: the comparison has the service to itself, and everybody their own agents in it. */
 const MEASURES: Readonly<Record<string, Measure>> = {
   selection: selectionFigures,
+  lint: lintFigures,
   comparison: (agents, service) => compare(agents, service, state, Number(options.rounds)),
   hot_path: hotPathFigures,
   admission: admissionFigures,

@@ -41,6 +41,7 @@ const BOUNDS = [
     what: "one choice among 1,000 agents of which 100 qualify, by the slowest policy, µs",
     most: 2_000,
   },
+  { figure: "lint_ms_1000_steps", what: "checking a definition of 1,000 steps, compiling it and every warning included, ms", most: 100 },
   { figure: "hot_path_extra_rows", what: "agent without limits: rows in the task's object per step, beyond one", most: 0 },
   { figure: "hot_path_extra_requests", what: "… and requests to its own object and queue messages, per step", most: 0.05 },
   { figure: "admission_over_limit", what: "most calls at once beyond a limit of 7, 500 steps, its object aborted twice", most: 0 },

@@ -237,12 +237,12 @@ describe("workflows", () => {
       (
         await api("POST", "/workflows/validate", {
           steps: [
-            { id: "a", capability: "x" },
-            { id: "b", capability: "x", when: "steps.a.status == 'failed'" },
+            { id: "a", capability: "echo" },
+            { id: "b", capability: "echo", when: "steps.a.status == 'failed'" },
           ],
         })
       ).body,
-    ).toMatchObject({ valid: true, warnings: [{ pointer: "/steps/1/when" }] });
+    ).toMatchObject({ valid: true, warnings: [{ pointer: "/steps/1/when", code: "condition_never_holds" }] });
     expect((await api("POST", "/workflows/validate", echo(1))).body).toEqual({ valid: true, errors: [], warnings: [] });
   });
 

@@ -40,8 +40,10 @@ describe("a definition is refused with its fault and place", () => {
   test("a circle is shown whole, also through expressions", () => {
     expect(
       faultsOf({ steps: [step("a", { needs: ["c"] }), step("b", { needs: ["a"] }), step("c", { input: "${ steps.b.output }" })] }),
-    ).toEqual(['workflow_cycle /steps/0: "a" needs "c" needs "b" needs "a"']);
-    expect(faultsOf({ steps: [step("a", { needs: ["a"] })] })).toEqual(['workflow_cycle /steps/0: "a" needs "a"']);
+    ).toEqual([expect.stringContaining('workflow_cycle /steps/0: "a" needs "c" needs "b" needs "a"; ')]);
+    expect(faultsOf({ steps: [step("a", { needs: ["a"] })] })).toEqual([
+      expect.stringContaining('workflow_cycle /steps/0: "a" needs "a"; '),
+    ]);
   });
 
   test("every fault is reported at once", () => {
@@ -67,15 +69,6 @@ describe("a definition that is fine", () => {
         steps: Array.from({ length: LIMITS.steps }, (_, index) => step(`s${index}`, index > 0 ? { needs: [`s${index - 1}`] } : {})),
       }),
     ).toEqual([]);
-  });
-
-  test("a condition on a failure that can never be seen is warned of", () => {
-    const warningsOf = (more: object) => {
-      const compiled = compileWorkflow(JSON.stringify({ steps: [step("a"), step("b", { when: "steps.a.status == 'failed'", ...more })] }));
-      return compiled.ok ? compiled.value.graph.warnings.map(({ pointer }) => pointer) : null;
-    };
-    expect(warningsOf({})).toEqual(["/steps/1/when"]);
-    expect(warningsOf({ run_if: "all_settled" })).toEqual([]);
   });
 
   test("the same text is compiled once", () => {

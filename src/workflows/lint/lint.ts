@@ -1,0 +1,50 @@
+/**
+ * What about a definition that is valid is probably not meant. Pure: the definition, its graph, and what was looked up
+ * for it. A warning is something that a person would want to be told of; what may well be meant is none.
+ */
+import type { Workflow } from "../../engine/compile.ts";
+import { segmentsOf } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { boundWarnings } from "./bounds.ts";
+import type { Warning } from "./codes.ts";
+import { deadlineWarnings } from "./deadlines.ts";
+import { Fates } from "./fates.ts";
+import { fieldWarnings } from "./fields.ts";
+import { literalWarnings } from "./literals.ts";
+import { placed } from "./places.ts";
+import { reachabilityWarnings } from "./reachability.ts";
+import { referenceWarnings } from "./references.ts";
+import { Shapes } from "./shapes.ts";
+import { staffWarnings } from "./staff.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export function lintWorkflow(workflow: Workflow, around: Surroundings): readonly Warning[] {
+  const { definition, graph } = workflow;
+  const root = placed(workflow);
+  const shapes = new Shapes(root, definition, around);
+  const warnings: readonly Warning[] = [
+    ...graph.warnings.map(({ pointer, message }): Warning => ({ code: "shadowed_name", pointer, message })),
+    ...reachabilityWarnings(root, new Fates(root)),
+    ...fieldWarnings(root, workflow, shapes),
+    ...literalWarnings(root, definition),
+    ...boundWarnings(root, shapes),
+    ...deadlineWarnings(root, definition),
+    ...staffWarnings(root, around.agents, shapes),
+    ...referenceWarnings(root, workflow, around, shapes),
+  ];
+  return warnings
+    .map((warning) => ({ warning, place: segmentsOf(warning.pointer) }))
+    .toSorted((a, b) => inOrderOfPlaces(a.place, b.place))
+    .slice(0, LIMITS.faults)
+    .map(({ warning }) => warning);
+}
+
+/** As a reader comes to them: items by number, the definition's own fields after its steps. */
+function inOrderOfPlaces(a: readonly string[], b: readonly string[]): number {
+  const index = a.findIndex((segment, place) => segment !== b[place]);
+  const [one, other] = [a[index], b[index]];
+  if (one === undefined || other === undefined) return a.length - b.length;
+  if (index === 0) return Number(one !== "steps") - Number(other !== "steps");
+  const numbers = [Number(one), Number(other)] as const;
+  return numbers.some(Number.isNaN) ? (one < other ? -1 : 1) : numbers[0] - numbers[1];
+}
