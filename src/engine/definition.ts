@@ -45,28 +45,35 @@ const mapStep = z.strictObject({
   tolerate: z.union([z.int().min(0).max(LIMITS.mapItems), percent]).optional(),
 });
 
+/** What a switch does in one case: some steps, or only what it comes to. */
+const saysWhat = ({ steps, output }: { readonly steps: StepList; readonly output?: unknown }): boolean =>
+  steps.length > 0 || output !== undefined;
+
 const switchStep = z.strictObject({
   ...stepBase,
   type: z.literal("switch"),
   cases: z
     .array(
-      z.strictObject({
-        when: expression,
-        get steps(): z.ZodType<StepList> {
-          return stepList;
-        },
-        output: template.optional(),
-      }),
+      z
+        .strictObject({
+          when: expression,
+          get steps(): z.ZodType<StepList> {
+            return stepsOfCase;
+          },
+          output: template.optional(),
+        })
+        .refine(saysWhat, 'expected "steps" or "output"'),
     )
     .min(1)
     .max(LIMITS.switchCases),
   default: z
     .strictObject({
       get steps(): z.ZodType<StepList> {
-        return stepList;
+        return stepsOfCase;
       },
       output: template.optional(),
     })
+    .refine(saysWhat, 'expected "steps" or "output"')
     .optional(),
 });
 
@@ -158,6 +165,7 @@ export const stepDefinition = z.discriminatedUnion(
 );
 
 export const stepList: z.ZodType<StepList> = z.lazy(() => z.array(stepDefinition).min(1).max(LIMITS.steps));
+const stepsOfCase: z.ZodType<StepList> = z.lazy(() => z.array(stepDefinition).max(LIMITS.steps).default([]));
 
 const chain = z.strictObject({ workflow: workflowReference, input: template.optional() });
 /** Workflows that are started when a task of this one ends. */

@@ -33,6 +33,7 @@ export function initialState(graph: Graph, created: TaskCreated, at: number): Ta
 export function openFrame(state: TaskState, owner: Step, block: Block, branch: number | null): Frame {
   const frame: Frame = { block, owner, branch, base: state.steps.length, unsettled: block.steps.length, failure: null, isOver: false };
   addSteps(state, frame, branch === null ? `${owner.path}~` : `${owner.path}[${branch}]/`);
+  if (frame.unsettled === 0) state.ended.push(frame); // a case may have an output alone
   return frame;
 }
 

@@ -40,6 +40,17 @@ describe("a switch", () => {
     expect(outputOf(task)).toEqual({ value: { route: "was small" } });
   });
 
+  test("may only say what each case comes to", () => {
+    const table = {
+      id: "size",
+      type: "switch",
+      cases: [{ when: "input.size > 10", output: "big" }],
+      default: { output: "${ 'size ' + string(input.size) }" },
+    };
+    expect(outputOf(given([table], { input: { size: 11 } }))).toEqual({ value: { size: "big" } });
+    expect(outputOf(given([table], { input: { size: 3 } }))).toEqual({ value: { size: "size 3" } });
+  });
+
   test("without any way to go is done", () => {
     const { default: _, ...without } = routed;
     expect(outputOf(given([without], { input: { size: 1 } }))).toEqual({ value: { route: null } });
