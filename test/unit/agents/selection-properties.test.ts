@@ -169,7 +169,7 @@ describe("for every directory and question", () => {
     );
   });
 
-  test("the receipt names the chosen first, and their score is the largest under a policy that scores", () => {
+  test("the receipt names the chosen first, and the scores are in order under a policy that scores", () => {
     holds((_, question, directory) => {
       const { agents, receipt } = select(question, directory);
       expect(receipt.policy).toBe(question.selection.policy);
@@ -184,7 +184,9 @@ describe("for every directory and question", () => {
       const isMixed = question.tried.size > 0 || candidatesIn(directory).some((candidate) => isOnTrial(candidate, question));
       if (isMixed || !SCORING.includes(question.selection.policy)) return;
       const scores = receipt.candidates.flatMap(({ score }) => (score === undefined ? [] : [score]));
-      expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+      // Those who are known and those who are not are two orders, one after the other.
+      const climbs = scores.filter((score, index) => index > 0 && score > (scores[index - 1] ?? 0));
+      expect(climbs.length).toBeLessThanOrEqual(1);
     });
   });
 
