@@ -19,14 +19,14 @@ import { scopeOfStep } from "./scope.ts";
 import { cancelFrame, expressionError, failStep } from "./step.ts";
 import { stepAt, type TaskState } from "./state.ts";
 import { isKind, liveAttempt, type AgentStep, type Step } from "./step-state.ts";
-import type { Timer } from "./timers.ts";
+import type { Timer, TimerHeap } from "./timers.ts";
 import { nextTimer } from "./wake.ts";
 import type { World } from "./world.ts";
 
 type Facts = readonly TaskEvent[];
 
 export function advance(state: TaskState, world: World, record: (events: Facts) => void): void {
-  const bound = 1_000 + 20 * LIMITS.stepsOfTask + state.clocks.size + state.starts.size + state.hedges.size;
+  const bound = 1_000 + 20 * LIMITS.stepsOfTask + state.clocks.size + state.starts.size + state.looks.size + state.hedges.size;
   for (let passes = 0; state.end === null; passes++) {
     assert(passes <= bound, "the engine did not settle");
     const facts = nextFacts(state, world);
@@ -63,17 +63,21 @@ function nextFacts(state: TaskState, world: World): Facts | null {
 
 /** What a pause holds back. */
 function nextStart(state: TaskState, world: World): Facts | null {
-  for (const heap of [state.starts, state.hedges]) {
-    const timer = nextTimer(state, heap);
-    if (timer === undefined || timer.at > world.now) continue;
-    heap.pop();
-    return startFacts(state, timer, world);
-  }
+  const due = dueIn(state, state.starts, world.now) ?? dueIn(state, state.hedges, world.now);
+  if (due !== null) return startFacts(state, due, world);
   for (let next = state.agenda.take(); next !== undefined; next = state.agenda.take()) {
     const step = stepAt(state, next);
     if (step.phase.status === "pending") return decideStep(state, step, world);
   }
-  return null;
+  const look = dueIn(state, state.looks, world.now);
+  return look === null ? null : startFacts(state, look, world);
+}
+
+function dueIn(state: TaskState, heap: TimerHeap, now: number): Timer | null {
+  const timer = nextTimer(state, heap);
+  if (timer === undefined || timer.at > now) return null;
+  heap.pop();
+  return timer;
 }
 
 function clockFacts(state: TaskState, timer: Timer, world: World): Facts {

@@ -7,7 +7,7 @@ import { scopeOfStep } from "./scope.ts";
 import type { TaskState } from "./state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep } from "./step-state.ts";
 import { cancelSteps, expressionError, failStep, startedFacts } from "./step.ts";
-import { nextLookAt, scheduleLook } from "./wake.ts";
+import { lookUntil, nextLookAt, scheduleLook } from "./wake.ts";
 import { chooseWay } from "./way.ts";
 import type { AgentChoice, Choice, Wanted, World } from "./world.ts";
 
@@ -34,11 +34,16 @@ export function lookForAgent(state: TaskState, step: AgentStep, world: World): r
   const key = stickyKeyOf(state, step, world);
   const choice = choose(state, step, world, key !== null && "text" in key ? key.text : null);
   if (choice !== null && choice.agents.length >= agentsOf(step)) return begin(state, step, choice, {}, world);
-  const until = (step.waitingSince ?? step.phase.since) + state.created.queue_ttl_ms;
+  const until = lookUntil(state, step);
   const hasFallback = step.target + 1 < step.node.targets.length;
-  const isKnownMissing = world.agents !== null && (hasFallback || state.created.on_no_agent === "fail");
+  const isKnownMissing = choice !== null && (hasFallback || state.created.on_no_agent === "fail");
   if (world.now < until && !isKnownMissing) {
     scheduleLook(state, step, nextLookAt(step.phase.since, world.now, until));
+    return [];
+  }
+  // What looks are missed is not recorded; what comes of them at last has its place among what else is due.
+  if (!isKnownMissing && (step.phase.lookAt ?? until) < until) {
+    scheduleLook(state, step, until);
     return [];
   }
   return giveUpOnAgents(state, step, world);

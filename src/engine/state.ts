@@ -102,6 +102,8 @@ export interface TaskState {
   /** Clocks that always run, and those that may only start something and so stand still while the task is paused. */
   readonly clocks: TimerHeap;
   readonly starts: TimerHeap;
+  /** When steps look for an agent again: after all else that is due, for when they looked before is not recorded. */
+  readonly looks: TimerHeap;
   /** Moments to ask second agents, and the steps that want one. */
   readonly hedges: TimerHeap;
   readonly hedgeable: Set<number>;
@@ -196,6 +198,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     proceeding: new Agenda(),
     clocks: new TimerHeap(),
     starts: new TimerHeap(),
+    looks: new TimerHeap(),
     hedges: new TimerHeap(),
     hedgeable: new Set(),
     evidenceByAgent: new Map(),

@@ -17,7 +17,7 @@ import type { Graph } from "./graph.ts";
 import type { TaskInput } from "./input.ts";
 import { stepAt, type TaskState } from "./state.ts";
 import { stageValues } from "./value.ts";
-import { nextWakeAt, scheduleLook } from "./wake.ts";
+import { lookUntil, nextWakeAt, scheduleLook } from "./wake.ts";
 import type { World } from "./world.ts";
 
 /** Whether an input changed anything, or why it may not. */
@@ -51,8 +51,11 @@ export function transition(state: TaskState, inputs: readonly TaskInput[], world
 }
 
 /** The agents are known afresh: whoever found none before may find one now. */
-function lookAgain(state: TaskState, now: number): void {
-  for (const index of state.looking) scheduleLook(state, stepAt(state, index), now);
+export function lookAgain(state: TaskState, now: number): void {
+  for (const index of state.looking) {
+    const step = stepAt(state, index);
+    scheduleLook(state, step, Math.min(now, lookUntil(state, step)));
+  }
   for (const index of state.hedgeable) scheduleHedge(state, stepAt(state, index));
 }
 

@@ -7,10 +7,9 @@ import type { Timer, TimerHeap } from "./timers.ts";
 /** The moment at which time alone changes something; `null` while only an input can. */
 export function nextWakeAt(state: TaskState): number | null {
   if (state.end !== null) return null;
-  const clock = nextTimer(state, state.clocks)?.at ?? null;
-  const start = state.paused ? null : (nextTimer(state, state.starts)?.at ?? null);
-  if (clock === null || start === null) return clock ?? start;
-  return Math.min(clock, start);
+  const heaps = state.paused ? [state.clocks] : [state.clocks, state.starts, state.looks];
+  const wakeAt = Math.min(...heaps.map((heap) => nextTimer(state, heap)?.at ?? Number.POSITIVE_INFINITY));
+  return Number.isFinite(wakeAt) ? wakeAt : null;
 }
 
 /** When the next second agent is due to be asked. A matter of speed, not of progress: it is worth no alarm of its own. */
@@ -71,5 +70,11 @@ export function scheduleLook(state: TaskState, step: Step, at: number): void {
   const { phase } = step;
   if (phase.status !== "waiting" || phase.on.type !== "agent") return;
   phase.lookAt = at;
-  state.starts.push({ at, type: "look", step: step.index });
+  state.looks.push({ at, type: "look", step: step.index });
+}
+
+/** Until when a step waits for an agent. */
+export function lookUntil(state: TaskState, step: Step): number {
+  const since = step.waitingSince ?? (step.phase.status === "waiting" ? step.phase.since : state.at);
+  return since + state.created.queue_ttl_ms;
 }

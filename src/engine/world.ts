@@ -20,8 +20,8 @@ export interface World {
 
 /** The port that selection fills. */
 export interface AgentLookup {
-  /** Always the same for the same agents and question. */
-  readonly choose: (wanted: Wanted) => Choice;
+  /** Always the same for the same agents and question; `null` where they are not known. */
+  readonly choose: (wanted: Wanted) => Choice | null;
   /** What is known of one agent, `null` when it is not there any more. */
   readonly find: (agent: string, target: Target) => AgentChoice | null;
   /** Why an agent that was chosen a while ago should not be called now after all, or `null`. */

@@ -258,7 +258,7 @@ describe("what is told about the chosen", () => {
     for (const name of ["work", "constructor", "toString", "__proto__"]) {
       const lookup = lookupIn(directoryOf([agent("a", { capabilities: [{ name }] }), stateOf()]));
       const target = { type: "capability", capability: name } as const;
-      expect(lookup.choose(wanted({ target })).agents).toMatchObject([{ agent: "a", expectedLatencyMs: null, p95Ms: null }]);
+      expect(lookup.choose(wanted({ target }))?.agents).toMatchObject([{ agent: "a", expectedLatencyMs: null, p95Ms: null }]);
     }
   });
 

@@ -2,7 +2,18 @@ import type { TaskState } from "../../../src/engine/state.ts";
 
 /** State without the indexes that may hold entries out of date. */
 export function essence(state: TaskState): unknown {
-  const { graph: _, agenda: __, ended: ___, proceeding: ____, clocks: _____, starts: ______, hedges: _______, stepByPath, ...rest } = state;
+  const {
+    graph: _,
+    agenda: __,
+    ended: ___,
+    proceeding: ____,
+    clocks: _____,
+    starts: ______,
+    looks: _______,
+    hedges: ________,
+    stepByPath,
+    ...rest
+  } = state;
   const paths = new Map([...stepByPath].map(([path, step]) => [path, step.index]));
   return JSON.parse(
     JSON.stringify({ ...rest, paths }, (key, value: unknown) => {

@@ -192,6 +192,13 @@ describe("for every nested workflow and history", () => {
     });
   });
 
+  test("played again from its journal alone, every fact follows", () => {
+    holds((steps, with_, schedule) => {
+      const task = play(steps, with_, schedule);
+      expect(task.replayed()).toEqual({ events: task.state.seq, divergence: null });
+    });
+  });
+
   test("a rebuilt task goes on exactly like the one that was never interrupted", () => {
     holds((steps, with_, schedule) => {
       const half = schedule.slice(0, schedule.length >> 1);

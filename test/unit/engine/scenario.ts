@@ -4,6 +4,7 @@ import { compileWorkflow } from "../../../src/engine/compile.ts";
 import type { Failure, TaskCreated, TaskEvent } from "../../../src/engine/event.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import type { TaskInput } from "../../../src/engine/input.ts";
+import { replay, type RecordedRow, type Replayed } from "../../../src/engine/replay/replay.ts";
 import { statusOf, type TaskState } from "../../../src/engine/state.ts";
 import { stepStatus } from "../../../src/engine/step-state.ts";
 import { stepViews } from "../../../src/engine/step-view.ts";
@@ -182,6 +183,17 @@ export class Scenario {
 
   view() {
     return { ...taskHead(this.state), steps: stepViews(this.state, 0, this.state.steps.length) };
+  }
+
+  /** Its journal as it is stored: rows by the number of their last event. */
+  rows(): readonly RecordedRow[] {
+    let seq = 0;
+    return this.journal.filter(({ events }) => events.length > 0).map(({ at, events }) => ({ seq: (seq += events.length), at, events }));
+  }
+
+  /** Its journal, played again by nobody but the engine. */
+  replayed(rows: readonly RecordedRow[] = this.rows()): Replayed {
+    return replay(this.graph, rows[0]?.events[0] as TaskCreated, rows, (recorded) => this.world().values.read(recorded));
   }
 
   /** The same task, rebuilt from its journal. */

@@ -1,0 +1,103 @@
+/** What the outside must have said for a fact to be there, most likely first; nothing where it can only follow by itself. */
+import type { EventOf, Failure } from "../event.ts";
+import type { InputOf, TaskInput } from "../input.ts";
+import { childFailure } from "../kinds/workflow.ts";
+import type { Moment } from "./replay-world.ts";
+
+export function inputsFor(moment: Moment): readonly TaskInput[] {
+  const fact = moment.next;
+  switch (fact?.type) {
+    case undefined:
+      return [];
+    case "task.paused":
+      return [{ type: "pause" }];
+    case "task.resumed":
+      return [{ type: "resume" }];
+    case "task.archived":
+      return [{ ...fact, type: "archive" }];
+    case "signal.received":
+      return [{ type: "signal", name: fact.name, payload: fact.payload, key: fact.key }];
+    case "approval.decided":
+      return [decision(fact)];
+    case "child.ended":
+      return [childInput(fact)];
+    case "attempt.claimed":
+      return [claim(fact)];
+    case "attempt.progressed":
+      return [heartbeat(fact, moment.at)];
+    case "attempt.lost":
+      return [{ type: "lose", step: fact.step, attempt: fact.attempt }];
+    case "attempt.failed":
+      return [{ ...replyFacts(fact), type: "fail", error: fact.error }];
+    case "attempt.declined":
+      return [{ type: "decline", step: fact.step, attempt: fact.attempt, reason: fact.reason, retryAt: fact.retry_at }];
+    case "attempt.completed":
+    case "step.completed":
+      return completions(moment, fact.step);
+    case "attempt.canceled":
+      return [...completions(moment, fact.step), ...cancellations(moment)];
+    case "task.started":
+    case "step.started":
+    case "attempt.started":
+      return grants(moment);
+    default:
+      return cancellations(moment);
+  }
+}
+
+function decision({ approval, decision: word, by, comment, payload }: EventOf<"approval.decided">): TaskInput {
+  const said = { ...(comment !== undefined && { comment }), ...(payload !== undefined && { payload }) };
+  // Whoever was let decide then is let now.
+  return { type: "decide", approval, decision: word, by, roles: ["admin"], ...said };
+}
+
+function childInput({ task, status, output, error, failed_items }: EventOf<"child.ended">): TaskInput {
+  return { type: "child", task, status, output: output ?? null, error: childError(task, status, error), failedItems: failed_items ?? 0 };
+}
+
+/** What the child said: the engine has put its own words before. */
+function childError(task: string, status: string, error: Failure | undefined): Failure | null {
+  if (error === undefined) return null;
+  const prefix = `${childFailure(task, status, null).message}: `;
+  return error.message.startsWith(prefix) ? { ...error, message: error.message.slice(prefix.length) } : null;
+}
+
+function claim(fact: EventOf<"attempt.claimed">): TaskInput {
+  const { step, attempt } = fact;
+  if (fact.via === "queue") return { type: "claim", step, attempt, delivery: fact.delivery };
+  return { type: "accept", step, attempt, ...(fact.ms !== undefined && { ms: fact.ms }) };
+}
+
+function heartbeat({ step, attempt, lease_until, progress }: EventOf<"attempt.progressed">, at: number): TaskInput {
+  const extended = lease_until === undefined ? {} : { extendMs: lease_until - at };
+  return { type: "heartbeat", step, attempt, ...extended, ...(progress !== undefined && { progress }) };
+}
+
+/** The reply that completed an attempt at the step, wherever among the facts it established. */
+function completions(moment: Moment, path: string): readonly TaskInput[] {
+  const fact = moment.find(
+    ({ type, ...of }) => (type === "step.completed" || type === "attempt.completed") && "step" in of && of.step === path,
+  );
+  if ((fact?.type !== "step.completed" && fact?.type !== "attempt.completed") || fact.attempt === undefined) return [];
+  const { output, usage, attempt } = fact;
+  return [{ ...replyFacts({ ...fact, attempt }), type: "complete", output, ...(usage !== undefined && { usage }) }];
+}
+
+function replyFacts({ step, attempt, digest, ms }: Pick<InputOf<"complete">, "step" | "attempt" | "digest" | "ms">) {
+  return { step, attempt, ...(digest !== undefined && { digest }), ...(ms !== undefined && { ms }) };
+}
+
+/** An attempt that begins with a slot was let in. */
+function grants(moment: Moment): readonly TaskInput[] {
+  const started = moment.find(({ type }) => type === "attempt.started");
+  if (started?.type !== "attempt.started" || started.slot === undefined) return [];
+  const { step, attempt } = started;
+  const isPull = started.way === "pull";
+  return [{ type: "grant", step, attempt, isPull }];
+}
+
+function cancellations(moment: Moment): readonly TaskInput[] {
+  const fact = moment.find((one) => one.type === "task.canceled" || (one.type === "task.ending" && one.ending === "canceled"));
+  if (fact?.type !== "task.canceled" && fact?.type !== "task.ending") return [];
+  return [{ type: "cancel", ...(fact.reason !== undefined && { reason: fact.reason }) }];
+}

@@ -1,0 +1,127 @@
+/**
+ * The world as it must have been for what is recorded of a moment: agents are those that were chosen, children those that
+ * were started. What the record does not tell was not there.
+ */
+import { utf8ToBytes } from "@noble/hashes/utils.js";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Json } from "../../shared/json.ts";
+import type { EventOf, TaskEvent } from "../event.ts";
+import type { RecordedValue } from "../value.ts";
+import type { AgentChoice, AgentLookup, Choice, Wanted, World } from "../world.ts";
+
+/** What is recorded of one moment. */
+export class Moment {
+  readonly at: number;
+  readonly facts: readonly TaskEvent[];
+  /** How many of them have been explained. */
+  done: number;
+
+  constructor(at: number, facts: readonly TaskEvent[], done: number) {
+    this.at = at;
+    this.facts = facts;
+    this.done = done;
+  }
+
+  get next(): TaskEvent | undefined {
+    return this.facts[this.done];
+  }
+
+  /** The first of those still to be explained that is so. */
+  find(is: (fact: TaskEvent) => boolean): TaskEvent | undefined {
+    for (let index = this.done; index < this.facts.length; index++) {
+      const fact = this.facts[index] as TaskEvent;
+      if (is(fact)) return fact;
+    }
+    return undefined;
+  }
+}
+
+export function recordedWorld(moment: Moment, read: (recorded: RecordedValue) => Json): World {
+  const lookup: AgentLookup = {
+    choose: (wanted) => choiceIn(moment, wanted),
+    find: (agent) => {
+      const started = moment.find((fact) => fact.type === "attempt.started" && fact.agent === agent);
+      return started?.type === "attempt.started" ? choiceOf(started, moment.at) : null;
+    },
+    refusal: () => null,
+    hedging: () => ({ calls: 0, hedges: 0 }),
+  };
+  return {
+    now: moment.at,
+    agents: lookup,
+    values: {
+      read,
+      stage: () => undefined, // what is recorded is read where it is
+      write: (value) => (utf8ToBytes(JSON.stringify(value)).length > LIMITS.valueBytes ? null : { value }),
+    },
+    inlinePlaces: Number.POSITIVE_INFINITY,
+    // A second agent was asked when it was, however long the call of the first had waited for its turn.
+    calledAt: (step) => (moment.next?.type === "agent.selected" && moment.next.step === step ? null : "in_line"),
+    childTask: (step, branch) => {
+      const started = moment.find((fact) => fact.type === "child.started" && fact.step === step && fact.branch === branch);
+      return started?.type === "child.started" ? started.task : "";
+    },
+  };
+}
+
+/**
+ * What was chosen is what is recorded next, for there is no other order; who asks before that did not know the agents. A
+ * choice in the place of somebody who was turned away is recorded after that.
+ */
+function choiceIn(moment: Moment, { seed, selection }: Wanted): Choice | null {
+  const { at, facts, done, next } = moment;
+  const [, path, number] = /^[^/]*\/(.*)\/(\d+)$/.exec(seed) ?? [];
+  const from = next?.type === "attempt.declined" && next.step === path ? done + 1 : done;
+  const fact = facts[from];
+  if (fact?.type === "agent.selected" && fact.step === path && fact.attempt === Number(number)) {
+    return { agents: chosenIn(facts, from + 1, fact, at), receipt: fact.receipt };
+  }
+  if (fact?.type === "step.waiting" && fact.step === path && "receipt" in fact && fact.receipt !== undefined) {
+    return { agents: [], receipt: fact.receipt };
+  }
+  return fact !== undefined && path !== undefined && isGivenUp(moment, fact, path) ? nobody(selection.policy) : null;
+}
+
+const nobody = (policy: string): Choice => ({ agents: [], receipt: { policy, candidates: [] } });
+
+/** Whether the step is given up next, because nobody was there. */
+function isGivenUp(moment: Moment, next: TaskEvent, step: string): boolean {
+  switch (next.type) {
+    case "step.failed":
+    case "step.degraded":
+      return next.step === step && next.error.code === "no_agent";
+    case "step.completed":
+      return next.step === step && next.degraded?.code === "no_agent";
+    case "step.canceled":
+      return (
+        next.reason === "task_rejected" && moment.find((fact) => fact.type === "task.rejected" && fact.error.step_id === step) !== undefined
+      );
+    default:
+      return false;
+  }
+}
+
+/** Those who were chosen together: their attempts follow each other. */
+function chosenIn(
+  facts: readonly TaskEvent[],
+  from: number,
+  { step, attempt }: EventOf<"agent.selected">,
+  at: number,
+): readonly AgentChoice[] {
+  const chosen: AgentChoice[] = [];
+  for (let index = from; index < facts.length; index++) {
+    const fact = facts[index] as TaskEvent;
+    if (fact.type === "task.started" || fact.type === "step.started") continue;
+    if (!("attempt" in fact) || fact.step !== step || fact.attempt !== attempt + chosen.length) break;
+    if (fact.type === "attempt.started") chosen.push(choiceOf(fact, at));
+    else if (fact.type === "step.waiting") chosen.push({ ...UNKNOWN, agent: fact.waiting_on.agent, needsSlot: true });
+    else break;
+  }
+  return chosen;
+}
+
+const UNKNOWN = { way: null, expectedLatencyMs: null, needsSlot: false, p95Ms: null, timeoutMs: null };
+
+function choiceOf({ agent, way, hedge_at, timeout_ms }: EventOf<"attempt.started">, at: number): AgentChoice {
+  return { ...UNKNOWN, agent, way, p95Ms: hedge_at === undefined ? null : hedge_at - at, timeoutMs: timeout_ms ?? null };
+}
