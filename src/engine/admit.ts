@@ -10,6 +10,7 @@ import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./a
 import { declineAttempt, startInLine } from "./line.ts";
 import { endEarly } from "./ending.ts";
 import type { InputOf, TaskInput } from "./input.ts";
+import { admitKeep } from "./kept.ts";
 import { decide } from "./kinds/approval.ts";
 import { canReceive, receive } from "./kinds/signal.ts";
 import { childFailure } from "./kinds/workflow.ts";
@@ -43,6 +44,8 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
       return decide(state, input, world);
     case "child":
       return admitChild(state, input);
+    case "keep":
+      return admitKeep(state, input, world.values);
     case "archive":
       return state.end === null || state.archivedAt !== null ? NOTHING : ok([{ ...input, type: "task.archived" }]);
     case "claim":

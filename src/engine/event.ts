@@ -3,6 +3,7 @@
  * Times are milliseconds since the epoch and end in `_at` or `_until`; readers outside get them in RFC 3339.
  */
 import type { Json } from "../shared/json.ts";
+import type { StepKind } from "./definition.ts";
 import type { Receipt } from "./receipt.ts";
 import type { StoredValue } from "./value.ts";
 
@@ -91,6 +92,8 @@ export interface TaskCreated {
   readonly spread?: Spread;
   /** The task whose end started it, and how many there have been in a row. */
   readonly chain?: { readonly from: string; readonly depth: number };
+  /** The task whose past it shares, up to which of its events; `retry`: to do again what had failed, without any change. */
+  readonly forked?: { readonly from: string; readonly seq: number; readonly retry?: true };
   /** The definitions that its steps and chains may start, by how they are referred to. */
   readonly library?: StoredValue;
   /** Who is told of its end; the secret is sealed. */
@@ -170,6 +173,8 @@ export type TaskEvent =
         readonly degraded?: Failure;
         /** The number of the event that brought the signal. */
         readonly signal?: number;
+        /** It had completed already in the task whose past this one shares. */
+        readonly kept?: true;
       } & WithChildren)
   | (OfStep & WithChildren & { readonly type: "step.failed"; readonly error: Failure })
   | (OfStep & { readonly type: "step.skipped"; readonly reason: SkipReason })
@@ -228,8 +233,8 @@ export type TaskEvent =
   | (OfBranch & { readonly type: "branch.started" })
   | (OfBranch & { readonly type: "branch.completed"; readonly output: StoredValue })
   | (OfBranch & { readonly type: "branch.failed"; readonly error: Failure })
-  /** A branch that is a task of its own. */
-  | (OfBranch & { readonly type: "child.started"; readonly task: string; readonly items?: number })
+  /** A branch that is a task of its own; `after`: the one whose past it shares. */
+  | (OfBranch & { readonly type: "child.started"; readonly task: string; readonly items?: number; readonly after?: string })
   | (OfBranch & {
       readonly type: "child.ended";
       readonly task: string;
@@ -237,6 +242,16 @@ export type TaskEvent =
       readonly output?: StoredValue;
       readonly error?: Failure;
       readonly failed_items?: number;
+    })
+  /** What a step had come to in the task whose past this one shares; `of`: the items it was about (`kept.ts`). */
+  | (OfStep & { readonly type: "step.kept"; readonly kind: StepKind; readonly output: StoredValue; readonly of?: string })
+  /** A task that a step had started there. With an output it had completed. */
+  | (OfBranch & {
+      readonly type: "child.kept";
+      readonly task: string;
+      readonly output?: StoredValue;
+      readonly failed_items?: number;
+      readonly of?: string;
     })
   | (OfStep & { readonly type: "timer.fired" })
   /** `key`: under which it came, so that it counts once. */

@@ -22,6 +22,7 @@ import {
 import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
 import type { Failure, TaskCreated, TaskEvent } from "./event.ts";
 import { initialState, stepIn } from "./frame.ts";
+import { keep } from "./kept.ts";
 import type { Graph } from "./graph.ts";
 import { decide } from "./run-if.ts";
 import { stepNamed, type EndStatus, type TaskState } from "./state.ts";
@@ -81,12 +82,16 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
       return;
     case "signal.received":
       return keepSignal(state, event);
+    case "step.kept":
+    case "child.kept":
+      return keep(state, event);
     default:
       applyStepEvent(state, stepNamed(state, event.step), event);
   }
 }
 
-type StepEvent = Extract<TaskEvent, { readonly step: string }>;
+/** What is kept may be of steps that there are not, or not yet. */
+type StepEvent = Exclude<Extract<TaskEvent, { readonly step: string }>, { readonly type: "step.kept" | "child.kept" }>;
 
 function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
   switch (event.type) {

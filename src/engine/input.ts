@@ -1,5 +1,6 @@
 /** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
 import type { Json } from "../shared/json.ts";
+import type { PastChild, PastStep } from "./past.ts";
 import type { Chained, Failure, Usage } from "./event.ts";
 import type { EndStatus } from "./state.ts";
 import type { StoredValue } from "./value.ts";
@@ -61,6 +62,8 @@ export type TaskInput =
       readonly error: Failure | null;
       readonly failedItems: number;
     }
+  /** What is kept of the task whose past this one shares, before anything else happens. */
+  | { readonly type: "keep"; readonly steps: readonly PastStep[]; readonly children: readonly PastChild[] }
   | { readonly type: "archive"; readonly parts: number; readonly bytes: number; readonly chained?: readonly Chained[] };
 
 export type InputOf<T extends TaskInput["type"]> = Extract<TaskInput, { readonly type: T }>;

@@ -11,6 +11,7 @@ import { Agenda } from "./agenda.ts";
 import type { Chained, Failure, TaskCreated } from "./event.ts";
 import type { Frame } from "./frame.ts";
 import type { Graph } from "./graph.ts";
+import type { KeptChild, KeptStep } from "./kept.ts";
 import { isSettled, type Step } from "./step-state.ts";
 import { TimerHeap } from "./timers.ts";
 import type { StoredValue } from "./value.ts";
@@ -95,6 +96,9 @@ export interface TaskState {
   /** Completed steps that can be undone, in the order of their completion; and what became of undoing them. */
   readonly undoable: number[];
   readonly compensations: Compensation[];
+  /** What is kept of the task whose past this one shares: steps by path, tasks they had started by `path/branch`. */
+  readonly kept: Map<string, KeptStep>;
+  readonly keptChildren: Map<string, KeptChild>;
   /** Pending steps to decide; frames whose steps have all settled; open steps to go on with. */
   readonly agenda: Agenda<number>;
   readonly ended: Agenda<Frame>;
@@ -193,6 +197,8 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     approvals: [],
     undoable: [],
     compensations: [],
+    kept: new Map(),
+    keptChildren: new Map(),
     agenda: new Agenda(),
     ended: new Agenda(),
     proceeding: new Agenda(),

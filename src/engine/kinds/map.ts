@@ -7,6 +7,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Failure, TaskEvent } from "../event.ts";
 import type { MapNode } from "../graph.ts";
+import { startChild } from "../kept.ts";
 import { evaluateOver } from "../scope.ts";
 import { childrenOf, expressionError, failStep, startedFacts } from "../step.ts";
 import type { TaskState } from "../state.ts";
@@ -66,11 +67,10 @@ function startChildren(
 ): readonly TaskEvent[] {
   const room = childrenAtOnce(step.node) - childrenOf(state, step).length;
   const chunks = Math.ceil(count / chunk);
-  return Array.from({ length: Math.min(room, chunks - branches.opened) }, (_, index): TaskEvent => {
+  return Array.from({ length: Math.min(room, chunks - branches.opened) }, (_, index) => {
     const branch = branches.opened + index;
-    const items = Math.min(chunk, count - branch * chunk);
-    return { type: "child.started", step: step.path, branch, task: world.childTask(step.path, branch), items };
-  });
+    return startChild(state, step, branch, world, Math.min(chunk, count - branch * chunk));
+  }).flat();
 }
 
 const childrenAtOnce = ({ concurrency }: MapNode): number =>

@@ -3,6 +3,7 @@ import type { StepKind } from "../definition.ts";
 import { startRound } from "../choose.ts";
 import type { TaskEvent } from "../event.ts";
 import type { NodeOf, StepNode } from "../graph.ts";
+import { keptOutcome } from "../kept.ts";
 import type { TaskState } from "../state.ts";
 import type { Step } from "../step-state.ts";
 import type { World } from "../world.ts";
@@ -33,7 +34,7 @@ const KINDS: { readonly [K in StepKind]: Kind<NodeOf<K>> } = {
 const kindOf = (step: Step): Kind<StepNode> => KINDS[step.node.kind] as Kind<StepNode>;
 
 export function startStep(state: TaskState, step: Step, world: World): readonly TaskEvent[] {
-  return kindOf(step).start(state, step, world);
+  return keptOutcome(state, step, world.values) ?? kindOf(step).start(state, step, world);
 }
 
 export function stepIsDue(state: TaskState, step: Step, world: World): readonly TaskEvent[] {

@@ -2,6 +2,7 @@
 import type { Failure, TaskEvent } from "../event.ts";
 import type { WorkflowNode } from "../graph.ts";
 import { scopeOfStep } from "../scope.ts";
+import { startChild } from "../kept.ts";
 import { expressionError, failStep, startedFacts } from "../step.ts";
 import type { Kind } from "./kind.ts";
 
@@ -9,7 +10,7 @@ export const workflow: Kind<WorkflowNode> = {
   start: (state, step, world) => {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
-    return [...startedFacts(state, step), { type: "child.started", step: step.path, branch: 0, task: world.childTask(step.path, 0) }];
+    return [...startedFacts(state, step), ...startChild(state, step, 0, world)];
   },
   proceed: (state, step, world): readonly TaskEvent[] => {
     const { branches } = step;

@@ -1,10 +1,13 @@
 /** What the outside must have said for a fact to be there, most likely first; nothing where it can only follow by itself. */
+import type { Json } from "../../shared/json.ts";
 import type { EventOf, Failure } from "../event.ts";
 import type { InputOf, TaskInput } from "../input.ts";
 import { childFailure } from "../kinds/workflow.ts";
+import type { PastChild, PastStep } from "../past.ts";
+import type { StoredValue } from "../value.ts";
 import type { Moment } from "./replay-world.ts";
 
-export function inputsFor(moment: Moment): readonly TaskInput[] {
+export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): readonly TaskInput[] {
   const fact = moment.next;
   switch (fact?.type) {
     case undefined:
@@ -15,6 +18,9 @@ export function inputsFor(moment: Moment): readonly TaskInput[] {
       return [{ type: "resume" }];
     case "task.archived":
       return [{ ...fact, type: "archive" }];
+    case "step.kept":
+    case "child.kept":
+      return [past(moment, read)];
     case "signal.received":
       return [{ type: "signal", name: fact.name, payload: fact.payload, key: fact.key }];
     case "approval.decided":
@@ -43,6 +49,19 @@ export function inputsFor(moment: Moment): readonly TaskInput[] {
     default:
       return cancellations(moment);
   }
+}
+
+function past(moment: Moment, read: (stored: StoredValue) => Json): TaskInput {
+  const steps: PastStep[] = [];
+  const children: PastChild[] = [];
+  for (const fact of moment.facts.slice(moment.done)) {
+    if (fact.type === "step.kept") steps.push({ path: fact.step, kind: fact.kind, output: read(fact.output), of: fact.of ?? null });
+    else if (fact.type === "child.kept") {
+      const { step, branch, task, output, failed_items: failedItems = 0, of = null } = fact;
+      children.push({ step, branch, task, output: output === undefined ? null : { value: read(output) }, failedItems, of });
+    } else break;
+  }
+  return { type: "keep", steps, children };
 }
 
 function decision({ approval, decision: word, by, comment, payload }: EventOf<"approval.decided">): TaskInput {

@@ -15,7 +15,7 @@ import { begin, evolve } from "../evolve.ts";
 import type { Graph } from "../graph.ts";
 import { lookAgain } from "../transition.ts";
 import type { TaskState } from "../state.ts";
-import type { RecordedValue } from "../value.ts";
+import { readValue, type RecordedValue } from "../value.ts";
 import type { World } from "../world.ts";
 import { inputsFor } from "./replay-inputs.ts";
 import { isSameFact } from "./replay-facts.ts";
@@ -113,7 +113,7 @@ class Player {
     const before = moment.done;
     const follow = (): void => advance(this.#state, world, (facts) => this.#record(moment, facts));
     let closest: readonly TaskEvent[] = [];
-    for (const input of inputsFor(moment)) {
+    for (const input of inputsFor(moment, (stored) => readValue(stored, world.values))) {
       const admitted = admit(this.#state, input, world);
       if (!admitted.ok) continue;
       const agreed = this.#agreed(moment, admitted.value);

@@ -4,6 +4,7 @@ import { compileWorkflow } from "../../../src/engine/compile.ts";
 import type { Failure, TaskCreated, TaskEvent } from "../../../src/engine/event.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import type { TaskInput } from "../../../src/engine/input.ts";
+import { pastOf, type Past } from "../../../src/engine/past.ts";
 import { replay, type RecordedRow, type Replayed } from "../../../src/engine/replay/replay.ts";
 import { statusOf, type TaskState } from "../../../src/engine/state.ts";
 import { stepStatus } from "../../../src/engine/step-state.ts";
@@ -12,6 +13,7 @@ import { create, fold, transition, type Transition } from "../../../src/engine/t
 import { taskHead } from "../../../src/engine/view.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
 import type { Target } from "../../../src/engine/staffing.ts";
+import { readValue } from "../../../src/engine/value.ts";
 import type { AgentChoice, AgentLookup, Choice, Wanted, World } from "../../../src/engine/world.ts";
 import type { Json } from "../../../src/shared/json.ts";
 
@@ -48,6 +50,8 @@ export interface Options {
   readonly lookup?: AgentLookup;
   /** The task's id, where it matters. */
   readonly id?: string;
+  /** What it shares with another task. */
+  readonly past?: Past;
 }
 
 export const STARTED_AT = 1_000_000;
@@ -106,7 +110,8 @@ export class Scenario {
       refusal: () => null,
       hedging: () => this.everywhere,
     };
-    this.last = create(this.graph, createdEvent(options), this.world());
+    const { past } = options;
+    this.last = create(this.graph, createdEvent(options), this.world(), past === undefined ? [] : [{ ...past, type: "keep" }]);
     this.journal.push({ at: this.now, events: this.last.events });
   }
 
@@ -183,6 +188,14 @@ export class Scenario {
 
   view() {
     return { ...taskHead(this.state), steps: stepViews(this.state, 0, this.state.steps.length) };
+  }
+
+  /** What a task that shares its past would be given; `again`: the step that is done again, and what depends on it. */
+  past(again: string | null = null): Past {
+    const events = this.journal.flatMap((row) => row.events);
+    const step = again === null ? null : (this.state.stepByPath.get(again) ?? null);
+    const { values } = this.world();
+    return pastOf(this.state, events, step, values, (stored) => readValue(stored, values));
   }
 
   /** Its journal as it is stored: rows by the number of their last event. */

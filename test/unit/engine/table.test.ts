@@ -25,6 +25,8 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
   signal: { type: "signal", name: "go", payload: { value: 1 }, key: "k" },
   decide: { type: "decide", approval: 1, decision: "approve", by: "ann", roles: ["operator"] },
   child: { type: "child", task: "task_x_0", status: "completed", output: { value: 1 }, error: null, failedItems: 0 },
+  // Too late: a past comes before anything else.
+  keep: { type: "keep", steps: [{ path: "x", kind: "agent", output: 1, of: null }], children: [] },
   archive: { type: "archive", parts: 1, bytes: 1 },
 };
 
@@ -88,6 +90,7 @@ const withoutAttempt = {
   signal: "signal_unexpected",
   decide: "not_found",
   child: "",
+  keep: "",
   archive: "",
 };
 
@@ -127,6 +130,7 @@ const TABLE: { readonly [S in Situation]: Row } = {
     signal: "signal_unexpected",
     decide: "not_found",
     child: "",
+    keep: "",
     archive: "",
   },
   "at work: map": { ...withoutAttempt, cancel: cancelInside("x[0]/a") },
