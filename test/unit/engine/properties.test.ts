@@ -7,6 +7,7 @@ import type { TaskEvent } from "../../../src/engine/event.ts";
 import type { TaskInput } from "../../../src/engine/input.ts";
 import { decide, type NeedCounts } from "../../../src/engine/run-if.ts";
 import { isSettled } from "../../../src/engine/step-state.ts";
+import { stepViews } from "../../../src/engine/step-view.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
 import type { AgentChoice } from "../../../src/engine/world.ts";
 import { essence } from "./essence.ts";
@@ -147,6 +148,33 @@ describe("for every workflow and history", () => {
       const task = play(steps, with_, schedule);
       expect(task.replayed()).toEqual({ events: task.state.seq, divergence: null });
     });
+  });
+
+  test("whoever checks the journal finds nothing wrong with it", () => {
+    holds((steps, with_, schedule) => {
+      const task = play(steps, with_, schedule);
+      const { wrong, state } = task.checked();
+      expect(wrong).toBeNull();
+      expect(essence(state)).toEqual(essence(task.state));
+    });
+  });
+
+  test("a journal that lacks a fact is found out or can be read all the same", () => {
+    fc.assert(
+      fc.property(workflows, options, moves, fc.nat(), (steps, with_, schedule, pick) => {
+        const task = play(steps, with_, schedule);
+        const rows = task.rows();
+        const lost = 2 + (pick % Math.max(1, task.state.seq - 1));
+        const without = rows.map(({ at, events, seq }) => {
+          const first = seq - events.length + 1;
+          return { at, seq: lost <= seq ? seq - 1 : seq, events: events.filter((_, index) => first + index !== lost) };
+        });
+        const { wrong, state } = task.checked(without);
+        if (wrong !== null) expect(wrong.seq).toBeGreaterThanOrEqual(Math.min(lost, wrong.seq));
+        else expect(() => stepViews(state, 0, state.steps.length)).not.toThrow();
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test("a rebuilt task goes on exactly like the one that was never interrupted", () => {

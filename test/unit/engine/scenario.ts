@@ -1,5 +1,6 @@
 /** Given a workflow, when inputs come, then these facts follow: engine tests that read as sentences. */
 import { expect } from "vitest";
+import { CheckedFold, type WrongEvent } from "../../../src/engine/checked-fold.ts";
 import { compileWorkflow } from "../../../src/engine/compile.ts";
 import type { Failure, TaskCreated, TaskEvent } from "../../../src/engine/event.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
@@ -207,6 +208,17 @@ export class Scenario {
   /** Its journal, played again by nobody but the engine. */
   replayed(rows: readonly RecordedRow[] = this.rows()): Replayed {
     return replay(this.graph, rows[0]?.events[0] as TaskCreated, rows, (recorded) => this.world().values.read(recorded));
+  }
+
+  /** Its journal, folded by whoever does not trust it. */
+  checked(rows: readonly RecordedRow[] = this.rows()): { readonly wrong: WrongEvent | null; readonly state: TaskState } {
+    const [created, ...rest] = rows.flatMap(({ at, events }) => events.map((event) => ({ at, event })));
+    const fold = new CheckedFold(this.graph, created?.event as TaskCreated, STARTED_AT);
+    for (const { at, event } of rest) {
+      const wrong = fold.add([event], at);
+      if (wrong !== null) return { wrong, state: fold.state };
+    }
+    return { wrong: null, state: fold.state };
   }
 
   /** The same task, rebuilt from its journal. */
