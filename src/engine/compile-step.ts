@@ -121,8 +121,8 @@ function compileMap(block: BlockCompiler, step: MapStepDefinition, at: string, r
   if (Array.isArray(step.over) && step.over.length > LIMITS.mapItems)
     refuse(block, `${at}/over`, `a map has at most ${LIMITS.mapItems} items`);
   const inner = block.inner(step.steps, `${at}/steps`, step.output, [as, indexAs]);
-  // What has to see or change the whole task stays in it.
-  const staysHere = inner.compiler.kinds.has("signal") || inner.compiler.kinds.has("end") || inner.compiler.kinds.has("undo");
+  // What has to see or change the whole task stays in it, and so does what people look for there.
+  const staysHere = (["signal", "approval", "end", "undo"] as const).some((kind) => inner.compiler.kinds.has(kind));
   return {
     kind: "map",
     over,

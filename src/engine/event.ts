@@ -138,8 +138,9 @@ type OfAgent = {
 export type TaskEvent =
   | TaskCreated
   | { readonly type: "task.started" }
-  | { readonly type: "task.paused" }
-  | { readonly type: "task.resumed" }
+  /** `by`: with the task that started it. */
+  | { readonly type: "task.paused"; readonly by?: "parent" }
+  | { readonly type: "task.resumed"; readonly by?: "parent" }
   | { readonly type: "task.completed"; readonly output: StoredValue }
   | { readonly type: "task.failed"; readonly error: Failure }
   | { readonly type: "task.canceled"; readonly reason?: string }
@@ -230,6 +231,8 @@ export type TaskEvent =
   | (OfBranch & { readonly type: "branch.failed"; readonly error: Failure })
   /** A branch that is a task of its own. */
   | (OfBranch & { readonly type: "child.started"; readonly task: string; readonly items?: number })
+  /** Tasks that nobody wants any more have been told so. */
+  | { readonly type: "child.canceled"; readonly tasks: readonly string[] }
   | (OfBranch & {
       readonly type: "child.ended";
       readonly task: string;

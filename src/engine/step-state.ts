@@ -148,6 +148,8 @@ export interface Decision {
   readonly by: string;
   readonly decision: "approve" | "reject";
   readonly comment: string | null;
+  /** Of what they decided on. */
+  readonly hash: string;
   readonly at: number;
 }
 

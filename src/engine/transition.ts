@@ -56,11 +56,11 @@ function lookAgain(state: TaskState, now: number): void {
   for (const index of state.hedgeable) scheduleHedge(state, stepAt(state, index));
 }
 
-/** The first transition of a task. */
-export function create(graph: Graph, created: TaskCreated, world: World): Transition {
+/** The first transition of a task. `inputs`: what holds before it does anything. */
+export function create(graph: Graph, created: TaskCreated, world: World, inputs: readonly TaskInput[] = []): Transition {
   stageValues([created], 0, world.values);
   const state = begin(graph, created, world.now);
-  const { events, ...rest } = transition(state, [{ type: "wake" }], world);
+  const { events, ...rest } = transition(state, [...inputs, { type: "wake" }], world);
   return { ...rest, events: [created, ...events] };
 }
 
