@@ -172,15 +172,14 @@ function build(env: Env, config: Config): Service {
 /** What tasks say to each other. */
 function taskPorts(tasks: TaskGateway): TaskPorts["tasks"] {
   return {
-    start: async (submission) => {
+    start: async (submission, isPaused) => {
       const { tenant, task } = submission;
-      const state = await tasks.ask(tenant, task, (child) => child.begin(submission));
+      const state = await tasks.ask(tenant, task, (child) => child.begin(submission, isPaused));
       if (state === "running") return null;
       return state === "archived" ? endOf(await tasks.archive(tenant, task)) : state;
     },
     cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (child) => child.cancel(reason))),
-    pause: async (tenant, task) => void (await tasks.ask(tenant, task, (child) => child.pause())),
-    resume: async (tenant, task) => void (await tasks.ask(tenant, task, (child) => child.resume())),
+    follow: (tenant, task, isPaused) => tasks.ask(tenant, task, (child) => child.follow(isPaused)),
     ended: (tenant, parent, task, outcome) => tasks.ask(tenant, parent, (owner) => owner.childEnded(task, outcome)),
   };
 }

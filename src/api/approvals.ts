@@ -39,7 +39,8 @@ const decideRoute = defineRoute({
   method: "post",
   path: "/approvals/{id}/decide",
   summary: "Approve or reject",
-  description: "Each principal decides once. With `hash`, as read, the decision is about that payload and nothing else.",
+  description:
+    "Each principal decides once; saying just the same again, after an answer that got lost, changes nothing and is answered alike. With `hash`, as read, the decision is about that payload and nothing else.",
   access: "approvals:decide",
   maxBodyBytes: LIMITS.bodyBytes,
   request: { params, body: { required: true, content: { "application/json": { schema: decision } } } },
@@ -146,7 +147,7 @@ export async function readApproval(c: Context<Api>, tenant: string, task: string
   return found;
 }
 
-/** A decision changes something once, so it may be asked for again when an answer got lost. */
+/** A decision counts once, and who repeats it is answered alike, so it may be asked for again when an answer got lost. */
 export async function decide(
   c: Context<Api>,
   tenant: string,
@@ -158,7 +159,8 @@ export async function decide(
   if (answer !== null) return accepted(answer);
   const reading = await tasks.archive(tenant, task);
   const detail = reading?.approval(number) ?? null;
-  if (detail === null) throw missing(`${task} ${number}`);
+  if (reading === null || detail === null) throw missing(`${task} ${number}`);
+  if (reading.hasSaid(number, said)) return detail;
   throw new Refused(
     rejection("already_decided", `The task has ended; the approval is ${detail.status}`, { facts: { approval_status: detail.status } }),
   );

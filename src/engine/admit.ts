@@ -16,7 +16,6 @@ import { canReceive, receive } from "./kinds/signal.ts";
 import { childFailure } from "./kinds/workflow.ts";
 import { statusOf, stepAt, type TaskState } from "./state.ts";
 import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "./step-state.ts";
-import { readValue } from "./value.ts";
 import type { World } from "./world.ts";
 
 export type Admission = Result<readonly TaskEvent[], Rejection>;
@@ -29,15 +28,16 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
     case "look":
       return NOTHING;
     case "pause":
-      if (state.end !== null || state.paused) return forbidden(state, "paused");
-      return ok([{ type: "task.paused" }]);
     case "resume":
-      if (!state.paused || state.end !== null) return forbidden(state, "resumed");
-      return ok([{ type: "task.resumed" }]);
+      return admitPause(state, input);
     case "cancel":
       if (state.end?.status === "canceled" || (state.end === null && state.ending?.status === "canceled")) return NOTHING;
       if (state.end !== null || state.ending !== null) return forbidden(state, "canceled");
-      return ok(endEarly(state, { status: "canceled", reason: input.reason }));
+      // Nobody would tell it to go on, and it may have something to undo.
+      return ok([
+        ...(state.pausedWithParent ? ([{ type: "task.resumed", by: "parent" }] as const) : []),
+        ...endEarly(state, { status: "canceled", reason: input.reason }),
+      ]);
     case "signal":
       return admitSignal(state, input, world);
     case "decide":
@@ -46,6 +46,10 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
       return admitChild(state, input);
     case "keep":
       return admitKeep(state, input, world.values);
+    case "dismissed": {
+      const tasks = state.end === null ? input.tasks.filter((task) => state.orphans.has(task)) : [];
+      return tasks.length === 0 ? NOTHING : ok([{ type: "child.canceled", tasks }]);
+    }
     case "archive":
       return state.end === null || state.archivedAt !== null ? NOTHING : ok([{ ...input, type: "task.archived" }]);
     case "claim":
@@ -58,6 +62,21 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
     case "decline":
       return admitReply(state, input, world);
   }
+}
+
+/** What the task's parent says takes back nothing but itself, and holds up no undoing that it has asked for. */
+function admitPause(state: TaskState, { type, by }: InputOf<"pause" | "resume">): Admission {
+  const facts: Admission = ok([{ type: type === "pause" ? "task.paused" : "task.resumed", ...(by && { by }) }]);
+  if (by === "parent") {
+    const isNews = type === "pause" ? !state.paused && state.ending?.status !== "canceled" : state.pausedWithParent;
+    return isNews && state.end === null ? facts : NOTHING;
+  }
+  if (state.end !== null || state.paused === (type === "pause")) return forbidden(state, `${type}d`);
+  if (type === "resume" && state.pausedWithParent) {
+    const message = "The task is paused because the one that started it is; resume that";
+    return err(rejection("invalid_state", message, { facts: { task_status: "paused" } }));
+  }
+  return facts;
 }
 
 type Reply = InputOf<"claim" | "accept" | "heartbeat" | "complete" | "fail" | "lose" | "grant" | "decline">;
@@ -78,7 +97,7 @@ function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): 
   if (state.keptSignals >= LIMITS.keptSignals) {
     return err(rejection("limit_reached", `A task keeps at most ${LIMITS.keptSignals} signals that no step has taken`));
   }
-  return ok(receive(state, name, payload, readValue(payload, world.values), key, world));
+  return ok(receive(state, name, payload, key, world));
 }
 
 function admitChild(state: TaskState, { task, status, output, error, failedItems }: InputOf<"child">): Admission {

@@ -1,7 +1,7 @@
 /** What a task asks people, as they read it. */
 import type { TaskState } from "./state.ts";
 import { stepAt } from "./state.ts";
-import type { Step } from "./step-state.ts";
+import type { Approval, Step } from "./step-state.ts";
 import { approvalId } from "./waiting-view.ts";
 import type { StoredValue } from "./value.ts";
 import type { Json } from "../shared/json.ts";
@@ -58,8 +58,12 @@ export function approvalHead(state: TaskState, number: number): ApprovalHead | n
 /** `read` gives what is recorded, `undefined` where it is kept no longer. */
 export function approvalDetail(state: TaskState, number: number, read: (stored: StoredValue) => Json | undefined): ApprovalDetail | null {
   const head = approvalHead(state, number);
-  const approval = stepOfApproval(state, number)?.approval ?? null;
+  const approval = approvalOf(state, number);
   return head === null || approval === null ? null : { ...head, payload: read(approval.payload) ?? null, hash: approval.hash };
+}
+
+export function approvalOf(state: TaskState, number: number): Approval | null {
+  return stepOfApproval(state, number)?.approval ?? null;
 }
 
 function stepOfApproval(state: TaskState, number: number): Step | null {

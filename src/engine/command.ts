@@ -30,11 +30,10 @@ export type Command =
   | { readonly type: "refresh_agents" }
   /** Start a task that is a branch of a step. */
   | { readonly type: "start_child"; readonly step: string; readonly branch: number; readonly task: string }
-  /** Nobody wants what it would come to. */
-  | { readonly type: "cancel_child"; readonly task: string; readonly reason: string }
+  /** Nobody wants what they would come to. */
+  | { readonly type: "cancel_children"; readonly tasks: readonly string[] }
   /** The tasks that this one has started pause and go on with it. */
-  | { readonly type: "pause_children" }
-  | { readonly type: "resume_children" };
+  | { readonly type: "steer_children" };
 
 export function commandsFor(event: TaskEvent): readonly Command[] {
   switch (event.type) {
@@ -47,9 +46,9 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
       if (event.waiting_on.type === "agent") return [{ type: "refresh_agents" }];
       return "attempt" in event ? [{ type: "ask_slot", step: event.step, attempt: event.attempt, agent: event.waiting_on.agent }] : [];
     case "task.paused":
-      return [{ type: "pause_children" }];
+      return [{ type: "steer_children" }];
     case "task.resumed":
-      return [{ type: "ask_slots" }, { type: "resume_children" }];
+      return [{ type: "ask_slots" }, { type: "steer_children" }];
     case "child.started":
       return [{ type: "start_child", step: event.step, branch: event.branch, task: event.task }];
     case "step.canceled":
@@ -65,10 +64,10 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
           outcome: CANCELED,
           inLine: event.in_line?.includes(attempt) ?? false,
         })),
-        ...cancelChildren(event.children, event.reason),
+        ...cancelChildren(event.children),
       ];
     case "step.failed":
-      return cancelChildren(event.children, "block_ended");
+      return cancelChildren(event.children);
     case "attempt.canceled": {
       const { step, attempt, reason, agent = "", capability = null, slot = false, hedge = false, in_line = false, ms = null } = event;
       // Who lost a race has taken at least this long.
@@ -80,7 +79,7 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
     case "attempt.failed": {
       const { step, attempt, agent, capability = null, slot = false, hedge = false, ms = null } = event;
       // A step that ends without an agent, or by an ensemble's decision, settles no attempt.
-      if (attempt === undefined || agent === undefined) return "children" in event ? cancelChildren(event.children, "block_ended") : [];
+      if (attempt === undefined || agent === undefined) return "children" in event ? cancelChildren(event.children) : [];
       const usage = "usage" in event ? event.usage : undefined;
       const outcome: AttemptOutcome = {
         class: event.type === "attempt.failed" ? classOf(event.error) : "success",
@@ -96,8 +95,8 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
   }
 }
 
-function cancelChildren(children: readonly string[] = [], reason: string): readonly Command[] {
-  return children.map((task) => ({ type: "cancel_child", task, reason }));
+function cancelChildren(tasks: readonly string[] = []): readonly Command[] {
+  return tasks.length === 0 ? [] : [{ type: "cancel_children", tasks }];
 }
 
 /** Nobody waits for the reply any more, whatever it would have been. */

@@ -126,8 +126,8 @@ function compileMap(block: BlockCompiler, step: MapStepDefinition, at: string, r
     // A name that nothing inside reads hides nothing from anybody.
     if (block.variables.includes(name) && inner.compiler.names.has(name)) warnOfShadow(block, name, `${at}/${field}`);
   }
-  // What has to see or change the whole task stays in it.
-  const staysHere = inner.compiler.kinds.has("signal") || inner.compiler.kinds.has("end") || inner.compiler.kinds.has("undo");
+  // What has to see or change the whole task stays in it, and so does what people look for there.
+  const staysHere = (["signal", "approval", "end", "undo"] as const).some((kind) => inner.compiler.kinds.has(kind));
   return {
     kind: "map",
     over,

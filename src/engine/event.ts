@@ -6,6 +6,7 @@ import type { Json } from "../shared/json.ts";
 import type { StepKind } from "./definition.ts";
 import type { Receipt } from "./receipt.ts";
 import type { StoredValue } from "./value.ts";
+import type { Waiting, WaitingForCapacity } from "./waiting.ts";
 
 /** Why an attempt, a step or a task failed. `retryable` says whether trying again may help. */
 export interface Failure {
@@ -30,40 +31,6 @@ export interface Usage {
 
 /** How an attempt reaches its agent. */
 export type Way = "inline" | "queue" | "pull";
-
-export interface WaitingForAgent {
-  readonly type: "agent";
-  readonly capability?: string;
-  readonly agent?: string;
-}
-
-/** Until a moment. */
-export interface WaitingForTimer {
-  readonly type: "timer";
-  readonly until: number;
-}
-
-/** Until a signal comes, at most until a moment. */
-export interface WaitingForSignal {
-  readonly type: "signal";
-  readonly name: string;
-  readonly until?: number;
-}
-
-/** Until people have decided; `approval` is its number in the task. */
-export interface WaitingForApproval {
-  readonly type: "approval";
-  readonly approval: number;
-  readonly until?: number;
-}
-
-export type Waiting = WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval;
-
-/** In line for a slot of an agent, or for one of its workers to ask for work. */
-export interface WaitingForCapacity {
-  readonly type: "capacity";
-  readonly agent: string;
-}
 
 export interface TaskCreated {
   readonly type: "task.created";
@@ -141,8 +108,9 @@ type OfAgent = {
 export type TaskEvent =
   | TaskCreated
   | { readonly type: "task.started" }
-  | { readonly type: "task.paused" }
-  | { readonly type: "task.resumed" }
+  /** `by`: with the task that started it. */
+  | { readonly type: "task.paused"; readonly by?: "parent" }
+  | { readonly type: "task.resumed"; readonly by?: "parent" }
   | { readonly type: "task.completed"; readonly output: StoredValue }
   | { readonly type: "task.failed"; readonly error: Failure }
   | { readonly type: "task.canceled"; readonly reason?: string }
@@ -235,6 +203,8 @@ export type TaskEvent =
   | (OfBranch & { readonly type: "branch.failed"; readonly error: Failure })
   /** A branch that is a task of its own; `after`: the one whose past it shares. */
   | (OfBranch & { readonly type: "child.started"; readonly task: string; readonly items?: number; readonly after?: string })
+  /** Tasks that nobody wants any more have been told so. */
+  | { readonly type: "child.canceled"; readonly tasks: readonly string[] }
   | (OfBranch & {
       readonly type: "child.ended";
       readonly task: string;

@@ -1,5 +1,5 @@
 /** The fold of what is inside steps: branches and the tasks some of them are, signals, approvals, and undoing. */
-import type { EventOf } from "./event.ts";
+import type { CancelReason, EventOf } from "./event.ts";
 import { enter } from "./evolve-attempt.ts";
 import { openFrame } from "./frame.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -91,12 +91,17 @@ function endChild(state: TaskState, branches: Branches, event: EventOf<"child.en
 }
 
 /** Tasks that nobody waits for any more. */
-export function orphan(state: TaskState, children: readonly string[] = []): void {
-  for (const child of children) {
+export function orphan(state: TaskState, event: EventOf<"step.completed" | "step.failed" | "step.canceled">): void {
+  for (const child of event.children ?? []) {
     state.children.delete(child);
-    state.orphans.add(child);
+    state.orphans.set(child, reasonToCancel(event));
+    state.orphansAt = state.at;
   }
 }
+
+/** What the tasks of a step that has settled are told. */
+const reasonToCancel = (event: EventOf<"step.completed" | "step.failed" | "step.canceled">): CancelReason =>
+  event.type === "step.canceled" ? event.reason : "block_ended";
 
 export function keepSignal(state: TaskState, { name, payload, key }: EventOf<"signal.received">): void {
   const kept = state.signals.get(name);
@@ -139,9 +144,11 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
         decisions: [],
       };
       return;
-    case "approval.decided":
-      step.approval?.decisions.push({ by: event.by, decision: event.decision, comment: event.comment ?? null, at: state.at });
+    case "approval.decided": {
+      const { by, decision, comment = null, hash } = event;
+      step.approval?.decisions.push({ by, decision, comment, hash, at: state.at });
       return;
+    }
     case "approval.escalated":
       if (step.approval === null) return;
       step.approval.assignees = event.assignees;

@@ -58,9 +58,13 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
       return;
     case "task.paused":
       state.paused = true;
+      state.pausedWithParent = event.by === "parent";
+      state.steeredAt = state.at;
       return;
     case "task.resumed":
       state.paused = false;
+      state.pausedWithParent = false;
+      state.steeredAt = state.at;
       for (const step of state.open) state.proceeding.push(step);
       return;
     case "task.ending":
@@ -79,6 +83,9 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
     case "task.archived":
       state.archivedAt = state.at;
       state.chained = event.chained ?? [];
+      return;
+    case "child.canceled":
+      for (const task of event.tasks) state.orphans.delete(task);
       return;
     case "signal.received":
       return keepSignal(state, event);
@@ -120,7 +127,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
-      orphan(state, event.children);
+      orphan(state, event);
       settle(state, step, { status: "completed", output: resident(event.output, state.seq), degraded: event.degraded ?? step.degraded });
       // What has an output in its place has done nothing that could be undone.
       if (step.node.undo !== null && event.degraded === undefined) state.undoable.push(step.index);
@@ -128,13 +135,13 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
     case "step.failed":
       if (step.node.onError.type !== "continue") failFrame(state, step, event.error);
       step.error = event.error;
-      orphan(state, event.children);
+      orphan(state, event);
       return settle(state, step, { status: "failed", error: event.error });
     case "step.skipped":
       return settle(state, step, { status: "skipped", reason: event.reason });
     case "step.canceled":
       linger(state, step, event.attempts ?? []);
-      orphan(state, event.children);
+      orphan(state, event);
       return settle(state, step, { status: "canceled", reason: event.reason });
     case "step.retry_scheduled":
       enter(state, step, { status: "retrying", retryAt: event.retry_at });

@@ -22,8 +22,9 @@ export type TaskInput =
   | { readonly type: "wake" }
   /** The agents were looked up afresh: steps that wait for one look again. */
   | { readonly type: "look" }
-  | { readonly type: "pause" }
-  | { readonly type: "resume" }
+  /** `by`: the task that started this one says so, maybe again; it is never refused. */
+  | { readonly type: "pause"; readonly by?: "parent" }
+  | { readonly type: "resume"; readonly by?: "parent" }
   | { readonly type: "cancel"; readonly reason?: string }
   /** A queue consumer is about to call the agent. A higher `delivery` takes over from a lower one. */
   | (OfAttempt & { readonly type: "claim"; readonly delivery: number })
@@ -39,7 +40,7 @@ export type TaskInput =
   /** … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. */
   | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
   /** Something from outside that a step waits for, or will. It counts once under its key. */
-  | { readonly type: "signal"; readonly name: string; readonly payload: StoredValue; readonly key: string }
+  | { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string }
   /** A person's word on approval number so-and-so. */
   | {
       readonly type: "decide";
@@ -49,7 +50,7 @@ export type TaskInput =
       readonly roles: readonly string[];
       readonly comment?: string;
       /** In the place of what was asked. */
-      readonly payload?: StoredValue;
+      readonly payload?: Json;
       /** Of what they believe to decide on. */
       readonly hash?: string;
     }
@@ -64,6 +65,8 @@ export type TaskInput =
     }
   /** What is kept of the task whose past this one shares, before anything else happens. */
   | { readonly type: "keep"; readonly steps: readonly PastStep[]; readonly children: readonly PastChild[] }
+  /** Tasks that nobody wants any more know that, or were never there. */
+  | { readonly type: "dismissed"; readonly tasks: readonly string[] }
   | { readonly type: "archive"; readonly parts: number; readonly bytes: number; readonly chained?: readonly Chained[] };
 
 export type InputOf<T extends TaskInput["type"]> = Extract<TaskInput, { readonly type: T }>;

@@ -52,6 +52,10 @@ export interface TaskState {
   at: number;
   startedAt: number | null;
   paused: boolean;
+  /** … because the task that started this one is. */
+  pausedWithParent: boolean;
+  /** When it last paused or went on, and its children have to. */
+  steeredAt: number;
   ending: Ending | null;
   end: { readonly status: EndStatus; readonly at: number; readonly output: StoredValue | null; readonly error: Failure | null } | null;
   archivedAt: number | null;
@@ -80,11 +84,12 @@ export interface TaskState {
   readonly retrying: Set<number>;
   /** Steps with steps inside them, while those are at work. */
   readonly open: Set<number>;
-  /** Tasks that steps of this one have started and that have not been heard of, by id; and those that nobody wants any more. */
+  /** Tasks that steps of this one have started and that have not been heard of, by id, and when the last of them was started. */
   readonly children: Map<string, { readonly step: number; readonly branch: number; readonly startedAt: number }>;
-  readonly orphans: Set<string>;
-  /** When the last of them was started. */
   childrenAt: number;
+  /** Those that nobody wants any more and that are not known to have heard of it; why, and since when. */
+  readonly orphans: Map<string, string>;
+  orphansAt: number;
   /** Signals that came early, by name, and the steps that wait for one. */
   readonly signals: Map<string, KeptSignal[]>;
   readonly listening: Map<string, Set<number>>;
@@ -169,6 +174,8 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     at,
     startedAt: null,
     paused: false,
+    pausedWithParent: false,
+    steeredAt: 0,
     ending: null,
     end: null,
     archivedAt: null,
@@ -188,8 +195,9 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     retrying: new Set(),
     open: new Set(),
     children: new Map(),
-    orphans: new Set(),
     childrenAt: 0,
+    orphans: new Map(),
+    orphansAt: 0,
     signals: new Map(),
     listening: new Map(),
     keptSignals: 0,

@@ -1,5 +1,6 @@
 /** One step in one frame: where it stands, and what came of it. */
-import type { CancelReason, Failure, SkipReason, Waiting, Way } from "./event.ts";
+import type { CancelReason, Failure, SkipReason, Way } from "./event.ts";
+import type { Waiting } from "./waiting.ts";
 import type { Frame } from "./frame.ts";
 import type { AgentNode, NodeOf, StepNode } from "./graph.ts";
 import type { StepKind } from "./definition.ts";
@@ -148,6 +149,8 @@ export interface Decision {
   readonly by: string;
   readonly decision: "approve" | "reject";
   readonly comment: string | null;
+  /** Of what they decided on. */
+  readonly hash: string;
   readonly at: number;
 }
 

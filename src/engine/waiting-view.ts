@@ -1,6 +1,7 @@
 /** What a task or one of its steps waits for, as readers get it. */
 import { isoTime } from "../shared/time.ts";
-import type { Failure, Waiting } from "./event.ts";
+import type { Failure } from "./event.ts";
+import type { Waiting } from "./waiting.ts";
 import { stepAt, type TaskState } from "./state.ts";
 import { stepStatus, type Step } from "./step-state.ts";
 

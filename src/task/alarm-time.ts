@@ -13,10 +13,18 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
   const outboxAt = state.unclaimed > 0 ? now + LIMITS.unclaimedMs : null;
   // So may a request for a slot, which is less and less likely the longer nothing has been heard.
   const lineAt = state.queued > 0 ? now + askAgainMs(state.queuedAt, now) : null;
-  // And so may the news that a task this one has started has ended.
-  const childrenAt = state.children.size > 0 ? now + askAgainMs(state.childrenAt, now) : null;
+  // And so may what was said to a task that this one has started, and the news that it has ended.
+  const childrenAt = state.children.size > 0 ? now + askAgainMs(Math.max(state.childrenAt, state.steeredAt), now) : null;
+  const orphansAt = state.orphans.size > 0 ? now + askAgainMs(state.orphansAt, now) : null;
   const hedgeAt = nextHedgeAt(state);
-  const moments = [wakeAt, outboxAt, lineAt, childrenAt, hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null];
+  const moments = [
+    wakeAt,
+    outboxAt,
+    lineAt,
+    childrenAt,
+    orphansAt,
+    hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null,
+  ];
   const due = moments.filter((at) => at !== null);
   return due.length === 0 ? null : Math.min(...due);
 }

@@ -114,6 +114,15 @@ export class Attempts {
     );
   }
 
+  /** A reply that cannot be recorded, even tried again, must not be asked for again for ever: it fails its attempt. */
+  async replied(at: AttemptOf, outcome: Outcome): Promise<void> {
+    const report = async (): Promise<void> => void (await this.report(at, outcome));
+    const error = { code: "internal", message: "The reply could not be recorded", retryable: false };
+    await report()
+      .catch(report)
+      .catch(async () => void (await this.#runner.apply({ ...at, type: "fail", error })));
+  }
+
   async heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;

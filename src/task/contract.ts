@@ -64,8 +64,13 @@ export interface TaskContract {
   decide(approval: number, decision: ApprovalDecision): Promise<Result<ApprovalDetail, Rejection> | null>;
   approval(number: number): Promise<ApprovalDetail | "unknown" | null>;
 
-  /** As `submit`, for the task whose step this is: what it came to, if it has ended; `archived` as there. */
-  begin(submission: Submission): Promise<ChildOutcome | "running" | "archived">;
+  /**
+   * As `submit`, for a task that another one starts: what it came to, if it has ended; `archived` as there. `isPaused`: the
+   * one that starts it is paused, and so is this one from its beginning.
+   */
+  begin(submission: Submission, isPaused: boolean): Promise<ChildOutcome | "running" | "archived">;
+  /** Pauses or goes on with the task that started it; what somebody said to this one itself stays as it is. */
+  follow(isPaused: boolean): Promise<void>;
   /** A task that a step of this one has started has ended. */
   childEnded(task: string, outcome: ChildOutcome): Promise<void>;
 

@@ -39,13 +39,19 @@ export class Farewell {
     }
   }
 
+  /** All at once: that one of them cannot be told keeps nobody else waiting. */
   async #sayTo(loaded: Loaded): Promise<readonly Chained[]> {
-    await this.#children.settle(loaded);
     // A part of a map's items is nobody's task but its parent's.
-    if (loaded.state.created.spread !== undefined) return [];
-    const chained = await this.#chain(loaded);
-    await this.#ports.webhooks.notify(loaded.state.created.tenant, this.#ended(loaded));
-    return chained;
+    const isPart = loaded.state.created.spread !== undefined;
+    const [chained, ...others] = await Promise.allSettled([
+      isPart ? [] : this.#chain(loaded),
+      this.#children.report(loaded),
+      this.#children.dismiss(loaded),
+      isPart ? undefined : this.#ports.webhooks.notify(loaded.state.created.tenant, this.#ended(loaded)),
+    ]);
+    for (const other of others) if (other.status === "rejected") throw other.reason;
+    if (chained.status === "rejected") throw chained.reason;
+    return chained.value;
   }
 
   async #chain(loaded: Loaded): Promise<readonly Chained[]> {
@@ -56,7 +62,7 @@ export class Farewell {
       chains.map(async (chain, index): Promise<Chained> => {
         const submission = this.#submissions.chained(loaded, chain, index, end?.at ?? 0);
         if (!submission.ok) return { workflow: chain.workflow, error: submission.error };
-        await this.#ports.tasks.start(submission.value);
+        await this.#ports.tasks.start(submission.value, false);
         return { workflow: chain.workflow, task: submission.value.task };
       }),
     );

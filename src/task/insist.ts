@@ -2,13 +2,15 @@
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 
-export async function insist(what: string, request: () => Promise<void>): Promise<void> {
+/** Whether it was answered. */
+export async function insist(what: string, request: () => Promise<void>): Promise<boolean> {
   for (let pauseMs = LIMITS.lostPauseMs; ; pauseMs *= 4) {
     try {
-      return await request();
+      await request();
+      return true;
     } catch (error) {
       log("warn", what, { error: messageOf(error) });
-      if (pauseMs > LIMITS.lostPauseMs * 20) return;
+      if (pauseMs > LIMITS.lostPauseMs * 20) return false;
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }

@@ -11,7 +11,7 @@ import { assert } from "../shared/result.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import type { TaskEvent } from "../engine/event.ts";
-import type { RecordedValue, StoredValue, Values } from "../engine/value.ts";
+import { carriedBy, type RecordedValue, type StoredValue, type Values } from "../engine/value.ts";
 import type { StoredTexts } from "./archive.ts";
 import { ValueCache } from "./value-cache.ts";
 
@@ -189,7 +189,7 @@ export function valueOfEvent<T extends Json | undefined>(
 ): Json | T {
   const event = row.events[row.events.length - 1 - (row.seq - seq)];
   assert(event !== undefined, `no event ${seq} in row ${row.seq}`);
-  const stored = event.type === "task.created" ? event.input : "output" in event ? event.output : undefined;
+  const stored = carriedBy(event);
   assert(stored !== undefined, `event ${seq} (${event.type}) carries no value`);
   return "value" in stored ? stored.value : source.value(stored);
 }

@@ -63,9 +63,8 @@ export class Outbox {
         case "ask_slots":
           break; // below, all together
         case "start_child":
-        case "cancel_child":
-        case "pause_children":
-        case "resume_children":
+        case "cancel_children":
+        case "steer_children":
           break; // no agent's
         case "abandon":
           this.#abandon(loaded, command);

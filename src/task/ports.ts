@@ -39,11 +39,11 @@ export interface EndedTask {
 
 /** Other tasks: those that this one starts, and the one that started it. */
 export interface TasksPort {
-  /** Starts a task unless it is there already; what it came to, if it has ended. */
-  readonly start: (submission: Submission) => Promise<ChildOutcome | null>;
+  /** Starts a task unless it is there already; what it came to, if it has ended. `isPaused`: as for `follow`. */
+  readonly start: (submission: Submission, isPaused: boolean) => Promise<ChildOutcome | null>;
   readonly cancel: (tenant: string, task: string, reason: string) => Promise<void>;
-  readonly pause: (tenant: string, task: string) => Promise<void>;
-  readonly resume: (tenant: string, task: string) => Promise<void>;
+  /** Tells a child whether its parent is paused: it pauses and goes on with it. */
+  readonly follow: (tenant: string, task: string, isPaused: boolean) => Promise<void>;
   /** Tells the parent that one of its children has ended. */
   readonly ended: (tenant: string, parent: string, task: string, outcome: ChildOutcome) => Promise<void>;
 }

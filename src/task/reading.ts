@@ -2,12 +2,13 @@
 import { assert } from "../shared/result.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
-import { approvalDetail, type ApprovalDetail } from "../engine/approval-view.ts";
+import { approvalDetail, approvalOf, type ApprovalDetail } from "../engine/approval-view.ts";
 import { compileWorkflow } from "../engine/compile.ts";
 import type { TaskCreated, TaskEvent } from "../engine/event.ts";
 import type { Receipt } from "../engine/receipt.ts";
 import { eventView, type EventView } from "../engine/event-view.ts";
 import type { Graph } from "../engine/graph.ts";
+import { hasSaid } from "../engine/kinds/approval.ts";
 import { graphOfPart } from "../engine/part-graph.ts";
 import { stepAt, type TaskState } from "../engine/state.ts";
 import { fold } from "../engine/transition.ts";
@@ -16,6 +17,7 @@ import { whyOf } from "../engine/why.ts";
 import { stepViews, type StepView } from "../engine/step-view.ts";
 import { degradedSteps, taskHead, type TaskHead, type TaskResult } from "../engine/view.ts";
 import { errorView } from "../engine/waiting-view.ts";
+import type { ApprovalDecision } from "./contract.ts";
 import type { JournalRow, JournalSource } from "./journal.ts";
 
 export interface TaskView extends TaskHead {
@@ -136,6 +138,12 @@ export class TaskReading {
 
   approval(number: number): ApprovalDetail | null {
     return approvalDetail(this.#state, number, (stored) => this.#value(stored));
+  }
+
+  /** Whether somebody has said just this on an approval already. */
+  hasSaid(number: number, word: ApprovalDecision): boolean {
+    const asked = approvalOf(this.#state, number);
+    return asked !== null && hasSaid(asked, word);
   }
 
   hasEnded(): boolean {

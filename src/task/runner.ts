@@ -21,10 +21,10 @@ import type { TaskState } from "../engine/state.ts";
 import { cancelSteps } from "../engine/step.ts";
 import { create, transition, type Answer } from "../engine/transition.ts";
 import type { World } from "../engine/world.ts";
-import { latestAlarm } from "./alarm-time.ts";
 import { Journal } from "./journal.ts";
 import type { TaskPorts } from "./ports.ts";
 import { loadTask, type Loaded } from "./reading.ts";
+import { TaskAlarm } from "./task-alarm.ts";
 
 /** What one flush established. */
 export interface Commit {
@@ -44,13 +44,13 @@ interface Pending {
 
 export class TaskRunner {
   readonly journal: Journal;
+  readonly alarm: TaskAlarm;
   readonly #storage: DurableObjectStorage;
   readonly #ports: TaskPorts;
   readonly #onCommit: (loaded: Loaded, commit: Commit) => void;
   readonly #onLoad: (loaded: Loaded) => void;
   readonly #calledAt: World["calledAt"];
   #loaded: Loaded | null = null;
-  #alarmAt: number | null = null;
   #pending: Pending[] = [];
   #timer: { readonly id: number; readonly at: number } | null = null;
   #hedgeTimer: { readonly id: number; readonly at: number } | null = null;
@@ -65,6 +65,7 @@ export class TaskRunner {
     },
   ) {
     this.journal = new Journal(storage.sql);
+    this.alarm = new TaskAlarm(storage, ports.settings, this.journal.cost);
     this.#storage = storage;
     this.#ports = ports;
     this.#onCommit = on.commit;
@@ -86,22 +87,28 @@ export class TaskRunner {
     const loaded = loadTask(this.journal);
     if (loaded === null) return null;
     this.#loaded = loaded;
-    this.#alarmAt = alarmAt;
+    this.alarm.isAt(alarmAt);
     // The platform gives an alarm up after some failures; whoever looks next sets it again.
-    this.#keepAlarm(loaded.state, Date.now());
+    this.alarm.keep(loaded.state, Date.now());
     this.#onLoad(loaded);
     return loaded;
   }
 
-  /** Records the first facts of a task that does not exist yet. */
-  create(tenant: string, task: string, graph: Graph, createdWith: (journal: Journal) => TaskCreated): Loaded {
+  /** Records the first facts of a task that does not exist yet. `inputs`: what holds before it does anything. */
+  create(
+    tenant: string,
+    task: string,
+    graph: Graph,
+    createdWith: (journal: Journal) => TaskCreated,
+    inputs: readonly TaskInput[] = [],
+  ): Loaded {
     const now = Date.now();
     try {
       const { state, events, commands } = this.#storage.transactionSync(() => {
         this.journal.create();
-        const first = create(graph, createdWith(this.journal), this.#world(tenant, task, now));
+        const first = create(graph, createdWith(this.journal), this.#world(tenant, task, now), inputs);
         this.journal.append(first.events, 0, now);
-        this.#keepAlarm(first.state, now);
+        this.alarm.keep(first.state, now);
         return first;
       });
       this.#loaded = { state };
@@ -177,7 +184,7 @@ export class TaskRunner {
         this.#world(state.created.tenant, state.created.task, now),
       );
       if (result.events.length > 0) this.journal.append(result.events, before, now);
-      this.#keepAlarm(state, now);
+      this.alarm.keep(state, now);
       return result;
     });
     this.#keepHedgeTimer(state, now);
@@ -209,43 +216,16 @@ export class TaskRunner {
     };
   }
 
-  /** R4. Called inside the transaction that made the state what it is. */
-  #keepAlarm(state: TaskState, now: number): void {
-    const latest = latestAlarm(state, now, this.#ports.settings.taskRetentionMs);
-    // Once archived, a task needs no alarm for days: it is worth a row not to be woken for nothing.
-    const isJustArchived = state.archivedAt === state.at && state.archivedAt === now;
-    if (latest !== null && (this.#alarmAt === null || latest < this.#alarmAt || isJustArchived)) this.#setAlarm(Math.max(latest, now + 1));
-  }
-
-  #setAlarm(at: number): void {
-    this.#alarmAt = at;
-    this.journal.cost.alarmsSet++;
-    void this.#storage.setAlarm(at);
-  }
-
-  /** Sets the next alarm before anything is done, so that whatever goes wrong is found again: tried again after a while. */
-  rearm(state: TaskState, now: number): void {
-    const latest = latestAlarm(state, now, this.#ports.settings.taskRetentionMs);
-    const next = latest === null || latest > now ? latest : now + LIMITS.unclaimedMs;
-    if (next !== null && next !== this.#alarmAt) this.#setAlarm(next);
-  }
-
-  /** What the alarm was to do failed. */
-  rearmSoon(now: number): void {
-    const next = now + LIMITS.unclaimedMs;
-    if (this.#alarmAt === null || next < this.#alarmAt) this.#setAlarm(next);
-  }
-
   /** The task at its alarm, which is no longer set. `null` when there is none, or none that can be read now. */
   readyAtAlarm(): Loaded | null {
     try {
       // `rearm` follows at once, so loading need not set the alarm as well.
       const loaded = this.#load(Number.NEGATIVE_INFINITY);
-      this.#alarmAt = null;
+      this.alarm.isAt(null);
       return loaded;
     } catch (error) {
       // Whatever keeps the journal from being read may pass, with a deploy for one.
-      this.#setAlarm(Date.now() + LIMITS.resendMaxMs);
+      this.alarm.set(Date.now() + LIMITS.resendMaxMs);
       log("error", "journal unreadable, will be tried again", { error: messageOf(error) });
       return null;
     }
@@ -278,7 +258,7 @@ export class TaskRunner {
     ];
     this.#storage.transactionSync(() => this.journal.append(events, before, now));
     evolve(state, events, now);
-    this.#keepAlarm(state, now);
+    this.alarm.keep(state, now);
     this.#onCommit(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });
   }
 
@@ -289,7 +269,7 @@ export class TaskRunner {
 
   #drop(): void {
     this.#loaded = null;
-    this.#alarmAt = null;
+    this.alarm.isAt(null);
     this.journal.forget();
   }
 }

@@ -5,16 +5,16 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
-import { assert, err, ok, type Result } from "../shared/result.ts";
+import { assert, ok, type Result } from "../shared/result.ts";
 import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
 import type { CarriedCall, Outcome } from "../agents/protocol.ts";
-import { compileWorkflow } from "../engine/compile.ts";
 import type { ApprovalDetail } from "../engine/approval-view.ts";
 import type { Answer } from "../engine/transition.ts";
 import type { TaskHead } from "../engine/view.ts";
 import type { Json } from "../shared/json.ts";
 import { bytesToJson } from "../shared/json-bytes.ts";
+import { Arrival } from "./arrival.ts";
 import { Attempts } from "./attempts.ts";
 import { Children } from "./children.ts";
 import { Chronicle } from "./chronicle.ts";
@@ -24,14 +24,13 @@ import { Lingering } from "./lingering.ts";
 import type { Cost } from "./journal.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Outbox } from "./outbox.ts";
-import { decisionInput, signalInput } from "./outside-input.ts";
 import type { TaskPorts } from "./ports.ts";
-import { graphFor, TaskReading, viewsOf, type Loaded } from "./reading.ts";
+import { TaskReading, viewsOf, type Loaded } from "./reading.ts";
 import { replay } from "./replay.ts";
 import { TaskRunner, type Commit } from "./runner.ts";
 import { TaskReader } from "./task-reader.ts";
 import { Wakeups } from "./wakeups.ts";
-import { createdEvent, type Submission } from "./submission.ts";
+import type { Submission } from "./submission.ts";
 
 export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit<TaskContract, "fetch"> {
   readonly #ports: TaskPorts;
@@ -44,6 +43,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   readonly #farewell: Farewell;
   readonly #reader: TaskReader;
   readonly #wakeups: Wakeups;
+  readonly #arrival: Arrival;
   readonly #lingering = new Lingering();
 
   constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts) {
@@ -57,16 +57,21 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
       },
       calledAt: (step, attempt) => this.#outbox.calledAt(step, attempt),
     });
+    this.#arrival = new Arrival(ports, this.#runner);
     this.#outbox = new Outbox(ports, this.#runner.journal, {
       ready: () => this.#runner.ready(),
-      replied: (at, outcome) => void this.#replied(at, outcome),
+      replied: (at, outcome) => void this.#applied(this.#attempts.replied(at, outcome)),
       agentsRefreshed: () => void this.#applied(this.#runner.apply({ type: "look" })),
       granted: async (at) => (await this.grant([at]))[0] === true,
       declined: (at, reason, retryAt) => this.decline([at], reason, retryAt),
     });
     this.#attempts = new Attempts(ports, this.#runner, this.#outbox);
     this.#feed = new LiveFeed(ctx);
-    this.#children = new Children(ports, this.#runner.journal, (child, outcome) => this.childEnded(child, outcome));
+    this.#children = new Children(ports, this.#runner.journal, {
+      ready: () => this.#runner.ready(),
+      ended: (child, outcome) => this.childEnded(child, outcome),
+      dismissed: async (tasks) => void (await this.#runner.apply({ type: "dismissed", tasks })),
+    });
     this.#farewell = new Farewell(ports, this.#runner.journal, this.#children);
     this.#reader = new TaskReader(ports, this.#runner);
     this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#wakeups.archive()));
@@ -84,20 +89,9 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   // --- Submitting and steering ---
 
   async submit(submission: Submission, waitMs: number): Promise<Result<Submitted, Rejection | "archived">> {
-    const { tenant, task, fingerprint } = submission;
-    const before = await this.#runner.ready();
-    if (before !== null) return replay(before, fingerprint);
-    if (fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
-    await this.#runner.freshAgents(tenant);
-
-    // Another submission under the same key may have been faster.
-    const meanwhile = await this.#runner.ready();
-    if (meanwhile !== null) return replay(meanwhile, fingerprint);
-    const compiled = compileWorkflow(submission.definition);
-    assert(compiled.ok, "a submission was not checked");
-    const graph = graphFor(compiled.value.graph, submission.spread?.path ?? null);
-    const loaded = this.#runner.create(tenant, task, graph, (journal) => createdEvent(submission, journal));
-    if (waitMs > 0 && loaded.state.end === null) await this.#lingering.linger(waitMs, () => this.#outbox.isAwaiting);
+    const submitted = await this.#arrival.create(submission);
+    if (!submitted.ok || submitted.value.isReplay || submitted.value.result !== null || waitMs === 0) return submitted;
+    await this.#lingering.linger(waitMs, () => this.#outbox.isAwaiting);
     const reading = this.#reading(await this.#loaded());
     return ok({ head: reading.head(), isReplay: false, result: reading.result() });
   }
@@ -116,6 +110,8 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   }
 
   async cancel(reason?: string): Promise<Result<TaskHead, Rejection> | null> {
+    // Who starts it may want it no more before it is there.
+    await this.#arrival.settled();
     return this.#steer({ type: "cancel", ...(reason !== undefined && { reason }) });
   }
 
@@ -159,25 +155,31 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   // --- What comes from outside, and from other tasks ---
 
   async signal(name: string, payload: Json, key: string): Promise<Result<TaskHead, Rejection> | null> {
-    return this.#steer(signalInput(this.#runner.journal, name, payload, key));
+    return this.#steer({ type: "signal", name, payload, key });
   }
 
   async decide(approval: number, decision: ApprovalDecision): Promise<Result<ApprovalDetail, Rejection> | null> {
-    const answer = await this.#steer(decisionInput(this.#runner.journal, approval, decision));
+    const answer = await this.#steer({ ...decision, type: "decide", approval });
     if (answer === null || !answer.ok) return answer;
     const detail = await this.#reader.approval(approval);
     assert(detail !== null && detail !== "unknown", "an approval that was decided is there");
     return ok(detail);
   }
 
-  async begin(submission: Submission): Promise<ChildOutcome | "running" | "archived"> {
-    const submitted = await this.submit(submission, 0);
+  async begin(submission: Submission, isPaused: boolean): Promise<ChildOutcome | "running" | "archived"> {
+    const submitted = await this.#arrival.create(submission, isPaused ? [{ type: "pause", by: "parent" }] : []);
     if (!submitted.ok) {
       assert(submitted.error === "archived", "a task that another one starts has an id of its own");
       return "archived";
     }
+    if (submitted.value.isReplay) await this.follow(isPaused);
     const loaded = await this.#loaded();
     return loaded.state.end === null ? "running" : this.#children.outcome(loaded);
+  }
+
+  async follow(isPaused: boolean): Promise<void> {
+    if ((await this.#runner.ready()) === null) return;
+    await this.#runner.apply({ type: isPaused ? "pause" : "resume", by: "parent" });
   }
 
   async childEnded(task: string, { output, ...outcome }: ChildOutcome): Promise<void> {
@@ -190,6 +192,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
       task,
       output: value === null || !state.children.has(task) ? null : this.#runner.journal.write(value),
     }));
+    this.#children.forget(task);
   }
 
   // --- Reading ---
@@ -254,17 +257,6 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     if (loaded.state.end === null) return;
     this.#lingering.ended();
     void this.#applied(this.#farewell.say(loaded));
-  }
-
-  /** A reply that cannot be recorded, even tried again, must not be asked for again for ever: it fails its attempt. */
-  async #replied(at: AttemptOf, outcome: Outcome): Promise<void> {
-    const report = (): Promise<unknown> => this.report(at, outcome);
-    const error = { code: "internal", message: "The reply could not be recorded", retryable: false };
-    await this.#applied(
-      report()
-        .catch(report)
-        .catch(() => this.#runner.apply({ ...at, type: "fail", error })),
-    );
   }
 
   /** Nobody waits for this answer: a failure is found again by the alarm, from the journal. */

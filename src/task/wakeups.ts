@@ -27,6 +27,7 @@ export class Wakeups {
   readonly #storage: DurableObjectStorage;
   readonly #ports: TaskPorts;
   readonly #parts: Parts;
+  #archiving: Promise<void> | null = null;
 
   constructor(storage: DurableObjectStorage, ports: TaskPorts, parts: Parts) {
     this.#storage = storage;
@@ -42,21 +43,27 @@ export class Wakeups {
     const failures = Math.max(retryCount, this.#storage.kv.get<number>("alarm_failures") ?? 0);
     // What is done for a live task sets the next alarm with it, and an alarm that does not get that far comes again by
     // itself; after a failure nothing is taken for granted.
-    if (loaded.state.end !== null || failures > 0) runner.rearm(loaded.state, Date.now());
+    if (loaded.state.end !== null || failures > 0) runner.alarm.rearm(loaded.state, Date.now(), failures);
     try {
       if (failures >= LIMITS.alarmFailures) runner.seal(`The task failed to make progress ${failures} times in a row`);
       await this.#wake(loaded);
       if (failures > 0) this.#storage.kv.delete("alarm_failures");
     } catch (error) {
       // A repetition counted, not a task lost.
-      runner.rearmSoon(Date.now());
+      runner.alarm.rearmSoon(Date.now(), failures);
       this.#storage.kv.put("alarm_failures", failures + 1);
       log("error", "alarm failed", { task: loaded.state.created.task, failures: failures + 1, error: messageOf(error) });
     }
   }
 
-  /** Puts the task away, once everybody has heard of its end who has to. */
-  async archive(): Promise<void> {
+  /** Puts the task away, once everybody has heard of its end who has to. The timer and the alarm may both want that. */
+  archive(): Promise<void> {
+    return (this.#archiving ??= this.#putAway().finally(() => {
+      this.#archiving = null;
+    }));
+  }
+
+  async #putAway(): Promise<void> {
     const { runner, farewell, chronicle } = this.#parts;
     const loaded = await this.#loaded();
     if (loaded.state.archivedAt !== null) return;

@@ -7,6 +7,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import type { EventView } from "../../src/engine/event-view.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
+import { interrupted, moment } from "./interruptions.ts";
 import {
   agentsAnswer,
   api,
@@ -142,35 +143,22 @@ async function expectSame(id: string, facts: readonly string[]): Promise<void> {
   expect(events.filter(({ type }) => type === "step.completed").length).toBe(10);
 }
 
-/**
- * Runs the script while `isPoint` says at which calls of an agent all objects are aborted. The agent only asks for it:
- * an object that were aborted from within its own request would take the runtime along.
- */
+/** Runs the script while `isPoint` says at which calls of an agent all objects are aborted. */
 async function runAborted(isPoint: (call: number) => boolean, when: "before" | "after"): Promise<string> {
-  let seen = 0;
-  let wanted = 0;
   agentsAnswer(async (asked) => {
-    const isHere = isPoint(++seen);
-    if (isHere) wanted++;
-    if (isHere && when === "before") await scheduler.wait(60);
-    return work(asked);
+    await moment("call before");
+    const answer = await work(asked);
+    await moment("call after");
+    return answer;
   });
-  let isOver = false;
-  const aborting = (async () => {
-    for (let done = 0; !isOver; await scheduler.wait(1)) {
-      if (done === wanted) continue;
-      done = wanted;
-      await abortAllDurableObjects();
-    }
-  })();
-  try {
-    const id = await submit(script);
-    await drive(id);
-    return id;
-  } finally {
-    isOver = true;
-    await aborting;
-  }
+  return interrupted(
+    (moment, n) => moment === `call ${when}` && isPoint(n),
+    async () => {
+      const id = await submit(script);
+      await drive(id);
+      return id;
+    },
+  );
 }
 
 describe("a task whose object is interrupted", () => {

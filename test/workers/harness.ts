@@ -11,6 +11,7 @@ const BASE = "https://orchestrator.example/api/v1";
 
 /** What an agent is asked, or the endpoint of a webhook: of that only what every request has means something. */
 export interface Asked {
+  readonly at: number;
   readonly url: URL;
   /** The body as it came. */
   readonly text: string;
@@ -43,6 +44,7 @@ beforeEach(() => {
       context?: { callback_url: string };
     };
     const asked: Asked = {
+      at: Date.now(),
       url: new URL(request.url),
       text,
       key: request.headers.get("idempotency-key") ?? "",
@@ -140,7 +142,7 @@ export function stubOf(id: string) {
   return env.TASKS.getByName(`default/${id}`);
 }
 
-const ENDED = ["completed", "failed", "canceled", "timed_out", "rejected"];
+export const ENDED = ["completed", "failed", "canceled", "timed_out", "rejected"];
 
 /** Waits for the end, ringing the alarm when nothing else happens. */
 export async function untilEnded(id: string): Promise<TaskView> {

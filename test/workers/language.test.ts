@@ -167,6 +167,26 @@ describe("signals", () => {
     expect((await api("POST", `/tasks/${id}/signals/paid`, { payload: 1, more: 2 })).status).toBe(400);
   });
 
+  test("of a few kilobytes are kept for their step, also when the object was away meanwhile", async () => {
+    await registerAgent("first");
+    agentsAnswer(() => new Response(null, { status: 202 }));
+    const id = await submit({
+      workflow: {
+        steps: [
+          { id: "start", capability: "first" },
+          { id: "hear", type: "signal", name: "note", match: "signal.n == 2", needs: ["start"] },
+        ],
+      },
+    });
+    const text = "n".repeat(3_000);
+    for (const n of [1, 2]) expect((await api("POST", `/tasks/${id}/signals/note`, { payload: { n, text } })).status).toBe(202);
+    await vi.waitUntil(() => calls.length > 0);
+    await evictDurableObject(stubOf(id)).catch(() => undefined);
+    await api("POST", `${new URL(calls[0]?.callbackUrl ?? "").pathname.replace("/api/v1", "")}/complete`, { output: 1 });
+    await untilEnded(id);
+    expect(await resultOf(id)).toEqual({ hear: { n: 2, text } });
+  });
+
   test("come in thousands before their step, and are all there", { timeout: 60_000 }, async () => {
     await registerAgent("starter");
     agentsAnswer(() => new Response(null, { status: 202 }));
@@ -228,6 +248,49 @@ describe("approvals", () => {
       async () => (await api<{ data: Approval[] }>("GET", `/approvals?task=${task}`)).body.data[0]?.status === "approved",
       { timeout: 5_000 },
     );
+  });
+
+  test("about a few kilobytes are decided about all of them, also when the object was away meanwhile", async () => {
+    const text = "n".repeat(3_000);
+    const task = await submit({ ...asking(), input: { sum: 5, text } });
+    const id = await idOf(task);
+    await evictDurableObject(stubOf(task)).catch(() => undefined);
+    expect((await api<Approval>("GET", `/approvals/${id}`)).body.payload).toEqual({ sum: 5, text });
+    expect((await api("POST", `/approvals/${id}/decide`, { decision: "approve" })).status).toBe(200);
+    expect(await resultOf(task)).toMatchObject({ ask: { payload: { sum: 5, text } } });
+  });
+
+  test("answer whoever repeats just what they said alike, also when only history has them", async () => {
+    const task = await submit(asking({ quorum: 2, editable: true }));
+    const id = await idOf(task);
+    const { key } = (await api<{ key: string }>("POST", "/keys", { name: "repeats", roles: ["operator"] })).body;
+    const said = { decision: "approve", comment: "fine", payload: { sum: 4 } };
+    const decide = (body: object, who: Record<string, string> = {}) =>
+      api<Approval & Problem>("POST", `/approvals/${id}/decide`, body, who);
+    for (let time = 0; time < 2; time++) {
+      expect(await decide(said)).toMatchObject({ status: 200, body: { status: "pending", decisions: [{ decision: "approve" }] } });
+    }
+    expect(await decide({ ...said, payload: { sum: 3 } })).toMatchObject({ status: 409, body: { code: "already_decided" } });
+    await decide({ decision: "approve" }, { authorization: `Bearer ${key}` });
+    expect((await untilEnded(task)).status).toBe("completed");
+    expect(await decide(said)).toMatchObject({ status: 200, body: { status: "approved" } });
+    await runDurableObjectAlarm(stubOf(task));
+    clockAhead(8 * 86_400_000);
+    await runDurableObjectAlarm(stubOf(task));
+    expect(await decide(said)).toMatchObject({ status: 200, body: { status: "approved" } });
+    expect(await decide({ decision: "reject" })).toMatchObject({ status: 409, body: { code: "already_decided" } });
+  });
+
+  test("of the items of a wide map are listed as all others", async () => {
+    const list = Array.from({ length: 201 }, (_, index) => index);
+    const ask = { id: "ask", type: "approval", title: "Item ${ item }?", when: "item == 7" };
+    const task = await submit({ workflow: { steps: [{ id: "each", type: "map", over: "input.list", steps: [ask] }] }, input: { list } });
+    const found = await vi.waitUntil(async () => (await api<{ data: Approval[] }>("GET", `/approvals?task=${task}`)).body.data[0], {
+      timeout: 5_000,
+    });
+    expect(found).toMatchObject({ step_id: "each[7]/ask", title: "Item 7?" });
+    expect((await api("POST", `/approvals/${found.id}/decide`, { decision: "approve" })).status).toBe(200);
+    expect((await untilEnded(task)).status).toBe("completed");
   });
 
   test("are for those they are asked of", async () => {

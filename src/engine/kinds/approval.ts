@@ -15,7 +15,7 @@ import type { InputOf } from "../input.ts";
 import { scopeOfStep } from "../scope.ts";
 import { expressionError, failStep, startedFacts } from "../step.ts";
 import { stepAt, type TaskState } from "../state.ts";
-import { isKind, type Approval, type Step } from "../step-state.ts";
+import { isKind, type Approval, type Decision, type Step } from "../step-state.ts";
 import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../value.ts";
 import type { World } from "../world.ts";
 import type { Kind } from "./kind.ts";
@@ -75,6 +75,7 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
   const asked = step?.approval ?? null;
   if (step === undefined || asked === null || !isKind(step, "approval")) return err(rejection("not_found", "There is no such approval"));
   const earlier = asked.decisions.find(({ by }) => by === input.by);
+  if (earlier !== undefined && isRepeated(asked, earlier, input)) return ok([]);
   if (step.phase.status !== "waiting" || earlier !== undefined) return err(alreadyDecided(step, asked, earlier !== undefined));
   if (!mayDecide(asked, input)) {
     return err(rejection("forbidden", `Only ${asked.assignees.join(", ")} may decide this; you are ${input.by}`));
@@ -84,7 +85,6 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
       rejection("approval_changed", "What you decide on is not what is asked; read the approval again", { facts: { hash: asked.hash } }),
     );
   }
-  const payload = input.payload ?? asked.payload;
   if (input.payload !== undefined && !step.node.isEditable) {
     return err(
       rejection("invalid_request", "This approval's payload cannot be edited", {
@@ -92,20 +92,37 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
       }),
     );
   }
+  const edited = input.payload === undefined ? null : world.values.write(input.payload);
   const fact: TaskEvent = {
     type: "approval.decided",
     step: step.path,
     approval: asked.number,
     by: input.by,
     decision: input.decision,
-    hash: input.payload === undefined ? asked.hash : hashOf(readValue(input.payload, world.values)),
+    hash: hashSaid(asked, input),
     ...(input.comment !== undefined && { comment: input.comment }),
-    ...(input.payload !== undefined && { payload: input.payload }),
+    ...(edited !== null && { payload: edited }),
   };
   const approvals = asked.decisions.filter(({ decision }) => decision === "approve").length + 1;
   if (input.decision === "approve" && approvals < step.node.quorum) return ok([fact]);
-  return ok([fact, decided(step, input.decision, payload, input.by, input.comment ?? null, world)]);
+  return ok([fact, decided(step, input.decision, edited ?? asked.payload, input.by, input.comment ?? null, world)]);
 }
+
+/** What somebody says on an approval. */
+type Word = Pick<InputOf<"decide">, "by" | "decision" | "comment" | "payload" | "hash">;
+
+/** Whether somebody has said just this already: they may not have heard the answer. */
+export function hasSaid(asked: Approval, word: Word): boolean {
+  return asked.decisions.some((decision) => decision.by === word.by && isRepeated(asked, decision, word));
+}
+
+function isRepeated(asked: Approval, { decision, comment, hash }: Decision, word: Word): boolean {
+  const isAboutThis = word.hash === undefined || word.hash === asked.hash;
+  return isAboutThis && decision === word.decision && comment === (word.comment ?? null) && hash === hashSaid(asked, word);
+}
+
+/** Of what they decide on, or put in its place. */
+const hashSaid = ({ hash }: Approval, { payload }: Word): string => (payload === undefined ? hash : hashOf(payload));
 
 /** Whoever is asked: by role, by name, or anybody who may decide approvals at all. Admins always may. */
 function mayDecide({ assignees }: Approval, { by, roles }: InputOf<"decide">): boolean {

@@ -3,6 +3,7 @@
  * that it matches, once, and whether it matches is asked once of every step.
  */
 import type { Json } from "../../shared/json.ts";
+import { assert } from "../../shared/result.ts";
 import { durationText } from "../../shared/time.ts";
 import type { Failure, TaskEvent } from "../event.ts";
 import type { SignalNode } from "../graph.ts";
@@ -31,14 +32,9 @@ export const signal: Kind<SignalNode> = {
 };
 
 /** Facts when a signal comes: it is kept, or taken at once by a step that waits for it. */
-export function receive(
-  state: TaskState,
-  name: string,
-  payload: StoredValue,
-  value: Json,
-  key: string,
-  world: World,
-): readonly TaskEvent[] {
+export function receive(state: TaskState, name: string, value: Json, key: string, world: World): readonly TaskEvent[] {
+  const payload = world.values.write(value);
+  assert(payload !== null, "a signal is smaller than a value may be");
   const received: TaskEvent = { type: "signal.received", name, payload, key };
   for (const index of state.listening.get(name) ?? []) {
     const step = stepAt(state, index);

@@ -13,18 +13,20 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
     case undefined:
       return [];
     case "task.paused":
-      return [{ type: "pause" }];
+      return [{ type: "pause", ...(fact.by && { by: fact.by }) }];
     case "task.resumed":
-      return [{ type: "resume" }];
+      return [{ type: "resume", ...(fact.by && { by: fact.by }) }, ...cancellations(moment)];
+    case "child.canceled":
+      return [{ type: "dismissed", tasks: fact.tasks }];
     case "task.archived":
       return [{ ...fact, type: "archive" }];
     case "step.kept":
     case "child.kept":
       return [past(moment, read)];
     case "signal.received":
-      return [{ type: "signal", name: fact.name, payload: fact.payload, key: fact.key }];
+      return [{ type: "signal", name: fact.name, payload: read(fact.payload), key: fact.key }];
     case "approval.decided":
-      return [decision(fact)];
+      return [decision(fact, read)];
     case "child.ended":
       return [childInput(fact)];
     case "attempt.claimed":
@@ -64,8 +66,11 @@ function past(moment: Moment, read: (stored: StoredValue) => Json): TaskInput {
   return { type: "keep", steps, children };
 }
 
-function decision({ approval, decision: word, by, comment, payload }: EventOf<"approval.decided">): TaskInput {
-  const said = { ...(comment !== undefined && { comment }), ...(payload !== undefined && { payload }) };
+function decision(
+  { approval, decision: word, by, comment, payload }: EventOf<"approval.decided">,
+  read: (stored: StoredValue) => Json,
+): TaskInput {
+  const said = { ...(comment !== undefined && { comment }), ...(payload !== undefined && { payload: read(payload) }) };
   // Whoever was let decide then is let now.
   return { type: "decide", approval, decision: word, by, roles: ["admin"], ...said };
 }

@@ -189,7 +189,7 @@ describe("while the task is paused", () => {
     expect(task.last.answers[1]).toMatchObject({ ok: false, error: { code: "invalid_state" } });
     expect(task.view().status).toBe("paused");
     task.when({ type: "resume" }).then("task.resumed");
-    expect(task.last.commands).toEqual([{ type: "ask_slots" }, { type: "resume_children" }]);
+    expect(task.last.commands).toEqual([{ type: "ask_slots" }, { type: "steer_children" }]);
     task.when(grant("a")).then("task.started", "step.started a", "attempt.started a#1");
   });
 

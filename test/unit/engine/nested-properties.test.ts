@@ -150,7 +150,7 @@ function inputOf({ state }: Scenario, { kind, pick, attempt }: Move): TaskInput 
     { type: "wake" },
     completes(step, { n: 1 }, attempt),
     fails(step, { retryable: pick % 2 === 0 }, attempt),
-    { type: "signal", name: pick % 2 === 0 ? "go" : "stop", payload: { value: { n: pick % 3 } }, key: `${pick}` },
+    { type: "signal", name: pick % 2 === 0 ? "go" : "stop", payload: { n: pick % 3 }, key: `${pick}` },
     { type: "decide", approval: 1 + (pick % 3), decision, by: `p${pick % 4}`, roles: ["operator"] },
     { type: "child", task: child, status: pick % 3 === 0 ? "failed" : "completed", output: { value: 1 }, error: null, failedItems: 0 },
     { type: "pause" },
@@ -329,7 +329,7 @@ describe("for every nested workflow and history", () => {
           if (phase.status === "running")
             return phase.live.filter(({ way }) => way !== null).map(({ number }) => completes(path, {}, number));
           if (phase.status === "waiting" && phase.on.type === "signal")
-            return [{ type: "signal", name: phase.on.name, payload: { value: { n: 1 } }, key: `${path} ${task.now}` }];
+            return [{ type: "signal", name: phase.on.name, payload: { n: 1 }, key: `${path} ${task.now}` }];
           return [];
         });
         const children = [...task.state.children.keys()].map((one): TaskInput => ({

@@ -22,11 +22,12 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
   lose: { type: "lose", step: "x", attempt: 1 },
   grant: { type: "grant", step: "x", attempt: 1, isPull: false },
   decline: { type: "decline", step: "x", attempt: 1, reason: "full", retryAt: 0 },
-  signal: { type: "signal", name: "go", payload: { value: 1 }, key: "k" },
+  signal: { type: "signal", name: "go", payload: 1, key: "k" },
   decide: { type: "decide", approval: 1, decision: "approve", by: "ann", roles: ["operator"] },
   child: { type: "child", task: "task_x_0", status: "completed", output: { value: 1 }, error: null, failedItems: 0 },
   // Too late: a past comes before anything else.
   keep: { type: "keep", steps: [{ path: "x", kind: "agent", output: 1, of: null }], children: [] },
+  dismissed: { type: "dismissed", tasks: ["task_x_0"] },
   archive: { type: "archive", parts: 1, bytes: 1 },
 };
 
@@ -91,6 +92,7 @@ const withoutAttempt = {
   decide: "not_found",
   child: "",
   keep: "",
+  dismissed: "",
   archive: "",
 };
 
@@ -131,6 +133,7 @@ const TABLE: { readonly [S in Situation]: Row } = {
     decide: "not_found",
     child: "",
     keep: "",
+    dismissed: "",
     archive: "",
   },
   "at work: map": { ...withoutAttempt, cancel: cancelInside("x[0]/a") },

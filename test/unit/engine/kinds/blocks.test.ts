@@ -217,7 +217,7 @@ describe("a map", () => {
     expect(task.status).toBe("waiting");
     task.when(ended(1, 2));
     expect(task.state.end).toMatchObject({ status: "failed", error: { message: expect.stringContaining("4 of 250 items failed") } });
-    expect(task.last.commands).toContainEqual({ type: "cancel_child", task: "task_each_2", reason: "block_ended" });
+    expect(task.last.commands).toContainEqual({ type: "cancel_children", tasks: ["task_each_2"] });
   });
 
   test("whose steps wait for signals, end the task or can be undone is never spread", () => {

@@ -70,7 +70,7 @@ describe("a signal", () => {
   const signal = (payload: Json, name = "paid", key = `key ${keys++}`): TaskInput => ({
     type: "signal",
     name,
-    payload: { value: payload },
+    payload,
     key,
   });
 
@@ -183,7 +183,7 @@ describe("an approval", () => {
 
   test("wants as many who approve as it says, each of them once, and one who rejects", () => {
     const task = given([ask({ quorum: 2 })], input).when(says("approve"));
-    task.when(says("approve"));
+    task.when(says("reject"));
     expect(refusalOf(task)).toMatchObject({ code: "already_decided" });
     expect(
       given([ask({ quorum: 2 })], input)
@@ -192,6 +192,19 @@ describe("an approval", () => {
     ).toBe("completed");
     task.when(says("approve", "bob"));
     expect(task.status).toBe("completed");
+  });
+
+  test("is decided once by whoever says the same twice, and who says something else is refused", () => {
+    const task = given([ask({ quorum: 2, editable: true })], input).when(says("approve", "ann", { comment: "fine", payload: { sum: 4 } }));
+    task.when(says("approve", "ann", { comment: "fine", payload: { sum: 4 } })).then();
+    expect(task.last.answers).toEqual([{ ok: true, value: "unchanged" }]);
+    for (const other of [{ comment: "fine" }, { payload: { sum: 4 } }, { comment: "fine", payload: { sum: 3 } }]) {
+      expect(refusalOf(task.when(says("approve", "ann", other)))).toMatchObject({ code: "already_decided" });
+    }
+    task.when(says("approve", "bob"));
+    expect(task.status).toBe("completed");
+    task.when(says("approve", "bob")).then();
+    expect(task.last.answers).toEqual([{ ok: true, value: "unchanged" }]);
   });
 
   test.each([
@@ -213,7 +226,7 @@ describe("an approval", () => {
   });
 
   test("may be given for something that was edited, if it says so", () => {
-    const edited = says("approve", "ann", { payload: { value: { sum: 4 } } });
+    const edited = says("approve", "ann", { payload: { sum: 4 } });
     expect(refusalOf(given([ask()], input).when(edited))).toMatchObject({ code: "invalid_request" });
     const task = given([ask({ editable: true })], input).when(edited);
     expect(outputOf(task)).toMatchObject({ value: { ask: { payload: { sum: 4 } } } });
@@ -289,10 +302,10 @@ describe("a step that is a task of its own", () => {
 
   test("is canceled, paused and resumed with this one", () => {
     const task = given([child], { input: { q: 1 } });
-    expect(task.when({ type: "pause" }).last.commands).toContainEqual({ type: "pause_children" });
-    expect(task.when({ type: "resume" }).last.commands).toContainEqual({ type: "resume_children" });
-    expect(task.when({ type: "cancel" }).last.commands).toEqual([{ type: "cancel_child", task: "task_sub_0", reason: "task_canceled" }]);
-    expect([...task.state.orphans]).toEqual(["task_sub_0"]);
+    expect(task.when({ type: "pause" }).last.commands).toContainEqual({ type: "steer_children" });
+    expect(task.when({ type: "resume" }).last.commands).toContainEqual({ type: "steer_children" });
+    expect(task.when({ type: "cancel" }).last.commands).toEqual([{ type: "cancel_children", tasks: ["task_sub_0"] }]);
+    expect([...task.state.orphans]).toEqual([["task_sub_0", "task_canceled"]]);
     task.when(ended("completed", { output: { value: 8 } })).then();
   });
 

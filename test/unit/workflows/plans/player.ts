@@ -50,7 +50,7 @@ function answersTo(step: Step, { state }: Scenario, turn: number, agentFails: (s
   }
   if (phase.status !== "waiting") return [];
   if (phase.on.type === "signal") {
-    return [{ type: "signal", name: phase.on.name, payload: { value: VALUE }, key: `${path}/${turn}` }];
+    return [{ type: "signal", name: phase.on.name, payload: VALUE, key: `${path}/${turn}` }];
   }
   if (phase.on.type !== "approval") return [];
   return [{ type: "decide", approval: phase.on.approval, decision: "approve", by: `person-${turn}`, roles: ["admin"] }];

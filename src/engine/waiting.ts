@@ -1,0 +1,34 @@
+/** PERSISTED, as a part of facts: what a step waits for. */
+export interface WaitingForAgent {
+  readonly type: "agent";
+  readonly capability?: string;
+  readonly agent?: string;
+}
+
+/** Until a moment. */
+export interface WaitingForTimer {
+  readonly type: "timer";
+  readonly until: number;
+}
+
+/** Until a signal comes, at most until a moment. */
+export interface WaitingForSignal {
+  readonly type: "signal";
+  readonly name: string;
+  readonly until?: number;
+}
+
+/** Until people have decided; `approval` is its number in the task. */
+export interface WaitingForApproval {
+  readonly type: "approval";
+  readonly approval: number;
+  readonly until?: number;
+}
+
+export type Waiting = WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval;
+
+/** In line for a slot of an agent, or for one of its workers to ask for work. */
+export interface WaitingForCapacity {
+  readonly type: "capacity";
+  readonly agent: string;
+}

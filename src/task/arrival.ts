@@ -1,0 +1,54 @@
+/** How a task comes into being: once, however often and by how many at a time it is submitted. */
+import { compileWorkflow } from "../engine/compile.ts";
+import type { TaskInput } from "../engine/input.ts";
+import type { Rejection } from "../shared/errors.ts";
+import { assert, err, ok, type Result } from "../shared/result.ts";
+import type { Submitted } from "./contract.ts";
+import type { TaskPorts } from "./ports.ts";
+import { graphFor, TaskReading } from "./reading.ts";
+import { replay } from "./replay.ts";
+import type { TaskRunner } from "./runner.ts";
+import { createdEvent, type Submission } from "./submission.ts";
+
+type Created = Result<Submitted, Rejection | "archived">;
+
+export class Arrival {
+  readonly #ports: TaskPorts;
+  readonly #runner: TaskRunner;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: TaskPorts, runner: TaskRunner) {
+    this.#ports = ports;
+    this.#runner = runner;
+  }
+
+  /** `inputs`: what holds before it does anything. */
+  create(submission: Submission, inputs: readonly TaskInput[] = []): Promise<Created> {
+    const created = this.#create(submission, inputs);
+    this.#last = created;
+    return created;
+  }
+
+  /** Whoever has begun to submit it is through. */
+  async settled(): Promise<void> {
+    await this.#last.catch(() => undefined);
+  }
+
+  async #create(submission: Submission, inputs: readonly TaskInput[]): Promise<Created> {
+    const { tenant, task, fingerprint } = submission;
+    const before = await this.#runner.ready();
+    if (before !== null) return replay(before, fingerprint);
+    if (fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
+    await this.#runner.freshAgents(tenant);
+
+    // Another submission under the same key may have been faster.
+    const meanwhile = await this.#runner.ready();
+    if (meanwhile !== null) return replay(meanwhile, fingerprint);
+    const compiled = compileWorkflow(submission.definition);
+    assert(compiled.ok, "a submission was not checked");
+    const graph = graphFor(compiled.value.graph, submission.spread?.path ?? null);
+    const loaded = this.#runner.create(tenant, task, graph, (journal) => createdEvent(submission, journal), inputs);
+    const reading = new TaskReading(loaded, this.#runner.journal);
+    return ok({ head: reading.head(), isReplay: false, result: reading.result() });
+  }
+}
