@@ -91,6 +91,9 @@ export interface TaskCreated {
   readonly spread?: Spread;
   /** The task whose end started it, and how many there have been in a row. */
   readonly chain?: { readonly from: string; readonly depth: number };
+  /** The schedule that started it, and the time that it is for. */
+  readonly schedule?: string;
+  readonly scheduled_at?: number;
   /** The definitions that its steps and chains may start, by how they are referred to. */
   readonly library?: StoredValue;
   /** Who is told of its end; the secret is sealed. */

@@ -141,7 +141,7 @@ export function statusOf(state: TaskState): TaskStatus {
 
 /** What expressions know of the task; nothing in it ever changes. */
 export function taskVariable(state: TaskState): Json {
-  const { task, task_type, workflow, priority, tags } = state.created;
+  const { task, task_type, workflow, priority, tags, scheduled_at } = state.created;
   return {
     id: task,
     type: task_type ?? null,
@@ -149,6 +149,7 @@ export function taskVariable(state: TaskState): Json {
     priority,
     tags,
     created_at: new Date(state.createdAt).toISOString(),
+    scheduled_at: scheduled_at === undefined ? null : new Date(scheduled_at).toISOString(),
   };
 }
 
