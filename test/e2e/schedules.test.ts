@@ -115,17 +115,13 @@ describe("a schedule of every second, across two SIGKILLs", () => {
   });
 
   test("misses only what was late by more than is allowed, and makes up for that as it should", async () => {
-    const long = outages.at(-1) ?? { from: 0, to: 0 };
     const [none, one] = [await missedOf("none"), await missedOf("one")];
     expect(none.length).toBeGreaterThan(0);
-    for (const time of none) {
-      expect(time).toBeGreaterThan(long.from - 1_000);
-      expect(time).toBeLessThan(long.to - LIMITS.scheduleGraceMs);
-    }
-    // The last of those that were missed is the one that is made up for.
-    expect(one.length).toBeGreaterThanOrEqual(none.length - 2);
+    for (const time of [...none, ...one])
+      expect(outages.some(({ from, to }) => time > from - 1_000 && time < to - LIMITS.scheduleGraceMs)).toBe(true);
+    // The last one of those that an outage made too late has its run all the same.
     const madeUpFor = (await startedOf("one")).filter((run) => Date.parse(run.recorded_at) - timeOf(run) > LIMITS.scheduleGraceMs + 2_000);
-    expect(madeUpFor.length).toBeLessThanOrEqual(1);
+    expect(madeUpFor.length).toBeLessThanOrEqual(outages.length);
   });
 
   test("is punctual where the server was there", async () => {
