@@ -25,12 +25,8 @@ export function schedulePorts(services: () => Services): SchedulePorts {
     unlist: (name) => services().scheduleList.remove(name),
     submit: (run) => submitRun(run, services()),
     hasEnded: async (tenant, task) => {
-      const head = await services().tasks.read(
-        tenant,
-        task,
-        (owner) => owner.head(),
-        (reading) => reading.head(),
-      );
+      // An object forgets only what has ended; nothing needs to be read of its archive.
+      const head = await services().tasks.ask(tenant, task, (owner) => owner.head());
       return head === null || head.finished_at !== null;
     },
     cancel: async (tenant, task, reason) => void (await services().tasks.ask(tenant, task, (owner) => owner.cancel(reason))),

@@ -85,8 +85,8 @@ export function withRunning(progress: Progress, run: PlannedRun, task: string): 
   return { ...without(progress, run), running: [...running, { at: run.at, task }].slice(-LIMITS.scheduleRunning) };
 }
 
-export function withEnded(progress: Progress, task: string): Progress {
-  return { ...progress, running: progress.running.filter((one) => one.task !== task) };
+export function withoutEnded(progress: Progress, ended: ReadonlySet<string>): Progress {
+  return { ...progress, running: progress.running.filter(({ task }) => !ended.has(task)) };
 }
 
 /** `lookAt`: when it is worth looking for the first time. */

@@ -15,8 +15,8 @@ import { overlapVerdict, SUPERSEDED } from "./overlap.ts";
 import {
   isPlanned,
   lookedAt,
-  withEnded,
   without,
+  withoutEnded,
   withRetry,
   withRunning,
   withWaiting,
@@ -36,6 +36,8 @@ export class RunStarter {
   /** Writes all of it or nothing. */
   readonly #atomically: (change: () => void) => void;
   #working: Promise<void> | null = null;
+  /** Tasks that have ended. Written down with the next run only: asking again would do as well. */
+  readonly #ended = new Set<string>();
 
   constructor(store: ScheduleStore, log: () => RunLog, ports: SchedulePorts, atomically: (change: () => void) => void) {
     this.#store = store;
@@ -79,6 +81,7 @@ export class RunStarter {
   async #inTurn(record: ScheduleRecord, next: PlannedRun | undefined): Promise<boolean> {
     const { tenant } = record;
     const busy = await this.#running(tenant);
+    if (!this.#isStill(record)) return true;
     const { waiting } = this.#store.progress;
     if (busy === null) {
       const first = waiting ?? next;
@@ -115,13 +118,12 @@ export class RunStarter {
     return this.#ports.submit({ tenant, schedule: head.name, at: run.at, key, task: this.#store.task, origin });
   }
 
-  /** The latest task that has not ended. Those that have are forgotten. */
+  /** The latest task that has not ended. */
   async #running(tenant: string): Promise<string | null> {
     for (const { task } of this.#store.progress.running.toReversed()) {
+      if (this.#ended.has(task)) continue;
       if (!(await this.#ports.hasEnded(tenant, task))) return task;
-      const { record } = this.#store;
-      if (record === null) return null;
-      this.#change(record, () => withEnded(this.#store.progress, task));
+      this.#ended.add(task);
     }
     return null;
   }
@@ -148,8 +150,9 @@ export class RunStarter {
       // Meanwhile the schedule may have been paused, and the run with it.
       if (!isPlanned(progress, run) && task === null) return progress;
       this.#log().add(entryOf(run, outcome, task, reason), Date.now());
-      return task === null ? without(progress, run) : withRunning(progress, run, task);
+      return task === null ? without(progress, run) : withRunning(withoutEnded(progress, this.#ended), run, task);
     });
+    if (task !== null) this.#ended.clear();
   }
 
   /** Whether to go on: not with this run for now, unless it is given up. */
@@ -165,11 +168,15 @@ export class RunStarter {
     return false;
   }
 
-  /** Unless the schedule has been deleted meanwhile, or made anew. */
-  #change({ incarnation }: ScheduleRecord, change: () => Progress): void {
+  #change(record: ScheduleRecord, change: () => Progress): void {
     this.#atomically(() => {
-      if (this.#store.record?.incarnation === incarnation) this.#store.progress = change();
+      if (this.#isStill(record)) this.#store.progress = change();
     });
+  }
+
+  /** Whether the schedule has not been deleted meanwhile, nor made anew. */
+  #isStill({ incarnation }: ScheduleRecord): boolean {
+    return this.#store.record?.incarnation === incarnation;
   }
 }
 

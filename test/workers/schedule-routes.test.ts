@@ -218,6 +218,14 @@ describe("what is refused", () => {
     expect(first).toMatchObject({ status: 201, body: { next: expect.arrayContaining([...(body.suggestions?.[0]?.next ?? [])]) } });
   });
 
+  test("a zone that is none, with the one that was meant", async () => {
+    const { body } = await api<Problem>("PUT", "/schedules/zone", { ...good, timezone: "Europe/Lubljana" });
+    expect(body).toMatchObject({
+      detail: expect.stringContaining('did you mean "Europe/Ljubljana"?'),
+      suggestions: [{ cron: good.cron, timezone: "Europe/Ljubljana", next: { length: LIMITS.suggestionTimes } }],
+    });
+  });
+
   test("a task that is too large, a name that is none, and a count without end", async () => {
     expect(
       await problem("PUT", "/schedules/large", { ...good, task: { type: "simple", input: "x".repeat(LIMITS.scheduleBytes) } }),

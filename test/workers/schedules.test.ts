@@ -401,6 +401,24 @@ describe("a schedule that is deleted", () => {
     expect(run?.task_id).not.toBe(first);
   });
 
+  test("while it starts a run leaves nothing behind either", async () => {
+    await put("hasty", { task: { type: "simple", message: "x" } });
+    const at = await hoursFrom("hasty");
+    const holding = gate();
+    const resolve = vi.spyOn(WorkflowRegistry.prototype, "resolve").mockImplementationOnce(async (...asked) => {
+      await holding.passed();
+      return new WorkflowRegistry(drizzle(env.DB)).resolve(...asked);
+    });
+    clockAt(at(0));
+    const ringing = ring("hasty");
+    await vi.waitUntil(() => resolve.mock.calls.length === 1, { interval: 5 });
+    expect((await removeSchedule("hasty")).status).toBe(204);
+    holding.open();
+    await ringing;
+    expect(await storedOf("hasty")).toEqual({ values: "[]", tables: 0 });
+    expect(await alarmOf("hasty")).toBeNull();
+  });
+
   test("while D1 does not answer is gone all the same, and is taken off the list later", async () => {
     await put("lingering");
     vi.spyOn(ScheduleList.prototype, "remove").mockRejectedValueOnce(new Error("D1_ERROR: away"));
@@ -564,7 +582,7 @@ describe("the list", () => {
     const names = ["x1", "x2", "x3", "x4"];
     for (const name of names) made.add(name);
     const answers = await Promise.all(names.map((name) => api("PUT", `/schedules/${name}`, { every: "1h", task: ECHO })));
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 201, 422, 422]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 201, 422, 422]);
     const refused = names[answers.findIndex(({ status }) => status === 422)] ?? "";
     expect(await storedOf(refused)).toEqual({ values: "[]", tables: 0 });
     expect((await api("GET", `/schedules/${refused}`)).status).toBe(404);

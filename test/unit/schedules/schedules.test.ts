@@ -10,7 +10,7 @@ import {
   roomIn,
   skippedTo,
   without,
-  withEnded,
+  withoutEnded,
   withRetry,
   withRunning,
   withStarting,
@@ -159,7 +159,7 @@ describe("progress", () => {
     const waiting = withWaiting(withStarting(freshProgress(0), one), one, now, now);
     expect(waiting).toMatchObject({ starting: [], waiting: { at: now, since: now } });
     expect(withRunning(waiting, one, "task_1")).toMatchObject({ waiting: null, running: [{ at: now, task: "task_1" }] });
-    expect(withEnded(withRunning(waiting, one, "task_1"), "task_1").running).toEqual([]);
+    expect(withoutEnded(withRunning(waiting, one, "task_1"), new Set(["task_1"])).running).toEqual([]);
   });
 
   test("never goes back", () => {
