@@ -1,13 +1,13 @@
 /** What schedules look like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
 import { positiveDuration } from "../engine/definition-words.ts";
-import { LIMITS } from "../shared/limits.ts";
-import { durationMs, durationText, isoTime, parseDuration } from "../shared/time.ts";
 import { RUN_OUTCOMES, type LoggedRun } from "../schedules/run-entry.ts";
 import { OVERLAP, type CatchUp, type ScheduleHead, type Timing } from "../schedules/schedule.ts";
 import type { ScheduleReading } from "../schedules/schedule-contract.ts";
 import { jitterSeed } from "../schedules/time-settler.ts";
 import { listTimes, timesOf } from "../schedules/times.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { durationMs, durationText, isoTime, parseDuration } from "../shared/time.ts";
 import { shownTask } from "./scheduled-task.ts";
 import { submission } from "./task-schemas.ts";
 

@@ -1,10 +1,10 @@
 /** The task of a schedule: kept as the body that every run submits, the secret in it sealed; and how a run submits it. */
+import type { RunSubmission, SchedulePorts } from "../schedules/schedule-contract.ts";
 import type { Rejection } from "../shared/errors.ts";
 import { scheduledTaskKey } from "../shared/ids.ts";
 import type { JsonObject } from "../shared/json.ts";
 import type { Keyring } from "../shared/keyring.ts";
 import { ok, type Result } from "../shared/result.ts";
-import type { RunSubmission, SchedulePorts } from "../schedules/schedule-contract.ts";
 import type { Services } from "./services.ts";
 import { submitTask } from "./submit.ts";
 import type { SubmissionBody } from "./task-schemas.ts";

@@ -1,7 +1,7 @@
 /** Keeps a schedule's row in D1 as the schedule is: written after every change, and again until D1 has it. */
 import { log } from "../shared/log.ts";
-import { factsOf, type ScheduleName, type SchedulePorts } from "./schedule-contract.ts";
 import type { ScheduleRecord } from "./schedule.ts";
+import { factsOf, type ScheduleName, type SchedulePorts } from "./schedule-contract.ts";
 import type { ScheduleStore } from "./schedule-store.ts";
 
 /** `full`: the schedule was new, the tenant has too many, and nothing is left of it. */

@@ -1,7 +1,7 @@
 /** What becomes of a run whose predecessor has not ended. Pure. */
 import { LIMITS } from "../shared/limits.ts";
-import type { Overlap } from "./schedule.ts";
 import type { Reason } from "./run-entry.ts";
+import type { Overlap } from "./schedule.ts";
 
 export type OverlapVerdict =
   | { readonly type: "start" }

@@ -109,9 +109,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
     if (this.#store.record === null) return null;
     const known = this.#triggered(key);
     if (known !== null) return ok(known);
-    if (roomIn(this.#store.progress) === 0) {
-      return err(again("Too many runs of the schedule are being started"));
-    }
+    if (roomIn(this.#store.progress) === 0) return err(again("Too many runs of the schedule are being started"));
     this.#atomically(() => {
       this.#store.progress = withStarting(this.#store.progress, plannedRun(Date.now(), key, overlaps));
     });
@@ -165,8 +163,9 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
         return rejection("limit_reached", `A tenant has at most ${LIMITS.schedulesPerTenant} schedules; delete one first`);
     } catch (error) {
       this.#warn("schedule not made", error);
-      // Whoever asked is told that it did not work, so it must not come about later.
-      if (this.#store.record?.incarnation === record.incarnation) this.#discard(record);
+      // Whoever asked is told that it did not work, so it must not come about later; unless somebody else has changed it.
+      const { record: present } = this.#store;
+      if (present?.incarnation === record.incarnation && present.head.revision === record.head.revision) this.#discard(record);
       return again("The list of schedules did not answer");
     }
     await this.#catchUp();
@@ -217,7 +216,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
 
   // --- Inside ---
 
-  /** Does what there is to do, and sleeps until there is more. Never throws. */
+  /** Does what there is to do, and sleeps until there is more. What meets trouble is done by the alarm. */
   async #catchUp(): Promise<void> {
     await this.#starter.work().catch((error: unknown) => this.#warn("runs not started, will be", error));
     await this.#entry.bringUpToDate().catch((error: unknown) => this.#warn("schedule not listed as it is, will be", error));

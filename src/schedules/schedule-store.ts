@@ -1,7 +1,7 @@
 /** What a schedule's object has stored. Reading it where there is nothing leaves nothing. */
+import { assert } from "../shared/result.ts";
 import type { Progress } from "./progress.ts";
 import type { ScheduleRecord } from "./schedule.ts";
-import { assert } from "../shared/result.ts";
 
 export class ScheduleStore {
   readonly #kv: SyncKvStorage;

@@ -2,8 +2,8 @@
 import { LIMITS } from "../shared/limits.ts";
 import { isoTime } from "../shared/time.ts";
 import { brokenFields, CRON_FIELDS, cronFaults, cronFields, cronTimes, type CronField } from "./cron.ts";
-import { listTimes, timesOf } from "./times.ts";
 import type { Timing } from "./schedule.ts";
+import { listTimes, timesOf } from "./times.ts";
 
 export interface Suggestion {
   readonly [field: string]: string | readonly string[];
