@@ -15,6 +15,7 @@ import type { AgentPorts } from "./agents/port.ts";
 import { cancelRequestOf, checkedAgainst, type AgentCall, type Outcome } from "./agents/protocol.ts";
 import { AgentRegistry } from "./agents/registry.ts";
 import { BASE_PATH, createApp } from "./api/app.ts";
+import { schedulePorts } from "./api/scheduled-task.ts";
 import type { Services } from "./api/services.ts";
 import { ApiKeys } from "./auth/keys.ts";
 import { requestCredit } from "./auth/request-credit.ts";
@@ -25,6 +26,10 @@ import { consumeHistory } from "./history/history-queue.ts";
 import { Statements } from "./history/statements.ts";
 import { taskPoint } from "./history/task-point.ts";
 import { TaskRows } from "./history/task-rows.ts";
+import { ScheduleGateway } from "./schedules/gateway.ts";
+import type { ScheduleContract, SchedulePorts } from "./schedules/schedule-contract.ts";
+import { ScheduleList } from "./schedules/schedule-list.ts";
+import { ScheduleObject } from "./schedules/schedule-object.ts";
 import { readConfig, type Config } from "./shared/config.ts";
 import { LIMITS } from "./shared/limits.ts";
 import { log, messageOf } from "./shared/log.ts";
@@ -49,6 +54,7 @@ interface Service extends Services {
   readonly ports: TaskPorts;
   readonly agentPorts: AgentPorts;
   readonly webhookPorts: WebhookPorts;
+  readonly schedulePorts: SchedulePorts;
 }
 
 let built: Service | undefined;
@@ -73,6 +79,7 @@ function build(env: Env, config: Config): Service {
   const webhookRegistry = new WebhookRegistry(db, config.keyring, urlPolicy);
   const webhookNamespace: ObjectNamespace = env.WEBHOOKS;
   const webhookObjects = new WebhookGateway((name) => webhookNamespace.getByName(name) as WebhookContract);
+  const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
   const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
     try {
       const waiting = await history.waitingFor(tenant, [id, ...capabilities.map(({ name }) => name)], LIMITS.pokes);
@@ -98,6 +105,8 @@ function build(env: Env, config: Config): Service {
     webhooks: notifier,
     webhookRegistry,
     webhookObjects,
+    schedules: new ScheduleGateway((name) => scheduleNamespace.getByName(name) as ScheduleContract),
+    scheduleList: new ScheduleList(db),
     mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
     checks: {
       database: async () => void (await history.list("", {}, null, 1)),
@@ -166,6 +175,7 @@ function build(env: Env, config: Config): Service {
       disable: ({ tenant, webhook }, epoch, disabled) => webhookRegistry.disable(tenant, webhook, epoch, disabled),
       post: (tenant, record, delivery) => postDelivery(tenant, record, delivery, config.keyring, urlPolicy),
     },
+    schedulePorts: schedulePorts(() => service(env)),
   };
 }
 
@@ -234,6 +244,19 @@ const NO_WEBHOOK_PORTS = {} as WebhookPorts;
 export class Webhook extends WebhookObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, configuration.ok ? service(env).webhookPorts : NO_WEBHOOK_PORTS);
+  }
+
+  override async alarm(): Promise<void> {
+    if (configuration.ok) return super.alarm();
+    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+  }
+}
+
+const NO_SCHEDULE_PORTS = {} as SchedulePorts;
+
+export class Schedule extends ScheduleObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, configuration.ok ? service(env).schedulePorts : NO_SCHEDULE_PORTS);
   }
 
   override async alarm(): Promise<void> {

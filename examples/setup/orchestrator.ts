@@ -57,7 +57,15 @@ export class Orchestrator {
   }
 
   async registerWorkflow(name: string, yaml: string): Promise<void> {
-    await (await this.#fetch("PUT", `/workflows/${name}`, { "content-type": "application/yaml" }, yaml)).text();
+    await this.putYaml(`/workflows/${name}`, yaml);
+  }
+
+  async putYaml<T = unknown>(path: string, yaml: string): Promise<T> {
+    return (await (await this.#fetch("PUT", path, { "content-type": "application/yaml" }, yaml)).json()) as T;
+  }
+
+  async delete(path: string): Promise<void> {
+    await (await this.#fetch("DELETE", path)).text();
   }
 
   async diagram(workflow: string): Promise<string> {

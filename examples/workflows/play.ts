@@ -1,7 +1,8 @@
 /** Plays a scenario and says what happens. */
-import type { TaskEvent } from "../setup/orchestrator.ts";
+import type { Orchestrator, TaskEvent } from "../setup/orchestrator.ts";
 import { Run } from "./run.ts";
 import { submissionOf, type Scenario } from "./scenarios.ts";
+import { firstNights, putSchedule } from "./scheduled.ts";
 import type { Stage } from "./stage.ts";
 
 /** Whether it ended as it should. */
@@ -10,13 +11,24 @@ export async function play(scenario: Scenario, stage: Stage): Promise<boolean> {
   console.log(`\n${workflow}: ${title}`);
   const startedAt = performance.now();
   const say = (text: string): void => console.log(`${(performance.now() - startedAt).toFixed(0).padStart(7)} ms  ${text}`);
-  const run = await Run.start(stage.orchestrator, submissionOf(scenario), (event) => tell(event, say));
+  const id = await (scenario.nights === undefined
+    ? stage.orchestrator.submit(submissionOf(scenario))
+    : lastNight(workflow, scenario.nights, stage.orchestrator, say));
+  const run = Run.follow(stage.orchestrator, id, (event) => tell(event, say));
   await meanwhile?.(run, stage, (text) => say(`☞ ${text}`));
   const { status, output, error } = await run.ended;
   const isAsExpected = status === expected;
   say(`■ ${status}${error === null ? "" : `: ${error.code} in step ${error.step_id}`}${isAsExpected ? "" : ", which is wrong"}`);
   if (error === null) console.log(indented(typeof output === "string" ? output : JSON.stringify(output, null, 2)));
   return isAsExpected;
+}
+
+/** The task of the last of some nights. */
+async function lastNight(workflow: string, nights: number, orchestrator: Orchestrator, say: (text: string) => void): Promise<string> {
+  say(`☾ scheduled for ${(await putSchedule(orchestrator, workflow)).slice(0, 3).join(", ")} …; a night is a second long from now on`);
+  const runs = await firstNights(orchestrator, workflow, nights);
+  for (const { scheduled_at: at, task_id: id } of runs) say(`☾ the night of ${at}: ${id}`);
+  return runs.at(-1)?.task_id ?? "";
 }
 
 function tell({ type, step_id: step, data }: TaskEvent, say: (text: string) => void): void {

@@ -18,7 +18,12 @@ export class Run {
   }
 
   static async start(orchestrator: Orchestrator, submission: object, onEvent: (event: TaskEvent) => void = () => {}): Promise<Run> {
-    return new Run(orchestrator, await orchestrator.submit(submission), onEvent);
+    return Run.follow(orchestrator, await orchestrator.submit(submission), onEvent);
+  }
+
+  /** One that somebody else has started. */
+  static follow(orchestrator: Orchestrator, id: string, onEvent: (event: TaskEvent) => void = () => {}): Run {
+    return new Run(orchestrator, id, onEvent);
   }
 
   /** The first event of a type, past or to come. Throws when the task ends without one. */

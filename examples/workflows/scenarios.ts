@@ -12,6 +12,8 @@ export interface Scenario {
   readonly input: unknown;
   /** Where it says how long to wait: two days are too long to be watched. */
   readonly hurry?: readonly [from: string, to: string];
+  /** It is not submitted: its schedule does that, so many nights in a row. */
+  readonly nights?: number;
   readonly meanwhile?: (run: Run, stage: Stage, say: (text: string) => void) => Promise<void>;
   /** How it ends. */
   readonly status: "completed" | "failed";
@@ -99,6 +101,7 @@ export const SCENARIOS: readonly Scenario[] = [
       say(`a webhook is told that ${data.id} is ${data.status}: ${JSON.stringify(data.output)}`);
     },
   },
+  { workflow: "nightly-pipeline", title: "three nights in a row", input: {}, nights: 3, status: "completed" },
 ];
 
 /** The body that submits it. */

@@ -25,6 +25,7 @@ const CAST: readonly (readonly [file: string, ...args: string[]])[] = [
   ["crm"],
   ["photographer"],
   ["shop"],
+  ["warehouse"],
 ];
 
 export class Stage {

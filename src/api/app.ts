@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId } from "../shared/ids.ts";
 import { log, messageOf } from "../shared/log.ts";
+import { isTrouble } from "../shared/trouble.ts";
 import { agentWorkRoutes } from "./agent-work.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalLinkRoutes } from "./approval-links.ts";
@@ -15,9 +16,10 @@ import { docsPage } from "./docs.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { keyRoutes } from "./keys.ts";
-import { isTrouble, problem, Refused, TROUBLE } from "./problem.ts";
+import { problem, Refused, TROUBLE } from "./problem.ts";
 import { createRouter, type Api } from "./route.ts";
 import type { Services } from "./services.ts";
+import { scheduleRoutes } from "./schedules.ts";
 import { signalRoutes } from "./signals.ts";
 import { submissionRoutes } from "./submissions.ts";
 import { taskRoutes } from "./tasks.ts";
@@ -58,6 +60,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, approvalRoutes);
   app.route(BASE_PATH, approvalLinkRoutes);
   app.route(BASE_PATH, webhookRoutes);
+  app.route(BASE_PATH, scheduleRoutes);
   app.route(BASE_PATH, keyRoutes);
   app.route("/", healthRoutes);
 

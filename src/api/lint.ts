@@ -12,7 +12,8 @@ import { LINT_CODES, type LintCode, type Warning } from "../workflows/lint/codes
 import { lintWorkflow } from "../workflows/lint/lint.ts";
 import { isItself } from "../workflows/lint/references.ts";
 import type { Surroundings } from "../workflows/lint/surroundings.ts";
-import { faultSchema, isTrouble } from "./problem.ts";
+import { isTrouble } from "../shared/trouble.ts";
+import { faultSchema } from "./problem.ts";
 import type { Services } from "./services.ts";
 
 export const warningSchema = faultSchema.extend({ code: z.enum(Object.keys(LINT_CODES) as LintCode[]) }).openapi("Warning");

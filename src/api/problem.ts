@@ -1,8 +1,7 @@
 /** Refusals on the wire: RFC 9457, one body for every one of them. */
 import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
-import { rejection, REJECTIONS, Unavailable, type Rejection, type RejectionCode } from "../shared/errors.ts";
-import { messageOf } from "../shared/log.ts";
+import { rejection, REJECTIONS, type Rejection, type RejectionCode } from "../shared/errors.ts";
 import type { Api } from "./route.ts";
 
 /** One fault in a document. */
@@ -55,11 +54,6 @@ export function problem(c: Context<Api>, rejection: Rejection): Response {
     headers["ratelimit"] = '"requests";r=0;t=10';
   }
   return c.body(JSON.stringify(problemBody(rejection, c.get("requestId"))), status, headers);
-}
-
-/** Whether something went wrong that is the platform's and may pass. */
-export function isTrouble(error: unknown): boolean {
-  return error instanceof Unavailable || /D1_ERROR|Network connection lost/.test(messageOf(error));
 }
 
 export const TROUBLE = rejection("unavailable", "Something the service needs did not answer; try again", { retryAfterMs: 1_000 });

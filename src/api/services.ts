@@ -6,6 +6,8 @@ import type { AgentRegistry } from "../agents/registry.ts";
 import type { ApiKeys } from "../auth/keys.ts";
 import type { ApprovalRows } from "../history/approval-rows.ts";
 import type { TaskRows } from "../history/task-rows.ts";
+import type { ScheduleGateway } from "../schedules/gateway.ts";
+import type { ScheduleList } from "../schedules/schedule-list.ts";
 import type { Config } from "../shared/config.ts";
 import type { TaskGateway } from "../task/gateway.ts";
 import type { WebhookGateway } from "../webhooks/gateway.ts";
@@ -29,6 +31,8 @@ export interface Services {
   readonly webhooks: Notifier;
   readonly webhookRegistry: WebhookRegistry;
   readonly webhookObjects: WebhookGateway;
+  readonly schedules: ScheduleGateway;
+  readonly scheduleList: ScheduleList;
   readonly keys: ApiKeys;
   /** Whether a caller may make another request now. */
   readonly mayRequest: (caller: string) => Promise<boolean>;

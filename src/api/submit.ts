@@ -25,13 +25,15 @@ export interface SubmitContext {
   readonly origin: string;
   /** How long the caller is ready to wait for the end. */
   readonly waitMs: number;
+  /** The schedule that submits it, for a time; the key is then that of the run. */
+  readonly scheduled?: { readonly schedule: string; readonly at: number };
 }
 
 export async function submitTask(body: SubmissionBody, context: SubmitContext): Promise<Result<Submitted, Rejection>> {
   const { services, tenant, idempotencyKey } = context;
   const now = Date.now();
   const task = idempotencyKey === null ? newTaskId(tenant, now) : taskIdFromKey(tenant, idempotencyKey);
-  const identity = { tenant, task, fingerprint: idempotencyKey === null ? null : fingerprintOf(body) };
+  const identity = { tenant, task, fingerprint: idempotencyKey === null ? null : (scheduledFingerprint(context) ?? fingerprintOf(body)) };
   const prepared = await prepare(body, identity, context, now);
   // What was accepted once stays accepted, whatever has become of the workflow since, or of the deadline.
   if (!prepared.ok) return (await recall(identity, services)) ?? prepared;
@@ -40,12 +42,23 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
   return answer.error === "archived" ? replayFromHistory(services, identity) : err(answer.error);
 }
 
+/** Why a task like this would be refused now; `null` when it would not. Nothing comes of asking. */
+export async function submissionRefusal(
+  body: SubmissionBody,
+  { services, tenant, origin }: Pick<SubmitContext, "services" | "tenant" | "origin">,
+): Promise<Rejection | null> {
+  const now = Date.now();
+  const identity = { tenant, task: newTaskId(tenant, now), fingerprint: null };
+  const prepared = await prepare(body, identity, { services, tenant, origin, idempotencyKey: null, traceparent: null, waitMs: 0 }, now);
+  return prepared.ok ? null : prepared.error;
+}
+
 type Identity = Pick<Submission, "tenant" | "task" | "fingerprint">;
 
 async function prepare(
   body: SubmissionBody,
   identity: Identity,
-  { services, traceparent, origin }: SubmitContext,
+  { services, traceparent, origin, scheduled }: SubmitContext,
   now: number,
 ): Promise<Result<Submission, Rejection>> {
   const pinned = await pinWorkflow(body, services, identity);
@@ -80,6 +93,7 @@ async function prepare(
     origin: services.config.publicUrl ?? origin,
     ...(Object.keys(library.value).length > 0 && { library: library.value as unknown as Json }),
     ...(body.webhook && { webhook: sealedWebhook(body.webhook, services, identity) }),
+    ...(scheduled && { scheduled }),
   });
 }
 
@@ -161,6 +175,11 @@ function fingerprintOf(body: SubmissionBody): string {
   return createHash("sha256")
     .update(canonicalJson(body as Json))
     .digest("hex");
+}
+
+/** A run means the same task however the schedule has changed since it was submitted first. */
+function scheduledFingerprint({ scheduled }: SubmitContext): string | null {
+  return scheduled === undefined ? null : `scheduled by ${scheduled.schedule}`;
 }
 
 /** The start of a trace of our own, sampled. */

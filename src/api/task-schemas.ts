@@ -120,6 +120,10 @@ export const taskHead = z
       .optional()
       .openapi({ description: "Steps that were undone, in that order" }),
     parent: z.object({ task_id: z.string(), step_id: z.string() }).optional(),
+    scheduled_by: z
+      .object({ schedule: z.string(), at: time })
+      .optional()
+      .openapi({ description: "The schedule that started it, and the time that it is for; expressions read `task.scheduled_at`" }),
     chained_from: z.string().optional().openapi({ description: "The task whose end started this one" }),
     chained: z
       .array(z.object({ workflow: z.string(), task_id: z.string().nullable(), error: errorView.nullable() }))

@@ -11,6 +11,9 @@ export const SCOPES = [
   "agents:work",
   "webhooks:read",
   "webhooks:write",
+  "schedules:read",
+  "schedules:write",
+  "schedules:run",
   "keys:read",
   "keys:write",
   "tenants:manage",
@@ -20,7 +23,7 @@ export type Scope = (typeof SCOPES)[number];
 export const ROLES = ["admin", "developer", "operator", "viewer", "agent"] as const;
 export type Role = (typeof ROLES)[number];
 
-const READ: readonly Scope[] = ["tasks:read", "approvals:read", "workflows:read", "agents:read", "webhooks:read"];
+const READ: readonly Scope[] = ["tasks:read", "approvals:read", "workflows:read", "agents:read", "webhooks:read", "schedules:read"];
 const BUILD: readonly Scope[] = [
   ...READ,
   "tasks:write",
@@ -29,15 +32,17 @@ const BUILD: readonly Scope[] = [
   "agents:write",
   "agents:work",
   "webhooks:write",
+  "schedules:write",
+  "schedules:run",
 ];
 
 const SCOPES_OF: { readonly [R in Role]: readonly Scope[] } = {
   /** Everything within a tenant. */
   admin: [...BUILD, "keys:read", "keys:write"],
-  /** Builds: workflows, agents, tasks, and who is told of them. */
+  /** Builds: workflows, agents, tasks, when those run, and who is told of them. */
   developer: BUILD,
   /** Runs what others have built. */
-  operator: [...READ, "tasks:write", "approvals:decide"],
+  operator: [...READ, "tasks:write", "approvals:decide", "schedules:run"],
   viewer: READ,
   /** One agent's workers: they take its work and say that they are there, and nothing else. */
   agent: ["agents:work"],

@@ -3,7 +3,8 @@
  * A journal of our own needs none of this.
  */
 import { faultOfEvent } from "./event-schema.ts";
-import type { TaskCreated, TaskEvent } from "./event.ts";
+import type { TaskEvent } from "./event.ts";
+import type { TaskCreated } from "./created.ts";
 import { begin, evolve } from "./evolve.ts";
 import type { Graph } from "./graph.ts";
 import type { TaskState } from "./state.ts";

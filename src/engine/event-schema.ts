@@ -61,6 +61,8 @@ const MEMBERS = {
   tenant: text,
   task: text,
   tasks: texts,
+  schedule: text,
+  scheduled_at: time,
   task_type: text,
   workflow: z.looseObject({ name: text.nullable(), version: z.int().nullable() }),
   definition: value,

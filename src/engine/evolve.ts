@@ -20,7 +20,8 @@ import {
   type OfLine,
 } from "./evolve-attempt.ts";
 import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
-import type { Failure, TaskCreated, TaskEvent } from "./event.ts";
+import type { Failure, TaskEvent } from "./event.ts";
+import type { TaskCreated } from "./created.ts";
 import { initialState, stepIn } from "./frame.ts";
 import { keep } from "./kept.ts";
 import type { Graph } from "./graph.ts";

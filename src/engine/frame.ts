@@ -4,7 +4,7 @@ import type { Block } from "./graph.ts";
 import { emptyState, type TaskState } from "./state.ts";
 import { newStep, type Step } from "./step-state.ts";
 import type { Graph } from "./graph.ts";
-import type { TaskCreated } from "./event.ts";
+import type { TaskCreated } from "./created.ts";
 
 export interface Frame {
   readonly block: Block;

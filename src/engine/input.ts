@@ -1,7 +1,8 @@
 /** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
 import type { Json } from "../shared/json.ts";
 import type { PastChild, PastStep } from "./past.ts";
-import type { Chained, Failure, Usage } from "./event.ts";
+import type { Failure, Usage } from "./event.ts";
+import type { Chained } from "./created.ts";
 import type { EndStatus } from "./state.ts";
 import type { StoredValue } from "./value.ts";
 

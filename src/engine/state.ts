@@ -8,7 +8,8 @@
  */
 import type { Json } from "../shared/json.ts";
 import { Agenda } from "./agenda.ts";
-import type { Chained, Failure, TaskCreated } from "./event.ts";
+import type { Failure } from "./event.ts";
+import type { Chained, TaskCreated } from "./created.ts";
 import type { Frame } from "./frame.ts";
 import type { Graph } from "./graph.ts";
 import type { KeptChild, KeptStep } from "./kept.ts";
@@ -152,7 +153,7 @@ export function statusOf(state: TaskState): TaskStatus {
 
 /** What expressions know of the task; nothing in it ever changes. */
 export function taskVariable(state: TaskState): Json {
-  const { task, task_type, workflow, priority, tags } = state.created;
+  const { task, task_type, workflow, priority, tags, scheduled_at } = state.created;
   return {
     id: task,
     type: task_type ?? null,
@@ -160,6 +161,7 @@ export function taskVariable(state: TaskState): Json {
     priority,
     tags,
     created_at: new Date(state.createdAt).toISOString(),
+    scheduled_at: scheduled_at === undefined ? null : new Date(scheduled_at).toISOString(),
   };
 }
 

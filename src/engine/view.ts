@@ -25,6 +25,8 @@ export interface TaskHead {
   /** The task and step that started it; the task whose end did. */
   readonly parent?: { readonly task_id: string; readonly step_id: string };
   readonly chained_from?: string;
+  /** The schedule that started it, and the time that it is for. */
+  readonly scheduled_by?: { readonly schedule: string; readonly at: string };
   /** What was started when this one had ended. */
   readonly chained?: readonly ChainedView[];
 }
@@ -74,6 +76,9 @@ export function taskHead(state: TaskState): TaskHead {
     }),
     ...(created.parent && { parent: { task_id: created.parent.task, step_id: created.parent.step } }),
     ...(created.chain && { chained_from: created.chain.from }),
+    ...(created.schedule !== undefined && {
+      scheduled_by: { schedule: created.schedule, at: isoTime(created.scheduled_at ?? state.createdAt) },
+    }),
     ...(state.chained.length > 0 && {
       chained: state.chained.map(({ workflow, task = null, error = null }) => ({ workflow, task_id: task, error: errorView(error) })),
     }),

@@ -37,6 +37,11 @@ export function childTaskId(tenant: string, parent: string, step: string, branch
   return taskIdFromKey(tenant, `\0${parent}/${step}/${branch}`);
 }
 
+/** What a schedule submits the task of a run under, as if it were a key of a caller's, and none that one could have. */
+export function scheduledTaskKey(schedule: string, run: string): string {
+  return `\0schedule/${schedule}/${run}`;
+}
+
 /** Whether a tenant's task can have this id. */
 export function isTaskId(tenant: string, id: string): boolean {
   return /^task_[0-9a-hjkmnp-tv-z]{30}$/.test(id) && withCheck(tenant, id.slice(5, 5 + BODY_LENGTH)) === id;

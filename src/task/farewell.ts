@@ -2,7 +2,7 @@
  * What a task still has to do when it has ended: tell its parent, start what its workflow chains to it, and tell whoever
  * wants to know. All of it is safe to repeat, and is repeated until everybody has answered; only then is the task put away.
  */
-import type { Chained } from "../engine/event.ts";
+import type { Chained } from "../engine/created.ts";
 import { readValue } from "../engine/value.ts";
 import { errorView } from "../engine/waiting-view.ts";
 import { LIMITS } from "../shared/limits.ts";

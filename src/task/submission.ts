@@ -1,5 +1,5 @@
 /** A task as it is handed to its object: checked, with its workflow pinned. */
-import type { TaskCreated } from "../engine/event.ts";
+import type { TaskCreated } from "../engine/created.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
@@ -27,6 +27,8 @@ export interface Submission {
   readonly parent?: TaskCreated["parent"];
   readonly spread?: TaskCreated["spread"];
   readonly chain?: TaskCreated["chain"];
+  /** The schedule that starts it, for a time. */
+  readonly scheduled?: { readonly schedule: string; readonly at: number };
   /** Definitions that it may start, by how they are referred to. */
   readonly library?: Json;
   readonly webhook?: TaskCreated["webhook"];
@@ -59,6 +61,7 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     ...(submission.parent && { parent: submission.parent }),
     ...(submission.spread && { spread: submission.spread }),
     ...(submission.chain && { chain: submission.chain }),
+    ...(submission.scheduled && { schedule: submission.scheduled.schedule, scheduled_at: submission.scheduled.at }),
     ...(library && { library }),
     ...(submission.webhook && { webhook: submission.webhook }),
   };

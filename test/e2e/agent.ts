@@ -24,7 +24,7 @@ const failures = new Map<string, number>();
 function record(event: "called" | "answered" | "heard", call: Call, key: string): void {
   appendFileSync(
     logFile,
-    `${JSON.stringify({ at: Date.now(), event, task: call.task_id, step: call.step_id, attempt: call.attempt, key })}\n`,
+    `${JSON.stringify({ at: Date.now(), event, task: call.task_id, step: call.step_id, attempt: call.attempt, key, input: call.input })}\n`,
   );
 }
 

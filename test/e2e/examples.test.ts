@@ -8,6 +8,7 @@ import { WORKFLOWS } from "../../examples/workflows/definitions.ts";
 import { play } from "../../examples/workflows/play.ts";
 import { Run } from "../../examples/workflows/run.ts";
 import { hurried, pictures, SCENARIOS } from "../../examples/workflows/scenarios.ts";
+import { firstNights, putSchedule } from "../../examples/workflows/scheduled.ts";
 import { Stage } from "../../examples/workflows/stage.ts";
 
 const examples = join(import.meta.dirname, "..", "..", "examples");
@@ -249,6 +250,36 @@ describe("a pipeline", () => {
   });
 });
 
+describe("a nightly pipeline", () => {
+  const workflow = "nightly-pipeline";
+
+  test("is scheduled for two in the morning where the shop is", async () => {
+    const next = await putSchedule(stage.orchestrator, workflow);
+    const format = new Intl.DateTimeFormat("en-GB", { timeZone: "Europe/Ljubljana", timeStyle: "short" });
+    expect(next.map((time) => format.format(new Date(time)))).toEqual(Array.from({ length: 10 }, () => "02:00"));
+    await stage.orchestrator.delete(`/schedules/${workflow}`);
+    await expect(stage.orchestrator.call("GET", `/schedules/${workflow}`)).rejects.toThrow("404");
+  });
+
+  test("runs night after night, each once, and knows which one it is", async () => {
+    const nights = await firstNights(stage.orchestrator, workflow, 3);
+    const times = nights.map(({ scheduled_at }) => Date.parse(scheduled_at));
+    expect(times.every((time, index) => index === 0 || time > (times[index - 1] as number))).toBe(true);
+    for (const { scheduled_at, task_id } of nights) {
+      const run = Run.follow(stage.orchestrator, task_id);
+      expect((await run.ended).output).toContain(`${scheduled_at}: 2 orders, 21 in all`);
+      const task = await stage.orchestrator.call("GET", `/tasks/${task_id}`);
+      expect(task).toMatchObject({ tags: ["nightly"], scheduled_by: { schedule: workflow, at: scheduled_at } });
+      await vi.waitUntil(() => asked(run).length === 3);
+      expect(
+        asked(run)
+          .map(({ step }) => step)
+          .toSorted(),
+      ).toEqual(["load", "orders", "returns"]);
+    }
+  });
+});
+
 describe("all examples", () => {
   test("are played as npm run examples plays them, and end as they should", async () => {
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
@@ -257,7 +288,7 @@ describe("all examples", () => {
     log.mockRestore();
     expect(lines).not.toContain("which is wrong");
     expect(played).toEqual(SCENARIOS.map(() => true));
-    for (const line of ["↩ car undone", "! review is late", "☞ a webhook is told", "■ failed: card_declined"])
+    for (const line of ["↩ car undone", "! review is late", "☞ a webhook is told", "☾ the night of", "■ failed: card_declined"])
       expect(lines).toContain(line);
   });
 

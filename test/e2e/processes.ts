@@ -107,6 +107,7 @@ export interface Logged {
   readonly step: string;
   readonly attempt: number;
   readonly key: string;
+  readonly input: unknown;
 }
 
 /** An agent process and what it has written down. */

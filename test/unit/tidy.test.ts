@@ -49,6 +49,9 @@ describe("the code", () => {
       "src/task/archive.ts",
       "src/webhooks/webhook.ts",
       "src/webhooks/delivery-log.ts",
+      "src/schedules/schedule.ts",
+      "src/schedules/progress.ts",
+      "src/schedules/run-log.ts",
     ])
       expect(sources.find((file) => file.path === path)?.text, path).toContain("PERSISTED");
   });

@@ -10,7 +10,8 @@
 import type { Json } from "../../shared/json.ts";
 import { admit } from "../admit.ts";
 import { advance } from "../advance.ts";
-import type { TaskCreated, TaskEvent } from "../event.ts";
+import type { TaskEvent } from "../event.ts";
+import type { TaskCreated } from "../created.ts";
 import { begin, evolve } from "../evolve.ts";
 import type { Graph } from "../graph.ts";
 import { lookAgain } from "../transition.ts";

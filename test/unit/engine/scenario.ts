@@ -2,7 +2,8 @@
 import { expect } from "vitest";
 import { CheckedFold, type WrongEvent } from "../../../src/engine/checked-fold.ts";
 import { compileWorkflow } from "../../../src/engine/compile.ts";
-import type { Failure, TaskCreated, TaskEvent } from "../../../src/engine/event.ts";
+import type { Failure, TaskEvent } from "../../../src/engine/event.ts";
+import type { TaskCreated } from "../../../src/engine/created.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import type { TaskInput } from "../../../src/engine/input.ts";
 import { pastOf, type Past } from "../../../src/engine/past.ts";
