@@ -127,7 +127,7 @@ export class Attempt {
     const plan = this.instance.step as AgentPlan;
     const { member } = this;
     const limitMs = Math.min(plan.timeoutMs, member.choice.timeoutMs ?? Number.POSITIVE_INFINITY);
-    const call = this.#run.agent(member.agent).call(member.figures, plan.assumed, limitMs);
+    const call = this.#run.agent(member.agent).call(plan, member.figures, limitMs);
     this.#call = call;
     this.#run.ledger.counts.calls++;
     const { hedge } = plan;

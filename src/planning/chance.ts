@@ -38,13 +38,6 @@ export class Chance {
     return deviation === 0 ? 1 : Math.exp(deviation * this.normal());
   }
 
-  /** A number from a mean and a standard deviation that is never negative, and exact where nothing deviates. */
-  around(mean: number, deviation: number): number {
-    if (deviation === 0 || mean === 0) return mean;
-    const variance = Math.log(1 + (deviation / mean) ** 2);
-    return mean * Math.exp(Math.sqrt(variance) * this.normal() - variance / 2);
-  }
-
   /** A share, from how often something was seen and how often not; both may be fractions. */
   share(seen: number, not: number): number {
     const [a, b] = [this.#gamma(seen), this.#gamma(not)];
@@ -64,3 +57,28 @@ export class Chance {
     }
   }
 }
+
+/** The share of a standard normal that is not above a deviate (Zelen and Severo, 1964; to seven digits). */
+export function shareBelow(deviate: number): number {
+  const t = 1 / (1 + 0.2316419 * Math.abs(deviate));
+  const tail =
+    0.3989422804 *
+    Math.exp((-deviate * deviate) / 2) *
+    t *
+    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  return Math.min(1 - Number.EPSILON, deviate < 0 ? tail : 1 - tail);
+}
+
+/**
+ * A number of a mean and a standard deviation, at a standard normal deviate: exact where nothing deviates, as likely above as
+ * below while that keeps it positive, else skewed.
+ */
+export function around(mean: number, deviation: number, deviate: number): number {
+  if (deviation === 0 || mean === 0) return mean;
+  const share = deviation / mean;
+  if (share <= LITTLE) return Math.max(0, mean + deviation * deviate);
+  const variance = Math.log(1 + share ** 2);
+  return mean * Math.exp(Math.sqrt(variance) * deviate - variance / 2);
+}
+
+const LITTLE = 0.4;

@@ -5,8 +5,9 @@
 import type { AgentLimits } from "../agents/agent.ts";
 import { LIMITS } from "../shared/limits.ts";
 import type { Attempt } from "./attempt-run.ts";
-import { PRIOR, type CallFigures, type FailureClass } from "./figures.ts";
-import type { AssumedCall, CrewMember } from "./plan.ts";
+import { givenPrice, PRIOR, type CallFigures, type FailureClass } from "./figures.ts";
+import { around, shareBelow } from "./chance.ts";
+import type { AgentPlan, AssumedCall, CrewMember } from "./plan.ts";
 import type { Run } from "./run.ts";
 
 /** What a call came to, and what it cost if it is paid for. */
@@ -26,6 +27,19 @@ interface Form {
   readonly failure: number;
 }
 
+/**
+ * What one task asks of an agent is alike, and what one step asks more so: of how calls differ, this share is common to the
+ * calls of a task, and this share to those of a step. So a task does not average out what it does not know.
+ */
+const ALIKE = { inTask: 0.15, inStep: 0.2 };
+const ALIKE_WEIGHTS = { task: Math.sqrt(ALIKE.inTask), step: Math.sqrt(ALIKE.inStep), call: Math.sqrt(1 - ALIKE.inTask - ALIKE.inStep) };
+
+/** How a call differs from others: standard normal deviates. */
+interface Deviates {
+  readonly latency: number;
+  readonly cost: number;
+}
+
 /** Somebody in line: one of ours, or a call of another task that takes so long. */
 type Waiting = Attempt | { readonly ms: number };
 
@@ -33,6 +47,7 @@ export class AgentRun {
   readonly #run: Run;
   readonly #limits: AgentLimits | null;
   readonly #forms = new Map<CallFigures, Form>();
+  readonly #likenesses = new Map<number, Deviates>();
   #held = 0;
   #line: Waiting[] = [];
   #starts: number[] = [];
@@ -65,14 +80,15 @@ export class AgentRun {
   }
 
   /** What a call that leaves now comes to, at most `limitMs` later. */
-  call(figures: CallFigures, assumed: AssumedCall, limitMs: number): Call {
+  call({ place, assumed }: Pick<AgentPlan, "place" | "assumed">, figures: CallFigures, limitMs: number): Call {
     const { chance } = this.#run;
     const form = this.#formOf(figures);
     const failing = assumed.succeeds === null ? form.failing : 1 - assumed.succeeds;
-    const { costUsd, tokens } = this.#priceOf(figures, assumed, form);
+    const { latency, cost } = this.#deviates(place);
+    const { costUsd, tokens } = priceOf(figures, assumed, form, cost);
     const replyMs =
       assumed.takesMs === null
-        ? figures.latency.draw(chance.unit()) * form.latency
+        ? figures.latency.draw(shareBelow(latency)) * form.latency
         : assumed.takesMs.min + chance.unit() * (assumed.takesMs.max - assumed.takesMs.min);
     if (!chance.happens(failing)) {
       return replyMs > limitMs ? { ms: limitMs, failure: "timeout", costUsd, tokens } : { ms: replyMs, failure: null, costUsd, tokens };
@@ -94,7 +110,7 @@ export class AgentRun {
     if (form !== undefined) return form;
     const { chance } = this.#run;
     form = {
-      latency: chance.factor(figures.latencyDoubt),
+      latency: chance.factor(figures.latencyDoubt) * this.#run.agentsSpeed,
       failing:
         figures.succeeded === Number.POSITIVE_INFINITY
           ? 0
@@ -112,13 +128,21 @@ export class AgentRun {
     return failures[0]?.[0] ?? "unavailable";
   }
 
-  #priceOf(figures: CallFigures, assumed: AssumedCall, form: Form): { readonly costUsd: number; readonly tokens: number } {
+  #deviates(place: number): Deviates {
+    const task = this.#likeness(NO_PLACE);
+    const step = this.#likeness(place);
     const { chance } = this.#run;
-    const given = (assumed.inputTokens ?? 0) + (assumed.outputTokens ?? 0);
     return {
-      costUsd: assumed.costUsd ?? chance.around(figures.costUsd, figures.costDeviation) * form.cost,
-      tokens: given > 0 ? given : Math.round(chance.around(figures.tokens, figures.tokensDeviation)),
+      latency: ALIKE_WEIGHTS.task * task.latency + ALIKE_WEIGHTS.step * step.latency + ALIKE_WEIGHTS.call * chance.normal(),
+      cost: ALIKE_WEIGHTS.task * task.cost + ALIKE_WEIGHTS.step * step.cost + ALIKE_WEIGHTS.call * chance.normal(),
     };
+  }
+
+  #likeness(place: number): Deviates {
+    let likeness = this.#likenesses.get(place);
+    if (likeness === undefined)
+      this.#likenesses.set(place, (likeness = { latency: this.#run.chance.normal(), cost: this.#run.chance.normal() }));
+    return likeness;
   }
 
   #admit(): void {
@@ -152,4 +176,15 @@ export class AgentRun {
     this.#held++;
     this.#run.clock.at(this.#run.clock.now + ms, () => this.release());
   }
+}
+
+/** Of the task as a whole. */
+const NO_PLACE = -1;
+
+function priceOf(figures: CallFigures, assumed: AssumedCall, form: Form, deviate: number): Pick<Call, "costUsd" | "tokens"> {
+  const given = givenPrice(figures, assumed);
+  return {
+    costUsd: given.costUsd ?? around(figures.costUsd, figures.costDeviation, deviate) * form.cost,
+    tokens: given.tokens ?? Math.round(around(figures.tokens, figures.tokensDeviation, deviate)),
+  };
 }

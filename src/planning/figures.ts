@@ -11,6 +11,7 @@ import { priceOfCall, priceOfTokens } from "../agents/score.ts";
 import { LATENCY_SHARES, type CapabilityStatistics, type Mean } from "../agents/statistics.ts";
 import type { Target } from "../engine/staffing.ts";
 import { OUTCOME_CLASSES, type OutcomeClass } from "../shared/outcome.ts";
+import type { AssumedCall } from "./plan.ts";
 import { Spread } from "./spread.ts";
 
 export type FailureClass = Exclude<OutcomeClass, "success" | "lost" | "canceled">;
@@ -31,6 +32,8 @@ export interface CallFigures {
   readonly costDeviation: number;
   /** How well the cost is known. */
   readonly costDoubt: number;
+  /** As declared, for so many tokens; `null` where it declares nothing. */
+  readonly declaredUsd: ((inputTokens: number, outputTokens: number) => number) | null;
   readonly tokens: number;
   readonly tokensDeviation: number;
   /** What of this nobody has seen or declared. */
@@ -46,13 +49,15 @@ export interface Guess {
 
 /** Buckets of a latency sketch are this wide, as a share; and what was so lately is so again only nearly. */
 const SKETCH_DOUBT = 0.03;
-const DRIFT_DOUBT = 0.03;
+const DRIFT_DOUBT = 0.06;
 
 /** An agent nobody has seen: one call in twenty fails. That counts like one call. */
 export const PRIOR = { failed: 0.05, succeeded: 0.95 };
 
 /** Of an agent nothing is known of. As language models take, and as little as that says. */
-const GUESS = { medianMs: 2_000, doubt: 1.1 };
+const GUESS = { medianMs: 2_000, doubt: 1.1, costDoubt: 0.7 };
+/** What differs from call to call differs with what is asked, and a task may ask for more than those before it did. */
+const ASKED_DOUBT = 0.3;
 /** What an agent declares is what it usually takes, under its own conditions. */
 const DECLARED_DOUBT = 0.35;
 
@@ -163,8 +168,12 @@ function costOf(agent: AgentRecord, capability: Capability | undefined, stats: C
   const deviation = isReported ? costDeviationUsd : deviationOfTokens(agent, capability, inputTokens, outputTokens);
   return {
     costUsd,
+    declaredUsd:
+      (capability?.price ?? agent.price) === undefined
+        ? null
+        : (input: number, output: number) => priceOfTokens(agent, capability, input, output),
     costDeviation: deviation,
-    costDoubt: isGuessed ? 0.7 : costUsd === 0 ? 0 : deviation / costUsd / Math.sqrt(seen),
+    costDoubt: isGuessed ? GUESS.costDoubt : costUsd === 0 ? 0 : (deviation / costUsd) * Math.hypot(1 / Math.sqrt(seen), ASKED_DOUBT),
     tokens: tokens > 0 ? tokens : isGuessed ? 2_000 : tokensPerCall(stats),
     tokensDeviation: Math.hypot(inputTokens?.deviation ?? 0, outputTokens?.deviation ?? 0),
   };
@@ -183,4 +192,14 @@ function deviationOfTokens(
 /** Of all calls since it was registered, where it does not tell tokens in and out apart. */
 function tokensPerCall(stats: CapabilityStatistics | null): number {
   return stats === null || stats.totalCalls === 0 ? 0 : stats.totalTokens / stats.totalCalls;
+}
+
+/** What the caller says that a call costs and takes, as far as that says it. */
+export function givenPrice(
+  { declaredUsd }: Pick<CallFigures, "declaredUsd">,
+  { costUsd, inputTokens, outputTokens }: Pick<AssumedCall, "costUsd" | "inputTokens" | "outputTokens">,
+): { readonly costUsd: number | null; readonly tokens: number | null } {
+  if (inputTokens === null && outputTokens === null) return { costUsd, tokens: null };
+  const [input, output] = [inputTokens ?? 0, outputTokens ?? 0];
+  return { costUsd: costUsd ?? declaredUsd?.(input, output) ?? null, tokens: input + output };
 }

@@ -3,6 +3,7 @@
  * failing. A bound, not a sample: no run costs less.
  */
 import { LIMITS } from "../shared/limits.ts";
+import { givenPrice } from "./figures.ts";
 import { unknown, type Answer, type Knowledge, type Question, type Surrounding } from "./known.ts";
 import type { AgentPlan, MapPlan, Plan, PlanBlock, PlanStep, SwitchPlan } from "./plan.ts";
 
@@ -147,11 +148,17 @@ function ofAgent({ pools, ensemble, assumed }: AgentPlan): Least {
   const needed = ensemble === null || ensemble.mode === "first" ? 1 : ensemble.mode === "quorum" ? ensemble.quorum : count;
   const asked = pools.filter(({ members }) => members.length >= count);
   if (asked.length === 0) return NOTHING;
-  const given =
-    assumed.inputTokens === null && assumed.outputTokens === null ? null : (assumed.inputTokens ?? 0) + (assumed.outputTokens ?? 0);
+  const prices = asked.map(({ members, costs, tokens }) => {
+    const given = members.map(({ figures }) => givenPrice(figures, assumed));
+    const said = (of: (price: (typeof given)[number]) => number | null, otherwise: readonly number[]): number => {
+      const values = given.map(of).filter((value) => value !== null);
+      return sumOf(values.length === members.length ? values.toSorted((a, b) => a - b) : otherwise, needed);
+    };
+    return { costUsd: said(({ costUsd }) => costUsd, costs), tokens: said(({ tokens }) => tokens, tokens) };
+  });
   return {
-    costUsd: assumed.costUsd === null ? Math.min(...asked.map(({ costs }) => sumOf(costs, needed))) : assumed.costUsd * needed,
-    tokens: given === null ? Math.min(...asked.map(({ tokens }) => sumOf(tokens, needed))) : given * needed,
+    costUsd: Math.min(...prices.map(({ costUsd }) => costUsd)),
+    tokens: Math.min(...prices.map(({ tokens }) => tokens)),
     calls: count,
   };
 }

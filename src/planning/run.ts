@@ -51,6 +51,8 @@ export class Run {
   steps = 0;
   ended: { readonly at: number; readonly status: RunStatus } | null = null;
   root: Frame | null = null;
+  /** How much slower all agents are than they were. */
+  readonly agentsSpeed: number;
   readonly #speed: number;
   readonly #machine = new Processor();
   readonly #agents: AgentRun[] = [];
@@ -62,6 +64,7 @@ export class Run {
     this.chance = chance;
     this.choices = new Choices(chance);
     this.ledger = new Ledger(setting.paysForFailures ?? chance.happens(0.5));
+    this.agentsSpeed = chance.factor(setting.surroundings.agentsDoubt);
     this.#speed = chance.factor(setting.surroundings.speedDoubt);
   }
 

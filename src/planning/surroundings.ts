@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly way: { readonly [W in WayBetween]: Spread };
   /** How far the machine may be from the one measured: deviation of a factor. */
   readonly speedDoubt: number;
+  /** How far all agents together may be from what they were: they share networks, providers and the hour, if not a machine. */
+  readonly agentsDoubt: number;
 }
 
 /** `begin` and `end` of a task, `call` and `reply` of an agent, `claim` and `report` of a consumer, a `slot`, a `child`, a `timer`. */
@@ -37,7 +39,7 @@ const usually = (low: number, middle: number, high: number): Spread =>
     [1, 2 * high],
   ]);
 
-const LOCAL: Pick<Surroundings, "work" | "way" | "isOneMachine" | "speedDoubt"> = {
+const LOCAL: Pick<Surroundings, "work" | "way" | "isOneMachine" | "speedDoubt" | "agentsDoubt"> = {
   isOneMachine: true,
   work: {
     begin: usually(2, 4, 9),
@@ -51,7 +53,9 @@ const LOCAL: Pick<Surroundings, "work" | "way" | "isOneMachine" | "speedDoubt"> 
     timer: usually(1, 3, 7),
   },
   way: { object: usually(0.5, 1, 3), queue: usually(3, 6, 15), alarm: usually(0.5, 1, 4) },
-  speedDoubt: 0.45,
+  speedDoubt: 0.6,
+  // They run on the same machine, and slow down with it.
+  agentsDoubt: 0.15,
 };
 
 const DEPLOYED: typeof LOCAL = {
@@ -70,6 +74,7 @@ const DEPLOYED: typeof LOCAL = {
   },
   way: { object: usually(3, 15, 80), queue: usually(50, 200, 2_000), alarm: usually(2, 20, 200) },
   speedDoubt: 0.6,
+  agentsDoubt: 0.06,
 };
 
 export function surroundingsOf(config: Pick<Config, "allowLoopbackAgents" | "inlineCalls">): Surroundings {
