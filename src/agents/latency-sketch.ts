@@ -27,17 +27,20 @@ export class LatencySketch {
 
   /** The value that a share `q` of the weight is not above, or `null` when there is none. */
   quantile(q: number): number | null {
+    return this.quantiles([q])?.[0] ?? null;
+  }
+
+  /** The same for shares in ascending order. */
+  quantiles(shares: readonly number[]): readonly number[] | null {
     if (this.#total <= 0) return null;
-    const wanted = q * this.#total;
-    let passed = 0;
-    let bucket = 0;
-    for (const [at, weight] of [...this.#weights].toSorted(([a], [b]) => a - b)) {
-      bucket = at;
-      passed += weight;
-      if (passed >= wanted) break;
-    }
-    // The middle of the bucket, by ratio.
-    return bucket === 0 ? 0 : Math.round(GROWTH ** (bucket - 0.5) * 10) / 10;
+    const buckets = [...this.#weights].toSorted(([a], [b]) => a - b);
+    let [at, passed] = [0, buckets[0]?.[1] ?? 0];
+    return shares.map((share) => {
+      while (passed < share * this.#total && at < buckets.length - 1) passed += buckets[++at]?.[1] ?? 0;
+      const bucket = buckets[at]?.[0] ?? 0;
+      // The middle of the bucket, by ratio.
+      return bucket === 0 ? 0 : Math.round(GROWTH ** (bucket - 0.5) * 10) / 10;
+    });
   }
 
   scale(factor: number): void {

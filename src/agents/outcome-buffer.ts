@@ -8,7 +8,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { isFault, OUTCOME_CLASSES, type AttemptOutcome } from "../shared/outcome.ts";
 
-/** PERSISTED in the history queue. An outcome is `[class, ms, cost_usd, tokens, hedge, capability]`. */
+/** PERSISTED in the history queue. An outcome is `[class, ms, cost_usd, tokens, hedge, capability, input_tokens?, output_tokens?]`. */
 const tuple = z.tuple([
   z.enum(OUTCOME_CLASSES),
   z.number().nullable(),
@@ -16,6 +16,8 @@ const tuple = z.tuple([
   z.number().nullable(),
   z.boolean(),
   z.string(),
+  z.number().nullable().optional(),
+  z.number().nullable().optional(),
 ]);
 export const outcomesMessage = z.object({
   v: z.literal(1),
@@ -46,7 +48,7 @@ export class OutcomeBuffer {
     }
     // Beyond this many in a moment the rest says nothing new.
     if (message.outcomes.length < LIMITS.outcomesPerMessage) {
-      message.outcomes.push([outcome.class, outcome.ms, outcome.costUsd, outcome.tokens, outcome.hedge, capability]);
+      message.outcomes.push(tupleOf(outcome, capability));
     }
     this.#sendWithin(isFault(outcome.class) ? LIMITS.outcomeFaultMs : LIMITS.outcomeQuietMs);
   }
@@ -74,8 +76,23 @@ export class OutcomeBuffer {
 }
 
 export function outcomesOf(message: OutcomesMessage): readonly { readonly capability: string; readonly outcome: AttemptOutcome }[] {
-  return message.outcomes.map(([outcome, ms, costUsd, tokens, hedge, capability]) => ({
+  return message.outcomes.map(([outcome, ms, costUsd, tokens, hedge, capability, inputTokens = null, outputTokens = null]) => ({
     capability,
-    outcome: { class: outcome, ms, costUsd, tokens, hedge },
+    outcome: {
+      class: outcome,
+      ms,
+      costUsd,
+      tokens,
+      hedge,
+      ...(inputTokens !== null && { inputTokens }),
+      ...(outputTokens !== null && { outputTokens }),
+    },
   }));
+}
+
+/** Most agents do not tell their tokens apart, and have nothing more to say. */
+function tupleOf({ class: outcome, ms, costUsd, tokens, hedge, inputTokens, outputTokens }: AttemptOutcome, capability: string) {
+  const all: z.infer<typeof tuple> = [outcome, ms, costUsd, tokens, hedge, capability];
+  if (inputTokens !== undefined || outputTokens !== undefined) all.push(inputTokens ?? null, outputTokens ?? null);
+  return all;
 }

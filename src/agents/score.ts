@@ -77,13 +77,22 @@ export function callsSeen({ agent }: Candidate, stats: CapabilityStatistics | nu
   return (stats?.successes ?? 0) + (stats?.faults ?? 0) + (own?.successes ?? 0) + (own?.faults ?? 0);
 }
 
-/** What a call will cost: as reported lately, else as declared for a thousand tokens in and out; USD. */
+/** What a call will cost, USD: as reported lately, else as declared, for the tokens reported lately or a thousand each way. */
 export function priceOfCall(agent: AgentRecord, capability: Capability | undefined, stats: CapabilityStatistics | null): number {
   const reported = stats?.costUsd ?? null;
   if (reported !== null) return reported;
-  const { perCallUsd = 0, per1kInputTokensUsd = 0, per1kOutputTokensUsd = 0 } = capability?.price ?? agent.price ?? {};
-  return perCallUsd + per1kInputTokensUsd + per1kOutputTokensUsd;
+  const { inputTokens, outputTokens } = stats?.more ?? {};
+  return priceOfTokens(agent, capability, inputTokens?.mean ?? TOKENS, outputTokens?.mean ?? TOKENS);
 }
+
+/** What a call costs as declared, USD. */
+export function priceOfTokens(agent: AgentRecord, capability: Capability | undefined, inputTokens: number, outputTokens: number): number {
+  const { perCallUsd = 0, per1kInputTokensUsd = 0, per1kOutputTokensUsd = 0 } = capability?.price ?? agent.price ?? {};
+  return perCallUsd + (per1kInputTokensUsd * inputTokens) / 1_000 + (per1kOutputTokensUsd * outputTokens) / 1_000;
+}
+
+/** Each way, where nobody has told how many. */
+const TOKENS = 1_000;
 
 export interface Score {
   readonly total: number;
@@ -108,7 +117,7 @@ export function scoresOf(facts: readonly Facts[], weights: Weights, seed: string
     const latency = latencyMs === null ? 1 : (fastestMs + 1) / (latencyMs + 1);
     const price = dearest === 0 ? 1 : (cheapest + dearest / 100) / (one.priceUsd + dearest / 100);
     const load = 1 / (1 + one.load);
-    const width = (DEVIATION * (weights.success + weights.latency)) / Math.sqrt(one.seen + 1);
+    const width = explorationOf(one, weights);
     const exploration = facts.length === 1 ? 0 : width * normalFromText(`${seed}/${one.candidate.agent.id}`);
     const total = weights.success * one.success + weights.latency * latency + weights.price * price + weights.load * load + exploration;
     return {
@@ -122,6 +131,11 @@ export function scoresOf(facts: readonly Facts[], weights: Weights, seed: string
       },
     };
   });
+}
+
+/** How wide the deviate is that is added to its score. */
+export function explorationOf({ seen }: Pick<Facts, "seen">, weights: Weights): number {
+  return (DEVIATION * (weights.success + weights.latency)) / Math.sqrt(seen + 1);
 }
 
 /** The probability that a reply comes within a time, from three quantiles; half where nothing is known. */

@@ -115,8 +115,8 @@ function knownFirst(group: readonly Candidate[], wanted: Wanted): readonly Order
 }
 
 /** From so many calls on an agent is known; of the choices, how many go to those who are not, while others are. */
-const KNOWN_CALLS = 5;
-const NEWCOMER_SHARE = 0.2;
+export const KNOWN_CALLS = 5;
+export const NEWCOMER_SHARE = 0.2;
 
 function order(pool: readonly Candidate[], wanted: Wanted): Order {
   const facts = pool.map((candidate) =>
@@ -128,7 +128,7 @@ function order(pool: readonly Candidate[], wanted: Wanted): Order {
 }
 
 /** Of the choices, how many go to an agent that failed lately, while there are others. */
-const TRIAL_SHARE = 0.1;
+export const TRIAL_SHARE = 0.1;
 
 function byPolicy(facts: readonly Facts[], policy: Policy, wanted: Wanted): readonly Ranked[] {
   switch (policy) {

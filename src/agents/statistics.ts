@@ -20,12 +20,41 @@ export interface CapabilityStatistics {
   readonly p99Ms: number | null;
   /** Mean of a call, as agents report it; `null` while none has. */
   readonly costUsd: number | null;
+  /** PERSISTED with the others, and absent from what was published before there were any, or while nothing is known. */
+  readonly more?: MoreStatistics;
   readonly outcomes: { readonly [C in OutcomeClass]?: number };
   /** Not faded: since the agent was registered. */
   readonly totalCalls: number;
   readonly totalCostUsd: number;
   readonly totalTokens: number;
   readonly lastAt: number;
+}
+
+/** What estimates want to know besides. */
+export interface MoreStatistics {
+  /** At `LATENCY_SHARES`, milliseconds, of successes. */
+  readonly latenciesMs?: readonly number[];
+  /** How long failures took that the agent answered with, exponentially weighted. */
+  readonly failureMs?: number;
+  /** How far a call's cost is from the mean, usually; the standard deviation. */
+  readonly costDeviationUsd?: number;
+  readonly inputTokens?: Mean;
+  readonly outputTokens?: Mean;
+}
+
+export interface Mean {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** From the fastest reply seen to the slowest: what lies between them, not only where the most lie. */
+export const LATENCY_SHARES: readonly number[] = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+
+/** A weighted sum of numbers, and of their squares. */
+interface Moments {
+  weight: number;
+  sum: number;
+  squares: number;
 }
 
 interface Tally {
@@ -39,6 +68,11 @@ interface Tally {
   totalCostUsd: number;
   totalTokens: number;
   lastAt: number;
+  /** Absent from what was stored before there were any. */
+  costSquares?: number;
+  failureMs?: number;
+  input?: Moments;
+  output?: Moments;
 }
 
 /** PERSISTED in the agent's object. */
@@ -78,12 +112,19 @@ export class Statistics {
       tally.sketch.add(outcome.ms, weight);
       tally.latencyMs = tally.latencyMs === null ? outcome.ms : tally.latencyMs + EWMA_SHARE * (outcome.ms - tally.latencyMs);
     }
+    if (isAnswered(outcome) && outcome.ms !== null) {
+      tally.failureMs = tally.failureMs === undefined ? outcome.ms : tally.failureMs + EWMA_SHARE * (outcome.ms - tally.failureMs);
+    }
     if (outcome.costUsd !== null) {
+      // Those from before there were squares count as their mean.
+      tally.costSquares = (tally.costSquares ?? tally.cost ** 2 / Math.max(tally.costed, 1e-9)) + weight * outcome.costUsd ** 2;
       tally.costed += weight;
       tally.cost += weight * outcome.costUsd;
       tally.totalCostUsd += outcome.costUsd;
     }
     tally.totalTokens += outcome.tokens ?? 0;
+    if (outcome.inputTokens !== undefined) addTo((tally.input ??= { weight: 0, sum: 0, squares: 0 }), outcome.inputTokens, weight);
+    if (outcome.outputTokens !== undefined) addTo((tally.output ??= { weight: 0, sum: 0, squares: 0 }), outcome.outputTokens, weight);
   }
 
   /** The agent starts afresh, as after an outage: what it did before says little about what it will do. */
@@ -138,6 +179,7 @@ export class Statistics {
       p95Ms: tally.sketch.quantile(0.95),
       p99Ms: tally.sketch.quantile(0.99),
       costUsd: tally.costed <= 0 ? null : tally.cost / tally.costed,
+      ...moreOf(tally),
       outcomes,
       totalCalls: tally.totalCalls,
       totalCostUsd: tally.totalCostUsd,
@@ -155,6 +197,8 @@ export class Statistics {
       tally.hedges /= weight;
       tally.costed /= weight;
       tally.cost /= weight;
+      if (tally.costSquares !== undefined) tally.costSquares /= weight;
+      for (const moments of [tally.input, tally.output]) if (moments !== undefined) scale(moments, 1 / weight);
       tally.sketch.scale(1 / weight);
     }
     this.#landmark = now;
@@ -170,6 +214,43 @@ export class Statistics {
     }
     return tally;
   }
+}
+
+/** A failure that came as a reply: how long it took says something. */
+function isAnswered(outcome: AttemptOutcome): boolean {
+  return outcome.class === "unavailable" || outcome.class === "invalid" || outcome.class === "refused" || outcome.class === "throttled";
+}
+
+function addTo(moments: Moments, value: number, weight: number): void {
+  moments.weight += weight;
+  moments.sum += weight * value;
+  moments.squares += weight * value ** 2;
+}
+
+function scale(moments: Moments, factor: number): void {
+  moments.weight *= factor;
+  moments.sum *= factor;
+  moments.squares *= factor;
+}
+
+function moreOf({ sketch, failureMs, cost, costed, costSquares, input, output }: Tally): { readonly more?: MoreStatistics } {
+  const latenciesMs = sketch.quantiles(LATENCY_SHARES);
+  const more: MoreStatistics = {
+    ...(latenciesMs !== null && { latenciesMs }),
+    ...(failureMs !== undefined && { failureMs: rounded(failureMs) }),
+    ...(costSquares !== undefined &&
+      costed > 0 && { costDeviationUsd: meanOf({ weight: costed, sum: cost, squares: costSquares }).deviation }),
+    ...(input !== undefined && input.weight > 0 && { inputTokens: meanOf(input) }),
+    ...(output !== undefined && output.weight > 0 && { outputTokens: meanOf(output) }),
+  };
+  return Object.keys(more).length === 0 ? {} : { more };
+}
+
+function meanOf({ weight, sum, squares }: Moments): Mean {
+  const mean = sum / weight;
+  const deviation = Math.sqrt(Math.max(0, squares / weight - mean ** 2));
+  // What is left of equal numbers is the noise of adding doubles.
+  return { mean, deviation: deviation < mean * 1e-6 ? 0 : deviation };
 }
 
 const rounded = (count: number): number => Math.round(count * 1_000) / 1_000;

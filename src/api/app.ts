@@ -13,6 +13,7 @@ import { callbackRoutes } from "./callbacks.ts";
 import { definitionComponents } from "./definition-schema.ts";
 import { channelRoutes } from "./channels.ts";
 import { docsPage } from "./docs.ts";
+import { estimateRoutes } from "./estimates.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { keyRoutes } from "./keys.ts";
@@ -51,6 +52,8 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, taskRoutes);
   app.route(BASE_PATH, eventRoutes);
   app.route(BASE_PATH, signalRoutes);
+  // Before /workflows/{name}, of which "estimate" would be one.
+  app.route(BASE_PATH, estimateRoutes);
   app.route(BASE_PATH, workflowRoutes);
   app.route(BASE_PATH, channelRoutes);
   // Before /agents/{id}, of which "select" would be one.

@@ -98,9 +98,9 @@ async function prepare(
 }
 
 /** Every workflow that the task may start, as it is now. */
-async function libraryOf(
+export async function libraryOf(
   { workflow }: Pinned,
-  body: SubmissionBody,
+  body: Pick<SubmissionBody, "workflow">,
   services: Services,
   { tenant, task }: Identity,
 ): Promise<Result<Library, Rejection>> {
@@ -134,7 +134,7 @@ async function recall(identity: Identity, services: Services): Promise<Result<Su
   return (await services.history.find(tenant, task)) === null ? null : replayFromHistory(services, identity);
 }
 
-interface Pinned {
+export interface Pinned {
   /** As the task was submitted, without the version that was asked for. */
   readonly type: string | null;
   readonly name: string | null;
@@ -144,7 +144,11 @@ interface Pinned {
 }
 
 /** The definition the task will run, fixed now. The task's id decides where versions share the starts. */
-async function pinWorkflow(body: SubmissionBody, services: Services, { tenant, task }: Identity): Promise<Result<Pinned, Rejection>> {
+export async function pinWorkflow(
+  body: Pick<SubmissionBody, "type" | "workflow">,
+  services: Services,
+  { tenant, task }: Identity,
+): Promise<Result<Pinned, Rejection>> {
   if (body.workflow !== undefined) {
     const definition = JSON.stringify(body.workflow);
     const compiled = checkWorkflow(definition);

@@ -10,8 +10,8 @@ import { receipt } from "./agent-schemas.ts";
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
 const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "failed", "skipped", "canceled"] as const;
 
-/** Options of a task. Everything else in a short-form submission is its input. */
-const options = {
+/** What is to run: one of the two. */
+export const whatToRun = {
   type: z
     .string()
     .refine((text) => parseReference(text) !== null, 'expected the name of a workflow, or "name@3", or "name@stable"')
@@ -32,6 +32,11 @@ const options = {
       description: "An inline definition, instead of a type",
       allOf: [{ $ref: "#/components/schemas/WorkflowDefinition" }],
     }),
+};
+
+/** Options of a task. Everything else in a short-form submission is its input. */
+const options = {
+  ...whatToRun,
   input: z.unknown().optional().openapi({ description: "Any JSON; absent in the short form" }),
   priority: z.int().min(0).max(9).optional(),
   tags: z.array(z.string().min(1).max(LIMITS.tagLength)).max(LIMITS.tags).optional(),

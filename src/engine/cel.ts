@@ -26,6 +26,11 @@ export function runCel(parsed: ParseResult, context: object): unknown {
   return parsed(context);
 }
 
+/** How many steps the comprehensions of the last evaluation took. */
+export function iterationsOfLast(): number {
+  return LIMITS.expressionIterations - iterationsLeft;
+}
+
 /** Error messages in the author's words: twins are called by the names of what they stand for. */
 export function withoutTwinNames(message: string): string {
   return message.replaceAll(/(\w)_\(/g, "$1(");

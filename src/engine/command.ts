@@ -86,6 +86,8 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
         ms,
         costUsd: usage?.cost_usd ?? null,
         tokens: tokensOf(usage),
+        ...(usage?.input_tokens !== undefined && { inputTokens: usage.input_tokens }),
+        ...(usage?.output_tokens !== undefined && { outputTokens: usage.output_tokens }),
         hedge,
       };
       return [{ type: "settled", step, attempt, agent, capability, slot, outcome }];

@@ -9,7 +9,12 @@ import type { AgentChoice, World } from "./world.ts";
  * more than what the agent declares; a known latency lets fast work line up for a place as long as its turn comes soon.
  * What holds a slot does not line up again (`mayLineUp`): nobody else can use the slot meanwhile.
  */
-export function chooseWay(choice: AgentChoice, state: TaskState, world: World, mayLineUp = true): Way {
+export function chooseWay(
+  choice: AgentChoice,
+  state: Pick<TaskState, "inline" | "evidenceByAgent">,
+  world: Pick<World, "inlinePlaces">,
+  mayLineUp = true,
+): Way {
   if (choice.way !== null) return choice.way;
   if (!mayLineUp && state.inline >= world.inlinePlaces) return "queue";
   const latencyMs = state.evidenceByAgent.get(choice.agent)?.latencyMs ?? choice.expectedLatencyMs;

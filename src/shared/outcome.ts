@@ -14,6 +14,9 @@ export interface AttemptOutcome {
   readonly ms: number | null;
   readonly costUsd: number | null;
   readonly tokens: number | null;
+  /** Of these, where the agent tells them apart: they have prices of their own. */
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
   /** It was the second of two agents asked. */
   readonly hedge: boolean;
 }

@@ -16,3 +16,18 @@ export function hashText(text: string, seed: number): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
+
+/** Numbers in [0, 1), one after the other, always the same for a seed (Chris Doty-Humphrey's sfc32). For simulations; not secret. */
+export function randomFrom(seed: string): () => number {
+  let [a, b, c, counter] = [hashText(seed, 31), hashText(seed, 37), hashText(seed, 41), 1];
+  const next = (): number => {
+    const sum = (a + b + counter++) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = ((c << 21) | (c >>> 11)) + sum;
+    return (sum >>> 0) / 2 ** 32;
+  };
+  // Seeds that look alike have parted after some rounds.
+  for (let round = 0; round < 15; round++) next();
+  return next;
+}

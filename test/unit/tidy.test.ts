@@ -60,7 +60,7 @@ describe("the code", () => {
     const configuration = readFileSync(join(root, "wrangler.toml"), "utf8");
     const bindings = [...configuration.matchAll(/^(?:binding|name) = "([A-Z_]+)"$/gm)].map((match) => match[1] as string);
     expect(bindings.length).toBeGreaterThan(5);
-    const composition = readFileSync(join(root, "src/index.ts"), "utf8");
+    const composition = ["src/composition.ts", "src/index.ts"].map((path) => readFileSync(join(root, path), "utf8")).join("");
     const declared = readFileSync(join(root, "src/env.ts"), "utf8");
     expect(bindings.filter((binding) => !composition.includes(`env.${binding}`) || !declared.includes(`${binding}:`))).toEqual([]);
   });

@@ -1,0 +1,208 @@
+/** How the rooms are put together, and the only place that knows. */
+import { env as startEnv } from "cloudflare:workers";
+import { drizzle } from "drizzle-orm/d1";
+import type { AttemptName, StartAnswer } from "./agents/admission.ts";
+import { capabilityOf, type AgentRecord } from "./agents/agent.ts";
+import type { AgentContract } from "./agents/agent-contract.ts";
+import { executeBuiltin, isBuiltinAgent } from "./agents/builtin.ts";
+import { callbackToken } from "./agents/callback-token.ts";
+import { AgentDirectory } from "./agents/directory.ts";
+import { callAgent, postCourtesy, probeHealth } from "./agents/http-transport.ts";
+import { OutcomeBuffer } from "./agents/outcome-buffer.ts";
+import type { AgentPorts } from "./agents/port.ts";
+import { cancelRequestOf, checkedAgainst, type AgentCall, type Outcome } from "./agents/protocol.ts";
+import { AgentRegistry } from "./agents/registry.ts";
+import { BASE_PATH } from "./api/app.ts";
+import { schedulePorts } from "./api/scheduled-task.ts";
+import type { Services } from "./api/services.ts";
+import { ApiKeys } from "./auth/keys.ts";
+import { requestCredit } from "./auth/request-credit.ts";
+import type { Env } from "./env.ts";
+import { ApprovalRows } from "./history/approval-rows.ts";
+import { ArchiveStore } from "./history/archive-store.ts";
+import { Statements } from "./history/statements.ts";
+import { taskPoint } from "./history/task-point.ts";
+import { TaskRows } from "./history/task-rows.ts";
+import { ScheduleGateway } from "./schedules/gateway.ts";
+import type { ScheduleContract, SchedulePorts } from "./schedules/schedule-contract.ts";
+import { ScheduleList } from "./schedules/schedule-list.ts";
+import { readConfig, type Config } from "./shared/config.ts";
+import { LIMITS } from "./shared/limits.ts";
+import { log, messageOf } from "./shared/log.ts";
+import { endOf, TaskGateway, type ObjectNamespace } from "./task/gateway.ts";
+import { webhookSecretPlace, type TaskPorts } from "./task/ports.ts";
+import { WebhookGateway } from "./webhooks/gateway.ts";
+import { Notifier } from "./webhooks/notifier.ts";
+import { postDelivery } from "./webhooks/post.ts";
+import { WebhookRegistry } from "./webhooks/registry.ts";
+import type { WebhookContract, WebhookPorts } from "./webhooks/webhook-contract.ts";
+import { ChannelStore } from "./workflows/channel-store.ts";
+import { WorkflowRegistry } from "./workflows/registry.ts";
+
+/** Checked when the isolate starts: one clear line in the log, and the same in every answer until it is mended. */
+export const configuration = readConfig(startEnv);
+if (!configuration.ok) log("error", configuration.error);
+
+export interface Service extends Services {
+  readonly archive: ArchiveStore;
+  readonly ports: TaskPorts;
+  readonly agentPorts: AgentPorts;
+  readonly webhookPorts: WebhookPorts;
+  readonly schedulePorts: SchedulePorts;
+}
+
+let built: Service | undefined;
+
+export function service(env: Env): Service {
+  if (!configuration.ok) throw new Error(configuration.error);
+  return (built ??= build(env, configuration.value));
+}
+
+function build(env: Env, config: Config): Service {
+  const db = drizzle(env.DB);
+  const urlPolicy = { allowLoopback: config.allowLoopbackAgents };
+  const agents = new AgentRegistry(db, config.keyring, urlPolicy);
+  const directory = new AgentDirectory(agents, env.CACHE);
+  const statements = new Statements(db);
+  const history = new TaskRows(db, statements);
+  const approvals = new ApprovalRows(db, statements);
+  const archive = new ArchiveStore(db, statements, env.CACHE);
+  const tasks = new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id));
+  const agentObjects: ObjectNamespace = env.AGENTS;
+  const agentObject = (tenant: string, agent: string) => agentObjects.getByName(`${tenant}/${agent}`) as AgentContract;
+  const webhookRegistry = new WebhookRegistry(db, config.keyring, urlPolicy);
+  const webhookNamespace: ObjectNamespace = env.WEBHOOKS;
+  const webhookObjects = new WebhookGateway((name) => webhookNamespace.getByName(name) as WebhookContract);
+  const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
+  const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
+    try {
+      const waiting = await history.waitingFor(tenant, [id, ...capabilities.map(({ name }) => name)], LIMITS.pokes);
+      await Promise.all(waiting.map((task) => tasks.stub(tenant, task).poke()));
+    } catch (error) {
+      log("info", "waiting tasks not woken, they look again by themselves", { agent: id, error: messageOf(error) });
+    }
+  };
+  const notifier = new Notifier(webhookRegistry, webhookObjects, config.keyring);
+  return {
+    config,
+    agents,
+    directory,
+    history,
+    approvals,
+    archive,
+    workflows: new WorkflowRegistry(db),
+    channels: new ChannelStore(db),
+    keys: new ApiKeys(db, config.rootApiKey),
+    tasks,
+    agentObject,
+    pokeWaiting,
+    webhooks: notifier,
+    webhookRegistry,
+    webhookObjects,
+    schedules: new ScheduleGateway((name) => scheduleNamespace.getByName(name) as ScheduleContract),
+    scheduleList: new ScheduleList(db),
+    mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
+    checks: {
+      database: async () => void (await history.list("", {}, null, 1)),
+      cache: async () => void (await env.CACHE.get("ready")),
+      objects: async () => void (await env.TASKS.getByName("ready").head()),
+    },
+    ports: {
+      settings: { inlineCalls: config.inlineCalls, taskRetentionMs: config.taskRetentionMs },
+      directory,
+      agents: {
+        call: (attempt, controller) => call(config, attempt, controller),
+        tellCanceled: async (call, reason) => {
+          const request = cancelRequestOf(call, reason, config.keyring, new Date());
+          return request !== null && postCourtesy(request, urlPolicy);
+        },
+        callbackUrl: (origin, attempt) => `${origin}${BASE_PATH}/callbacks/${callbackToken(config.keyring, attempt)}`,
+        enqueue: async (messages) => void (await env.DISPATCH.sendBatch(messages.map((body) => ({ body })))),
+        start: (tenant, agent, attempt, isLeaving) => startOf(agentObject, tenant, agent, attempt, isLeaving),
+        object: agentObject,
+        isBuiltin: isBuiltinAgent,
+        outcomes: new OutcomeBuffer(async (messages) => void (await env.HISTORY.sendBatch(messages.map((body) => ({ body }))))),
+        violation: (agent, capability, output) => checkedAgainst(capabilityOf(agent, capability), output),
+      },
+      history: {
+        has: async (tenant, task) => (await history.find(tenant, task)) !== null,
+        publish: async (row) => void (await env.HISTORY.send(row)),
+        publishApprovals: async (rows) => void (await env.HISTORY.sendBatch(rows.map((body) => ({ body })))),
+        archive: async (row, parts, asked) => {
+          await archive.write(row, parts, asked);
+          env.ANALYTICS.writeDataPoint(taskPoint(row));
+        },
+      },
+      tasks: taskPorts(tasks),
+      webhooks: {
+        notify: (tenant, { webhook, ...ended }) => {
+          const secret = webhook?.secret === undefined ? null : config.keyring.open(webhook.secret, webhookSecretPlace(tenant, ended.id));
+          return notifier.notify(tenant, {
+            ...ended,
+            ...(webhook && { webhook: { url: webhook.url, ...(secret !== null && { secret }) } }),
+          });
+        },
+      },
+    },
+    agentPorts: {
+      record: async (tenant, agent, isFresh) => {
+        const known = isFresh ? undefined : (await directory.load(tenant, Date.now())).byId.get(agent);
+        // It may have registered a moment ago, elsewhere; and that it is gone only D1 itself can say.
+        return known ?? agents.find(tenant, agent);
+      },
+      publish: async (tenant, agent, state) => {
+        await agents.publish(tenant, agent, state);
+        directory.learned(tenant, agent, state);
+      },
+      poke: pokeWaiting,
+      probe: (url) => probeHealth(url, urlPolicy),
+      holders: {
+        grant: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.grant(attempts)),
+        verify: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.verify(attempts)),
+        // Asked once: what may have been handed over is not handed over again.
+        hand: (tenant, { task, ...attempt }) => tasks.stub(tenant, task).hand(attempt),
+        decline: (tenant, task, attempts, reason, retryAt) => tasks.ask(tenant, task, (owner) => owner.decline(attempts, reason, retryAt)),
+      },
+    },
+    webhookPorts: {
+      record: ({ tenant, webhook }) => webhookRegistry.find(tenant, webhook),
+      disable: ({ tenant, webhook }, epoch, disabled) => webhookRegistry.disable(tenant, webhook, epoch, disabled),
+      post: (tenant, record, delivery) => postDelivery(tenant, record, delivery, config.keyring, urlPolicy),
+    },
+    schedulePorts: schedulePorts(() => service(env)),
+  };
+}
+
+/** What tasks say to each other. */
+function taskPorts(tasks: TaskGateway): TaskPorts["tasks"] {
+  return {
+    start: async (submission, isPaused) => {
+      const { tenant, task } = submission;
+      const state = await tasks.ask(tenant, task, (child) => child.begin(submission, isPaused));
+      if (state === "running") return null;
+      return state === "archived" ? endOf(await tasks.archive(tenant, task)) : state;
+    },
+    cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (child) => child.cancel(reason))),
+    follow: (tenant, task, isPaused) => tasks.ask(tenant, task, (child) => child.follow(isPaused)),
+    ended: (tenant, parent, task, outcome) => tasks.ask(tenant, parent, (owner) => owner.childEnded(task, outcome)),
+  };
+}
+
+/** Agents without a rate pay no request for one. */
+export async function startOf(
+  agentObject: Services["agentObject"],
+  tenant: string,
+  { id, limits }: AgentRecord,
+  { task, step, attempt }: AttemptName,
+  isLeaving: boolean,
+): Promise<StartAnswer> {
+  if (limits?.rate === undefined) return { type: "go", inMs: 0 };
+  return agentObject(tenant, id).start({ tenant, agent: id }, { task, step, attempt }, isLeaving);
+}
+
+export async function call(config: Config, attempt: AgentCall, controller: AbortController): Promise<Outcome> {
+  const { agent, input } = attempt;
+  if (agent.kind !== "builtin") return callAgent(attempt, config.keyring, { allowLoopback: config.allowLoopbackAgents }, controller);
+  const output = executeBuiltin(agent.id, input);
+  return { type: "completed", output, bytes: JSON.stringify(output).length, ms: 0 };
+}
