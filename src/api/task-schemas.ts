@@ -6,6 +6,7 @@ import { isJsonObject } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { parseReference } from "../shared/workflow-reference.ts";
 import { receipt } from "./agent-schemas.ts";
+import { decisions } from "./approval-schemas.ts";
 
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
 const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "failed", "skipped", "canceled"] as const;
@@ -190,7 +191,7 @@ export const stepView = z
         title: z.string(),
         assignees: z.array(z.string()).readonly(),
         due_at: time.nullable(),
-        decisions: z.array(z.object({ by: z.string(), decision: z.string(), comment: z.string().nullable(), at: time })).readonly(),
+        decisions,
       })
       .optional(),
     reason: z.string().optional(),

@@ -145,8 +145,13 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
       };
       return;
     case "approval.decided": {
-      const { by, decision, comment = null, hash } = event;
-      step.approval?.decisions.push({ by, decision, comment, hash, at: state.at });
+      const { approval } = step;
+      if (approval === null) return;
+      const { by, decision, comment = null, hash, payload } = event;
+      approval.decisions.push({ by, decision, comment, asked: approval.hash, hash, at: state.at });
+      if (payload === undefined) return;
+      approval.payload = resident(payload, state.seq);
+      approval.hash = hash;
       return;
     }
     case "approval.escalated":
