@@ -86,7 +86,7 @@ export function isOption(name: string): boolean {
 }
 
 const time = z.iso.datetime();
-const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional() });
+const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional(), pointer: z.string().optional() });
 const waitingOn = z.object({
   type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child"]),
   step_id: z.string(),

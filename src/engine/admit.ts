@@ -104,6 +104,9 @@ function admitChild(state: TaskState, { task, status, output, error, failedItems
   const child = state.children.get(task);
   if (child === undefined) return NOTHING; // heard of already, or not wanted any more
   const step = stepAt(state, child.step);
+  // Of tasks that have some of a map's items nobody knows; what counts is how the items failed.
+  const failure = step.node.kind === "workflow" || error === null ? childFailure(task, status, error) : error;
+  const isCompleted = status === "completed";
   return ok([
     {
       type: "child.ended",
@@ -111,7 +114,8 @@ function admitChild(state: TaskState, { task, status, output, error, failedItems
       branch: child.branch,
       task,
       status,
-      ...(status === "completed" ? { output: output ?? { value: null } } : { error: childFailure(task, status, error) }),
+      ...(isCompleted && { output: output ?? { value: null } }),
+      ...((!isCompleted || error !== null) && { error: failure }),
       ...(failedItems > 0 && { failed_items: failedItems }),
     },
   ]);

@@ -62,7 +62,8 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
         branches.output = output;
       }
       if ("error" in event && event.error !== undefined) {
-        branches.failed++;
+        // A task with some of the items says how the first of those failed that it has tolerated.
+        if (output === null) branches.failed++;
         branches.error ??= event.error;
       }
       state.proceeding.push(step.index);
