@@ -15,7 +15,7 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
     case "task.paused":
       return [{ type: "pause", ...(fact.by && { by: fact.by }) }];
     case "task.resumed":
-      return [{ type: "resume", ...(fact.by && { by: fact.by }) }, ...cancellations(moment)];
+      return [...cancellations(moment), { type: "resume", ...(fact.by && { by: fact.by }) }];
     case "child.canceled":
       return [{ type: "dismissed", tasks: fact.tasks }];
     case "task.archived":
