@@ -88,7 +88,7 @@ export const estimateView = z
         calls: quantiles,
         tokens: quantiles,
         success: z.number().openapi({ description: "Share of the runs that complete" }),
-        within_budget: z.number().optional().openapi({ description: "Share of the runs" }),
+        within_budget: z.number().optional().openapi({ description: "Share of the runs that complete within it" }),
         critical_path: z
           .array(z.object({ step: z.string(), share: z.number(), ms: z.number() }))
           .openapi({ description: "In which share of the runs a step is on the longest way, and what it then adds" }),
@@ -113,7 +113,7 @@ export const estimateView = z
     ),
     least: z
       .object({ cost_usd: z.number(), tokens: z.number(), calls: z.number() })
-      .openapi({ description: "No run takes less: the cheapest agent everywhere, and nothing fails" }),
+      .openapi({ description: "The cheapest way through: the cheapest agent everywhere, at its mean price, and nothing fails" }),
     assumptions: z
       .array(
         z.object({

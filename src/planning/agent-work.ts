@@ -78,6 +78,7 @@ function fallBack(run: Run, instance: Instance): void {
 }
 
 function start(run: Run, instance: Instance, member: Member, isHedge: boolean): void {
+  run.spend(1);
   const attempt = new Attempt(run, instance, member, isHedge, CONSEQUENCES);
   workOf(instance).live.push(attempt);
   attempt.begin();

@@ -83,12 +83,13 @@ export class Attempt {
         task.inline++;
         return task.await(this);
       case "queue":
-        return dispatches.send(this, task.does("call"));
+        return dispatches.send(this);
       case "pull":
         // A worker asks for it, and says later what it came to.
         this.#run.ledger.counts.objectRequests += 3;
         this.#run.ledger.counts.workerRequests += 2;
-        return clock.at(task.does("claim") + this.#run.way("object"), () => this.deliver(() => {}));
+        this.#run.ledger.counts.rows++;
+        return clock.at(task.does("claim") + this.#run.way("object"), () => this.deliver(task.does("claim"), () => {}));
     }
   }
 
@@ -104,15 +105,14 @@ export class Attempt {
     });
   }
 
-  /** The request leaves from a consumer, which is through with it once it has been reported. */
-  deliver(isThrough: () => void): void {
+  /** The request leaves from a consumer when it is claimed; that one is through with it once it has been reported. */
+  deliver(claimedAt: number, isThrough: () => void): void {
     const { clock, ledger } = this.#run;
     const { counts } = ledger;
     const { task } = this.instance.frame;
     if (this.isOver) return isThrough();
     counts.objectRequests += 2;
-    counts.rows++;
-    clock.at(this.#leaves(task.does("claim")), () => {
+    clock.at(this.#leaves(claimedAt), () => {
       if (this.isOver) return isThrough();
       const isUrgent = this.#isUrgent();
       task.record(task.does("report"), isUrgent, () => {

@@ -57,6 +57,7 @@ export class AgentRun {
     this.#run = run;
     this.#limits = limits;
     if (limits === null || inFlight + waiting === 0) return;
+    run.spend(inFlight + waiting);
     // Who is there already goes first.
     for (let other = 0; other < inFlight; other++) this.#take(this.#callOf(usual) * run.chance.unit());
     for (let other = 0; other < waiting; other++) this.#line.push({ ms: this.#callOf(usual) });

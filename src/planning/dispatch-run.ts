@@ -4,32 +4,33 @@
  */
 import type { Attempt } from "./attempt-run.ts";
 import type { Run } from "./run.ts";
+import type { TaskRun } from "./task-run.ts";
 
 export class DispatchRun {
   readonly #run: Run;
-  #waiting: Attempt[] = [];
+  /** What a task sends at one moment, which travels together. */
+  readonly #leaving = new Map<TaskRun, Attempt[]>();
+  readonly #waiting: Attempt[] = [];
   #batches = 0;
-  #isDue = false;
 
   constructor(run: Run) {
     this.#run = run;
   }
 
-  send(attempt: Attempt, at: number): void {
-    this.#run.ledger.counts.messages++;
-    this.#run.clock.at(at + this.#run.way("queue"), () => {
-      this.#waiting.push(attempt);
-      this.#deliverSoon();
-    });
-  }
-
-  /** What arrives at the same moment goes together. */
-  #deliverSoon(): void {
-    if (this.#isDue) return;
-    this.#isDue = true;
-    this.#run.clock.at(this.#run.clock.now, () => {
-      this.#isDue = false;
-      this.#deliver();
+  send(attempt: Attempt): void {
+    const { ledger, clock } = this.#run;
+    ledger.counts.messages++;
+    const { task } = attempt.instance.frame;
+    const others = this.#leaving.get(task);
+    if (others !== undefined) return void others.push(attempt);
+    const together = [attempt];
+    this.#leaving.set(task, together);
+    clock.at(clock.now, () => {
+      this.#leaving.delete(task);
+      clock.at(task.does("call") + this.#run.way("queue"), () => {
+        for (const message of together) this.#waiting.push(message);
+        this.#deliver();
+      });
     });
   }
 
@@ -45,7 +46,19 @@ export class DispatchRun {
         this.#batches--;
         this.#deliver();
       };
-      for (const attempt of batch) attempt.deliver(isThrough);
+      // What a task is asked at one moment it writes down in one row.
+      const claims = new Map<TaskRun, number>();
+      for (const attempt of batch) {
+        const { task } = attempt.instance.frame;
+        let claimedAt = claims.get(task);
+        if (claimedAt === undefined) claims.set(task, (claimedAt = this.#claim(task)));
+        attempt.deliver(claimedAt, isThrough);
+      }
     }
+  }
+
+  #claim(task: TaskRun): number {
+    this.#run.ledger.counts.rows++;
+    return task.does("claim");
   }
 }

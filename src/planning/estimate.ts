@@ -52,7 +52,7 @@ export interface Estimate {
   /** As many as were simulated of each policy. */
   readonly runs: number;
   readonly policies: readonly PolicyEstimate[];
-  /** The least it can cost under any of them. */
+  /** The cheapest way through, whatever the policy. */
   readonly least: Least;
   readonly assumptions: readonly Assumption[];
   readonly warnings: readonly Warning[];
@@ -143,7 +143,7 @@ function conclude({ budget }: EstimateQuestion, policies: readonly PolicyEstimat
   if (policies.every(({ tally }) => tally.success === 0)) {
     findings.warn({ code: "never_completes", message: "No run completes; what is told of duration and cost is that of runs that do not" });
   }
-  if (budget === null) return;
+  if (budget === null || policies.some(({ tally }) => tally.within(budget) > 0)) return;
   const short = [
     shortage("cost_usd", budget.costUsd, least.costUsd * (1 - 1e-9)),
     shortage("tokens", budget.tokens, least.tokens),
@@ -152,8 +152,8 @@ function conclude({ budget }: EstimateQuestion, policies: readonly PolicyEstimat
   if (short.length > 0) {
     const message = `Even the cheapest way through, with the cheapest agent everywhere and nothing failing, takes more: ${short.join("; ")}`;
     findings.warn({ code: "budget_too_small", message });
-  } else if (policies.every(({ tally }) => tally.within(budget) === 0)) {
-    findings.warn({ code: "over_budget", message: "No run stays within the budget, under none of the policies" });
+  } else if (policies.some(({ tally }) => tally.success > 0)) {
+    findings.warn({ code: "over_budget", message: "No run completes within the budget, under none of the policies" });
   }
 }
 

@@ -148,7 +148,7 @@ export class Knowledge {
     for (const name of question.names) Object.defineProperty(scope, name, { get: () => value(at.find(name)), enumerable: true });
     const result = question.evaluate(scope);
     const iterations = iterationsOfLast();
-    this.#spent += 1 + iterations;
+    this.#spent += ANSWER_WEIGHT + iterations;
     if (missing !== null) return unknown(missing);
     if (!result.ok) return unknownInside(result.error) ?? { type: "failed", message: result.error };
     // Making a large value takes as long as a loop does.
@@ -156,6 +156,9 @@ export class Knowledge {
     return this.known(result.value);
   }
 }
+
+/** Every answer is kept, and keeping is what costs most: so no more than a few hundred thousand are. */
+const ANSWER_WEIGHT = 10;
 
 function memoized<K, V>(values: Map<K, V>, key: K, make: () => V): V {
   let value = values.get(key);

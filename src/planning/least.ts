@@ -1,6 +1,6 @@
 /**
  * The least that a plan can cost: what happens for certain, with the cheapest of those who qualify everywhere, and nothing
- * failing. A bound, not a sample: no run costs less.
+ * failing, at what a call costs on average. A run that fails, or whose calls happen to be cheap, may cost less.
  */
 import { LIMITS } from "../shared/limits.ts";
 import { givenPrice } from "./figures.ts";

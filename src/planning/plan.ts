@@ -148,22 +148,3 @@ export type PlanStep =
   | ApprovalPlan
   | TransformPlan
   | EndPlan;
-
-/** Blocks inside a step of this workflow. */
-export function innerBlocks(step: PlanStep): readonly PlanBlock[] {
-  switch (step.kind) {
-    case "map":
-    case "repeat":
-      return [step.block];
-    case "switch":
-      return [...step.cases.map(({ block }) => block), ...(step.otherwise === null ? [] : [step.otherwise])];
-    case "agent":
-    case "workflow":
-    case "wait":
-    case "signal":
-    case "approval":
-    case "transform":
-    case "end":
-      return [];
-  }
-}

@@ -47,7 +47,7 @@ export class Run {
   readonly choices: Choices;
   readonly dispatches = new DispatchRun(this);
   readonly setting: Setting;
-  /** Simulated so far. */
+  /** Simulated so far: steps, and every attempt at one. */
   steps = 0;
   ended: { readonly at: number; readonly status: RunStatus } | null = null;
   root: Frame | null = null;
@@ -126,10 +126,15 @@ export class Run {
   }
 
   open(frame: Frame): void {
-    this.steps += frame.steps.length;
+    this.spend(frame.steps.length);
     frame.task.steps += frame.steps.length;
-    if (this.steps > LIMITS.estimateRunSteps) throw new RunTooLong("One run would have more steps than are simulated");
     for (const instance of frame.steps) if (instance.step.needs === 0) this.#toDecide.push(instance);
+  }
+
+  /** What takes time to simulate. */
+  spend(steps: number): void {
+    this.steps += steps;
+    if (this.steps > LIMITS.estimateRunSteps) throw new RunTooLong("One run would have more steps and attempts than are simulated");
   }
 
   settle(instance: Instance, status: "completed" | "failed" | "skipped"): void {

@@ -1,7 +1,7 @@
 /**
  * What the service itself takes, beside its agents: work that nothing else in an object goes on meanwhile, and ways between
- * objects. Measured on the service as `npm start` runs it, with agents that take no time (`npm run estimates -- --calibrate`
- * repeats it); for a deployed one there is nothing to measure here, so what the platform publishes stands for it.
+ * objects. Measured on the service as `npm start` runs it, with agents that take no time (`npm run estimates -- --service`
+ * compares it again); for a deployed one there is nothing to measure here, so what the platform publishes stands for it.
  *
  * How quick the machine is, is drawn once in a run: figures from elsewhere are right to within a factor.
  */

@@ -77,9 +77,11 @@ export class Tally {
     return this.#share(({ isCompleted }) => isCompleted);
   }
 
+  /** Share of the runs that complete and use no more than this. */
   within(budget: Budget): number {
     return this.#share(
-      ({ costUsd, tokens, calls, durationMs }) =>
+      ({ costUsd, tokens, calls, durationMs, isCompleted }) =>
+        isCompleted &&
         costUsd <= (budget.costUsd ?? Number.POSITIVE_INFINITY) * (1 + NOISE) &&
         tokens <= (budget.tokens ?? Number.POSITIVE_INFINITY) &&
         calls <= (budget.calls ?? Number.POSITIVE_INFINITY) &&

@@ -11,6 +11,7 @@ import { admissionFigures } from "./admission.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { breakerFigures } from "./breaker.ts";
 import { compare } from "./comparison.ts";
+import { estimateFigures } from "./estimate.ts";
 import { hedgeFigures } from "./hedge.ts";
 import { hotPathFigures } from "./hot-path.ts";
 import { lintFigures } from "./lint.ts";
@@ -30,6 +31,7 @@ type Measure = (agents: AgentProcess, service: Service) => Promise<Figures> | Fi
 const MEASURES: Readonly<Record<string, Measure>> = {
   selection: selectionFigures,
   lint: lintFigures,
+  estimate: estimateFigures,
   comparison: (agents, service) => compare(agents, service, state, Number(options.rounds)),
   hot_path: hotPathFigures,
   admission: admissionFigures,

@@ -42,6 +42,7 @@ const BOUNDS = [
     most: 2_000,
   },
   { figure: "lint_ms_1000_steps", what: "checking a definition of 1,000 steps, compiling it and every warning included, ms", most: 100 },
+  { figure: "estimate_ms_1000_runs_50_steps", what: "an estimate of 1,000 runs of 50 steps with ten agents, ms", most: 500 },
   { figure: "hot_path_extra_rows", what: "agent without limits: rows in the task's object per step, beyond one", most: 0 },
   { figure: "hot_path_extra_requests", what: "… and requests to its own object and queue messages, per step", most: 0.05 },
   { figure: "admission_over_limit", what: "most calls at once beyond a limit of 7, 500 steps, its object aborted twice", most: 0 },
