@@ -7,10 +7,11 @@ import type { Stage } from "./stage.ts";
 
 /** Whether it ended as it should. */
 export async function play(scenario: Scenario, stage: Stage): Promise<boolean> {
-  const { workflow, title, meanwhile, status: expected } = scenario;
+  const { workflow, title, before, meanwhile, status: expected } = scenario;
   console.log(`\n${workflow}: ${title}`);
   const startedAt = performance.now();
   const say = (text: string): void => console.log(`${(performance.now() - startedAt).toFixed(0).padStart(7)} ms  ${text}`);
+  await before?.(stage);
   const id = await (scenario.nights === undefined
     ? stage.orchestrator.submit(submissionOf(scenario))
     : lastNight(workflow, scenario.nights, stage.orchestrator, say));

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { definitionOf } from "./definitions.ts";
+import { promote, putCanary, release, versionsOf } from "./release.ts";
 import type { Run } from "./run.ts";
 import type { Stage } from "./stage.ts";
 
@@ -12,6 +13,8 @@ export interface Scenario {
   readonly input: unknown;
   /** Where it says how long to wait: two days are too long to be watched. */
   readonly hurry?: readonly [from: string, to: string];
+  /** What there has to be before. */
+  readonly before?: (stage: Stage) => Promise<void>;
   /** It is not submitted: its schedule does that, so many nights in a row. */
   readonly nights?: number;
   readonly meanwhile?: (run: Run, stage: Stage, say: (text: string) => void) => Promise<void>;
@@ -23,6 +26,14 @@ const bees = readFileSync(join(import.meta.dirname, "bees.txt"), "utf8");
 /** The names of three hundred, so many of them broken. */
 export const pictures = (broken: number): readonly string[] =>
   Array.from({ length: 300 }, (_, index) => `${index % 15 === 7 && index < 15 * broken ? "broken" : "picture"}-${index}.jpg`);
+
+/** What customers write. */
+export const MESSAGES: readonly string[] = [
+  "I love it, but was charged twice for one invoice",
+  "The app crashes when I open it, and I was charged for that",
+  "I was charged the wrong price, thanks for nothing",
+  "Great, but the invoice says I was charged yesterday",
+];
 
 export const SCENARIOS: readonly Scenario[] = [
   { workflow: "research-and-analyse", title: "a question on which there is little", input: { query: "dance" }, status: "completed" },
@@ -100,6 +111,33 @@ export const SCENARIOS: readonly Scenario[] = [
       const { data } = await listener.ended("pipeline-report");
       say(`a webhook is told that ${data.id} is ${data.status}: ${JSON.stringify(data.output)}`);
     },
+  },
+  {
+    workflow: "canary",
+    title: "a new version reads one message in another way, and is released all the same",
+    input: { messages: MESSAGES },
+    before: ({ orchestrator }) => putCanary(orchestrator, "engineer"),
+    status: "completed",
+    meanwhile: async (run, { orchestrator }, say) => {
+      const id = await run.approval();
+      const developer = await orchestrator.person("developer", "developer");
+      const { title, hash } = await developer.call<{ readonly title: string; readonly hash: string }>("GET", `/approvals/${id}`);
+      say(`a developer is asked: ${title} – and says yes`);
+      await developer.call("POST", `/approvals/${id}/decide`, { decision: "approve", hash });
+      await release(orchestrator, 20);
+      const started = await versionsOf(orchestrator, 40);
+      const newest = Math.max(...started);
+      say(`of 40 starts ${started.filter((version) => version === newest).length} get version ${newest}, which is to have a fifth`);
+      await promote(orchestrator);
+      say(`now all get version ${Math.max(...(await versionsOf(orchestrator, 5)))}`);
+    },
+  },
+  {
+    workflow: "canary",
+    title: "a version that reads most of them in another way ends before anybody is asked",
+    input: { messages: MESSAGES },
+    before: ({ orchestrator }) => putCanary(orchestrator, "diplomat"),
+    status: "failed",
   },
   { workflow: "nightly-pipeline", title: "three nights in a row", input: {}, nights: 3, status: "completed" },
 ];

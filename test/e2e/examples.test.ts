@@ -7,7 +7,8 @@ import type { TaskEvent } from "../../examples/setup/orchestrator.ts";
 import { WORKFLOWS } from "../../examples/workflows/definitions.ts";
 import { play } from "../../examples/workflows/play.ts";
 import { Run } from "../../examples/workflows/run.ts";
-import { hurried, pictures, SCENARIOS } from "../../examples/workflows/scenarios.ts";
+import { promote, putCanary, release, versionsOf } from "../../examples/workflows/release.ts";
+import { hurried, MESSAGES, pictures, SCENARIOS } from "../../examples/workflows/scenarios.ts";
 import { firstNights, putSchedule } from "../../examples/workflows/scheduled.ts";
 import { Stage } from "../../examples/workflows/stage.ts";
 
@@ -230,6 +231,33 @@ describe("three hundred pictures", () => {
       step_id: "thumbnails",
       message: expect.stringMatching(/16 of 300 items failed; the first: /),
     });
+  });
+});
+
+describe("a canary", () => {
+  test("is compared with the stable version, decided on, and gets a share and then all", async () => {
+    await putCanary(stage.orchestrator, "engineer");
+    const run = await start("canary", { messages: MESSAGES });
+    const id = await run.approval();
+    const developer = await stage.orchestrator.person("dee", "developer");
+    const { title, payload, hash } = await developer.call<{ title: string; payload: unknown; hash: string }>("GET", `/approvals/${id}`);
+    expect(title).toBe("Release it? 1 of 4 messages are read differently");
+    expect(payload).toEqual([{ message: MESSAGES[1], stable: "billing", canary: "fault" }]);
+    expect(new Set(await versionsOf(stage.orchestrator, 20)).size).toBe(1);
+    await developer.call("POST", `/approvals/${id}/decide`, { decision: "approve", hash });
+    expect((await run.ended).output).toMatchObject({ released: true });
+    await release(stage.orchestrator, 50);
+    const shared = await versionsOf(stage.orchestrator, 60);
+    expect(new Set(shared).size).toBe(2);
+    await promote(stage.orchestrator);
+    expect(new Set(await versionsOf(stage.orchestrator, 20))).toEqual(new Set([Math.max(...shared)]));
+  });
+
+  test("that differs too much ends it before anybody is asked", async () => {
+    await putCanary(stage.orchestrator, "diplomat");
+    const run = await start("canary", { messages: MESSAGES });
+    expect((await run.ended).error).toMatchObject({ code: "too_different", message: "3 of 4 messages are read differently" });
+    expect(events(run, "approval.requested")).toEqual([]);
   });
 });
 

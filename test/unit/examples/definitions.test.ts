@@ -6,6 +6,7 @@ import { definitionOf, WORKFLOWS } from "../../../examples/workflows/definitions
 import { redrawn } from "../../../examples/workflows/drawings.ts";
 import { SCENARIOS } from "../../../examples/workflows/scenarios.ts";
 import { readYaml } from "../../../src/shared/yaml.ts";
+import { parseReference } from "../../../src/shared/workflow-reference.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { referencesIn } from "../../../src/workflows/library.ts";
 import { checkWorkflow } from "../../../src/workflows/check.ts";
@@ -28,6 +29,8 @@ describe("the README of the examples", () => {
   });
 });
 
+const nameIn = (reference: string): string => parseReference(reference)?.name ?? reference;
+
 describe.each(WORKFLOWS)("%s", (workflow) => {
   const read = readYaml(definitionOf(workflow), LIMITS.definitionBytes);
   const definition = read.ok ? read.value : null;
@@ -39,11 +42,11 @@ describe.each(WORKFLOWS)("%s", (workflow) => {
 
   test("refers to what is there, and is played or referred to", () => {
     const references = referencesIn(definition).map(({ reference }) => reference);
-    expect(references.filter((reference) => !WORKFLOWS.includes(reference))).toEqual([]);
+    expect(references.filter((reference) => !WORKFLOWS.includes(nameIn(reference)))).toEqual([]);
     const others = WORKFLOWS.flatMap((other) => {
       const read = readYaml(definitionOf(other), LIMITS.definitionBytes);
       return read.ok ? referencesIn(read.value).map(({ reference }) => reference) : [];
     });
-    expect([...SCENARIOS.map((scenario) => scenario.workflow), ...others]).toContain(workflow);
+    expect([...SCENARIOS.map((scenario) => scenario.workflow), ...others.map(nameIn)]).toContain(workflow);
   });
 });
