@@ -234,6 +234,16 @@ describe("an approval", () => {
     expect(outputOf(task)).toMatchObject({ value: { ask: { payload: { sum: 4 }, decided_by: "ann" } } });
   });
 
+  test("that is edited back to what somebody had approved counts them once", () => {
+    const task = given([ask({ quorum: 2, editable: true })], input).when(says("approve", "ann", { payload: { sum: 4 } }));
+    const hash = (): string => task.state.steps[0]?.approval?.hash ?? "";
+    task.when(says("approve", "bob", { hash: hash(), payload: { sum: 3 } }));
+    task.when(says("approve", "ann", { hash: hash(), payload: { sum: 4 } }));
+    expect(task.status).toBe("waiting");
+    task.when(says("approve", "bob", { hash: hash() }));
+    expect(outputOf(task)).toMatchObject({ value: { ask: { payload: { sum: 4 }, decided_by: "bob" } } });
+  });
+
   test.each([
     ["role:admin", "ann", ["operator"], false],
     ["role:operator", "ann", ["operator"], true],
