@@ -27,9 +27,10 @@ const decideRoute = defineRoute({
   method: "post",
   path: "/approval-links/{token}/decide",
   summary: "Approve or reject by a link",
+  description: "About what was asked when the link was made; with `hash`, as read, about that.",
   access: "anyone",
   maxBodyBytes: LIMITS.bodyBytes,
-  request: { params, body: { required: true, content: { "application/json": { schema: decision.omit({ hash: true }) } } } },
+  request: { params, body: { required: true, content: { "application/json": { schema: decision } } } },
   responses: { 200: json(approvalDetail, "The approval as it stands now") },
 });
 
@@ -41,13 +42,13 @@ export const approvalLinkRoutes = createRouter()
   })
   .openapi(decideRoute, async (c) => {
     const link = linkOf(c, c.req.valid("param").token);
-    const { decision: word, comment, ...rest } = c.req.valid("json");
+    const { decision: word, comment, hash = link.hash, ...rest } = c.req.valid("json");
     const said = {
       decision: word,
       by: deciderOf(link),
       // Whoever made the link was entitled to decide.
       roles: ["admin"],
-      hash: link.hash,
+      hash,
       ...(comment !== undefined && { comment }),
       ...("payload" in rest && { payload: rest.payload as Json }),
     };

@@ -9,7 +9,7 @@ export interface ApprovalLink {
   readonly link: string;
   /** Whom it is for, as its maker says; may be empty. */
   readonly for: string;
-  /** What is to be approved; the link is about nothing else. */
+  /** What was to be approved when it was made; the link is about that, unless whoever decides says what they have read. */
   readonly hash: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;

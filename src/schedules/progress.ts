@@ -102,16 +102,17 @@ export function lookedAt(progress: Progress, now: number): Progress {
   return { ...progress, waiting: { ...waiting, lookAt: now + within(LIMITS.scheduleLookMs, pauseMs, LIMITS.scheduleLookMaxMs) } };
 }
 
-/** A try to start the run has failed. */
+/** A try to start the run has failed. Where it is the one that waits, the next one, whose turn is after it, is later as well. */
 export function withRetry(progress: Progress, run: PlannedRun, now: number): Progress {
   const tries = run.tries + 1;
   const retryAt = now + within(LIMITS.scheduleRetryMs, LIMITS.scheduleRetryMs * 2 ** (tries - 1), LIMITS.scheduleRetryMaxMs);
   const { starting, waiting } = progress;
-  return {
-    ...progress,
-    starting: starting.map((one) => (isSame(one, run) ? { ...one, tries, retryAt } : one)),
-    waiting: waiting !== null && isSame(waiting, run) ? { ...waiting, tries, retryAt, lookAt: retryAt } : waiting,
-  };
+  if (waiting !== null && isSame(waiting, run)) {
+    const [next, ...rest] = starting;
+    const later = next === undefined ? [] : [{ ...next, retryAt: Math.max(next.retryAt, retryAt) }, ...rest];
+    return { ...progress, starting: later, waiting: { ...waiting, tries, retryAt, lookAt: retryAt } };
+  }
+  return { ...progress, starting: starting.map((one) => (isSame(one, run) ? { ...one, tries, retryAt } : one)) };
 }
 
 function isSame(one: PlannedRun, other: PlannedRun): boolean {

@@ -85,7 +85,9 @@ export class RunStarter {
     const { waiting } = this.#store.progress;
     if (busy === null) {
       const first = waiting ?? next;
-      return first === undefined ? false : this.#start(record, first);
+      if (first === undefined) return false;
+      // Trouble with the one that waits is not that of the next one.
+      return await this.#start(record, first).catch((error: unknown) => this.#troubled(record, first, error, Date.now()));
     }
     if (next === undefined) {
       this.#change(record, () => lookedAt(this.#store.progress, Date.now()));

@@ -12,15 +12,17 @@ export function wakeAt(record: ScheduleRecord, progress: Progress, times: Times,
   const moments = [record.listed === record.head.revision ? null : now + LIMITS.scheduleLeaseMs];
   // Not before the list has accepted it.
   if (record.listed > 0) {
-    moments.push(startingAt(progress, now, isBusy), progress.waiting?.lookAt ?? null, dueAt(record, progress, times, now));
+    moments.push(startingAt(progress, now, isBusy), dueAt(record, progress, times, now));
   }
   const known = moments.filter((at) => at !== null);
   return known.length === 0 ? null : Math.min(...known);
 }
 
-function startingAt({ starting: [first] }: Progress, now: number, isBusy: boolean): number | null {
-  if (first === undefined) return null;
-  return isBusy ? now + LIMITS.scheduleLeaseMs : Math.max(first.retryAt, now);
+/** What waits is looked at together with what is to be started behind it, and has no moment of its own then. */
+function startingAt({ starting: [first], waiting }: Progress, now: number, isBusy: boolean): number | null {
+  const at = first?.retryAt ?? waiting?.lookAt ?? null;
+  if (at === null) return null;
+  return isBusy ? now + LIMITS.scheduleLeaseMs : Math.max(at, now);
 }
 
 function dueAt({ head }: ScheduleRecord, progress: Progress, times: Times, now: number): number | null {

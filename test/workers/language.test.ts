@@ -327,6 +327,21 @@ describe("approvals", () => {
     expect((await api("GET", path, undefined, anonymous)).status).toBe(404);
   });
 
+  test("that somebody has edited are decided by a link on what was read there, as its page does", async () => {
+    const task = await submit(asking({ quorum: 2, editable: true }));
+    const id = await idOf(task);
+    const link = await api<{ url: string }>("POST", `/approvals/${id}/links`, {});
+    const path = new URL(link.body.url).pathname.replace("/api/v1", "");
+    const anonymous = { authorization: "" };
+    await api("POST", `/approvals/${id}/decide`, { decision: "approve", payload: { sum: 4 } });
+    // Without a hash a link is about what was asked when it was made.
+    const unread = await api<Problem>("POST", `${path}/decide`, { decision: "approve" }, anonymous);
+    expect([unread.status, unread.body.code]).toEqual([409, "approval_changed"]);
+    const { hash } = (await api<{ hash: string }>("GET", path, undefined, anonymous)).body;
+    expect(await api("POST", `${path}/decide`, { decision: "approve", hash }, anonymous)).toMatchObject({ status: 200 });
+    expect(await resultOf(task)).toMatchObject({ ask: { payload: { sum: 4 } } });
+  });
+
   test("that do not exist, or are another tenant's, are not there", async () => {
     const task = await submit(asking());
     const id = await idOf(task);

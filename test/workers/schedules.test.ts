@@ -219,19 +219,19 @@ describe("times that were missed", () => {
 
 describe("a run whose predecessor has not ended", () => {
   /** A schedule whose first run is held back until the test lets it go. */
-  async function held(name: string, overlap: string) {
+  async function held(name: string, overlap: string, task: object = asking(name)) {
     const holding = gate();
     await registerAgent(name);
     agentsAnswer(async () => {
       await holding.passed();
       return Response.json({ output: null });
     });
-    await put(name, { overlap, task: asking(name) });
+    await put(name, { overlap, task });
     const at = await hoursFrom(name);
     await comeTo(name, at(0));
-    const task = (await runsOf(name))[0]?.task_id ?? "";
+    const first = (await runsOf(name))[0]?.task_id ?? "";
     await vi.waitUntil(() => calls.length === 1, { interval: 5 });
-    return { at, task, open: holding.open };
+    return { at, task: first, open: holding.open };
   }
   const outcomesOf = async (name: string) =>
     (await runsOf(name)).toReversed().map(({ outcome, count, reason }) => [outcome, count, reason?.code]);
@@ -276,6 +276,18 @@ describe("a run whose predecessor has not ended", () => {
     expect(await taskOf(run?.task_id ?? "")).toMatchObject({ scheduled_by: { at: new Date(at(1)).toISOString() } });
     expect((await scheduleOf("queueing")).waiting).toBeNull();
     expect(await alarmOf("queueing")).toBe(at(3));
+  });
+
+  test("and cannot be started when its turn comes is tried with pauses; one that came later is not blamed", async () => {
+    await api("PUT", "/workflows/held-type", asking("queueing-on").workflow);
+    const { at, task, open } = await held("queueing-on", "queue", { type: "held-type" });
+    await comeTo("queueing-on", at(1));
+    open();
+    await untilEnded(task);
+    vi.spyOn(WorkflowRegistry.prototype, "resolve").mockRejectedValue(new Error("what is this"));
+    await comeTo("queueing-on", at(2));
+    expect(await progressOf("queueing-on")).toMatchObject({ waiting: { tries: 1 }, starting: [{ at: at(2), tries: 0 }] });
+    expect(await alarmOf("queueing-on")).toBe(at(2) + LIMITS.scheduleRetryMs);
   });
 
   test("takes its place", async () => {
@@ -569,6 +581,17 @@ describe("the list", () => {
     await ring("unlisted");
     expect(await storedOf("unlisted")).toEqual({ values: "[]", tables: 0 });
     expect(await list.page("default", null, 10)).toEqual([]);
+  });
+
+  test("has a schedule before anybody is told that there is one, also who puts it again because the object was gone", async () => {
+    const list = ScheduleList.prototype.put;
+    const listing = vi.spyOn(ScheduleList.prototype, "put").mockImplementationOnce(() => new Promise(() => undefined));
+    const putting = put("interrupted");
+    await vi.waitUntil(() => listing.mock.calls.length === 1, { interval: 5 });
+    listing.mockImplementation(list);
+    await abortAllDurableObjects();
+    expect(await putting).toMatchObject({ name: "interrupted", status: "active" });
+    expect(await scheduleOf("interrupted")).toMatchObject({ status: "active" });
   });
 
   test("has room for so many and no more, however many come at once", async () => {

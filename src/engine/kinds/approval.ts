@@ -95,6 +95,9 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
       }),
     );
   }
+  if (input.payload !== undefined && asked.decisions.length >= LIMITS.approvalDecisions) {
+    return err(rejection("limit_reached", `After ${LIMITS.approvalDecisions} decisions nobody edits it any more; decide on what it is`));
+  }
   const edited = input.payload === undefined ? undefined : world.values.write(input.payload);
   assert(edited !== null, "what is sent with a decision is smaller than a value may be");
   const hash = input.payload === undefined ? asked.hash : hashOf(input.payload);
@@ -108,8 +111,7 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
     ...(input.comment !== undefined && { comment: input.comment }),
     ...(edited !== undefined && { payload: edited }),
   };
-  const approvals = asked.decisions.filter((one) => one.decision === "approve" && one.hash === hash).length + 1;
-  if (input.decision === "approve" && approvals < step.node.quorum) return ok([fact]);
+  if (input.decision === "approve" && approvers(asked, hash, input.by) < step.node.quorum) return ok([fact]);
   return ok([fact, decided(step, input.decision, edited ?? asked.payload, input.by, input.comment ?? null, world)]);
 }
 
@@ -128,6 +130,11 @@ function isRepeated({ asked, decision, comment, hash }: Decision, now: string, w
   return (
     isAboutThis && decision === word.decision && comment === (word.comment ?? null) && hash === (isEdited ? hashOf(word.payload) : asked)
   );
+}
+
+/** How many have approved just this, with one who does now: what was edited and edited back they may have approved before. */
+function approvers({ decisions }: Approval, hash: string, by: string): number {
+  return new Set([by, ...decisions.filter((one) => one.decision === "approve" && one.hash === hash).map((one) => one.by)]).size;
 }
 
 /** Whoever is asked: by role, by name, or anybody who may decide approvals at all. Admins always may. */

@@ -145,8 +145,9 @@ describe("a run that would overlap", () => {
   });
 });
 
+const [one, two] = [plannedRun(now), plannedRun(now + HOUR)];
+
 describe("progress", () => {
-  const [one, two] = [plannedRun(now), plannedRun(now + HOUR)];
   const byHand = plannedRun(now, "key");
 
   test("tells a run by hand from the time it was asked for at", () => {
@@ -253,6 +254,13 @@ describe("the object wakes", () => {
     expect(wake(paused, starting)).toBe(now);
     expect(wake(paused, starting, true)).toBe(now + LIMITS.scheduleLeaseMs);
     expect(wake(paused, withWaiting(starting, plannedRun(now - 1), now, now + 1_000))).toBe(now + 1_000);
+  });
+
+  test("no sooner than it can do something: what waits is looked at with what is to be started behind it", () => {
+    const late = { ...plannedRun(now), retryAt: now + 5_000 };
+    expect(wake(soon, withStarting(withWaiting(freshProgress(now), plannedRun(now - 1), now, now - 1), late))).toBe(now + 5_000);
+    const troubled = withRetry(withStarting(withWaiting(freshProgress(now), one, now, now), two), one, now);
+    expect(wake(soon, troubled)).toBe(now + LIMITS.scheduleRetryMs);
   });
 
   test("not for times while there is no room for their runs", () => {

@@ -1,5 +1,8 @@
 /** Steps with steps inside them: ways to go, items, iterations. */
 import { describe, expect, test } from "vitest";
+import { concurrencyOfChild } from "../../../../src/engine/kinds/map.ts";
+import { isKind } from "../../../../src/engine/step-state.ts";
+import { assert } from "../../../../src/shared/result.ts";
 import { completes, fails, failsForGood, given, step } from "../scenario.ts";
 
 const outputOf = (task: ReturnType<typeof given>): unknown => task.state.end?.output;
@@ -134,6 +137,12 @@ describe("a map", () => {
     expect(task.state.live).toBe(2);
   });
 
+  test("may call its items whatever a variable may be called", () => {
+    const say = { id: "say", type: "transform", output: "${ [constructor, valueOf] }" };
+    const named = { id: "each", type: "map", over: "input.urls", as: "constructor", index: "valueOf", steps: [say] };
+    expect(outputOf(given([named], urls))).toMatchObject({ value: { each: [{ say: ["a", 0] }, { say: ["b", 1] }, { say: ["c", 2] }] } });
+  });
+
   test("fails with more failures than it tolerates, and cancels the rest", () => {
     const task = given([each({ tolerate: 1 })], urls).when(failsForGood("each[0]/fetch"));
     task.then("attempt.failed each[0]/fetch#1 (boom)", "step.failed each[0]/fetch (boom)", "branch.failed each[0] (boom)");
@@ -212,6 +221,18 @@ describe("a map", () => {
     const output = (outputOf(task) as { value: { each: number[] } }).value.each;
     expect([output.length, output[0], output[100], output[249]]).toEqual([250, 0, 1, 2]);
   });
+
+  test.each([1, 99, 101, 150, 1_001, 1_901])(
+    "has at most %d items under way in all of its parts together, if it says so",
+    (concurrency) => {
+      const task = given([each({ concurrency })], { input: { urls: Array.from({ length: 5_000 }, (_, index) => index) } });
+      const [part] = task.state.steps;
+      assert(part !== undefined && isKind(part, "map"), "the first step is the map");
+      const most = task.last.events.filter(({ type }) => type === "child.started").length * concurrencyOfChild(part.node);
+      expect(most).toBeLessThanOrEqual(concurrency);
+      expect(most).toBeGreaterThan(concurrency / 2);
+    },
+  );
 
   test("adds up what its parts tolerated, and fails beyond it", () => {
     const many = { input: { urls: Array.from({ length: 250 }, (_, index) => index) } };

@@ -1,5 +1,6 @@
 /** Steps that wait: for time, for a signal, for people, for another task. */
 import { describe, expect, test } from "vitest";
+import { approvalHead } from "../../../../src/engine/approval-view.ts";
 import type { TaskInput } from "../../../../src/engine/input.ts";
 import type { Json } from "../../../../src/shared/json.ts";
 import { LIMITS } from "../../../../src/shared/limits.ts";
@@ -234,6 +235,26 @@ describe("an approval", () => {
     expect(outputOf(task)).toMatchObject({ value: { ask: { payload: { sum: 4 }, decided_by: "ann" } } });
   });
 
+  test("that is edited back to what somebody had approved counts them once", () => {
+    const task = given([ask({ quorum: 2, editable: true })], input).when(says("approve", "ann", { payload: { sum: 4 } }));
+    const hash = (): string => task.state.steps[0]?.approval?.hash ?? "";
+    task.when(says("approve", "bob", { hash: hash(), payload: { sum: 3 } }));
+    task.when(says("approve", "ann", { hash: hash(), payload: { sum: 4 } }));
+    expect(task.status).toBe("waiting");
+    task.when(says("approve", "bob", { hash: hash() }));
+    expect(outputOf(task)).toMatchObject({ value: { ask: { payload: { sum: 4 }, decided_by: "bob" } } });
+  });
+
+  test("is edited so often and no more; what it has become can still be decided", () => {
+    const task = given([ask({ quorum: 2, editable: true })], input);
+    const hash = (): string => task.state.steps[0]?.approval?.hash ?? "";
+    const edit = (sum: number) => task.when(says("approve", `person ${sum}`, { hash: hash(), payload: { sum } }));
+    for (let sum = 0; sum < LIMITS.approvalDecisions; sum++) expect(refusalOf(edit(sum))).toBeNull();
+    expect(refusalOf(edit(-1))).toMatchObject({ code: "limit_reached" });
+    task.when(says("approve", "ann", { hash: hash() }));
+    expect(task.status).toBe("completed");
+  });
+
   test.each([
     ["role:admin", "ann", ["operator"], false],
     ["role:operator", "ann", ["operator"], true],
@@ -270,6 +291,12 @@ describe("an approval", () => {
     expect(task.state.end?.status).toBe(status);
     if (on_expiry === "fail") expect(task.state.end?.error?.code).toBe("approval_expired");
     else expect(outputOf(task)).toMatchObject({ value: { ask: { decision: on_expiry, decided_by: null } } });
+  });
+
+  test("that nobody decides in time has expired, also where its step has an output for that", () => {
+    const task = given([ask({ due: "1h", on_error: { output: "as it is" } })], input).untilWake();
+    expect(task.status).toBe("completed");
+    expect(approvalHead(task.state, 1)).toMatchObject({ status: "expired", decisions: [] });
   });
 
   test("is asked of others as well when it is due, and is due once more", () => {
