@@ -13,7 +13,7 @@ import { scopeOfStep, withName } from "./scope.ts";
 import type { Ensemble } from "./staffing.ts";
 import type { TaskState } from "./state.ts";
 import type { AgentStep, Attempt, EnsembleReply } from "./step-state.ts";
-import { expressionError, failStep, type ReleasedAttempt } from "./step.ts";
+import { cacheFact, expressionError, failStep, type ReleasedAttempt } from "./step.ts";
 import { readValue, type StoredValue } from "./value.ts";
 import type { World } from "./world.ts";
 
@@ -42,7 +42,7 @@ export function completeAttempt(
     ...holderOf(attempt),
   };
   if (node.ensemble === null || node.ensemble.mode === "first") {
-    return [...cancelAttempts(step, others, "superseded", world), { ...facts, type: "step.completed" }];
+    return [...cancelAttempts(step, others, "superseded", world), { ...facts, ...cacheFact(step, true), type: "step.completed" }];
   }
   const measured = measure(state, step, node.ensemble, reply.output, world);
   if ("error" in measured) return failAttempt(state, step, attempt, measured.error, world, reply);
@@ -179,7 +179,7 @@ export function afterReply(
     return [...canceled, ...tryAgain(state, step, tooLarge, world)];
   }
   const winner = decision.type === "one" ? { attempt: decision.reply.attempt } : {};
-  return [...canceled, { type: "step.completed", step: step.path, output, ...winner }];
+  return [...canceled, { type: "step.completed", step: step.path, output, ...winner, ...cacheFact(step, true) }];
 }
 
 function outputOf(decision: Extract<Decision, { readonly type: "one" | "all" }>, world: World): StoredValue | null {

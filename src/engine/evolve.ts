@@ -109,6 +109,9 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return openBranches(state, step, event);
     case "step.waiting":
       return wait(state, step, event);
+    case "cache.missed":
+      if (step.cache !== null) step.cache = { ...step.cache, isFirst: event.reason === "first" };
+      return retryNow(state, step);
     case "step.degraded":
       step.target = event.fallback;
       step.degraded = event.error;
@@ -127,6 +130,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
+      if (event.cached !== undefined && step.cache !== null) step.cache = { ...step.cache, from: event.cached };
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
       orphan(state, event);
       settle(state, step, { status: "completed", output: resident(event.output, state.seq), degraded: event.degraded ?? step.degraded });
@@ -218,9 +222,14 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
 }
 
 function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly type: "step.waiting" }>): void {
-  // A second agent's line is not what the step waits for.
-  if (!("hedge" in event && event.hedge)) step.waitingSince ??= state.at;
   const { waiting_on: on } = event;
+  if (on.type === "cache") {
+    step.cache = { key: on.key, ttlMs: on.ttl_ms, tags: on.tags ?? [], isFirst: false, from: null };
+    state.askingAt = state.at;
+  } else if (!("hedge" in event && event.hedge)) {
+    // A second agent's line is not what the step waits for.
+    step.waitingSince ??= state.at;
+  }
   if (on.type === "capacity") return joinLine(state, step as AgentStep, event as OfLine);
   const since = step.waitingSince ?? state.at;
   const lookAt = on.type === "agent" ? nextLookAt(state.at, state.at, since + state.created.queue_ttl_ms) : (on.until ?? null);
