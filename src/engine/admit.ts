@@ -45,6 +45,10 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
       return decide(state, input, world);
     case "cached":
       return admitCached(state, input);
+    case "invalidated": {
+      const steps = state.end === null ? input.steps.filter((step) => state.outdated.has(step)) : [];
+      return steps.length === 0 ? NOTHING : ok([{ type: "cache.invalidated", steps }]);
+    }
     case "uncached":
       return admitUncached(state, input);
     case "child":

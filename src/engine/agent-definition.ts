@@ -59,12 +59,16 @@ const ensembleDefinition = z.strictObject({
   score: expression.optional(),
 });
 
+/** `${ … }` may be in them. */
+const tags = z.array(z.string().min(1).max(LIMITS.expressionLength)).min(1).max(LIMITS.tags);
+
+/** Whether a result may be one that was made before. */
 const cacheDefinition = z.strictObject({
   /** CEL: steps of one capability with equal values get one result. The input unless said. */
   key: expression.optional(),
   ttl: positiveDuration.refine((text) => (parseDuration(text) ?? 0) <= LIMITS.cacheTtlMs, "expected at most 30d"),
   /** By which results can be dropped. */
-  tags: z.array(z.string().min(1).max(LIMITS.expressionLength)).min(1).max(LIMITS.tags).optional(),
+  tags: tags.optional(),
 });
 
 /** What every way to an agent has: a step's, and that of what undoes one. */
@@ -83,6 +87,8 @@ export const agentFields = {
   hedge: hedgeDefinition.optional(),
   ensemble: ensembleDefinition.optional(),
   cache: cacheDefinition.optional(),
+  /** Kept results that its completion makes out of date, by their tags. */
+  invalidates: tags.optional(),
 };
 
 /** What undoes a step. */

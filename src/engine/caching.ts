@@ -9,11 +9,11 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson, type Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { Admission } from "./admit.ts";
 import type { TaskEvent } from "./event.ts";
 import type { InputOf } from "./input.ts";
+import { tagsIn } from "./outdating.ts";
 import { scopeOfStep } from "./scope.ts";
 import type { TaskState } from "./state.ts";
 import { keyOfTarget, targetOfStep, type AgentStep, type Step } from "./step-state.ts";
@@ -59,7 +59,7 @@ function termsOf(
   world: World,
 ): Result<WaitingForCache, ReturnType<typeof expressionError>> {
   const { cache } = step.node;
-  const tags = cache === null ? ok(terms?.tags ?? []) : tagsOf(state, step, world);
+  const tags = cache === null ? ok(terms?.tags ?? []) : tagsIn(cache.tags, state, step, world.values);
   if (!tags.ok) return err(expressionError(step, "cache.tags", tags.error));
   const subject = subjectOf(state, step, versions, world);
   if (!subject.ok) return err(expressionError(step, cache?.key ? "cache.key" : "input", subject.error));
@@ -89,12 +89,4 @@ function subjectOf(state: TaskState, step: AgentStep, versions: string, world: W
   const { version, region, labels, exclude, maxCostUsd } = selection;
   const how = ensemble && { ...ensemble, by: ensemble.by?.source ?? null, score: ensemble.score?.source ?? null };
   return ok({ input: value.value, versions, who: { version, region, labels, exclude, maxCostUsd }, ensemble: how });
-}
-
-function tagsOf(state: TaskState, step: AgentStep, world: World): Result<readonly string[], string> {
-  const tags = step.node.cache?.tags?.evaluate(() => scopeOfStep(state, step, world.values)) ?? ok([]);
-  if (!tags.ok) return tags;
-  const texts = tags.value as readonly Json[];
-  if (texts.every((tag): tag is string => typeof tag === "string" && tag !== "" && tag.length <= LIMITS.tagLength)) return ok(texts);
-  return err(`expected texts of 1 to ${LIMITS.tagLength} characters, got ${JSON.stringify(texts).slice(0, 100)}`);
 }

@@ -4,6 +4,7 @@ import { hashText } from "../shared/random.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
 import { askCache } from "./caching.ts";
 import type { Failure, TaskEvent } from "./event.ts";
+import { outdatedTags } from "./outdating.ts";
 import { scopeOfStep } from "./scope.ts";
 import type { TaskState } from "./state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep } from "./step-state.ts";
@@ -17,6 +18,8 @@ export function startRound(state: TaskState, step: AgentStep, world: World): rea
   if (step.startedSeq === null) {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
+    const tags = outdatedTags(state, step, world.values);
+    if (!tags.ok) return failStep(state, step, expressionError(step, "invalidates", tags.error), world);
   }
   const asked = askCache(state, step, world);
   if (asked !== null) return asked;

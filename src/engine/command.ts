@@ -30,6 +30,8 @@ export type Command =
   | { readonly type: "ask_cache"; readonly step: string }
   /** Give it what the step came to, or say that it gives nothing and waits for nothing. */
   | { readonly type: "fill_cache" | "free_cache"; readonly step: string }
+  /** Have it drop what is out of date. */
+  | { readonly type: "invalidate_cache"; readonly step: string }
   /** Look the agents up afresh, then answer with `look`. */
   | { readonly type: "refresh_agents" }
   /** Start a task that is a branch of a step. */
@@ -87,7 +89,7 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
     case "attempt.failed": {
       const { step, attempt, agent, capability = null, slot = false, hedge = false, ms = null } = event;
       // A step that ends without an agent, or by an ensemble's decision, settles no attempt.
-      const more = event.type === "step.completed" ? [...cancelChildren(event.children), ...tellCache(event)] : [];
+      const more = event.type === "step.completed" ? [...cancelChildren(event.children), ...tellCache(event)] : NO_COMMANDS;
       if (attempt === undefined || agent === undefined) return more;
       const usage = "usage" in event ? event.usage : undefined;
       const outcome: AttemptOutcome = {
@@ -106,8 +108,17 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
   }
 }
 
-function tellCache({ step, cache }: { readonly step: string; readonly cache?: "fill" | "free" }): readonly Command[] {
-  return cache === undefined ? [] : [{ type: `${cache}_cache`, step }];
+const NO_COMMANDS: readonly Command[] = [];
+
+type ForCache = { readonly step: string; readonly cache?: "fill" | "free"; readonly invalidates?: readonly string[] };
+
+/** What is dropped is dropped first: a step that makes its own kind of result out of date does not mean its own result. */
+function tellCache({ step, cache, invalidates }: ForCache): readonly Command[] {
+  if (cache === undefined && invalidates === undefined) return NO_COMMANDS;
+  return [
+    ...(invalidates === undefined ? [] : [{ type: "invalidate_cache", step } as const]),
+    ...(cache === undefined ? [] : [{ type: `${cache}_cache`, step } as const]),
+  ];
 }
 
 function cancelChildren(tasks: readonly string[] = []): readonly Command[] {

@@ -21,6 +21,7 @@ export function compileAgent(block: BlockCompiler, step: AgentStepDefinition, at
     hedge: hedgeOf(step.hedge),
     ensemble: compileEnsemble(block, step, at, reads),
     cache: compileCache(block, step, at, reads),
+    invalidates: step.invalidates === undefined ? null : block.template(step.invalidates, `${at}/invalidates`, reads),
     input: step.input === undefined ? NOTHING : block.template(step.input as Json, `${at}/input`, reads),
     timeoutMs: step.timeout === undefined ? DEFAULTS.timeoutMs : durationMs(step.timeout),
     retry: step.retry === undefined ? DEFAULT_RETRY : retryPolicy(step.retry),

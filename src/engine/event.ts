@@ -82,6 +82,8 @@ export type TaskEvent =
   | (OfAttempt & { readonly type: "step.waiting"; readonly waiting_on: WaitingForCapacity; readonly hedge?: true; readonly joins?: true })
   /** The cache has no result: the step gets one itself. */
   | (OfStep & { readonly type: "cache.missed"; readonly reason: CacheMiss })
+  /** What the steps made out of date is not in the cache any more. */
+  | { readonly type: "cache.invalidated"; readonly steps: readonly string[] }
   /** The step goes on with less than was asked for: its next fallback. */
   | (OfStep & { readonly type: "step.degraded"; readonly error: Failure; readonly fallback: number })
   | (OfAttempt & { readonly type: "agent.selected"; readonly agent: string; readonly receipt: Receipt })
@@ -99,6 +101,8 @@ export type TaskEvent =
         readonly kept?: true;
         /** The cache had it. */
         readonly cached?: CachedFrom;
+        /** Tags of kept results that are out of date with it. */
+        readonly invalidates?: readonly string[];
       } & ForCache &
       WithChildren)
   | (OfStep & ForCache & WithChildren & { readonly type: "step.failed"; readonly error: Failure })

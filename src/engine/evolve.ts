@@ -20,6 +20,7 @@ import {
   type OfLine,
 } from "./evolve-attempt.ts";
 import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
+import { askedCache, completedForCache, missedCache } from "./evolve-cache.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import type { TaskCreated } from "./created.ts";
 import { initialState, stepIn } from "./frame.ts";
@@ -88,6 +89,9 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
     case "child.canceled":
       for (const task of event.tasks) state.orphans.delete(task);
       return;
+    case "cache.invalidated":
+      for (const step of event.steps) state.outdated.delete(step);
+      return;
     case "signal.received":
       return keepSignal(state, event);
     case "step.kept":
@@ -110,7 +114,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
     case "step.waiting":
       return wait(state, step, event);
     case "cache.missed":
-      if (step.cache !== null) step.cache = { ...step.cache, isFirst: event.reason === "first" };
+      missedCache(step, event);
       return retryNow(state, step);
     case "step.degraded":
       step.target = event.fallback;
@@ -130,7 +134,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
-      if (event.cached !== undefined && step.cache !== null) step.cache = { ...step.cache, from: event.cached };
+      completedForCache(state, step, event);
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
       orphan(state, event);
       settle(state, step, { status: "completed", output: resident(event.output, state.seq), degraded: event.degraded ?? step.degraded });
@@ -224,8 +228,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
 function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly type: "step.waiting" }>): void {
   const { waiting_on: on } = event;
   if (on.type === "cache") {
-    step.cache = { key: on.key, ttlMs: on.ttl_ms, tags: on.tags ?? [], isFirst: false, from: null };
-    state.askingAt = state.at;
+    askedCache(state, step, on);
   } else if (!("hedge" in event && event.hedge)) {
     // A second agent's line is not what the step waits for.
     step.waitingSince ??= state.at;

@@ -84,6 +84,8 @@ export interface AgentNode extends AnyNode {
   readonly ensemble: Ensemble | null;
   /** Whether a result may be one that was made before. */
   readonly cache: Caching | null;
+  /** Tags of kept results that it makes out of date. */
+  readonly invalidates: Template | null;
   readonly input: Template;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;

@@ -44,6 +44,8 @@ export type TaskInput =
   | { readonly type: "cached"; readonly step: string; readonly output: StoredValue; readonly task: string; readonly madeAt: number }
   /** … or has not. */
   | { readonly type: "uncached"; readonly step: string; readonly reason: Exclude<CacheMiss, "expired"> }
+  /** The cache has dropped what these steps made out of date. */
+  | { readonly type: "invalidated"; readonly steps: readonly string[] }
   /** Something from outside that a step waits for, or will. It counts once under its key. */
   | { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string }
   /** A person's word on approval number so-and-so. */

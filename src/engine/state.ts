@@ -84,6 +84,9 @@ export interface TaskState {
   /** Those that wait for the result cache, and when the last of them asked. */
   readonly asking: Set<number>;
   askingAt: number;
+  /** Tags of kept results that steps have made out of date, until the cache has heard of it; by path. And since when. */
+  readonly outdated: Map<string, readonly string[]>;
+  outdatedAt: number;
   /** Steps in `retrying`, in the order they failed. */
   readonly retrying: Set<number>;
   /** Steps with steps inside them, while those are at work. */
@@ -199,6 +202,8 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     looking: new Set(),
     asking: new Set(),
     askingAt: 0,
+    outdated: new Map(),
+    outdatedAt: 0,
     retrying: new Set(),
     open: new Set(),
     children: new Map(),

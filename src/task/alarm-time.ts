@@ -17,7 +17,8 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
   const childrenAt = state.children.size > 0 ? now + askAgainMs(Math.max(state.childrenAt, state.steeredAt), now) : null;
   const orphansAt = state.orphans.size > 0 ? now + askAgainMs(state.orphansAt, now) : null;
   // And so may a question to the cache, or its answer.
-  const cacheAt = state.asking.size > 0 ? now + askAgainMs(state.askingAt, now) : null;
+  const isOwed = state.asking.size + state.outdated.size > 0;
+  const cacheAt = isOwed ? now + askAgainMs(Math.max(state.askingAt, state.outdatedAt), now) : null;
   const hedgeAt = nextHedgeAt(state);
   const moments = [
     wakeAt,

@@ -26,6 +26,9 @@ export class CacheRequests {
   /** When this instance asked last, and who brings what a step waits for. */
   readonly #askedAt = new Map<string, number>();
   readonly #firsts = new Map<string, string>();
+  #invalidating: Promise<boolean> = Promise.resolve(true);
+  /** What this instance knows to be dropped, though a task that has ended records it no more. */
+  readonly #dropped = new Set<string>();
 
   constructor(ports: TaskPorts, runner: TaskRunner) {
     this.#ports = ports;
@@ -33,6 +36,8 @@ export class CacheRequests {
   }
 
   run(loaded: Loaded, commands: readonly Command[]): void {
+    // Before anything is asked: a step that follows must not get what the one before has made out of date.
+    if (commands.some(({ type }) => type === "invalidate_cache")) void this.invalidate(loaded);
     for (const command of commands) {
       if (command.type === "ask_cache") void this.#ask(loaded, command.step);
       else if (command.type === "fill_cache") void this.#fill(loaded, command.step);
@@ -42,6 +47,8 @@ export class CacheRequests {
 
   /** A new instance does not know whether the last one got to ask. */
   recover(loaded: Loaded): void {
+    if (loaded.state.archivedAt !== null) return;
+    if (loaded.state.outdated.size > 0) void this.invalidate(loaded);
     for (const index of loaded.state.asking) {
       const { path } = stepAt(loaded.state, index);
       if (!this.#askedAt.has(path)) void this.#ask(loaded, path);
@@ -50,11 +57,17 @@ export class CacheRequests {
 
   /** Called by the alarm: nothing has been heard for long. */
   askAgain(loaded: Loaded, now: number): void {
+    if (loaded.state.outdated.size > 0) void this.invalidate(loaded);
     const pauseMs = askAgainMs(loaded.state.askingAt, now) / 2;
     for (const index of loaded.state.asking) {
       const { path } = stepAt(loaded.state, index);
       if (now - (this.#askedAt.get(path) ?? 0) >= pauseMs) void this.#ask(loaded, path);
     }
+  }
+
+  /** Has the cache drop what is out of date; whether it has. One at a time, so that nothing new is taken for heard. */
+  invalidate(loaded: Loaded): Promise<boolean> {
+    return (this.#invalidating = this.#invalidating.then(() => this.#drop(loaded)));
   }
 
   /** The task that brings what a step waits for, as far as it is known. */
@@ -79,7 +92,8 @@ export class CacheRequests {
     if (terms === null) return; // it has its answer already
     const { tenant, task } = loaded.state.created;
     this.#askedAt.set(path, Date.now());
-    const answer = await this.#answer(tenant, { task, step: path, key: terms.key }, terms);
+    const isFresh = await this.#invalidating;
+    const answer = isFresh ? await this.#answer(tenant, { task, step: path, key: terms.key }, terms) : UNAVAILABLE;
     if (answer.type === "waiting") {
       this.#firsts.set(path, answer.task);
       return;
@@ -90,13 +104,31 @@ export class CacheRequests {
     });
   }
 
+  async #drop({ state }: Loaded): Promise<boolean> {
+    const steps = [...state.outdated.keys()].filter((step) => !this.#dropped.has(step));
+    if (steps.length === 0) return true;
+    const tags = [...new Set(steps.flatMap((step) => state.outdated.get(step) ?? []))];
+    const isHeard = await insist("the cache does not know what is out of date", async () => {
+      for (let from = 0; from < tags.length; from += LIMITS.cacheNames) {
+        const some = tags.slice(from, from + LIMITS.cacheNames);
+        await this.#ports.cache.invalidate(state.created.tenant, { tags: some, keys: [], capabilities: [] });
+      }
+    });
+    if (!isHeard) return false;
+    for (const step of steps) this.#dropped.add(step);
+    await this.#runner.apply({ type: "invalidated", steps }).catch((error: unknown) => {
+      log("info", "it is not recorded that the cache knows, which is told again", { task: state.created.task, error: messageOf(error) });
+    });
+    return true;
+  }
+
   async #answer(tenant: string, asker: Asker, terms: Terms): Promise<AskAnswer> {
     for (let asks = 1; ; asks++) {
       try {
         return await inTime(this.#ports.cache.ask(tenant, asker, terms));
       } catch (error) {
         log("warn", "the cache did not answer", { task: asker.task, step: asker.step, error: messageOf(error) });
-        if (asks >= LIMITS.cacheAsks) return { type: "miss", reason: "unavailable" };
+        if (asks >= LIMITS.cacheAsks) return UNAVAILABLE;
       }
     }
   }
@@ -120,6 +152,7 @@ export class CacheRequests {
     const asker = step === undefined ? null : askerOf(loaded, step);
     if (step === undefined || asker === null) return;
     const value = this.#valueOf(step);
+    await this.#invalidating;
     await insist("result not brought to the cache", () => this.#ports.cache.fill(loaded.state.created.tenant, asker, value));
   }
 
@@ -146,6 +179,7 @@ export class CacheRequests {
   }
 }
 
+const UNAVAILABLE: AskAnswer = { type: "miss", reason: "unavailable" };
 const NOTHING: StoredValue = { value: null };
 
 function termsOf(step: Step): (Terms & { readonly key: string }) | null {

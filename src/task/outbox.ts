@@ -65,6 +65,7 @@ export class Outbox {
         case "ask_cache":
         case "fill_cache":
         case "free_cache":
+        case "invalidate_cache":
           break; // no agent's
         case "start_child":
         case "cancel_children":

@@ -12,7 +12,7 @@ export interface TaskPorts {
   readonly agents: AgentsPort;
   readonly history: HistoryPort;
   readonly tasks: TasksPort;
-  readonly cache: Pick<CacheGateway, "ask" | "fill" | "free">;
+  readonly cache: Pick<CacheGateway, "ask" | "fill" | "free" | "invalidate">;
   readonly webhooks: {
     /** Answers once whoever wants to know of a task's end is certain to be told. Throws otherwise, to be asked again. */
     readonly notify: (tenant: string, ended: EndedTask) => Promise<void>;

@@ -75,7 +75,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
       dismissed: async (tasks) => void (await this.#runner.apply({ type: "dismissed", tasks })),
     });
     this.#caching = new CacheRequests(ports, this.#runner);
-    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children);
+    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children, this.#caching);
     this.#reader = new TaskReader(ports, this.#runner, this.#caching);
     this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#wakeups.archive()));
     const parts = {

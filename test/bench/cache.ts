@@ -2,7 +2,6 @@
 import type { AgentProcess } from "./agent-process.ts";
 import { progress, type Figures } from "./report.ts";
 import { settled } from "./server.ts";
-import type { StepDefinition } from "../../src/engine/definition.ts";
 import type { Service } from "./service.ts";
 
 const AGENT = "cached";
@@ -33,7 +32,7 @@ async function run(service: Service, steps: number, step: Record<string, unknown
     id: `s${index}`,
     ...(index > 0 && { needs: [`s${index - 1}`] }),
   }));
-  const { id, status } = await service.run({ steps: chained as StepDefinition[] });
+  const { id, status } = await service.run({ steps: chained });
   if (status !== "completed") throw new Error(`${id}: ${status}`);
   return id;
 }

@@ -17,6 +17,7 @@ import {
   submit,
   taskOf,
   untilEnded,
+  untilStatus,
 } from "./harness.ts";
 
 const workflowOf = (cache: Record<string, unknown> | undefined, capability: string, more: Record<string, unknown> = {}) => ({
@@ -197,6 +198,36 @@ describe("kept results", () => {
     await untilEnded(id);
     await vi.waitUntil(async () => (await statistics())["working"] === 0, { timeout: 5_000, interval: 10 });
     expect((await statistics())["entries"]).toBe(0);
+  });
+
+  test("are out of date with the completion of a step that says so, for the steps after it too, and after a restart", async () => {
+    await registerAgent("read", { dispatch: "inline" });
+    await registerAgent("write", { dispatch: "inline" });
+    agentsAnswer(() => Response.json({ output: calls.length }));
+    const read = (id: string, needs: readonly string[] = []) => ({ id, needs, capability: "read", cache: { ttl: "1h", tags: ["rates"] } });
+    const write = { id: "write", capability: "write", needs: ["before"], invalidates: ["${input.tag}"] };
+    const steps = [read("before"), write, read("after", ["write"])];
+    await untilEnded(await submit({ workflow: { steps: [read("first")] } }));
+    await untilKept(1);
+    const id = await submit({ workflow: { steps, output: "${[steps.before.output, steps.after.output]}" }, input: { tag: "rates" } });
+    await untilEnded(id);
+    expect(await resultOf(id)).toEqual([1, 3]);
+    expect((await eventsOf(id)).filter(({ type }) => type === "cache.invalidated").map(({ data }) => data)).toEqual([{ steps: ["write"] }]);
+    await untilKept(1);
+    // The cache is away just when the last step of a task ends: the task is put away only when it has been told.
+    const away = vi.spyOn(ResultCache.prototype, "invalidate").mockRejectedValue(new Error("away"));
+    const last = await submit({ workflow: { steps: [read("before"), write] }, input: { tag: "rates" } });
+    await untilStatus(last, "completed");
+    await vi.waitUntil(() => away.mock.calls.length > 0);
+    await abortAllDurableObjects();
+    away.mockRestore();
+    await vi.waitUntil(
+      async () => {
+        await runDurableObjectAlarm(stubOf(last)).catch(() => false);
+        return (await statistics())["entries"] === 0 && (await eventsOf(last)).at(-1)?.type === "task.archived";
+      },
+      { timeout: 10_000, interval: 20 },
+    );
   });
 
   test("expire, and are then gone", async () => {

@@ -18,6 +18,8 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
       return [{ type: "resume", ...(fact.by && { by: fact.by }) }, ...cancellations(moment)];
     case "child.canceled":
       return [{ type: "dismissed", tasks: fact.tasks }];
+    case "cache.invalidated":
+      return [{ type: "invalidated", steps: fact.steps }];
     case "task.archived":
       return [{ ...fact, type: "archive" }];
     case "step.kept":

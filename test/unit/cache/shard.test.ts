@@ -216,7 +216,7 @@ function play(
       const calls = shard.calls(now, 3, () => false);
       said = calls.map(({ one, answer }) => [one.key, one.task, wordOf(answer)]);
       const reply = move.reply === "silence" ? null : move.reply === "done" ? { type: move.reply, value: bytes(2) } : { type: move.reply };
-      for (const { one, answer } of calls) shard.told(one, answer, reply as Reply | null, now);
+      for (const { one, answer } of calls) shard.told(one, answer, reply, now);
     }
     log.push(said);
     check(rows, said, now);

@@ -29,6 +29,7 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
   keep: { type: "keep", steps: [{ path: "x", kind: "agent", output: 1, of: null }], children: [] },
   cached: { type: "cached", step: "x", output: { value: 1 }, task: "task_0", madeAt: 1 },
   uncached: { type: "uncached", step: "x", reason: "first" },
+  invalidated: { type: "invalidated", steps: ["x"] },
   dismissed: { type: "dismissed", tasks: ["task_x_0"] },
   archive: { type: "archive", parts: 1, bytes: 1 },
 };
@@ -98,6 +99,7 @@ const withoutAttempt = {
   keep: "",
   cached: "",
   uncached: "",
+  invalidated: "",
   dismissed: "",
   archive: "",
 };
@@ -147,6 +149,7 @@ const TABLE: { readonly [S in Situation]: Row } = {
     keep: "",
     cached: "",
     uncached: "",
+    invalidated: "",
     dismissed: "",
     archive: "",
   },
