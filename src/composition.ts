@@ -20,6 +20,8 @@ import { ApiKeys } from "./auth/keys.ts";
 import { requestCredit } from "./auth/request-credit.ts";
 import { answerBulk } from "./bulk/agent.ts";
 import type { BulkPorts } from "./bulk/page.ts";
+import type { CacheContract, CachePorts } from "./cache/cache-contract.ts";
+import { CacheGateway } from "./cache/gateway.ts";
 import type { Env } from "./env.ts";
 import { ApprovalRows } from "./history/approval-rows.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
@@ -52,6 +54,7 @@ export interface Service extends Services {
   readonly agentPorts: AgentPorts;
   readonly webhookPorts: WebhookPorts;
   readonly schedulePorts: SchedulePorts;
+  readonly cachePorts: CachePorts;
 }
 
 let built: Service | undefined;
@@ -77,6 +80,8 @@ function build(env: Env, config: Config): Service {
   const webhookNamespace: ObjectNamespace = env.WEBHOOKS;
   const webhookObjects = new WebhookGateway((name) => webhookNamespace.getByName(name) as WebhookContract);
   const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
+  const cacheNamespace: ObjectNamespace = env.RESULTS;
+  const cache = new CacheGateway((name) => cacheNamespace.getByName(name) as CacheContract);
   const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
     try {
       const waiting = await history.waitingFor(tenant, [id, ...capabilities.map(({ name }) => name)], LIMITS.pokes);
@@ -110,6 +115,7 @@ function build(env: Env, config: Config): Service {
     webhookObjects,
     schedules: new ScheduleGateway((name) => scheduleNamespace.getByName(name) as ScheduleContract),
     scheduleList: new ScheduleList(db),
+    cache,
     mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
     checks: {
       database: async () => void (await history.list("", {}, null, 1)),
@@ -144,6 +150,7 @@ function build(env: Env, config: Config): Service {
         remove: (tenant, task) => archive.remove(tenant, task),
       },
       tasks: taskPorts(tasks),
+      cache,
       webhooks: {
         notify: (tenant, { webhook, ...ended }) => {
           const secret = webhook?.secret === undefined ? null : config.keyring.open(webhook.secret, webhookSecretPlace(tenant, ended.id));
@@ -180,6 +187,7 @@ function build(env: Env, config: Config): Service {
       post: (tenant, record, delivery) => postDelivery(tenant, record, delivery, config.keyring, urlPolicy),
     },
     schedulePorts: schedulePorts(() => service(env)),
+    cachePorts: { tell: (tenant, asker, answer) => tasks.ask(tenant, asker.task, (owner) => owner.cacheSays(asker, answer)) },
   };
 }
 

@@ -4,6 +4,8 @@ import { consumeDispatches } from "./agents/dispatch-queue.ts";
 import { outcomesMessage, outcomesOf } from "./agents/outcome-buffer.ts";
 import type { AgentPorts } from "./agents/port.ts";
 import { createApp } from "./api/app.ts";
+import type { CachePorts } from "./cache/cache-contract.ts";
+import { CacheObject } from "./cache/cache-object.ts";
 import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
 import { consumeHistory } from "./history/history-queue.ts";
@@ -61,6 +63,20 @@ const NO_SCHEDULE_PORTS = {} as SchedulePorts;
 export class Schedule extends ScheduleObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, configuration.ok ? service(env).schedulePorts : NO_SCHEDULE_PORTS);
+  }
+
+  override async alarm(): Promise<void> {
+    if (configuration.ok) return super.alarm();
+    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+  }
+}
+
+const NO_CACHE_PORTS = {} as CachePorts;
+
+/** Shares of tenants' cached results. */
+export class ResultCache extends CacheObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, configuration.ok ? service(env).cachePorts : NO_CACHE_PORTS);
   }
 
   override async alarm(): Promise<void> {

@@ -18,6 +18,7 @@ export interface Capability {
   readonly outputSchema?: JsonSchema;
   readonly price?: Price;
   readonly expectedLatencyMs?: number;
+  readonly cache?: { readonly ttlMs: number; readonly tags?: readonly string[] };
 }
 
 export interface AgentLimits {
@@ -76,13 +77,14 @@ export function declaredOf(registration: AgentRegistration) {
     url: registration.url ?? "",
     capabilities: (registration.capabilities ?? []).map((offered): Capability => {
       if (typeof offered === "string") return { name: offered };
-      const { input_schema, output_schema, price, expected_latency, ...rest } = offered;
+      const { input_schema, output_schema, price, expected_latency, cache, ...rest } = offered;
       return defined({
         ...rest,
         inputSchema: input_schema,
         outputSchema: output_schema,
         price: priceOf(price),
         expectedLatencyMs: ms(expected_latency),
+        cache: cache && defined({ ttlMs: durationMs(cache.ttl), tags: cache.tags }),
       });
     }),
     cancelUrl: registration.cancel_url ?? null,
@@ -158,7 +160,7 @@ export function registrationOf(record: AgentRecord): AgentRegistration {
     name: record.name,
     description: record.description ?? undefined,
     url: record.url === "" ? undefined : record.url,
-    capabilities: record.capabilities.map(({ inputSchema, outputSchema, price, expectedLatencyMs, tags, ...rest }) =>
+    capabilities: record.capabilities.map(({ inputSchema, outputSchema, price, expectedLatencyMs, tags, cache, ...rest }) =>
       defined({
         ...rest,
         tags: tags && [...tags],
@@ -166,6 +168,7 @@ export function registrationOf(record: AgentRecord): AgentRegistration {
         output_schema: outputSchema as Record<string, unknown> | undefined,
         price: priceView(price),
         expected_latency: text(expectedLatencyMs),
+        cache: cache && defined({ ttl: durationText(cache.ttlMs), tags: cache.tags && [...cache.tags] }),
       }),
     ),
     cancel_url: record.cancelUrl ?? undefined,

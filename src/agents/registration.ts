@@ -62,6 +62,8 @@ const capability = z.strictObject({
   output_schema: schema.optional(),
   price: price.optional(),
   expected_latency: duration.optional(),
+  /** Its results may be given again, to steps with the same input; if everybody else who offers it says so too. */
+  cache: z.strictObject({ ttl: between("1ms", "30d"), tags: z.array(tag).min(1).max(LIMITS.tags).optional() }).optional(),
 });
 
 const breaker = z.strictObject({

@@ -10,6 +10,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { hashText } from "../shared/random.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
+import { cachingOf } from "./caching.ts";
 import { capabilityFor, isOnTrial, ruledOut, statisticsFor, unfit, type Candidate, type RuledOut } from "./filters.ts";
 import { callsSeen, chanceOf, factsOf, scoresOf, WEIGHTS, type Facts } from "./score.ts";
 
@@ -251,6 +252,7 @@ export function lookupIn(snapshot: DirectorySnapshot): AgentLookup {
       if (agent === undefined) return null; // who calls finds out
       return unfit({ agent, state: snapshot.states.get(id) ?? null }, { evidence, now })?.reason ?? null;
     },
+    caching: (target) => cachingOf(target, snapshot),
     hedging: (target) => {
       let [calls, hedges] = [0, 0];
       for (const candidate of candidatesFor(target, snapshot)) {

@@ -62,6 +62,7 @@ export const agent = z
         output_schema: jsonSchema.optional(),
         price: price.optional(),
         expected_latency: z.string().optional(),
+        cache: z.object({ ttl: z.string(), tags: z.array(z.string()).optional() }).optional(),
       }),
     ),
     auth: z.object({ type: z.enum(["bearer", "header"]), name: z.string().optional() }).nullable(),

@@ -9,6 +9,7 @@ import { agentWorkRoutes } from "./agent-work.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalLinkRoutes } from "./approval-links.ts";
 import { approvalRoutes } from "./approvals.ts";
+import { cacheRoutes } from "./cache.ts";
 import { callbackRoutes } from "./callbacks.ts";
 import { definitionComponents } from "./definition-schema.ts";
 import { channelRoutes } from "./channels.ts";
@@ -64,6 +65,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, approvalLinkRoutes);
   app.route(BASE_PATH, webhookRoutes);
   app.route(BASE_PATH, scheduleRoutes);
+  app.route(BASE_PATH, cacheRoutes);
   app.route(BASE_PATH, keyRoutes);
   app.route("/", healthRoutes);
 

@@ -88,7 +88,7 @@ export function isOption(name: string): boolean {
 const time = z.iso.datetime();
 const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional(), pointer: z.string().optional() });
 const waitingOn = z.object({
-  type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child"]),
+  type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child", "cache"]),
   step_id: z.string(),
   capability: z.string().optional(),
   agent: z.string().optional(),
@@ -96,7 +96,7 @@ const waitingOn = z.object({
   why: z.string().optional(),
   name: z.string().optional().openapi({ description: "Of the signal" }),
   approval_id: z.string().optional(),
-  task_id: z.string().optional().openapi({ description: "The task that the step has started" }),
+  task_id: z.string().optional().openapi({ description: "The task that the step has started, or that brings the result it waits for" }),
   since: time.optional(),
   until: time.optional().openapi({ description: "Absent while only something from outside can end the wait" }),
   count: z.int().optional(),

@@ -7,6 +7,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { TaskEvent } from "./event.ts";
 import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";
+import { admitCached, admitUncached } from "./caching.ts";
 import { declineAttempt, startInLine } from "./line.ts";
 import { endEarly } from "./ending.ts";
 import type { InputOf, TaskInput } from "./input.ts";
@@ -42,6 +43,14 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
       return admitSignal(state, input, world);
     case "decide":
       return decide(state, input, world);
+    case "cached":
+      return admitCached(state, input);
+    case "invalidated": {
+      const steps = state.end === null ? input.steps.filter((step) => state.outdated.has(step)) : [];
+      return steps.length === 0 ? NOTHING : ok([{ type: "cache.invalidated", steps }]);
+    }
+    case "uncached":
+      return admitUncached(state, input);
     case "child":
       return admitChild(state, input);
     case "keep":

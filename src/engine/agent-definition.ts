@@ -1,6 +1,7 @@
 /** How a step asks agents, as its author writes it. */
 import { z } from "zod";
 import { LIMITS } from "../shared/limits.ts";
+import { parseDuration } from "../shared/time.ts";
 import { duration, expression, identifier, positiveDuration, template } from "./definition-words.ts";
 
 const retryDefinition = z.strictObject({
@@ -58,6 +59,18 @@ const ensembleDefinition = z.strictObject({
   score: expression.optional(),
 });
 
+/** `${ … }` may be in them. */
+const tags = z.array(z.string().min(1).max(LIMITS.expressionLength)).min(1).max(LIMITS.tags);
+
+/** Whether a result may be one that was made before. */
+const cacheDefinition = z.strictObject({
+  /** CEL: steps of one capability with equal values get one result. The input unless said. */
+  key: expression.optional(),
+  ttl: positiveDuration.refine((text) => (parseDuration(text) ?? 0) <= LIMITS.cacheTtlMs, "expected at most 30d"),
+  /** By which results can be dropped. */
+  tags: tags.optional(),
+});
+
 /** What every way to an agent has: a step's, and that of what undoes one. */
 const agentWork = {
   capability: identifier.optional(),
@@ -69,7 +82,14 @@ const agentWork = {
   fallback: z.array(fallbackDefinition).min(1).max(LIMITS.fallbacks).optional(),
 };
 
-export const agentFields = { ...agentWork, hedge: hedgeDefinition.optional(), ensemble: ensembleDefinition.optional() };
+export const agentFields = {
+  ...agentWork,
+  hedge: hedgeDefinition.optional(),
+  ensemble: ensembleDefinition.optional(),
+  cache: cacheDefinition.optional(),
+  /** Kept results that its completion makes out of date, by their tags. */
+  invalidates: tags.optional(),
+};
 
 /** What undoes a step. */
 export const compensateDefinition = z.strictObject(agentWork);

@@ -9,11 +9,12 @@ import { LIMITS } from "../shared/limits.ts";
 import { decideEnsemble, type Decision } from "./ensemble.ts";
 import type { Failure, TaskEvent, Usage } from "./event.ts";
 import { retryDelayMs } from "./retry.ts";
+import { outdates } from "./outdating.ts";
 import { scopeOfStep, withName } from "./scope.ts";
 import type { Ensemble } from "./staffing.ts";
 import type { TaskState } from "./state.ts";
 import type { AgentStep, Attempt, EnsembleReply } from "./step-state.ts";
-import { expressionError, failStep, type ReleasedAttempt } from "./step.ts";
+import { cacheFact, expressionError, failStep, type ReleasedAttempt } from "./step.ts";
 import { readValue, type StoredValue } from "./value.ts";
 import type { World } from "./world.ts";
 
@@ -42,7 +43,10 @@ export function completeAttempt(
     ...holderOf(attempt),
   };
   if (node.ensemble === null || node.ensemble.mode === "first") {
-    return [...cancelAttempts(step, others, "superseded", world), { ...facts, type: "step.completed" }];
+    return [
+      ...cancelAttempts(step, others, "superseded", world),
+      { ...facts, ...cacheFact(step, true), ...outdates(state, step, world), type: "step.completed" },
+    ];
   }
   const measured = measure(state, step, node.ensemble, reply.output, world);
   if ("error" in measured) return failAttempt(state, step, attempt, measured.error, world, reply);
@@ -179,7 +183,10 @@ export function afterReply(
     return [...canceled, ...tryAgain(state, step, tooLarge, world)];
   }
   const winner = decision.type === "one" ? { attempt: decision.reply.attempt } : {};
-  return [...canceled, { type: "step.completed", step: step.path, output, ...winner }];
+  return [
+    ...canceled,
+    { type: "step.completed", step: step.path, output, ...winner, ...cacheFact(step, true), ...outdates(state, step, world) },
+  ];
 }
 
 function outputOf(decision: Extract<Decision, { readonly type: "one" | "all" }>, world: World): StoredValue | null {

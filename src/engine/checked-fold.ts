@@ -57,8 +57,11 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "step.retry_scheduled":
       return isKind(step, "agent") ? null : `${event.type} of ${place}, which asks no agent`;
     case "step.waiting":
-      if ((event.waiting_on.type === "agent" || "attempt" in event) && !isKind(step, "agent")) return `${place} asks no agent`;
+      if ((event.waiting_on.type === "agent" || event.waiting_on.type === "cache" || "attempt" in event) && !isKind(step, "agent"))
+        return `${place} asks no agent`;
       return null;
+    case "cache.missed":
+      return step.phase.status === "waiting" && step.phase.on.type === "cache" ? null : `${place} does not wait for the cache`;
     case "attempt.started":
       if (!isKind(step, "agent")) return `${event.type} of ${place}, which asks no agent`;
       if (event.attempt > step.attempts || liveAttempt(step, event.attempt)?.way === null) return null;

@@ -2,7 +2,9 @@
 import { LIMITS } from "../shared/limits.ts";
 import { hashText } from "../shared/random.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
+import { askCache } from "./caching.ts";
 import type { Failure, TaskEvent } from "./event.ts";
+import { outdatedTags } from "./outdating.ts";
 import { scopeOfStep } from "./scope.ts";
 import type { TaskState } from "./state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep } from "./step-state.ts";
@@ -16,7 +18,11 @@ export function startRound(state: TaskState, step: AgentStep, world: World): rea
   if (step.startedSeq === null) {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
+    const tags = outdatedTags(state, step, world.values);
+    if (!tags.ok) return failStep(state, step, expressionError(step, "invalidates", tags.error), world);
   }
+  const asked = askCache(state, step, world);
+  if (asked !== null) return asked;
   const key = stickyKeyOf(state, step, world);
   if (key !== null && "error" in key) return failStep(state, step, expressionError(step, "select.sticky", key.error), world);
   const choice = choose(state, step, world, key?.text ?? null);
@@ -31,6 +37,8 @@ export function startRound(state: TaskState, step: AgentStep, world: World): rea
 /** A step that waits for an agent looks again; the agents it sees were fetched for this. */
 export function lookForAgent(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
   if (step.phase.status !== "waiting") return [];
+  const asked = askCache(state, step, world);
+  if (asked !== null) return asked;
   const key = stickyKeyOf(state, step, world);
   const choice = choose(state, step, world, key !== null && "text" in key ? key.text : null);
   if (choice !== null && choice.agents.length >= agentsOf(step)) return begin(state, step, choice, {}, world);

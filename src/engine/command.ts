@@ -26,6 +26,12 @@ export type Command =
   | (OfAttempt & Holder & { readonly type: "abandon"; readonly reason: string; readonly outcome: AttemptOutcome; readonly inLine: boolean })
   /** The attempt is over: its agent's statistics hear of it, and its slot is free. */
   | (OfAttempt & Holder & { readonly type: "settled"; readonly outcome: AttemptOutcome })
+  /** Ask the result cache. */
+  | { readonly type: "ask_cache"; readonly step: string }
+  /** Give it what the step came to, or say that it gives nothing and waits for nothing. */
+  | { readonly type: "fill_cache" | "free_cache"; readonly step: string }
+  /** Have it drop what is out of date. */
+  | { readonly type: "invalidate_cache"; readonly step: string }
   /** Look the agents up afresh, then answer with `look`. */
   | { readonly type: "refresh_agents" }
   /** Start a task that is a branch of a step. */
@@ -43,8 +49,11 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
     case "attempt.lost":
       return [{ type: "dispatch", step: event.step, attempt: event.attempt }];
     case "step.waiting":
+      if (event.waiting_on.type === "cache") return [{ type: "ask_cache", step: event.step }];
       if (event.waiting_on.type === "agent") return [{ type: "refresh_agents" }];
       return "attempt" in event ? [{ type: "ask_slot", step: event.step, attempt: event.attempt, agent: event.waiting_on.agent }] : [];
+    case "cache.missed":
+      return event.reason === "expired" ? [{ type: "free_cache", step: event.step }] : [];
     case "task.paused":
       return [{ type: "steer_children" }];
     case "task.resumed":
@@ -65,9 +74,10 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
           inLine: event.in_line?.includes(attempt) ?? false,
         })),
         ...cancelChildren(event.children),
+        ...tellCache(event),
       ];
     case "step.failed":
-      return cancelChildren(event.children);
+      return [...cancelChildren(event.children), ...tellCache(event)];
     case "attempt.canceled": {
       const { step, attempt, reason, agent = "", capability = null, slot = false, hedge = false, in_line = false, ms = null } = event;
       // Who lost a race has taken at least this long.
@@ -79,7 +89,8 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
     case "attempt.failed": {
       const { step, attempt, agent, capability = null, slot = false, hedge = false, ms = null } = event;
       // A step that ends without an agent, or by an ensemble's decision, settles no attempt.
-      if (attempt === undefined || agent === undefined) return "children" in event ? cancelChildren(event.children) : [];
+      const more = event.type === "step.completed" ? [...cancelChildren(event.children), ...tellCache(event)] : NO_COMMANDS;
+      if (attempt === undefined || agent === undefined) return more;
       const usage = "usage" in event ? event.usage : undefined;
       const outcome: AttemptOutcome = {
         class: event.type === "attempt.failed" ? classOf(event.error) : "success",
@@ -90,11 +101,24 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
         ...(usage?.output_tokens !== undefined && { outputTokens: usage.output_tokens }),
         hedge,
       };
-      return [{ type: "settled", step, attempt, agent, capability, slot, outcome }];
+      return [{ type: "settled", step, attempt, agent, capability, slot, outcome }, ...more];
     }
     default:
       return [];
   }
+}
+
+const NO_COMMANDS: readonly Command[] = [];
+
+type ForCache = { readonly step: string; readonly cache?: "fill" | "free"; readonly invalidates?: readonly string[] };
+
+/** What is dropped is dropped first: a step that makes its own kind of result out of date does not mean its own result. */
+function tellCache({ step, cache, invalidates }: ForCache): readonly Command[] {
+  if (cache === undefined && invalidates === undefined) return NO_COMMANDS;
+  return [
+    ...(invalidates === undefined ? [] : [{ type: "invalidate_cache", step } as const]),
+    ...(cache === undefined ? [] : [{ type: `${cache}_cache`, step } as const]),
+  ];
 }
 
 function cancelChildren(tasks: readonly string[] = []): readonly Command[] {

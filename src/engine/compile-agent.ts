@@ -4,7 +4,7 @@ import { DEFAULTS } from "../shared/limits.ts";
 import { durationMs } from "../shared/time.ts";
 import type { BlockCompiler } from "./compile-block.ts";
 import type { AgentStepDefinition } from "./definition.ts";
-import type { AgentNode, Read } from "./graph.ts";
+import type { AgentNode, Caching, Read } from "./graph.ts";
 import { retryPolicy } from "./retry.ts";
 import { hedgeOf, selectionOf, targetOf, type Ensemble, type Target } from "./staffing.ts";
 import { NOTHING } from "./template.ts";
@@ -20,6 +20,8 @@ export function compileAgent(block: BlockCompiler, step: AgentStepDefinition, at
     sticky: step.select?.sticky === undefined ? null : block.expression(step.select.sticky, "any", `${at}/select/sticky`, reads),
     hedge: hedgeOf(step.hedge),
     ensemble: compileEnsemble(block, step, at, reads),
+    cache: compileCache(block, step, at, reads),
+    invalidates: step.invalidates === undefined ? null : block.template(step.invalidates, `${at}/invalidates`, reads),
     input: step.input === undefined ? NOTHING : block.template(step.input as Json, `${at}/input`, reads),
     timeoutMs: step.timeout === undefined ? DEFAULTS.timeoutMs : durationMs(step.timeout),
     retry: step.retry === undefined ? DEFAULT_RETRY : retryPolicy(step.retry),
@@ -70,6 +72,15 @@ function compileEnsemble(block: BlockCompiler, step: AgentStepDefinition, at: st
     quorum: quorum ?? Math.floor(agents / 2) + 1,
     by: by === undefined ? null : block.expression(by, "any", `${place}/by`, reads, REPLY),
     score: score === undefined ? null : block.expression(score, "any", `${place}/score`, reads, REPLY),
+  };
+}
+
+function compileCache(block: BlockCompiler, { cache }: AgentStepDefinition, at: string, reads: Reads): Caching | null {
+  if (cache === undefined) return null;
+  return {
+    key: cache.key === undefined ? null : block.expression(cache.key, "any", `${at}/cache/key`, reads),
+    ttlMs: durationMs(cache.ttl),
+    tags: cache.tags === undefined ? null : block.template(cache.tags, `${at}/cache/tags`, reads),
   };
 }
 

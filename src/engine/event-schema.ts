@@ -49,6 +49,14 @@ const waitingOn = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("signal"), name: text, until: time.optional() }),
   z.looseObject({ type: z.literal("approval"), approval: number, until: time.optional() }),
   z.looseObject({ type: z.literal("capacity"), agent: text }),
+  z.looseObject({
+    type: z.literal("cache"),
+    key: text,
+    ttl_ms: number,
+    tags: texts.optional(),
+    versions: text.optional(),
+    until: time,
+  }),
 ]);
 
 type MemberOf<E> = E extends TaskEvent ? keyof E : never;
@@ -104,6 +112,10 @@ const MEMBERS = {
   fallback: count,
   agent: text,
   usage: z.looseObject({ input_tokens: z.number().optional(), output_tokens: z.number().optional(), cost_usd: z.number().optional() }),
+  cached: z.looseObject({ key: text, task: text, made_at: time }),
+  cache: z.enum(["fill", "free"]),
+  invalidates: texts,
+  steps: texts,
   signal: number,
   digest: text,
   ms: z.number(),
@@ -172,6 +184,8 @@ const REQUIRED: { readonly [T in EventType]: readonly Exclude<MemberOf<Extract<T
   "task.ending": ["ending"],
   "step.started": ["step"],
   "step.waiting": ["step", "waiting_on"],
+  "cache.missed": ["step", "reason"],
+  "cache.invalidated": ["steps"],
   "step.degraded": ["step", "error", "fallback"],
   "step.completed": ["step", "output"],
   "step.failed": ["step", "error"],

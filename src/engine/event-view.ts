@@ -34,7 +34,7 @@ export function eventView(event: TaskEvent, seq: number, at: number): EventView 
   for (const [key, value] of Object.entries(event) as [string, Json][]) {
     if (INTERNAL.includes(key) || (key === "task" && event.type === "task.created")) continue;
     if (VALUES.includes(key)) showValue(data, key, value as unknown as StoredValue);
-    else if (key === "waiting_on")
+    else if (key === "waiting_on" || key === "cached")
       data[key] = Object.fromEntries(Object.entries(value as JsonObject).map(([name, one]) => [name, timed(name, one)]));
     else data[key] = timed(key, value);
   }

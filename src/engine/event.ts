@@ -42,6 +42,8 @@ type WithChildren = { readonly children?: readonly string[] };
 type OfBranch = OfStep & { readonly branch: number };
 /** `approval`: its number in the task. */
 type OfApproval = OfStep & { readonly approval: number };
+/** The step had to bring a result for the cache, or waited for one: `fill` when its output is that. */
+type ForCache = { readonly cache?: "fill" | "free" };
 /** What the reply that settled an attempt is recognised by when it comes again, and how long the agent took. */
 type OfReply = { readonly digest?: string; readonly ms?: number };
 /**
@@ -79,6 +81,10 @@ export type TaskEvent =
   | (OfStep & { readonly type: "step.started"; readonly items?: number; readonly chunk?: number })
   | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: Waiting; readonly receipt?: Receipt })
   | (OfAttempt & { readonly type: "step.waiting"; readonly waiting_on: WaitingForCapacity; readonly hedge?: true; readonly joins?: true })
+  /** The cache has no result: the step gets one itself. */
+  | (OfStep & { readonly type: "cache.missed"; readonly reason: CacheMiss })
+  /** What the steps made out of date is not in the cache any more. */
+  | { readonly type: "cache.invalidated"; readonly steps: readonly string[] }
   /** The step goes on with less than was asked for: its next fallback. */
   | (OfStep & { readonly type: "step.degraded"; readonly error: Failure; readonly fallback: number })
   | (OfAttempt & { readonly type: "agent.selected"; readonly agent: string; readonly receipt: Receipt })
@@ -94,10 +100,16 @@ export type TaskEvent =
         readonly signal?: number;
         /** It had completed already in the task whose past this one shares. */
         readonly kept?: true;
-      } & WithChildren)
-  | (OfStep & WithChildren & { readonly type: "step.failed"; readonly error: Failure })
+        /** The cache had it. */
+        readonly cached?: CachedFrom;
+        /** Tags of kept results that are out of date with it. */
+        readonly invalidates?: readonly string[];
+      } & ForCache &
+      WithChildren)
+  | (OfStep & ForCache & WithChildren & { readonly type: "step.failed"; readonly error: Failure })
   | (OfStep & { readonly type: "step.skipped"; readonly reason: SkipReason })
   | (OfStep &
+      ForCache &
       WithChildren & {
         readonly type: "step.canceled";
         readonly reason: CancelReason;
@@ -204,6 +216,17 @@ export type TaskEvent =
   | (OfStep & { readonly type: "compensation.completed" })
   | (OfStep & { readonly type: "compensation.failed"; readonly error: Failure });
 
+/** The task that a result was made for, and when. */
+export interface CachedFrom {
+  readonly key: string;
+  readonly task: string;
+  readonly made_at: number;
+}
+/**
+ * `first`: others wait for what this one brings · `skipped`: what was brought is not worth keeping · `unavailable`: the cache
+ * did not answer · `expired`: nobody brought it in time.
+ */
+export type CacheMiss = "first" | "skipped" | "unavailable" | "expired";
 /** `needs`: `run_if` cannot hold any more · `when`: the condition was false. */
 export type SkipReason = "needs" | "when";
 /** `task_ended`: by a step that says so · `block_ended`: the step around it has ended without it. */

@@ -169,6 +169,7 @@ function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
     case "waiting":
       mark(state.waiting, index, by);
       if (phase.on.type === "agent") mark(state.looking, index, by);
+      if (phase.on.type === "cache") mark(state.asking, index, by);
       if (isKind(step, "signal")) mark(listeners(state, step.node.name), index, by);
       return;
     case "retrying":

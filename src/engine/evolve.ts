@@ -20,6 +20,7 @@ import {
   type OfLine,
 } from "./evolve-attempt.ts";
 import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
+import { askedCache, completedForCache, missedCache } from "./evolve-cache.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import type { TaskCreated } from "./created.ts";
 import { initialState, stepIn } from "./frame.ts";
@@ -88,6 +89,9 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
     case "child.canceled":
       for (const task of event.tasks) state.orphans.delete(task);
       return;
+    case "cache.invalidated":
+      for (const step of event.steps) state.outdated.delete(step);
+      return;
     case "signal.received":
       return keepSignal(state, event);
     case "step.kept":
@@ -109,6 +113,9 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return openBranches(state, step, event);
     case "step.waiting":
       return wait(state, step, event);
+    case "cache.missed":
+      missedCache(step, event);
+      return retryNow(state, step);
     case "step.degraded":
       step.target = event.fallback;
       step.degraded = event.error;
@@ -127,6 +134,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
+      completedForCache(state, step, event);
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
       orphan(state, event);
       settle(state, step, { status: "completed", output: resident(event.output, state.seq), degraded: event.degraded ?? step.degraded });
@@ -218,9 +226,13 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
 }
 
 function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly type: "step.waiting" }>): void {
-  // A second agent's line is not what the step waits for.
-  if (!("hedge" in event && event.hedge)) step.waitingSince ??= state.at;
   const { waiting_on: on } = event;
+  if (on.type === "cache") {
+    askedCache(state, step, on);
+  } else if (!("hedge" in event && event.hedge)) {
+    // A second agent's line is not what the step waits for.
+    step.waitingSince ??= state.at;
+  }
   if (on.type === "capacity") return joinLine(state, step as AgentStep, event as OfLine);
   const since = step.waitingSince ?? state.at;
   const lookAt = on.type === "agent" ? nextLookAt(state.at, state.at, since + state.created.queue_ttl_ms) : (on.until ?? null);

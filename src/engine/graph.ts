@@ -14,6 +14,12 @@ import type { Template } from "./template.ts";
 
 export type OnError = { readonly type: "fail" } | { readonly type: "continue" } | { readonly type: "output"; readonly output: Template };
 
+export interface Caching {
+  readonly key: Expression | null;
+  readonly ttlMs: number;
+  readonly tags: Template | null;
+}
+
 /** A step that an expression reads: so many blocks further out, and its place there. */
 export interface Read {
   readonly id: string;
@@ -76,6 +82,10 @@ export interface AgentNode extends AnyNode {
   readonly sticky: Expression | null;
   readonly hedge: Hedge | null;
   readonly ensemble: Ensemble | null;
+  /** Whether a result may be one that was made before. */
+  readonly cache: Caching | null;
+  /** Tags of kept results that it makes out of date. */
+  readonly invalidates: Template | null;
   readonly input: Template;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;

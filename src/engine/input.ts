@@ -1,7 +1,7 @@
 /** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
 import type { Json } from "../shared/json.ts";
 import type { PastChild, PastStep } from "./past.ts";
-import type { Failure, Usage } from "./event.ts";
+import type { CacheMiss, Failure, Usage } from "./event.ts";
 import type { Chained } from "./created.ts";
 import type { EndStatus } from "./state.ts";
 import type { StoredValue } from "./value.ts";
@@ -40,6 +40,12 @@ export type TaskInput =
   | (OfAttempt & { readonly type: "grant"; readonly isPull: boolean })
   /** … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. */
   | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
+  /** The result cache has what a step asked it for; `madeAt`: when, for `task`. */
+  | { readonly type: "cached"; readonly step: string; readonly output: StoredValue; readonly task: string; readonly madeAt: number }
+  /** … or has not. */
+  | { readonly type: "uncached"; readonly step: string; readonly reason: Exclude<CacheMiss, "expired"> }
+  /** The cache has dropped what these steps made out of date. */
+  | { readonly type: "invalidated"; readonly steps: readonly string[] }
   /** Something from outside that a step waits for, or will. It counts once under its key. */
   | { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string }
   /** A person's word on approval number so-and-so. */

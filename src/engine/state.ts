@@ -81,6 +81,12 @@ export interface TaskState {
   /** Steps in `waiting`, in the order they began to wait, and those of them that wait for an agent. */
   readonly waiting: Set<number>;
   readonly looking: Set<number>;
+  /** Those that wait for the result cache, and when the last of them asked. */
+  readonly asking: Set<number>;
+  askingAt: number;
+  /** Tags of kept results that steps have made out of date, until the cache has heard of it; by path. And since when. */
+  readonly outdated: Map<string, readonly string[]>;
+  outdatedAt: number;
   /** Steps in `retrying`, in the order they failed. */
   readonly retrying: Set<number>;
   /** Steps with steps inside them, while those are at work. */
@@ -194,6 +200,10 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     choices: new Map(),
     waiting: new Set(),
     looking: new Set(),
+    asking: new Set(),
+    askingAt: 0,
+    outdated: new Map(),
+    outdatedAt: 0,
     retrying: new Set(),
     open: new Set(),
     children: new Map(),

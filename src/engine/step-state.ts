@@ -1,5 +1,5 @@
 /** One step in one frame: where it stands, and what came of it. */
-import type { CancelReason, Failure, SkipReason, Way } from "./event.ts";
+import type { CachedFrom, CancelReason, Failure, SkipReason, Way } from "./event.ts";
 import type { Waiting } from "./waiting.ts";
 import type { Frame } from "./frame.ts";
 import type { AgentNode, NodeOf, StepNode } from "./graph.ts";
@@ -98,6 +98,18 @@ export interface Step<N extends StepNode = StepNode> {
   /** Of a step with steps inside it, or with tasks that it starts. */
   branches: Branches | null;
   approval: Approval | null;
+  /** Once it has asked the result cache. */
+  cache: CacheStanding | null;
+}
+
+export interface CacheStanding {
+  readonly key: string;
+  readonly ttlMs: number;
+  readonly tags: readonly string[];
+  /** Others wait for what it brings. */
+  readonly isFirst: boolean;
+  /** Whose result it has got. */
+  readonly from: CachedFrom | null;
 }
 
 /** What a step inside has come to, by branch: a case, an item, an iteration, a task. */
@@ -208,6 +220,7 @@ export function newStep(index: number, path: string, node: StepNode, frame: Fram
     replies: null,
     branches: null,
     approval: null,
+    cache: null,
   };
 }
 

@@ -33,6 +33,8 @@ export interface StepView {
   readonly approval?: ApprovalView;
   /** Why it was skipped or canceled. */
   readonly reason?: string;
+  /** The result was made before, for another task. */
+  readonly cached?: { readonly task_id: string; readonly made_at: string };
   /** It goes on or completed with less than was asked for: a fallback, or its default output. */
   readonly degraded?: ErrorView;
 }
@@ -99,6 +101,7 @@ function stepView(state: TaskState, step: Step): StepView {
     ...(child !== null && { task_id: child }),
     ...(step.approval !== null && { approval: approvalView(state, step.approval) }),
     ...((phase.status === "skipped" || phase.status === "canceled") && { reason: phase.reason }),
+    ...(step.cache?.from && { cached: { task_id: step.cache.from.task, made_at: isoTime(step.cache.from.made_at) } }),
     ...(degraded !== null && { degraded: errorView(degraded) as ErrorView }),
   };
 }

@@ -21,7 +21,7 @@ export function failStep(state: TaskState, step: Step, error: Failure, world: Wo
 
 function failure(state: TaskState, step: Step, error: Failure, world: World): TaskEvent {
   const { onError } = step.node;
-  const more = childrenFact(state, step);
+  const more = { ...childrenFact(state, step), ...cacheFact(step, false) };
   if (onError.type !== "output") return { type: "step.failed", step: step.path, error, ...more };
   const output = onError.output.evaluate(() => scopeOfStep(state, step, world.values));
   if (!output.ok) return { type: "step.failed", step: step.path, error: expressionError(step, "on_error", output.error), ...more };
@@ -76,7 +76,15 @@ function canceled(state: TaskState, step: Step, reason: CancelReason): EventOf<"
     ...(slots.length > 0 && { slots }),
     ...(inLine.length > 0 && { in_line: inLine }),
     ...childrenFact(state, step),
+    ...cacheFact(step, false),
   };
+}
+
+/** What a step that settles has to say to the result cache. Only what was asked for is worth keeping. */
+export function cacheFact({ phase, cache, degraded }: Step, isResult: boolean): { readonly cache?: "fill" | "free" } {
+  const isWaiting = phase.status === "waiting" && phase.on.type === "cache";
+  if (cache === null || !(cache.isFirst || isWaiting)) return {};
+  return { cache: isResult && degraded === null ? "fill" : "free" };
 }
 
 /** Tasks that a step has started and that have not ended. */

@@ -7,7 +7,7 @@ import { stepStatus, type Step } from "./step-state.ts";
 
 /** What a task or step waits for. `count` is how many steps wait, of which this is due first. */
 export interface WaitingOn {
-  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child";
+  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child" | "cache";
   readonly step_id: string;
   readonly capability?: string;
   readonly agent?: string;
@@ -16,7 +16,7 @@ export interface WaitingOn {
   /** Why nobody has it yet. */
   readonly why?: string;
   readonly since?: string;
-  /** A signal's name; what is approved; the task that it waits for. */
+  /** A signal's name; what is approved; the task that it waits for, or that brings the result it waits for. */
   readonly name?: string;
   readonly approval_id?: string;
   readonly task_id?: string;
@@ -93,6 +93,8 @@ function waitedFor(state: TaskState, on: Waiting): Omit<WaitingOn, "step_id"> {
       return on;
     case "timer":
       return { type: "timer" };
+    case "cache":
+      return { type: "cache" };
     case "signal":
       return { type: "signal", name: on.name };
     case "approval":

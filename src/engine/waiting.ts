@@ -25,7 +25,18 @@ export interface WaitingForApproval {
   readonly until?: number;
 }
 
-export type Waiting = WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval;
+/** For what the result cache says: it has the result, or who asked before brings it. How the key and the terms came about. */
+export interface WaitingForCache {
+  readonly type: "cache";
+  readonly key: string;
+  readonly ttl_ms: number;
+  readonly tags?: readonly string[];
+  /** The versions of those who could have been asked, where they are a part of the key. */
+  readonly versions?: string;
+  readonly until: number;
+}
+
+export type Waiting = WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval | WaitingForCache;
 
 /** In line for a slot of an agent, or for one of its workers to ask for work. */
 export interface WaitingForCapacity {

@@ -26,8 +26,17 @@ export interface AgentLookup {
   readonly find: (agent: string, target: Target) => AgentChoice | null;
   /** Why an agent that was chosen a while ago should not be called now after all, or `null`. */
   readonly refusal: (agent: string, evidence: ReadonlyMap<string, AgentEvidence>, now: number) => string | null;
+  /** What those who could be asked say of keeping results; `null` where they are not known. */
+  readonly caching: (target: Target, step: string) => DeclaredCaching | null;
   /** Of the calls of a capability everywhere and lately, how many there were and how many were hedges. */
   readonly hedging: (target: Target) => { readonly calls: number; readonly hedges: number };
+}
+
+export interface DeclaredCaching {
+  /** Another text when any of them offers another version. */
+  readonly versions: string;
+  /** What all of them allow, whether or not the step asks for it. */
+  readonly terms: { readonly ttlMs: number; readonly tags: readonly string[] } | null;
 }
 
 /** What a step asks for. */

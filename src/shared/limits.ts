@@ -398,6 +398,33 @@ export const LIMITS = {
   queueConsumers: 250,
   queueBatch: 6,
 
+  // --- Result cache ---
+  /** Objects that share the keys of a tenant: each answers some hundred requests a second. */
+  cacheShards: 8,
+  /** Of an object: its index is in memory, an entry in about 300 bytes. */
+  cacheEntries: 10_000,
+  cacheBytes: 64 * 1024 * KIB,
+  /** One row of its table, which may have 2 MB; a larger result is made again. */
+  cacheValueBytes: 1 * MIB,
+  cacheTtlMs: 30 * DAY,
+  /** Those in line of an object: a step that finds no place goes on by itself. */
+  cacheLine: 10_000,
+  /** How long an answer may take: a step must not wait for want of a cache … */
+  cacheAskMs: 2 * SECOND,
+  /** … which is asked so often. */
+  cacheAsks: 2,
+  /** Who brings a result is asked whether it still does, this often, while others wait … */
+  cacheLeaseMs: 30 * SECOND,
+  /** … and this often if nobody does. Who does not answer is asked later each time, and then given up: it asks by itself. */
+  cacheIdleMs: 10 * MINUTE,
+  cacheTells: 8,
+  /** Those that are told something at once. */
+  cacheTelling: 50,
+  /** When an entry was used last is written down this often: it only decides which is dropped first. */
+  cacheTouchMs: 60 * SECOND,
+  /** Of one invalidation. */
+  cacheNames: 100,
+
   // --- Keys ---
   /** A revocation is felt everywhere within this. */
   keyCacheMs: 60 * SECOND,

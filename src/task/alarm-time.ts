@@ -16,6 +16,9 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
   // And so may what was said to a task that this one has started, and the news that it has ended.
   const childrenAt = state.children.size > 0 ? now + askAgainMs(Math.max(state.childrenAt, state.steeredAt), now) : null;
   const orphansAt = state.orphans.size > 0 ? now + askAgainMs(state.orphansAt, now) : null;
+  // And so may a question to the cache, or its answer.
+  const isOwed = state.asking.size + state.outdated.size > 0;
+  const cacheAt = isOwed ? now + askAgainMs(Math.max(state.askingAt, state.outdatedAt), now) : null;
   const hedgeAt = nextHedgeAt(state);
   const moments = [
     wakeAt,
@@ -23,6 +26,7 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
     lineAt,
     childrenAt,
     orphansAt,
+    cacheAt,
     hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null,
   ];
   const due = moments.filter((at) => at !== null);

@@ -1,4 +1,5 @@
 /** What the object answers to, as its callers see it: plain data in, promises of plain data out. */
+import type { Asker, CacheAnswer, Reply } from "../cache/cache-contract.ts";
 import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
 import type { CarriedCall, Outcome } from "../agents/protocol.ts";
@@ -73,6 +74,8 @@ export interface TaskContract {
   begin(submission: Submission, isPaused: boolean): Promise<ChildOutcome | "running" | "archived">;
   /** Pauses or goes on with the task that started it; what somebody said to this one itself stays as it is. */
   follow(isPaused: boolean): Promise<void>;
+  /** The result cache answers a step, or asks whether it still brings the result that others wait for. */
+  cacheSays(asker: Asker, answer: CacheAnswer): Promise<Reply>;
   /** A task that a step of this one has started has ended. */
   childEnded(task: string, outcome: ChildOutcome): Promise<void>;
 

@@ -7,6 +7,7 @@ import { readValue } from "../engine/value.ts";
 import { errorView } from "../engine/waiting-view.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
+import type { CacheRequests } from "./cache-requests.ts";
 import type { Children } from "./children.ts";
 import { ChildSubmissions } from "./child-submission.ts";
 import type { Journal } from "./journal.ts";
@@ -17,14 +18,16 @@ export class Farewell {
   readonly #ports: TaskPorts;
   readonly #journal: Journal;
   readonly #children: Children;
+  readonly #caching: CacheRequests;
   readonly #submissions: ChildSubmissions;
   /** Under way or done, in this instance. */
   #said: Promise<readonly Chained[]> | null = null;
 
-  constructor(ports: TaskPorts, journal: Journal, children: Children) {
+  constructor(ports: TaskPorts, journal: Journal, children: Children, caching: CacheRequests) {
     this.#ports = ports;
     this.#journal = journal;
     this.#children = children;
+    this.#caching = caching;
     this.#submissions = new ChildSubmissions(journal);
   }
 
@@ -47,11 +50,17 @@ export class Farewell {
       isPart ? [] : this.#chain(loaded),
       this.#children.report(loaded),
       this.#children.dismiss(loaded),
+      this.#dropOutdated(loaded),
       isPart ? undefined : this.#ports.webhooks.notify(loaded.state.created.tenant, this.#ended(loaded)),
     ]);
     for (const other of others) if (other.status === "rejected") throw other.reason;
     if (chained.status === "rejected") throw chained.reason;
     return chained.value;
+  }
+
+  async #dropOutdated(loaded: Loaded): Promise<void> {
+    if (loaded.state.outdated.size === 0 || (await this.#caching.invalidate(loaded))) return;
+    throw new Error("the cache did not answer");
   }
 
   async #chain(loaded: Loaded): Promise<readonly Chained[]> {

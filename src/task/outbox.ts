@@ -62,6 +62,11 @@ export class Outbox {
         case "ask_slot":
         case "ask_slots":
           break; // below, all together
+        case "ask_cache":
+        case "fill_cache":
+        case "free_cache":
+        case "invalidate_cache":
+          break; // no agent's
         case "start_child":
         case "cancel_children":
         case "steer_children":

@@ -37,8 +37,16 @@ export async function placesOf(loaded: Loaded, agents: AgentsPort): Promise<Plac
 
 const keyOf = (step: string, agent: string): string => `${step}/${agent}`;
 
-export function withPlace<T extends { readonly waiting_on?: WaitingOn | null }>(view: T, places: Places): T {
+/** What of a task only others know: its places in line, and which task brings the result that a step of it waits for. */
+export interface Whereabouts {
+  readonly places: Places;
+  readonly firstFor: (step: string) => string | null;
+}
+
+export function withPlace<T extends { readonly waiting_on?: WaitingOn | null }>(view: T, { places, firstFor }: Whereabouts): T {
   const { waiting_on } = view;
+  const first = waiting_on?.type === "cache" ? firstFor(waiting_on.step_id) : null;
+  if (first !== null) return { ...view, waiting_on: { ...waiting_on, task_id: first } };
   const position = waiting_on?.type === "capacity" ? places.get(keyOf(waiting_on.step_id, waiting_on.agent ?? "")) : undefined;
   return position === undefined ? view : { ...view, waiting_on: { ...waiting_on, position } };
 }

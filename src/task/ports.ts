@@ -1,5 +1,6 @@
 /** What the object asks of the rest of the service. Fakes in tests stand here and nowhere else. */
 import type { AgentsPort, DirectoryPort } from "../agents/port.ts";
+import type { CacheGateway } from "../cache/gateway.ts";
 import type { HistoryPort } from "../history/port.ts";
 import type { EndStatus } from "../engine/state.ts";
 import type { ChildOutcome } from "./contract.ts";
@@ -11,6 +12,7 @@ export interface TaskPorts {
   readonly agents: AgentsPort;
   readonly history: HistoryPort;
   readonly tasks: TasksPort;
+  readonly cache: Pick<CacheGateway, "ask" | "fill" | "free" | "invalidate">;
   readonly webhooks: {
     /** Answers once whoever wants to know of a task's end is certain to be told. Throws otherwise, to be asked again. */
     readonly notify: (tenant: string, ended: EndedTask) => Promise<void>;

@@ -6,6 +6,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { assert, ok, type Result } from "../shared/result.ts";
+import type { Asker, CacheAnswer, Reply } from "../cache/cache-contract.ts";
 import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
 import type { CarriedCall, Outcome } from "../agents/protocol.ts";
@@ -16,6 +17,7 @@ import type { Json } from "../shared/json.ts";
 import { bytesToJson } from "../shared/json-bytes.ts";
 import { Arrival } from "./arrival.ts";
 import { Attempts } from "./attempts.ts";
+import { CacheRequests } from "./cache-requests.ts";
 import { Children } from "./children.ts";
 import { Chronicle } from "./chronicle.ts";
 import type { ApprovalDecision, AttemptOf, ChildOutcome, Heartbeat, Submitted, TaskContract } from "./contract.ts";
@@ -40,6 +42,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   readonly #feed: LiveFeed;
   readonly #chronicle: Chronicle;
   readonly #children: Children;
+  readonly #caching: CacheRequests;
   readonly #farewell: Farewell;
   readonly #reader: TaskReader;
   readonly #wakeups: Wakeups;
@@ -52,8 +55,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     this.#runner = new TaskRunner(ctx.storage, ports, {
       commit: (loaded, commit) => this.#committed(loaded, commit),
       load: (loaded) => {
-        this.#outbox.recover(loaded);
-        this.#children.recover(loaded);
+        for (const part of [this.#outbox, this.#children, this.#caching]) part.recover(loaded);
       },
       calledAt: (step, attempt) => this.#outbox.calledAt(step, attempt),
     });
@@ -72,13 +74,15 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
       ended: (child, outcome) => this.childEnded(child, outcome),
       dismissed: async (tasks) => void (await this.#runner.apply({ type: "dismissed", tasks })),
     });
-    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children);
-    this.#reader = new TaskReader(ports, this.#runner);
+    this.#caching = new CacheRequests(ports, this.#runner);
+    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children, this.#caching);
+    this.#reader = new TaskReader(ports, this.#runner, this.#caching);
     this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#wakeups.archive()));
     const parts = {
       runner: this.#runner,
       outbox: this.#outbox,
       children: this.#children,
+      caching: this.#caching,
       farewell: this.#farewell,
       chronicle: this.#chronicle,
       feed: this.#feed,
@@ -186,6 +190,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     await this.#runner.apply({ type: isPaused ? "pause" : "resume", by: "parent" });
   }
 
+  async cacheSays(asker: Asker, answer: CacheAnswer): Promise<Reply> {
+    return this.#caching.answered(asker, answer);
+  }
+
   async childEnded(task: string, { output, ...outcome }: ChildOutcome): Promise<void> {
     const before = await this.#runner.ready();
     if (before === null || !before.state.children.has(task)) return;
@@ -255,6 +263,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   #committed(loaded: Loaded, commit: Commit): void {
     this.#outbox.run(loaded, commit.commands);
     this.#children.run(loaded, commit.commands);
+    this.#caching.run(loaded, commit.commands);
     const { events, firstSeq, at } = commit;
     this.#feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), this.#reading(loaded));
     this.#chronicle.committed(loaded, firstSeq === 1);

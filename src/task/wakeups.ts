@@ -7,6 +7,7 @@ import { rejection, type Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
+import type { CacheRequests } from "./cache-requests.ts";
 import type { Children } from "./children.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Farewell } from "./farewell.ts";
@@ -27,6 +28,7 @@ interface Parts {
   readonly runner: TaskRunner;
   readonly outbox: Outbox;
   readonly children: Children;
+  readonly caching: CacheRequests;
   readonly farewell: Farewell;
   readonly chronicle: Chronicle;
   readonly feed: LiveFeed;
@@ -82,7 +84,7 @@ export class Wakeups {
   }
 
   async #wake(loaded: Loaded): Promise<void> {
-    const { runner, outbox, children, chronicle } = this.#parts;
+    const { runner, outbox, children, caching, chronicle } = this.#parts;
     if (loaded.state.end !== null) return this.#wakeEnded(loaded);
     const { tenant } = loaded.state.created;
     if (loaded.state.looking.size > 0) {
@@ -94,6 +96,7 @@ export class Wakeups {
     const current = await this.#loaded();
     outbox.sendAgain(current, Date.now());
     children.askAgain(current, Date.now());
+    caching.askAgain(current, Date.now());
     chronicle.remind(current, Date.now());
   }
 

@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { admissionFigures } from "./admission.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { breakerFigures } from "./breaker.ts";
+import { cacheFigures } from "./cache.ts";
 import { compare } from "./comparison.ts";
 import { estimateFigures } from "./estimate.ts";
 import { hedgeFigures } from "./hedge.ts";
@@ -39,6 +40,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   breaker: breakerFigures,
   map: mapFigures,
   timers: timerFigures,
+  cache: cacheFigures,
 };
 
 const chosen = options.only?.split(",") ?? Object.keys(MEASURES);

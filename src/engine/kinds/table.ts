@@ -1,5 +1,6 @@
 /** Every kind of step there is: a kind without its arm does not compile. */
 import type { StepKind } from "../definition.ts";
+import { cacheIsDue } from "../caching.ts";
 import { startRound } from "../choose.ts";
 import type { TaskEvent } from "../event.ts";
 import type { NodeOf, StepNode } from "../graph.ts";
@@ -19,7 +20,7 @@ import { wait } from "./wait.ts";
 import { workflow } from "./workflow.ts";
 
 const KINDS: { readonly [K in StepKind]: Kind<NodeOf<K>> } = {
-  agent: { start: startRound },
+  agent: { start: startRound, due: cacheIsDue },
   map,
   switch: switchKind,
   repeat,

@@ -1,6 +1,6 @@
 /** What the outside must have said for a fact to be there, most likely first; nothing where it can only follow by itself. */
 import type { Json } from "../../shared/json.ts";
-import type { EventOf, Failure } from "../event.ts";
+import type { CachedFrom, EventOf, Failure } from "../event.ts";
 import type { InputOf, TaskInput } from "../input.ts";
 import { childFailure } from "../kinds/workflow.ts";
 import type { PastChild, PastStep } from "../past.ts";
@@ -18,6 +18,8 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
       return [...cancellations(moment), { type: "resume", ...(fact.by && { by: fact.by }) }];
     case "child.canceled":
       return [{ type: "dismissed", tasks: fact.tasks }];
+    case "cache.invalidated":
+      return [{ type: "invalidated", steps: fact.steps }];
     case "task.archived":
       return [{ ...fact, type: "archive" }];
     case "step.kept":
@@ -39,8 +41,12 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
       return [{ ...replyFacts(fact), type: "fail", error: fact.error }];
     case "attempt.declined":
       return [{ type: "decline", step: fact.step, attempt: fact.attempt, reason: fact.reason, retryAt: fact.retry_at }];
-    case "attempt.completed":
+    case "cache.missed":
+      return fact.reason === "expired" ? [] : [{ type: "uncached", step: fact.step, reason: fact.reason }];
     case "step.completed":
+      if (fact.cached !== undefined) return [cached(fact, fact.cached)];
+      return completions(moment, fact.step);
+    case "attempt.completed":
       return completions(moment, fact.step);
     case "attempt.canceled":
       return [...completions(moment, fact.step), ...cancellations(moment)];
@@ -96,6 +102,10 @@ function claim(fact: EventOf<"attempt.claimed">): TaskInput {
 function heartbeat({ step, attempt, lease_until, progress }: EventOf<"attempt.progressed">, at: number): TaskInput {
   const extended = lease_until === undefined ? {} : { extendMs: lease_until - at };
   return { type: "heartbeat", step, attempt, ...extended, ...(progress !== undefined && { progress }) };
+}
+
+function cached({ step, output }: EventOf<"step.completed">, { task, made_at }: CachedFrom): TaskInput {
+  return { type: "cached", step, output, task, madeAt: made_at };
 }
 
 /** The reply that completed an attempt at the step, wherever among the facts it established. */

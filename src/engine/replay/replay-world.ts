@@ -7,7 +7,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Json } from "../../shared/json.ts";
 import type { EventOf, TaskEvent } from "../event.ts";
 import type { RecordedValue } from "../value.ts";
-import type { AgentChoice, AgentLookup, Choice, Wanted, World } from "../world.ts";
+import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../world.ts";
 
 /** What is recorded of one moment. */
 export class Moment {
@@ -44,6 +44,7 @@ export function recordedWorld(moment: Moment, read: (recorded: RecordedValue) =>
       return started?.type === "attempt.started" ? choiceOf(started, moment.at) : null;
     },
     refusal: () => null,
+    caching: (_target, step) => cachingIn(moment, step),
     hedging: () => ({ calls: 0, hedges: 0 }),
   };
   return {
@@ -99,6 +100,18 @@ function isGivenUp(moment: Moment, next: TaskEvent, step: string): boolean {
     default:
       return false;
   }
+}
+
+/** What is asked of the cache follows the beginning of its step; who does not ask next could not, or had no reason to. */
+function cachingIn({ facts, done }: Moment, step: string): DeclaredCaching | null {
+  for (let index = done; index < facts.length; index++) {
+    const fact = facts[index] as TaskEvent;
+    if (fact.type === "task.started" || (fact.type === "step.started" && fact.step === step)) continue;
+    if (fact.type !== "step.waiting" || fact.step !== step || fact.waiting_on.type !== "cache") return null;
+    const { ttl_ms: ttlMs, tags = [], versions = "" } = fact.waiting_on;
+    return { versions, terms: { ttlMs, tags } };
+  }
+  return null;
 }
 
 /** Those who were chosen together: their attempts follow each other. */

@@ -32,6 +32,8 @@ const workflows: fc.Arbitrary<Steps> = fc.integer({ min: 1, max: SIZE }).chain((
             on: fc.constantFrom("same", "another"),
           }),
           timeout: fc.constantFrom("1s", "30s"),
+          cache: fc.constantFrom(undefined, undefined, undefined, { ttl: "1h" }, { ttl: "1m", key: "input", tags: ["t"] }),
+          invalidates: fc.constantFrom(undefined, undefined, ["t"]),
           fallback: fc.constantFrom(undefined, undefined, undefined, [{ capability: "rare" }, { agent: "agent_9" }]),
           several: fc.constantFrom(
             {},
@@ -44,8 +46,10 @@ const workflows: fc.Arbitrary<Steps> = fc.integer({ min: 1, max: SIZE }).chain((
             { ensemble: { agents: 3, mode: "best", score: "output.n" } },
           ),
         })
-        .map(({ run_if, when, on_error, fallback, several, ...rest }) => ({
+        .map(({ run_if, when, on_error, fallback, several, cache, invalidates, ...rest }) => ({
           ...rest,
+          ...(cache !== undefined && { cache }),
+          ...(invalidates !== undefined && { invalidates }),
           ...several,
           // Several agents at once cannot be one by name.
           ...(fallback !== undefined && { fallback: "ensemble" in several ? fallback.slice(0, 1) : fallback }),
@@ -91,6 +95,19 @@ const inputs: fc.Arbitrary<TaskInput> = fc.oneof(
   { weight: 1, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "lose", ...rest })) },
   { weight: 5, arbitrary: fc.record({ ...ofAttempt, isPull: fc.boolean() }).map((rest): TaskInput => ({ type: "grant", ...rest })) },
   { weight: 1, arbitrary: fc.record(ofAttempt).map((rest): TaskInput => ({ type: "decline", ...rest, reason: "full", retryAt: 0 })) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ step: ofAttempt.step })
+      .map((rest): TaskInput => ({ type: "cached", ...rest, output: { value: { n: 1 } }, task: "task_0", madeAt: 1 })),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .record({ step: ofAttempt.step, reason: fc.constantFrom("first", "skipped", "unavailable") })
+      .map((rest): TaskInput => ({ type: "uncached", ...rest })),
+  },
+  { weight: 2, arbitrary: fc.subarray([idOf(0), idOf(1), idOf(2)]).map((steps): TaskInput => ({ type: "invalidated", steps })) },
   { weight: 1, arbitrary: fc.constantFrom<TaskInput>({ type: "pause" }, { type: "resume" }, { type: "cancel" }) },
 );
 
@@ -247,6 +264,27 @@ describe("for every workflow and history", () => {
     });
   });
 
+  test("who was to bring a result for the cache, or waited for one, says what became of that, once", () => {
+    holds((steps, with_, schedule) => {
+      const owed = new Set<string>();
+      const task = play(steps, with_, schedule);
+      for (const event of task.journal.flatMap(({ events }) => events)) {
+        if (event.type === "step.waiting" && event.waiting_on.type === "cache") owed.add(event.step);
+        const isGoingOn = event.type === "cache.missed" && ["skipped", "unavailable"].includes(event.reason);
+        if (isGoingOn || (event.type === "step.completed" && event.cached !== undefined)) expect(owed.delete(event.step)).toBe(true);
+        for (const command of commandsFor(event)) {
+          if (command.type !== "fill_cache" && command.type !== "free_cache") continue;
+          expect(owed.delete(command.step)).toBe(true);
+          if (command.type === "fill_cache") expect(event).toMatchObject({ type: "step.completed", cache: "fill" });
+          if (event.type === "step.completed" && event.degraded !== undefined) expect(command.type).toBe("free_cache");
+        }
+      }
+      const { asking, steps: all } = task.state;
+      const first = all.filter(({ cache, settledSeq }) => cache?.isFirst === true && settledSeq === null);
+      expect([...owed].toSorted()).toEqual([...[...asking].map(idOf), ...first.map(({ path }) => path)].toSorted());
+    });
+  });
+
   test("a step settles once", () => {
     holds((steps, with_, schedule) => {
       const settled = play(steps, with_, schedule).journal.flatMap(({ events }) => events.filter(isSettling).map((event) => event.step));
@@ -279,6 +317,9 @@ describe("for every workflow and history", () => {
         const input = move?.inputs.at(-1);
         // Losing an attempt twice is losing it twice, and a heartbeat with news is news; verbs are refused the second time.
         if (input === undefined || ["lose", "heartbeat", "look"].includes(input.type)) return;
+        // What the cache says before it is asked is no answer.
+        const wasHeard = task.last.answers.at(-1);
+        if (["cached", "uncached"].includes(input.type) && wasHeard?.ok === true && wasHeard.value === "unchanged") return;
         const before = task.state.seq;
         task.when(input);
         expect(task.state.seq).toBe(before);

@@ -16,7 +16,7 @@ import { taskHead } from "../../../src/engine/view.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
 import type { Target } from "../../../src/engine/staffing.ts";
 import { readValue } from "../../../src/engine/value.ts";
-import type { AgentChoice, AgentLookup, Choice, Wanted, World } from "../../../src/engine/world.ts";
+import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../../../src/engine/world.ts";
 import type { Json } from "../../../src/shared/json.ts";
 
 export type Steps = readonly ({ readonly id: string } & Record<string, unknown>)[];
@@ -90,6 +90,8 @@ export class Scenario {
   readonly asked: Target[] = [];
   /** The object has no picture of the agents that is fresh enough. */
   agentsUnknown = false;
+  /** What the agents say of keeping results. */
+  caching: DeclaredCaching["terms"] = null;
   /** Calls of what is wanted everywhere, and how many were hedges. */
   everywhere = { calls: 0, hedges: 0 };
   now = STARTED_AT;
@@ -110,6 +112,7 @@ export class Scenario {
       choose: (wanted) => this.#choose(wanted),
       find: (agent) => this.#known(agent),
       refusal: () => null,
+      caching: () => ({ versions: "", terms: this.caching }),
       hedging: () => this.everywhere,
     };
     const { past } = options;

@@ -27,18 +27,22 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
   child: { type: "child", task: "task_x_0", status: "completed", output: { value: 1 }, error: null, failedItems: 0 },
   // Too late: a past comes before anything else.
   keep: { type: "keep", steps: [{ path: "x", kind: "agent", output: 1, of: null }], children: [] },
+  cached: { type: "cached", step: "x", output: { value: 1 }, task: "task_0", madeAt: 1 },
+  uncached: { type: "uncached", step: "x", reason: "first" },
+  invalidated: { type: "invalidated", steps: ["x"] },
   dismissed: { type: "dismissed", tasks: ["task_x_0"] },
   archive: { type: "archive", parts: 1, bytes: 1 },
 };
 
 /** A step that waits does so without any agent, or in the line of one; every other kind of step has a way of its own to be at work. */
-type Situation = StepStatus | "waiting in line" | `at work: ${Exclude<StepKind, "agent">}`;
+type Situation = StepStatus | "waiting in line" | "waiting for the cache" | `at work: ${Exclude<StepKind, "agent">}`;
 
 /** Tasks whose step `x` has the status; step `other` keeps them alive. */
 const tasks: { readonly [S in Situation]: () => Scenario } = {
   pending: () => given([step("other"), step("x", { needs: ["other"] })]),
   waiting: () => given([step("other"), step("x", { capability: "rare" })], { missing: ["rare"] }),
   "waiting in line": () => given([step("other"), step("x")], { agent: { needsSlot: true } }),
+  "waiting for the cache": () => given([step("other"), step("x", { cache: { ttl: "1h" } })]),
   running: () => given([step("other"), step("x")]),
   retrying: () => given([step("other"), step("x", { retry: { delay: "1m", jitter: "none" } })]).when(fails("x")),
   completed: () => given([step("other"), step("x")]).when(completes("x")),
@@ -59,6 +63,7 @@ const tasks: { readonly [S in Situation]: () => Scenario } = {
 /** What a situation is to readers. */
 const statuses: { readonly [S in Situation]?: StepStatus } = {
   "waiting in line": "waiting",
+  "waiting for the cache": "waiting",
   "at work: map": "running",
   "at work: switch": "running",
   "at work: repeat": "running",
@@ -92,6 +97,9 @@ const withoutAttempt = {
   decide: "not_found",
   child: "",
   keep: "",
+  cached: "",
+  uncached: "",
+  invalidated: "",
   dismissed: "",
   archive: "",
 };
@@ -115,6 +123,12 @@ const TABLE: { readonly [S in Situation]: Row } = {
     // Turned away, it looks elsewhere, and finds nobody.
     decline: "attempt.declined x#1 (full) · step.waiting x",
   },
+  "waiting for the cache": {
+    ...withoutAttempt,
+    cancel: CANCEL,
+    cached: "step.completed x",
+    uncached: "cache.missed x (first) · agent.selected x#1 · attempt.started x#1",
+  },
   running: {
     wake: "",
     look: "",
@@ -133,6 +147,9 @@ const TABLE: { readonly [S in Situation]: Row } = {
     decide: "not_found",
     child: "",
     keep: "",
+    cached: "",
+    uncached: "",
+    invalidated: "",
     dismissed: "",
     archive: "",
   },
