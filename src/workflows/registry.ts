@@ -10,6 +10,7 @@ import { err, ok, type Result } from "../shared/result.ts";
 import { parseReference } from "../shared/workflow-reference.ts";
 import { BUILTIN_WORKFLOWS, builtinWorkflow } from "./builtin.ts";
 import { channelsOf, versionOn, type Channels } from "./channels.ts";
+import { readDescriptions, type WorkflowDescription } from "./descriptions.ts";
 import { ofName, readName } from "./names.ts";
 import { workflowNames, workflows } from "./tables.ts";
 import { malformedReference, unknownChannel, unknownName, unknownVersion } from "./unknown-reference.ts";
@@ -125,6 +126,11 @@ export class WorkflowRegistry {
       channels: channels ?? [],
     }));
     return [...builtins, ...registered].slice(0, limit);
+  }
+
+  /** What to know of some of them to submit one. */
+  async describe(tenant: string, listed: readonly WorkflowSummary[]): Promise<readonly WorkflowDescription[]> {
+    return readDescriptions(this.#db, tenant, listed);
   }
 
   /**
