@@ -42,7 +42,7 @@ export function parametersOf(schema: InputSchema): readonly Parameter[] {
 
 /** An input that the schema accepts, with what is required and what has a default; `undefined` where none was found. */
 export function exampleOf(schema: InputSchema): Json | undefined {
-  const example = new Example(schema).of(schema as JsonObject, 0);
+  const example = new Example(schema).of(schema, 0);
   return example === undefined || violationsOf(schema, example).length > 0 ? undefined : example;
 }
 
