@@ -4,7 +4,7 @@ import { drizzle } from "drizzle-orm/d1";
 import type { AttemptName, StartAnswer } from "./agents/admission.ts";
 import { capabilityOf, type AgentRecord } from "./agents/agent.ts";
 import type { AgentContract } from "./agents/agent-contract.ts";
-import { executeBuiltin, isBuiltinAgent } from "./agents/builtin.ts";
+import { callBuiltin, isBuiltinAgent, type BuiltinWork } from "./agents/builtin.ts";
 import { callbackToken } from "./agents/callback-token.ts";
 import { AgentDirectory } from "./agents/directory.ts";
 import { callAgent, postCourtesy, probeHealth } from "./agents/http-transport.ts";
@@ -15,8 +15,11 @@ import { AgentRegistry } from "./agents/registry.ts";
 import { BASE_PATH } from "./api/app.ts";
 import { schedulePorts } from "./api/scheduled-task.ts";
 import type { Services } from "./api/services.ts";
+import { cancelTask, deleteTask } from "./api/steering.ts";
 import { ApiKeys } from "./auth/keys.ts";
 import { requestCredit } from "./auth/request-credit.ts";
+import { answerBulk } from "./bulk/agent.ts";
+import type { BulkPorts } from "./bulk/page.ts";
 import type { Env } from "./env.ts";
 import { ApprovalRows } from "./history/approval-rows.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
@@ -44,7 +47,7 @@ export const configuration = readConfig(startEnv);
 if (!configuration.ok) log("error", configuration.error);
 
 export interface Service extends Services {
-  readonly archive: ArchiveStore;
+  readonly call: (attempt: AgentCall, controller: AbortController) => Promise<Outcome>;
   readonly ports: TaskPorts;
   readonly agentPorts: AgentPorts;
   readonly webhookPorts: WebhookPorts;
@@ -83,7 +86,13 @@ function build(env: Env, config: Config): Service {
     }
   };
   const notifier = new Notifier(webhookRegistry, webhookObjects, config.keyring);
+  const work: BuiltinWork = {
+    bulk: ({ tenant, taskId, input }) => answerBulk(input, taskId, bulkPorts({ history, tasks, archive }, tenant), Date.now()),
+  };
+  const call: Service["call"] = (attempt, controller) =>
+    attempt.agent.kind === "builtin" ? callBuiltin(attempt, work) : callAgent(attempt, config.keyring, urlPolicy, controller);
   return {
+    call,
     config,
     agents,
     directory,
@@ -111,7 +120,7 @@ function build(env: Env, config: Config): Service {
       settings: { inlineCalls: config.inlineCalls, taskRetentionMs: config.taskRetentionMs },
       directory,
       agents: {
-        call: (attempt, controller) => call(config, attempt, controller),
+        call,
         tellCanceled: async (call, reason) => {
           const request = cancelRequestOf(call, reason, config.keyring, new Date());
           return request !== null && postCourtesy(request, urlPolicy);
@@ -132,6 +141,7 @@ function build(env: Env, config: Config): Service {
           await archive.write(row, parts, asked);
           env.ANALYTICS.writeDataPoint(taskPoint(row));
         },
+        remove: (tenant, task) => archive.remove(tenant, task),
       },
       tasks: taskPorts(tasks),
       webhooks: {
@@ -200,9 +210,10 @@ export async function startOf(
   return agentObject(tenant, id).start({ tenant, agent: id }, { task, step, attempt }, isLeaving);
 }
 
-export async function call(config: Config, attempt: AgentCall, controller: AbortController): Promise<Outcome> {
-  const { agent, input } = attempt;
-  if (agent.kind !== "builtin") return callAgent(attempt, config.keyring, { allowLoopback: config.allowLoopbackAgents }, controller);
-  const output = executeBuiltin(agent.id, input);
-  return { type: "completed", output, bytes: JSON.stringify(output).length, ms: 0 };
+/** What a bulk order does to tasks is what their routes do. */
+function bulkPorts(services: Pick<Services, "history" | "tasks" | "archive">, tenant: string): BulkPorts {
+  return {
+    list: (filter, after, limit) => services.history.list(tenant, filter, after, limit),
+    act: (action, task, reason) => (action === "cancel" ? cancelTask(services, tenant, task, reason) : deleteTask(services, tenant, task)),
+  };
 }

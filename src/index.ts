@@ -4,7 +4,7 @@ import { consumeDispatches } from "./agents/dispatch-queue.ts";
 import { outcomesMessage, outcomesOf } from "./agents/outcome-buffer.ts";
 import type { AgentPorts } from "./agents/port.ts";
 import { createApp } from "./api/app.ts";
-import { call, configuration, service, startOf } from "./composition.ts";
+import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
 import { consumeHistory } from "./history/history-queue.ts";
 import type { SchedulePorts } from "./schedules/schedule-contract.ts";
@@ -75,13 +75,13 @@ export default {
   fetch: app.fetch,
 
   async queue(batch, env): Promise<void> {
-    const { tasks, history, approvals, config, agentObject } = service(env);
+    const { tasks, history, approvals, agentObject, call } = service(env);
     switch (batch.queue) {
       case "orchestrator-dispatch":
         return consumeDispatches(batch.messages, {
           claim: ({ tenant, task, step, attempt }, delivery) => tasks.stub(tenant, task).claim({ step, attempt }, delivery),
           start: (message, { agent }) => startOf(agentObject, message.tenant, agent, message, true),
-          call: (attempt) => call(config, attempt, new AbortController()),
+          call: (attempt) => call(attempt, new AbortController()),
           report: async ({ tenant, task, step, attempt }, outcome) =>
             void (await tasks.ask(tenant, task, (owner) => owner.report({ step, attempt }, outcome))),
         });

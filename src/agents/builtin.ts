@@ -1,13 +1,25 @@
 /** Agents that are part of the service: no network, no secrets, everywhere at once. */
 import type { Json } from "../shared/json.ts";
+import { messageOf } from "../shared/log.ts";
+import { ok, type Result } from "../shared/result.ts";
 import type { AgentRecord } from "./agent.ts";
+import type { AgentCall, Outcome } from "./protocol.ts";
+
+type Execute = (call: BuiltinCall, work: BuiltinWork) => Result<Json, string> | Promise<Result<Json, string>>;
 
 interface BuiltinAgent {
   readonly record: AgentRecord;
-  readonly execute: (input: Json) => Json;
+  readonly execute: Execute;
 }
 
-function builtin(id: string, description: string, execute: (input: Json) => Json): BuiltinAgent {
+type BuiltinCall = Pick<AgentCall, "tenant" | "taskId" | "input">;
+
+/** What the service has them do. The error of an answer says what is wrong with the input. */
+export interface BuiltinWork {
+  readonly bulk: (call: BuiltinCall) => Promise<Result<Json, string>>;
+}
+
+function builtin(id: string, description: string, execute: Execute): BuiltinAgent {
   const record: AgentRecord = {
     v: 1,
     id,
@@ -28,7 +40,10 @@ function builtin(id: string, description: string, execute: (input: Json) => Json
   return { record, execute };
 }
 
-const agents: readonly BuiltinAgent[] = [builtin("echo", "Answers with its input.", (input) => input)];
+const agents: readonly BuiltinAgent[] = [
+  builtin("echo", "Answers with its input.", ({ input }) => ok(input)),
+  builtin("bulk", 'Does a page of what the workflow "bulk" is to do.', (call, work) => work.bulk(call)),
+];
 
 export const BUILTIN_AGENTS: readonly AgentRecord[] = agents.map((agent) => agent.record);
 
@@ -36,8 +51,14 @@ export function isBuiltinAgent(id: string): boolean {
   return agents.some((agent) => agent.record.id === id);
 }
 
-export function executeBuiltin(id: string, input: Json): Json {
-  const agent = agents.find((candidate) => candidate.record.id === id);
-  if (agent === undefined) throw new Error(`Defect: no built-in agent "${id}"`);
-  return agent.execute(input);
+export async function callBuiltin(call: AgentCall, work: BuiltinWork): Promise<Outcome> {
+  const agent = agents.find((candidate) => candidate.record.id === call.agent.id);
+  if (agent === undefined) throw new Error(`Defect: no built-in agent "${call.agent.id}"`);
+  try {
+    const answer = await agent.execute(call, work);
+    if (!answer.ok) return { type: "failed", error: { code: "invalid_input", message: answer.error, retryable: false } };
+    return { type: "completed", output: answer.value, bytes: JSON.stringify(answer.value).length, ms: 0 };
+  } catch (error) {
+    return { type: "lost", message: messageOf(error) };
+  }
 }

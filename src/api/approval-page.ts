@@ -51,7 +51,7 @@ const PAGE = `<!doctype html>
   const fail = (error) => { at("title").textContent = asked ? asked.title : "Approval"; at("answer").textContent = error.message; };
   at("form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const body = { decision: event.submitter.value };
+    const body = { decision: event.submitter.value, hash: asked.hash };
     if (at("comment").value) body.comment = at("comment").value;
     try { if (asked.editable && body.decision === "approve" && JSON.stringify(JSON.parse(at("payload").value)) !== JSON.stringify(asked.payload)) body.payload = JSON.parse(at("payload").value); }
     catch { return fail(new Error("What is to be approved is not JSON any more")); }

@@ -6,6 +6,20 @@ export const APPROVAL_STATUS = ["pending", "approved", "rejected", "expired", "c
 const DECISION = ["approve", "reject"] as const;
 const time = z.iso.datetime();
 
+/** Those of a list may be from before there was a hash. */
+export const decisions = z
+  .array(
+    z.object({
+      by: z.string(),
+      decision: z.enum(DECISION),
+      comment: z.string().nullable(),
+      hash: z.string().optional().openapi({ description: "SHA-256 of what they decided on, as they left it" }),
+      edited: z.boolean().optional(),
+      at: time,
+    }),
+  )
+  .readonly();
+
 export const approval = z
   .object({
     id: z.string(),
@@ -19,7 +33,7 @@ export const approval = z
     requested_at: time,
     due_at: time.nullable(),
     decided_at: time.nullable(),
-    decisions: z.array(z.object({ by: z.string(), decision: z.enum(DECISION), comment: z.string().nullable(), at: time })).readonly(),
+    decisions,
   })
   .openapi("Approval");
 

@@ -4,6 +4,7 @@ import type { AgentRecord } from "../agents/agent.ts";
 import type { AgentDirectory } from "../agents/directory.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { ApiKeys } from "../auth/keys.ts";
+import type { ArchiveStore } from "../history/archive-store.ts";
 import type { ApprovalRows } from "../history/approval-rows.ts";
 import type { TaskRows } from "../history/task-rows.ts";
 import type { ScheduleGateway } from "../schedules/gateway.ts";
@@ -21,6 +22,7 @@ export interface Services {
   readonly tasks: TaskGateway;
   readonly history: TaskRows;
   readonly approvals: ApprovalRows;
+  readonly archive: ArchiveStore;
   readonly workflows: WorkflowRegistry;
   readonly channels: ChannelStore;
   readonly agents: AgentRegistry;

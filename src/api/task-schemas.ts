@@ -6,6 +6,7 @@ import { isJsonObject } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { parseReference } from "../shared/workflow-reference.ts";
 import { receipt } from "./agent-schemas.ts";
+import { decisions } from "./approval-schemas.ts";
 
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
 const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "failed", "skipped", "canceled"] as const;
@@ -85,7 +86,7 @@ export function isOption(name: string): boolean {
 }
 
 const time = z.iso.datetime();
-const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional() });
+const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional(), pointer: z.string().optional() });
 const waitingOn = z.object({
   type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child"]),
   step_id: z.string(),
@@ -190,7 +191,7 @@ export const stepView = z
         title: z.string(),
         assignees: z.array(z.string()).readonly(),
         due_at: time.nullable(),
-        decisions: z.array(z.object({ by: z.string(), decision: z.string(), comment: z.string().nullable(), at: time })).readonly(),
+        decisions,
       })
       .optional(),
     reason: z.string().optional(),

@@ -1,14 +1,15 @@
 /** `/tasks`: list, read, steer. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { TaskHead, TaskResult } from "../engine/view.ts";
+import type { TaskResult } from "../engine/view.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import type { Result } from "../shared/result.ts";
-import type { TaskContract } from "../task/contract.ts";
 import { page, pageOf, pageQuery, readCursor } from "./page.ts";
 import { accepted, Refused } from "./problem.ts";
+import type { Services } from "./services.ts";
 import { createRouter, defineRoute, json, type Api } from "./route.ts";
+import { cancelTask, deleteTask, pauseTask, resumeTask } from "./steering.ts";
 import { stepDetail, stepView, taskHead, taskResult, TASK_STATUS, taskView } from "./task-schemas.ts";
 import { endWithin, requestedWait } from "./waiting.ts";
 
@@ -100,6 +101,17 @@ const resumeRoute = defineRoute({
   access: "tasks:write",
   request: { params: taskParams, body: noBody },
   responses: { 200: json(taskHead, "The task") },
+});
+
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/tasks/{id}",
+  summary: "Delete a task that has ended",
+  description:
+    "Its journal, its outputs and what history has of it are gone; its idempotency key may be used again. Tasks that it started are tasks of their own.",
+  access: "tasks:write",
+  request: { params: taskParams },
+  responses: { 204: { description: "Deleted" } },
 });
 
 export const taskRoutes = createRouter()
@@ -202,37 +214,25 @@ export const taskRoutes = createRouter()
     return c.json(step as z.infer<typeof stepDetail>, 200);
   })
   .openapi(cancelRoute, async (c) =>
-    c.json(await steer(c, c.req.valid("param").id, (task) => task.cancel(c.req.valid("json").reason), "canceled"), 200),
+    c.json(await steered(c, c.req.valid("param").id, (...task) => cancelTask(...task, c.req.valid("json").reason)), 200),
   )
-  .openapi(pauseRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.pause(), "paused"), 200))
-  .openapi(resumeRoute, async (c) => c.json(await steer(c, c.req.valid("param").id, (task) => task.resume(), "resumed"), 200));
+  .openapi(pauseRoute, async (c) => c.json(await steered(c, c.req.valid("param").id, pauseTask), 200))
+  .openapi(resumeRoute, async (c) => c.json(await steered(c, c.req.valid("param").id, resumeTask), 200))
+  .openapi(deleteRoute, async (c) => {
+    await steered(c, c.req.valid("param").id, deleteTask);
+    return c.body(null, 204);
+  });
 
 function resultBody({ degraded, ...result }: TaskResult): z.infer<typeof taskResult> {
   return { ...result, ...(degraded && { degraded }) };
 }
 
-async function steer(
+async function steered<T>(
   c: Context<Api>,
   id: string,
-  verb: (task: TaskContract) => Promise<Result<TaskHead, Rejection> | null>,
-  done: string,
-): Promise<TaskHead> {
-  const answer = found(
-    await c.var.services.tasks.read<Result<TaskHead, Rejection>>(c.var.principal.tenant, id, verb, (reading) =>
-      steerFinished(reading.head(), done),
-    ),
-    id,
-  );
-  return accepted(answer);
-}
-
-/** A task that only history has left has ended: nothing can be done to it, but canceling a canceled one is no change. */
-function steerFinished(head: TaskHead, done: string): Result<TaskHead, Rejection> {
-  if (done === "canceled" && head.status === "canceled") return { ok: true, value: head };
-  return {
-    ok: false,
-    error: rejection("invalid_state", `A task that is ${head.status} cannot be ${done}`, { facts: { task_status: head.status } }),
-  };
+  verb: (services: Services, tenant: string, task: string) => Promise<Result<T, Rejection> | null>,
+): Promise<T> {
+  return accepted(found(await verb(c.var.services, c.var.principal.tenant, id), id));
 }
 
 export function found<T>(answer: T | null, id: string): T {

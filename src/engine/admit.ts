@@ -33,9 +33,9 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
     case "cancel":
       if (state.end?.status === "canceled" || (state.end === null && state.ending?.status === "canceled")) return NOTHING;
       if (state.end !== null || state.ending !== null) return forbidden(state, "canceled");
-      // Nobody would tell it to go on, and it may have something to undo.
+      // It may have something to undo, and who cancels it waits for nobody to resume it.
       return ok([
-        ...(state.pausedWithParent ? ([{ type: "task.resumed", by: "parent" }] as const) : []),
+        ...(state.paused ? ([{ type: "task.resumed", ...(state.pausedWithParent && { by: "parent" as const }) }] as const) : []),
         ...endEarly(state, { status: "canceled", reason: input.reason }),
       ]);
     case "signal":
@@ -88,11 +88,9 @@ function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): 
   if (!canReceive(state, name)) {
     const known = [...new Set(state.graph.steps.flatMap(({ listens }) => [...listens]))];
     const hint = known.length === 0 ? "no step of this task waits for signals" : `its steps wait for ${known.join(", ")}`;
-    return err(
-      rejection("signal_unexpected", `No step of this task can receive the signal "${name}" any more, or ever could; ${hint}`, {
-        facts: { task_status: statusOf(state) },
-      }),
-    );
+    const message = `No step of this task can receive the signal "${name}" any more, or ever could; ${hint}`;
+    const facts = { task_status: statusOf(state) };
+    return err(rejection("signal_unexpected", state.end === null ? message : "The task has ended", { facts }));
   }
   if (state.keptSignals >= LIMITS.keptSignals) {
     return err(rejection("limit_reached", `A task keeps at most ${LIMITS.keptSignals} signals that no step has taken`));
@@ -104,6 +102,9 @@ function admitChild(state: TaskState, { task, status, output, error, failedItems
   const child = state.children.get(task);
   if (child === undefined) return NOTHING; // heard of already, or not wanted any more
   const step = stepAt(state, child.step);
+  // Of tasks that have some of a map's items nobody knows; what counts is how the items failed.
+  const failure = step.node.kind === "workflow" || error === null ? childFailure(task, status, error) : error;
+  const isCompleted = status === "completed";
   return ok([
     {
       type: "child.ended",
@@ -111,7 +112,8 @@ function admitChild(state: TaskState, { task, status, output, error, failedItems
       branch: child.branch,
       task,
       status,
-      ...(status === "completed" ? { output: output ?? { value: null } } : { error: childFailure(task, status, error) }),
+      ...(isCompleted && { output: output ?? { value: null } }),
+      ...((!isCompleted || error !== null) && { error: failure }),
       ...(failedItems > 0 && { failed_items: failedItems }),
     },
   ]);

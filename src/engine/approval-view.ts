@@ -1,7 +1,7 @@
 /** What a task asks people, as they read it. */
 import type { TaskState } from "./state.ts";
 import { stepAt } from "./state.ts";
-import type { Approval, Step } from "./step-state.ts";
+import type { Approval, Decision, Step } from "./step-state.ts";
 import { approvalId } from "./waiting-view.ts";
 import type { StoredValue } from "./value.ts";
 import type { Json } from "../shared/json.ts";
@@ -25,6 +25,9 @@ export interface ApprovalHead {
     readonly by: string;
     readonly decision: "approve" | "reject";
     readonly comment: string | null;
+    /** SHA-256 of what they decided on, as they left it, and whether they had edited it. */
+    readonly hash: string;
+    readonly edited: boolean;
     readonly at: string;
   }[];
 }
@@ -51,8 +54,12 @@ export function approvalHead(state: TaskState, number: number): ApprovalHead | n
     requested_at: isoTime(approval.requestedAt),
     due_at: approval.dueAt === null ? null : isoTime(approval.dueAt),
     decided_at: step.settledAt === null ? null : isoTime(step.settledAt),
-    decisions: approval.decisions.map(({ by, decision, comment, at }) => ({ by, decision, comment, at: isoTime(at) })),
+    decisions: approval.decisions.map(decisionView),
   };
+}
+
+export function decisionView({ by, decision, comment, asked, hash, at }: Decision): ApprovalHead["decisions"][number] {
+  return { by, decision, comment, hash, edited: hash !== asked, at: isoTime(at) };
 }
 
 /** `read` gives what is recorded, `undefined` where it is kept no longer. */

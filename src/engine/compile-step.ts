@@ -131,6 +131,7 @@ function compileMap(block: BlockCompiler, step: MapStepDefinition, at: string, r
   return {
     kind: "map",
     over,
+    overAt: `${at}/over`,
     as,
     indexAs,
     block: inner.block,

@@ -22,6 +22,7 @@ const failure = z.looseObject({
   by: z.literal("agent").optional(),
   status: z.int().optional(),
   step_id: text.optional(),
+  pointer: text.optional(),
 });
 const value = z.union([
   z.looseObject({ value: z.json(), bytes: count.optional() }),

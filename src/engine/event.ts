@@ -19,8 +19,9 @@ export interface Failure {
   readonly by?: "agent";
   /** The HTTP status an agent answered with. */
   readonly status?: number;
-  /** The step that made the task fail. */
+  /** The step that made the task fail, and the place in the definition that says what cannot be done. */
   readonly step_id?: string;
+  readonly pointer?: string;
 }
 
 /** What an agent says its work used. */
@@ -160,6 +161,7 @@ export type TaskEvent =
       readonly task: string;
       readonly status: "completed" | "failed" | "canceled" | "timed_out" | "rejected";
       readonly output?: StoredValue;
+      /** With an output: of the first item that failed. */
       readonly error?: Failure;
       readonly failed_items?: number;
     })

@@ -62,7 +62,8 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
         branches.output = output;
       }
       if ("error" in event && event.error !== undefined) {
-        branches.failed++;
+        // A task with some of the items says how the first of those failed that it has tolerated.
+        if (output === null) branches.failed++;
         branches.error ??= event.error;
       }
       state.proceeding.push(step.index);
@@ -145,8 +146,13 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
       };
       return;
     case "approval.decided": {
-      const { by, decision, comment = null, hash } = event;
-      step.approval?.decisions.push({ by, decision, comment, hash, at: state.at });
+      const { approval } = step;
+      if (approval === null) return;
+      const { by, decision, comment = null, hash, payload } = event;
+      approval.decisions.push({ by, decision, comment, asked: approval.hash, hash, at: state.at });
+      if (payload === undefined) return;
+      approval.payload = resident(payload, state.seq);
+      approval.hash = hash;
       return;
     }
     case "approval.escalated":

@@ -84,6 +84,8 @@ export interface AgentNode extends AnyNode {
 export interface MapNode extends AnyNode {
   readonly kind: "map";
   readonly over: Template;
+  /** Where the definition says that. */
+  readonly overAt: string;
   readonly as: string;
   readonly indexAs: string;
   readonly block: Block;

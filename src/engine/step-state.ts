@@ -133,9 +133,9 @@ export interface Branches {
 export interface Approval {
   readonly number: number;
   readonly title: string;
-  readonly payload: StoredValue;
-  /** Of what is to be approved. */
-  readonly hash: string;
+  /** What is to be approved, as the last one who edited it left it. */
+  payload: StoredValue;
+  hash: string;
   assignees: readonly string[];
   readonly requestedAt: number;
   dueAt: number | null;
@@ -149,7 +149,8 @@ export interface Decision {
   readonly by: string;
   readonly decision: "approve" | "reject";
   readonly comment: string | null;
-  /** Of what they decided on. */
+  /** Of what they were asked, and of what they made of it. */
+  readonly asked: string;
   readonly hash: string;
   readonly at: number;
 }

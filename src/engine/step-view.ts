@@ -1,5 +1,6 @@
 /** A step as readers get it, in the words of the API. */
 import { isoTime } from "../shared/time.ts";
+import { decisionView, type ApprovalHead } from "./approval-view.ts";
 import type { StepKind } from "./definition.ts";
 import type { Way } from "./event.ts";
 import type { Receipt } from "./receipt.ts";
@@ -49,7 +50,7 @@ export interface ApprovalView {
   readonly title: string;
   readonly assignees: readonly string[];
   readonly due_at: string | null;
-  readonly decisions: readonly { readonly by: string; readonly decision: string; readonly comment: string | null; readonly at: string }[];
+  readonly decisions: ApprovalHead["decisions"];
 }
 
 export interface EarlierAttemptView {
@@ -115,7 +116,7 @@ function approvalView(state: TaskState, { number, title, assignees, dueAt, decis
     title,
     assignees,
     due_at: isoOrNull(dueAt),
-    decisions: decisions.map((one) => ({ ...one, at: isoTime(one.at) })),
+    decisions: decisions.map(decisionView),
   };
 }
 

@@ -29,6 +29,7 @@ export interface ErrorView {
   readonly code: string;
   readonly message: string;
   readonly step_id?: string;
+  readonly pointer?: string;
 }
 
 /** The reason due first among the steps that wait, and how many there are. */
@@ -106,8 +107,8 @@ export function approvalId(task: string, number: number): string {
 
 export function errorView(failure: Failure | null): ErrorView | null {
   if (failure === null) return null;
-  const { code, message, step_id } = failure;
-  return { code, message, ...(step_id !== undefined && { step_id }) };
+  const { code, message, step_id, pointer } = failure;
+  return { code, message, ...(step_id !== undefined && { step_id }), ...(pointer !== undefined && { pointer }) };
 }
 
 export function isoOrNull(at: number | null): string | null {

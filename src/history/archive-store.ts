@@ -29,7 +29,7 @@ export class ArchiveStore {
 
   /** The parts of an archive in order, or `null` when there is none. */
   async read(tenant: string, id: string): Promise<readonly string[] | null> {
-    const key = `archive/${tenant}/${id}`;
+    const key = archiveKey(tenant, id);
     const cached = await this.#kv.get<readonly string[]>(key, "json").catch(() => null);
     if (cached !== null) return cached;
     const rows = await this.#db
@@ -55,8 +55,19 @@ export class ArchiveStore {
       .where(and(isNotNull(tasks.finishedAt), lt(tasks.finishedAt, before)))
       .limit(LIMITS.purgeRows);
     if (expired.length === 0) return 0;
-    const keys = JSON.stringify(expired.map(({ tenant, id }) => [tenant, id]));
-    const isExpired = (table: typeof tasks | typeof taskTags | typeof archiveParts) =>
+    await this.#remove(expired);
+    return expired.length;
+  }
+
+  /** All that is kept of a task. Doing it again changes nothing. Elsewhere its archive may be read for as long as KV caches it. */
+  async remove(tenant: string, id: string): Promise<void> {
+    await this.#remove([{ tenant, id }]);
+    await this.#kv.delete(archiveKey(tenant, id));
+  }
+
+  async #remove(named: readonly { readonly tenant: string; readonly id: string }[]): Promise<void> {
+    const keys = JSON.stringify(named.map(({ tenant, id }) => [tenant, id]));
+    const isNamed = (table: typeof tasks | typeof taskTags | typeof archiveParts) =>
       sql`(${table.tenant}, ${table.id}) in (select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(${keys}))`;
     await this.#db.batch([
       this.#db
@@ -64,10 +75,11 @@ export class ArchiveStore {
         .where(
           sql`(${approvals.tenant}, ${approvals.task}) in (select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(${keys}))`,
         ),
-      this.#db.delete(archiveParts).where(isExpired(archiveParts)),
-      this.#db.delete(taskTags).where(isExpired(taskTags)),
-      this.#db.delete(tasks).where(isExpired(tasks)),
+      this.#db.delete(archiveParts).where(isNamed(archiveParts)),
+      this.#db.delete(taskTags).where(isNamed(taskTags)),
+      this.#db.delete(tasks).where(isNamed(tasks)),
     ]);
-    return expired.length;
   }
 }
+
+const archiveKey = (tenant: string, id: string): string => `archive/${tenant}/${id}`;

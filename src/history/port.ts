@@ -11,6 +11,8 @@ export interface HistoryPort {
   readonly publishApprovals: (rows: readonly ApprovalRow[]) => Promise<void>;
   /** Writes the last row, what people were asked, and the archive, and answers once all are there. */
   readonly archive: (row: HistoryRow, parts: readonly ArchivePart[], approvals: readonly ApprovalRow[]) => Promise<void>;
+  /** Forgets all of a task. */
+  readonly remove: (tenant: string, task: string) => Promise<void>;
 }
 
 /** PERSISTED in the queue and D1: an approval as it stood at event `seq` of its task. */

@@ -277,9 +277,18 @@ export const LIMITS = {
   /** An archive that KV keeps at hand after it was read, and for how long. */
   archiveCacheBytes: 8 * MIB,
   archiveCacheSeconds: 3_600,
+  /** A deleted task's rows are deleted once more after this: some may have been in a queue, and a queue's retries take minutes. */
+  deleteAgainMs: 1 * HOUR,
   /** Tasks deleted in one step of the purge, and steps in one run of it. */
   purgeRows: 500,
   purgeSteps: 100,
+
+  // --- Bulk orders ---
+  /** Tasks that something is done to in one go, and at a time: a question each, of which an object may ask a thousand. */
+  bulkPage: 100,
+  bulkAtOnce: 10,
+  /** What went wrong, as a result tells it: the first. */
+  bulkErrors: 20,
 
   // --- Webhooks ---
   /** Each of them is told of every task that it wants to hear of. */

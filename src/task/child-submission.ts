@@ -157,11 +157,12 @@ export class ChildSubmissions {
   outcomeOf({ state }: Loaded): ChildOutcome {
     const { end, created } = state;
     assert(end !== null, "only a task that has ended has come to something");
+    const items = created.spread === undefined ? null : (state.steps[0]?.branches ?? null);
     return {
       status: end.status,
       output: end.output === null ? null : jsonToBytes(readValue(end.output, this.#journal)),
-      error: end.error,
-      failedItems: created.spread === undefined ? 0 : (state.steps[0]?.branches?.failed ?? 0),
+      error: items?.error ?? end.error,
+      failedItems: items?.failed ?? 0,
     };
   }
 

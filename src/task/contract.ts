@@ -58,6 +58,8 @@ export interface TaskContract {
   report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null>;
   heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null>;
 
+  /** Forgets the task, its journal and what history has of it. Only when it has ended. */
+  delete(): Promise<Result<"deleted", Rejection> | null>;
   /** Something that a step waits for, or will. It counts once under its key. */
   signal(name: string, payload: Json, key: string): Promise<Result<TaskHead, Rejection> | null>;
   /** A person's word on an approval of this task, by its number. */

@@ -82,6 +82,8 @@ export class Farewell {
       outputBytes: text?.length ?? bytes,
       error: errorView(end.error),
       tags: created.tags,
+      ...(created.parent && { parent: { task: created.parent.task, step: created.parent.step } }),
+      ...(created.chain && { chainedFrom: created.chain.from }),
       createdAt,
       finishedAt: end.at,
       ...(created.webhook && { webhook: created.webhook }),

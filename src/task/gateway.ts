@@ -47,7 +47,7 @@ export class TaskGateway {
     tenant: string,
     id: string,
     live: (stub: TaskContract) => Promise<T | null>,
-    archived: (reading: TaskReading) => T,
+    archived: (reading: TaskReading) => T | Promise<T>,
   ): Promise<T | null> {
     if (!isTaskId(tenant, id)) return null;
     const answer = await this.ask(tenant, id, live);

@@ -115,6 +115,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return this.#steer({ type: "cancel", ...(reason !== undefined && { reason }) });
   }
 
+  async delete(): Promise<Result<"deleted", Rejection> | null> {
+    return (await this.#runner.ready()) && this.#wakeups.delete();
+  }
+
   async poke(): Promise<void> {
     const loaded = await this.#runner.ready();
     if (loaded === null || loaded.state.looking.size === 0) return;

@@ -2,9 +2,11 @@
  * What the object does when it wakes by itself: what is due, what may have been lost, and at the end putting the task
  * away. Whatever fails is tried again; a task that makes no progress is sealed, so that nothing wakes for ever.
  */
+import { statusOf } from "../engine/state.ts";
+import { rejection, type Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
-import { assert } from "../shared/result.ts";
+import { assert, err, ok, type Result } from "../shared/result.ts";
 import type { Children } from "./children.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Farewell } from "./farewell.ts";
@@ -13,6 +15,13 @@ import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
 import type { Loaded } from "./reading.ts";
 import type { TaskRunner } from "./runner.ts";
+
+/** PERSISTED, for an hour: what an object had that is empty. */
+interface Deleted {
+  readonly v: 1;
+  readonly tenant: string;
+  readonly task: string;
+}
 
 interface Parts {
   readonly runner: TaskRunner;
@@ -39,7 +48,7 @@ export class Wakeups {
   async alarm(retryCount: number): Promise<void> {
     const { runner } = this.#parts;
     const loaded = runner.readyAtAlarm();
-    if (loaded === null) return;
+    if (loaded === null) return this.#forgetAgain();
     const failures = Math.max(retryCount, this.#storage.kv.get<number>("alarm_failures") ?? 0);
     // What is done for a live task sets the next alarm with it, and an alarm that does not get that far comes again by
     // itself; after a failure nothing is taken for granted.
@@ -94,10 +103,40 @@ export class Wakeups {
     if (archivedAt === null) {
       await this.archive();
     } else if (Date.now() >= end.at + this.#ports.settings.taskRetentionMs) {
-      this.#parts.feed.close();
-      await this.#storage.deleteAll();
-      this.#parts.runner.forget();
+      await this.#empty();
     }
+  }
+
+  /** The task is put away first, so that whoever has to hear of its end has. */
+  async delete(): Promise<Result<"deleted", Rejection>> {
+    const { state } = await this.#loaded();
+    const { created, end } = state;
+    if (end === null) {
+      const facts = { task_status: statusOf(state) };
+      return err(rejection("invalid_state", "Only a task that has ended can be deleted; cancel it first", { facts }));
+    }
+    await this.archive();
+    await this.#ports.history.remove(created.tenant, created.task);
+    await this.#empty();
+    const name: Deleted = { v: 1, tenant: created.tenant, task: created.task };
+    this.#storage.kv.put("deleted", name);
+    await this.#storage.setAlarm(Date.now() + LIMITS.deleteAgainMs);
+    return ok("deleted");
+  }
+
+  /** Rows that were on their way when the task was deleted have come by now. */
+  async #forgetAgain(): Promise<void> {
+    // A task may have been submitted under its key meanwhile.
+    const name = this.#parts.runner.journal.exists ? undefined : this.#storage.kv.get<Deleted>("deleted");
+    if (name === undefined) return;
+    await this.#ports.history.remove(name.tenant, name.task);
+    await this.#storage.deleteAll();
+  }
+
+  async #empty(): Promise<void> {
+    this.#parts.feed.close();
+    await this.#storage.deleteAll();
+    this.#parts.runner.forget();
   }
 
   async #loaded(): Promise<Loaded> {

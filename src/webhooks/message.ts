@@ -19,9 +19,13 @@ export function testMessage(webhook: string, at: number): string {
 }
 
 function messageWith(ended: TaskEnded, output: { readonly output: unknown } | { readonly output_bytes: number }): string {
-  const { id, type, workflow, status, error, tags, createdAt, finishedAt } = ended;
-  const task = { id, type, workflow, status, ...output, error, tags, created_at: isoTime(createdAt), finished_at: isoTime(finishedAt) };
-  return message(taskEvent(ended), finishedAt, task);
+  const { id, type, workflow, status, error, tags, parent, chainedFrom, createdAt, finishedAt } = ended;
+  const whence = {
+    ...(parent && { parent: { task_id: parent.task, step_id: parent.step } }),
+    ...(chainedFrom !== undefined && { chained_from: chainedFrom }),
+  };
+  const times = { created_at: isoTime(createdAt), finished_at: isoTime(finishedAt) };
+  return message(taskEvent(ended), finishedAt, { id, type, workflow, status, ...output, error, tags, ...whence, ...times });
 }
 
 function outputOf({ outputText }: TaskEnded): unknown {

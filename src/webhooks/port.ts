@@ -20,6 +20,9 @@ export interface TaskEnded {
   readonly outputBytes: number;
   readonly error: { readonly code: string; readonly message: string; readonly step_id?: string } | null;
   readonly tags: readonly string[];
+  readonly parent?: { readonly task: string; readonly step: string };
+  /** The task whose end started it. */
+  readonly chainedFrom?: string;
   readonly createdAt: number;
   readonly finishedAt: number;
   readonly webhook?: AdHocWebhook | undefined;

@@ -1,5 +1,6 @@
 /** Workflows that are there from the start. */
 import type { WorkflowDefinition } from "../engine/definition.ts";
+import { bulkWorkflow } from "../bulk/agent.ts";
 import type { WorkflowVersion } from "./registry.ts";
 
 /** One step that answers with its input: the shortest way to see the whole service work. */
@@ -10,7 +11,7 @@ const simple: WorkflowDefinition = {
   output: "${ steps.echo.output }",
 };
 
-export const BUILTIN_WORKFLOWS: readonly WorkflowVersion[] = [simple].map((definition) => ({
+export const BUILTIN_WORKFLOWS: readonly WorkflowVersion[] = [simple, bulkWorkflow].map((definition) => ({
   name: definition.name ?? "",
   version: 1,
   definition: JSON.stringify(definition),

@@ -1,12 +1,13 @@
 /**
- * A step that asks people. What they decide on is recorded with its hash before anybody is asked, each of them decides
- * once, and the step is over with the decision that settles it.
+ * A step that asks people. What they decide on is recorded with its hash before anybody is asked. Each of them decides
+ * once on the same: who edits it asks those anew who had approved what it was. The step is over with the decision that
+ * settles it.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { canonicalJson, type Json } from "../../shared/json.ts";
-import { err, ok, type Result } from "../../shared/result.ts";
+import { assert, err, ok, type Result } from "../../shared/result.ts";
 import { excerpt } from "../../shared/text.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { TaskEvent } from "../event.ts";
@@ -74,13 +75,15 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
   const step = index === undefined ? undefined : stepAt(state, index);
   const asked = step?.approval ?? null;
   if (step === undefined || asked === null || !isKind(step, "approval")) return err(rejection("not_found", "There is no such approval"));
-  const earlier = asked.decisions.find(({ by }) => by === input.by);
-  if (earlier !== undefined && isRepeated(asked, earlier, input)) return ok([]);
-  if (step.phase.status !== "waiting" || earlier !== undefined) return err(alreadyDecided(step, asked, earlier !== undefined));
+  if (hasSaid(asked, input)) return ok([]);
+  // Who has approved what somebody has edited since may decide on what it has become, and says that it is that.
+  const isSaid = asked.decisions.some(({ by, hash }) => by === input.by && hash === asked.hash);
+  if (step.phase.status !== "waiting" || isSaid) return err(alreadyDecided(step, asked, isSaid));
   if (!mayDecide(asked, input)) {
     return err(rejection("forbidden", `Only ${asked.assignees.join(", ")} may decide this; you are ${input.by}`));
   }
-  if (input.hash !== undefined && input.hash !== asked.hash) {
+  const isAboutThis = input.hash === undefined ? !asked.decisions.some(({ by }) => by === input.by) : input.hash === asked.hash;
+  if (!isAboutThis) {
     return err(
       rejection("approval_changed", "What you decide on is not what is asked; read the approval again", { facts: { hash: asked.hash } }),
     );
@@ -92,18 +95,20 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
       }),
     );
   }
-  const edited = input.payload === undefined ? null : world.values.write(input.payload);
+  const edited = input.payload === undefined ? undefined : world.values.write(input.payload);
+  assert(edited !== null, "what is sent with a decision is smaller than a value may be");
+  const hash = input.payload === undefined ? asked.hash : hashOf(input.payload);
   const fact: TaskEvent = {
     type: "approval.decided",
     step: step.path,
     approval: asked.number,
     by: input.by,
     decision: input.decision,
-    hash: hashSaid(asked, input),
+    hash,
     ...(input.comment !== undefined && { comment: input.comment }),
-    ...(edited !== null && { payload: edited }),
+    ...(edited !== undefined && { payload: edited }),
   };
-  const approvals = asked.decisions.filter(({ decision }) => decision === "approve").length + 1;
+  const approvals = asked.decisions.filter((one) => one.decision === "approve" && one.hash === hash).length + 1;
   if (input.decision === "approve" && approvals < step.node.quorum) return ok([fact]);
   return ok([fact, decided(step, input.decision, edited ?? asked.payload, input.by, input.comment ?? null, world)]);
 }
@@ -112,17 +117,18 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
 type Word = Pick<InputOf<"decide">, "by" | "decision" | "comment" | "payload" | "hash">;
 
 /** Whether somebody has said just this already: they may not have heard the answer. */
-export function hasSaid(asked: Approval, word: Word): boolean {
-  return asked.decisions.some((decision) => decision.by === word.by && isRepeated(asked, decision, word));
+export function hasSaid({ decisions, hash }: Approval, word: Word): boolean {
+  return decisions.some((decision) => decision.by === word.by && isRepeated(decision, hash, word));
 }
 
-function isRepeated(asked: Approval, { decision, comment, hash }: Decision, word: Word): boolean {
-  const isAboutThis = word.hash === undefined || word.hash === asked.hash;
-  return isAboutThis && decision === word.decision && comment === (word.comment ?? null) && hash === hashSaid(asked, word);
+/** Without a hash, what is said now is said of what is asked now. */
+function isRepeated({ asked, decision, comment, hash }: Decision, now: string, word: Word): boolean {
+  const isEdited = word.payload !== undefined;
+  const isAboutThis = word.hash === undefined ? isEdited || hash === now : word.hash === asked;
+  return (
+    isAboutThis && decision === word.decision && comment === (word.comment ?? null) && hash === (isEdited ? hashOf(word.payload) : asked)
+  );
 }
-
-/** Of what they decide on, or put in its place. */
-const hashSaid = ({ hash }: Approval, { payload }: Word): string => (payload === undefined ? hash : hashOf(payload));
 
 /** Whoever is asked: by role, by name, or anybody who may decide approvals at all. Admins always may. */
 function mayDecide({ assignees }: Approval, { by, roles }: InputOf<"decide">): boolean {

@@ -23,7 +23,7 @@ export const map: Kind<MapNode> = {
     if (!over.ok) return [...started, ...failStep(state, step, expressionError(step, "over", over.error), world)];
     if (!Array.isArray(over.value)) return [...started, ...failStep(state, step, noList(step, over.value), world)];
     const items = over.value.length;
-    if (items > LIMITS.mapItems) return [...started, ...failStep(state, step, tooMany(items), world)];
+    if (items > LIMITS.mapItems) return [...started, ...failStep(state, step, tooMany(step, items), world)];
     const isSpread = items > LIMITS.mapInline && step.node.outside !== null && state.created.spread === undefined;
     return startedFacts(state, step, { items, ...(isSpread && { chunk: LIMITS.mapChunk }) });
   },
@@ -33,7 +33,7 @@ export const map: Kind<MapNode> = {
     const count = branches.count ?? 0;
     const failed = branches.chunk === null ? branches.failed : branches.failedItems;
     // A task with some of the items that failed as a whole has had too many failures already.
-    if (failed > tolerated(state, step, count) || (branches.chunk !== null && branches.error !== null)) {
+    if (failed > tolerated(state, step, count) || (branches.chunk !== null && branches.failed > 0)) {
       return failStep(state, step, itemsFailed(failed, count, branches.error), world);
     }
     const all = branches.chunk === null ? count : Math.ceil(count / branches.chunk);
@@ -111,11 +111,13 @@ function noList(step: Step<MapNode>, value: Json): Failure {
     code: "not_a_list",
     message: `over: "${source}" is ${type}, expected a list; got ${JSON.stringify(value).slice(0, 100)}`,
     retryable: false,
+    pointer: step.node.overAt,
   };
 }
 
-function tooMany(items: number): Failure {
-  return { code: "limit_reached", message: `over: ${items} items, a map has at most ${LIMITS.mapItems}`, retryable: false };
+function tooMany({ node }: Step<MapNode>, items: number): Failure {
+  const message = `over: ${items} items, a map has at most ${LIMITS.mapItems}`;
+  return { code: "limit_reached", message, retryable: false, pointer: node.overAt };
 }
 
 function itemsFailed(failed: number, count: number, first: Failure | null): Failure {

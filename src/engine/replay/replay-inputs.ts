@@ -15,7 +15,7 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
     case "task.paused":
       return [{ type: "pause", ...(fact.by && { by: fact.by }) }];
     case "task.resumed":
-      return [{ type: "resume", ...(fact.by && { by: fact.by }) }, ...cancellations(moment)];
+      return [...cancellations(moment), { type: "resume", ...(fact.by && { by: fact.by }) }];
     case "child.canceled":
       return [{ type: "dismissed", tasks: fact.tasks }];
     case "task.archived":
@@ -79,11 +79,12 @@ function childInput({ task, status, output, error, failed_items }: EventOf<"chil
   return { type: "child", task, status, output: output ?? null, error: childError(task, status, error), failedItems: failed_items ?? 0 };
 }
 
-/** What the child said: the engine has put its own words before. */
+/** What the child said: the engine may have put its own words before. */
 function childError(task: string, status: string, error: Failure | undefined): Failure | null {
   if (error === undefined) return null;
-  const prefix = `${childFailure(task, status, null).message}: `;
-  return error.message.startsWith(prefix) ? { ...error, message: error.message.slice(prefix.length) } : null;
+  const { message } = childFailure(task, status, null);
+  if (error.message === message) return null;
+  return error.message.startsWith(`${message}: `) ? { ...error, message: error.message.slice(message.length + 2) } : error;
 }
 
 function claim(fact: EventOf<"attempt.claimed">): TaskInput {

@@ -139,6 +139,13 @@ test("undoing waits while the task is paused", () => {
     .then("task.resumed", "compensation.started flight", "step.started flight~undo", "attempt.started flight~undo#1");
 });
 
+test("a paused task that is canceled goes on, to undo what it did", () => {
+  const task = booked().when({ type: "pause" }).when({ type: "cancel", reason: "not any more" });
+  task.when(completes("hotel~undo"), completes("flight~undo"));
+  expect(task.view()).toMatchObject({ status: "canceled" });
+  expect(task.state.compensations.map(({ status }) => status)).toEqual(["completed", "completed"]);
+});
+
 test("a task that completes undoes nothing", () => {
   const task = booked().when(completes("pay"));
   expect(task.status).toBe("completed");

@@ -140,6 +140,8 @@ describe("a message", () => {
         finished_at: "1970-01-01T00:00:01.000Z",
       },
     });
+    const child = taskMessage({ ...ended, parent: { task: "task_0", step: "study" }, chainedFrom: "task_2" });
+    expect(JSON.parse(child)).toMatchObject({ data: { parent: { task_id: "task_0", step_id: "study" }, chained_from: "task_2" } });
     expect(JSON.parse(testMessage("hook_1", 0))).toEqual({
       type: "webhook.test",
       timestamp: "1970-01-01T00:00:00.000Z",

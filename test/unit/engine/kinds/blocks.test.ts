@@ -112,7 +112,11 @@ describe("a map", () => {
     ["a string", "text"],
   ])("over %s fails, and says what it is", (type, value) => {
     const task = given([each()], { input: { urls: value } });
-    expect(task.state.end?.error).toMatchObject({ code: "not_a_list", message: expect.stringContaining(`over: "input.urls" is ${type}`) });
+    expect(task.state.end?.error).toMatchObject({
+      code: "not_a_list",
+      message: expect.stringContaining(`over: "input.urls" is ${type}`),
+      pointer: "/steps/0/over",
+    });
   });
 
   test("has as many items under way as it says", () => {
@@ -211,12 +215,17 @@ describe("a map", () => {
 
   test("adds up what its parts tolerated, and fails beyond it", () => {
     const many = { input: { urls: Array.from({ length: 250 }, (_, index) => index) } };
-    const ended = (branch: number, failedItems: number) =>
-      ({ type: "child", task: `task_each_${branch}`, status: "completed", output: { value: [] }, error: null, failedItems }) as const;
-    const task = given([each({ tolerate: 3 })], many).when(ended(0, 2));
+    const ended = (branch: number, failedItems: number, message: string) => {
+      const error = { code: "agent_error", message, retryable: false };
+      return { type: "child", task: `task_each_${branch}`, status: "completed", output: { value: [] }, error, failedItems } as const;
+    };
+    const task = given([each({ tolerate: 3 })], many).when(ended(0, 2, "no such page"));
     expect(task.status).toBe("waiting");
-    task.when(ended(1, 2));
-    expect(task.state.end).toMatchObject({ status: "failed", error: { message: expect.stringContaining("4 of 250 items failed") } });
+    task.when(ended(1, 2, "timed out"));
+    expect(task.state.end).toMatchObject({
+      status: "failed",
+      error: { code: "agent_error", message: expect.stringContaining("4 of 250 items failed; the first: no such page") },
+    });
     expect(task.last.commands).toContainEqual({ type: "cancel_children", tasks: ["task_each_2"] });
   });
 

@@ -207,6 +207,33 @@ describe("an approval", () => {
     expect(task.last.answers).toEqual([{ ok: true, value: "unchanged" }]);
   });
 
+  test("that somebody edits is asked anew of those who had approved what it was", () => {
+    const task = given([ask({ quorum: 2, editable: true })], input).when(says("approve", "ann"));
+    const before = task.state.steps[0]?.approval?.hash ?? "";
+    task.when(says("approve", "bob", { hash: before, payload: { sum: 4 } }));
+    const { hash = "", payload } = task.state.steps[0]?.approval ?? {};
+    expect(payload).toMatchObject({ value: { sum: 4 } });
+    expect(hash).not.toBe(before);
+    expect(task.status).toBe("waiting");
+    expect(task.view().steps[0]?.approval?.decisions).toMatchObject([
+      { by: "ann", hash: before, edited: false },
+      { by: "bob", hash, edited: true },
+    ]);
+    // The answer may have got lost; what they say of it now is something else.
+    for (const [repeated, code] of [
+      [says("approve", "bob", { hash: before, payload: { sum: 4 } }), undefined],
+      [says("approve", "ann", { hash: before }), undefined],
+      [says("approve", "bob"), "already_decided"],
+      [says("approve", "ann"), "approval_changed"],
+      [says("approve", "eve", { hash: before }), "approval_changed"],
+    ] as const) {
+      expect(refusalOf(task.when(repeated))?.code).toBe(code);
+      expect(task.status).toBe("waiting");
+    }
+    task.when(says("approve", "ann", { hash }));
+    expect(outputOf(task)).toMatchObject({ value: { ask: { payload: { sum: 4 }, decided_by: "ann" } } });
+  });
+
   test.each([
     ["role:admin", "ann", ["operator"], false],
     ["role:operator", "ann", ["operator"], true],
@@ -230,10 +257,8 @@ describe("an approval", () => {
     expect(refusalOf(given([ask()], input).when(edited))).toMatchObject({ code: "invalid_request" });
     const task = given([ask({ editable: true })], input).when(edited);
     expect(outputOf(task)).toMatchObject({ value: { ask: { payload: { sum: 4 } } } });
-    expect(task.last.events[0]).toMatchObject({
-      type: "approval.decided",
-      hash: expect.not.stringMatching(task.state.steps[0]?.approval?.hash ?? ""),
-    });
+    const hash = given([ask()], input).state.steps[0]?.approval?.hash ?? "";
+    expect(task.last.events[0]).toMatchObject({ type: "approval.decided", hash: expect.not.stringMatching(hash) });
   });
 
   test.each([

@@ -1,0 +1,114 @@
+/** Deleting a task, and doing something to many. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, test, vi } from "vitest";
+import { LIMITS } from "../../src/shared/limits.ts";
+import { agentsAnswer, api, clockAhead, registerAgent, resultOf, stubOf, submit, untilEnded, untilStatus } from "./harness.ts";
+
+const done = { workflow: { steps: [{ id: "a", type: "transform", output: 1 }] } };
+const waits = { workflow: { steps: [{ id: "hear", type: "signal", name: "go" }] } };
+
+async function listed(query: string): Promise<readonly { readonly id: string; readonly status: string }[]> {
+  return (await api<{ data: readonly { readonly id: string; readonly status: string }[] }>("GET", `/tasks?limit=200&${query}`)).body.data;
+}
+
+async function untilListed(query: string, count: number): Promise<void> {
+  await vi.waitUntil(async () => (await listed(query)).length === count, { timeout: 15_000, interval: 100 });
+}
+
+describe("a task that is deleted", () => {
+  test("is gone from its object and from history, and its key may be used again", async () => {
+    const key = { "idempotency-key": "once" };
+    const id = await submit({ ...done, tags: ["gone"] }, key);
+    await untilEnded(id);
+    expect((await api("DELETE", `/tasks/${id}`)).status).toBe(204);
+    expect((await api("GET", `/tasks/${id}`)).status).toBe(404);
+    expect((await api("DELETE", `/tasks/${id}`)).status).toBe(404);
+    expect(await listed("tag=gone")).toEqual([]);
+    const rows = await env.DB.prepare("SELECT count(*) AS n FROM archive_parts WHERE id = ?").bind(id).first<{ n: number }>();
+    expect(rows?.n).toBe(0);
+    expect(await submit({ ...done, tags: ["gone"] }, key)).toBe(id);
+    expect((await untilEnded(id)).status).toBe("completed");
+  });
+
+  test("stays gone when a row comes late, and leaves nothing in its object", async () => {
+    const id = await submit(done);
+    await untilEnded(id);
+    await api("DELETE", `/tasks/${id}`);
+    await env.DB.prepare("INSERT INTO tasks (tenant, id, seq, status, created_at, head) VALUES ('default', ?, 1, 'running', 0, '{}')")
+      .bind(id)
+      .run();
+    await evictDurableObject(stubOf(id));
+    clockAhead(LIMITS.deleteAgainMs);
+    await runDurableObjectAlarm(stubOf(id));
+    expect(await env.DB.prepare("SELECT id FROM tasks WHERE id = ?").bind(id).first()).toBeNull();
+    expect(await runInDurableObject(stubOf(id), async (_, { storage }) => [await storage.getAlarm(), storage.kv.get("deleted")])).toEqual([
+      null,
+      undefined,
+    ]);
+  });
+
+  test("has ended, or is refused and goes on", async () => {
+    const id = await submit(waits);
+    expect(await api("DELETE", `/tasks/${id}`)).toMatchObject({ status: 409, body: { code: "invalid_state", task_status: "waiting" } });
+    await api("POST", `/tasks/${id}/signals/go`, {});
+    expect((await untilEnded(id)).status).toBe("completed");
+  });
+
+  test("is nobody else's", async () => {
+    const id = await submit(done);
+    await untilEnded(id);
+    const key = await api<{ key: string }>("POST", "/keys", { name: "other", tenant: "other", roles: ["admin"] });
+    expect((await api("DELETE", `/tasks/${id}`, undefined, { authorization: `Bearer ${key.body.key}` })).status).toBe(404);
+    expect((await api("GET", `/tasks/${id}`)).status).toBe(200);
+  });
+});
+
+describe("a bulk order", () => {
+  test("cancels what matches, page after page, and nothing else", { timeout: 60_000 }, async () => {
+    const count = LIMITS.bulkPage + 20;
+    const ids = await Promise.all(Array.from({ length: count }, () => submit({ ...waits, tags: ["many"] })));
+    const other = await submit({ ...waits, tags: ["other"] });
+    clockAhead(LIMITS.historyWaitMs);
+    await untilListed("tag=many&status=waiting", count);
+    const id = await submit({ type: "bulk", action: "cancel", filter: { tag: "many" }, reason: "not needed" });
+    expect((await untilEnded(id)).status).toBe("completed");
+    expect(await resultOf(id)).toEqual({ seen: count, done: count, skipped: 0, failed: 0, errors: [] });
+    for (const one of ids) expect((await api("GET", `/tasks/${one}/status`)).body["status"]).toBe("canceled");
+    expect((await api("GET", `/tasks/${other}/status`)).body["status"]).toBe("waiting");
+    expect((await api<{ steps: unknown[] }>("GET", `/tasks/${id}`)).body.steps[0]).toMatchObject({ branches: { completed: 5 } });
+  });
+
+  test("deletes what has ended, and neither what has not nor itself", async () => {
+    const ids = await Promise.all([1, 2, 3].map(() => submit({ ...done, tags: ["old"] })));
+    const live = await submit({ ...waits, tags: ["old"] });
+    await untilListed("tag=old&status=completed", 3);
+    const id = await submit({ type: "bulk", input: { action: "delete", filter: { tag: "old" } }, tags: ["old"] });
+    expect((await untilEnded(id)).status).toBe("completed");
+    expect(await resultOf(id)).toMatchObject({ seen: 3, done: 3 });
+    for (const one of ids) expect((await api("GET", `/tasks/${one}`)).status).toBe(404);
+    expect((await api("GET", `/tasks/${live}/status`)).body["status"]).toBe("waiting");
+  });
+
+  test("passes over what has changed meanwhile", async () => {
+    const id = await submit({ ...waits, tags: ["late"] });
+    clockAhead(LIMITS.historyWaitMs);
+    await untilListed("tag=late&status=waiting", 1);
+    await registerAgent("slow");
+    agentsAnswer(() => new Response(null, { status: 202 }));
+    const order = await submit({ type: "bulk", action: "delete", filter: { tag: "late", status: "waiting" } });
+    expect((await untilEnded(order)).status).toBe("completed");
+    expect(await resultOf(order)).toMatchObject({ seen: 1, done: 0, skipped: 1 });
+    await untilStatus(id, "waiting");
+  });
+
+  test.each([
+    [{ action: "explode" }, "/input/action"],
+    [{}, "/input"],
+    [{ action: "cancel", filter: { colour: "red" } }, "/input/filter"],
+  ])("that makes no sense is refused: %j", async (input, pointer) => {
+    const { status, body } = await api<{ errors: readonly { pointer: string }[] }>("POST", "/tasks", { type: "bulk", input });
+    expect(status).toBe(400);
+    expect(body.errors[0]?.pointer).toContain(pointer);
+  });
+});
