@@ -104,8 +104,9 @@ export class WorkflowRegistry {
 
   /** Names with their newest versions, in order, after a name. Built-in ones come first. */
   async list(tenant: string, after: string | null, limit: number): Promise<readonly WorkflowListing[]> {
-    const isAfterBuiltins = after !== null && builtinWorkflow(after) === null;
-    const builtins = after === null ? BUILTIN_WORKFLOWS.map((workflow) => ({ ...workflow, channels: [] })) : [];
+    const at = BUILTIN_WORKFLOWS.findIndex(({ name }) => name === after);
+    const isAfterBuiltins = after !== null && at === -1;
+    const builtins = isAfterBuiltins ? [] : BUILTIN_WORKFLOWS.slice(at + 1).map((workflow) => ({ ...workflow, channels: [] }));
     const rows = await this.#db
       .select({
         name: workflows.name,
