@@ -25,6 +25,7 @@ import { scheduleRoutes } from "./schedules.ts";
 import { signalRoutes } from "./signals.ts";
 import { submissionRoutes } from "./submissions.ts";
 import { taskRoutes } from "./tasks.ts";
+import { templateRoutes } from "./templates.ts";
 import { taskEndedCall } from "./webhook-schemas.ts";
 import { webhookRoutes } from "./webhooks.ts";
 import { workflowRoutes } from "./workflows.ts";
@@ -57,6 +58,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, estimateRoutes);
   app.route(BASE_PATH, workflowRoutes);
   app.route(BASE_PATH, channelRoutes);
+  app.route(BASE_PATH, templateRoutes);
   // Before /agents/{id}, of which "select" would be one.
   app.route(BASE_PATH, agentWorkRoutes);
   app.route(BASE_PATH, agentRoutes);

@@ -15,21 +15,26 @@ const ENDED: readonly TaskStatus[] = ["completed", "failed", "canceled", "timed_
 /** Tasks that an action can do something to. */
 export const STATUSES: { readonly [A in Action]: readonly TaskStatus[] } = { cancel: LIVE, delete: ENDED };
 
-export const order = z.strictObject({
-  action: z.enum(ACTIONS).meta({ description: "What to do to each task" }),
-  filter: z
-    .strictObject({
-      status: z.enum([...LIVE, ...ENDED]).optional(),
-      type: z.string().max(LIMITS.idLength).optional(),
-      tag: z.string().max(LIMITS.tagLength).optional(),
-      parent: z.string().max(LIMITS.idLength).optional().meta({ description: "The task that started them" }),
-      created_after: time.optional(),
-      created_before: time.optional().meta({ description: "Whatever it says, no task that is newer than the order" }),
-    })
-    .default({})
-    .meta({ description: "Of all tasks, those that match all of it" }),
-  reason: z.string().max(LIMITS.textLength).optional().meta({ description: "Why they are canceled" }),
-});
+/** An example stands in templates, ready to be sent: it must not be one that means all tasks. */
+const EXAMPLES: readonly object[] = [{ action: "cancel", filter: { tag: "obsolete" }, reason: "Not needed any more" }];
+
+export const order = z
+  .strictObject({
+    action: z.enum(ACTIONS).meta({ description: "What to do to each task" }),
+    filter: z
+      .strictObject({
+        status: z.enum([...LIVE, ...ENDED]).optional(),
+        type: z.string().max(LIMITS.idLength).optional(),
+        tag: z.string().max(LIMITS.tagLength).optional(),
+        parent: z.string().max(LIMITS.idLength).optional().meta({ description: "The task that started them" }),
+        created_after: time.optional(),
+        created_before: time.optional().meta({ description: "Whatever it says, no task that is newer than the order" }),
+      })
+      .default({})
+      .meta({ description: "Of all tasks, those that match all of it" }),
+    reason: z.string().max(LIMITS.textLength).optional().meta({ description: "Why they are canceled" }),
+  })
+  .meta({ examples: EXAMPLES });
 export type Order = z.infer<typeof order>;
 
 const count = z.int().min(0);

@@ -397,6 +397,15 @@ export const LIMITS = {
   /** Batches that the platform delivers at the same time, and messages of one (its setting in `wrangler.toml`). */
   queueConsumers: 250,
   queueBatch: 6,
+  // --- Templates ---
+  /** Of one page: each is read from a definition, which may be large … */
+  templates: 50,
+  /** … and so may its input schema: a larger one is told by `GET /templates/{type}` only. */
+  templateSchemaBytes: 16 * KIB,
+  /** Parameters that are told. */
+  templateParameters: 100,
+  /** Values that an example consists of. */
+  exampleParts: 1_000,
 
   // --- Result cache ---
   /** Objects that share the keys of a tenant: each answers some hundred requests a second. */

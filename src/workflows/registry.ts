@@ -10,6 +10,7 @@ import { err, ok, type Result } from "../shared/result.ts";
 import { parseReference } from "../shared/workflow-reference.ts";
 import { BUILTIN_WORKFLOWS, builtinWorkflow } from "./builtin.ts";
 import { channelsOf, versionOn, type Channels } from "./channels.ts";
+import { readDescriptions, type WorkflowDescription } from "./descriptions.ts";
 import { ofName, readName } from "./names.ts";
 import { workflowNames, workflows } from "./tables.ts";
 import { malformedReference, unknownChannel, unknownName, unknownVersion } from "./unknown-reference.ts";
@@ -103,8 +104,9 @@ export class WorkflowRegistry {
 
   /** Names with their newest versions, in order, after a name. Built-in ones come first. */
   async list(tenant: string, after: string | null, limit: number): Promise<readonly WorkflowListing[]> {
-    const isAfterBuiltins = after !== null && builtinWorkflow(after) === null;
-    const builtins = after === null ? BUILTIN_WORKFLOWS.map((workflow) => ({ ...workflow, channels: [] })) : [];
+    const at = BUILTIN_WORKFLOWS.findIndex(({ name }) => name === after);
+    const isAfterBuiltins = after !== null && at === -1;
+    const builtins = isAfterBuiltins ? [] : BUILTIN_WORKFLOWS.slice(at + 1).map((workflow) => ({ ...workflow, channels: [] }));
     const rows = await this.#db
       .select({
         name: workflows.name,
@@ -125,6 +127,11 @@ export class WorkflowRegistry {
       channels: channels ?? [],
     }));
     return [...builtins, ...registered].slice(0, limit);
+  }
+
+  /** What to know of some of them to submit one. */
+  async describe(tenant: string, listed: readonly WorkflowSummary[]): Promise<readonly WorkflowDescription[]> {
+    return readDescriptions(this.#db, tenant, listed);
   }
 
   /**
