@@ -65,18 +65,18 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
 
   async put(name: ScheduleName, draft: ScheduleDraft, expected: number | null): Promise<Result<PutSchedule, Rejection>> {
     const before = this.#store.record;
-    if (before !== null && isUnchanged(before, draft)) return ok({ ...this.#reading(before), isNew: false });
-    const stale = changedMeanwhile(name, before, expected);
+    const isSame = before !== null && isUnchanged(before, draft);
+    if (isSame && before.listed > 0) return ok({ ...this.#reading(before), isNew: false });
+    const stale = isSame ? null : changedMeanwhile(name, before, expected);
     if (stale !== null) return err(stale);
     const now = Date.now();
     const refusal = boundsRefusal(draft.timing, now);
     if (refusal !== null) return err(refusal);
-    const refused = before === null ? await this.#create(name, draft, now) : await this.#replace(before, draft, now);
+    const isNew = before === null || isSame;
+    const refused = isNew ? await this.#create(name, draft, before, now) : await this.#replace(before, draft, now);
     if (refused !== null) return err(refused);
     const { record } = this.#store;
-    return record === null
-      ? err(again(`Schedule "${name.schedule}" was deleted just now`))
-      : ok({ ...this.#reading(record), isNew: before === null });
+    return record === null ? err(again(`Schedule "${name.schedule}" was deleted just now`)) : ok({ ...this.#reading(record), isNew });
   }
 
   async read(): Promise<ScheduleReading | null> {
@@ -150,13 +150,13 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
 
   // --- Changing ---
 
-  /** Why the list does not accept it; until it does nothing runs. */
-  async #create(name: ScheduleName, draft: ScheduleDraft, now: number): Promise<Rejection | null> {
-    const record = newRecord(name.tenant, name.schedule, randomText(INCARNATION_LENGTH), draft, now);
+  /** Why the list does not accept it; until it does nothing runs. `before`: the same, of which the list has not heard. */
+  async #create(name: ScheduleName, draft: ScheduleDraft, before: ScheduleRecord | null, now: number): Promise<Rejection | null> {
+    const record = before ?? newRecord(name.tenant, name.schedule, randomText(INCARNATION_LENGTH), draft, now);
     this.#atomically(() => {
       this.#store.stored = record;
       this.#store.task = draft.task;
-      this.#store.progress = freshProgress(now);
+      if (before === null) this.#store.progress = freshProgress(now);
     });
     try {
       if ((await this.#entry.bringUpToDate()) === "full")

@@ -583,6 +583,15 @@ describe("the list", () => {
     expect(await list.page("default", null, 10)).toEqual([]);
   });
 
+  test("has a schedule before anybody is told that there is one, also who puts it again because the object was gone", async () => {
+    const listing = vi.spyOn(ScheduleList.prototype, "put").mockImplementationOnce(() => new Promise(() => undefined));
+    const putting = put("interrupted");
+    await vi.waitUntil(() => listing.mock.calls.length === 1, { interval: 5 });
+    await abortAllDurableObjects();
+    expect(await putting).toMatchObject({ name: "interrupted", status: "active" });
+    expect(await scheduleOf("interrupted")).toMatchObject({ status: "active" });
+  });
+
   test("has room for so many and no more, however many come at once", async () => {
     const head = JSON.stringify({ v: 1, name: "filler" });
     await env.DB.prepare(
