@@ -62,7 +62,7 @@ function addVariables(state: TaskState, scope: Scope, { owner, branch, isOver }:
 }
 
 function define(scope: Scope, name: string, get: () => unknown): void {
-  if (!(name in scope)) Object.defineProperty(scope, name, { get, enumerable: true });
+  if (!Object.hasOwn(scope, name)) Object.defineProperty(scope, name, { get, enumerable: true });
 }
 
 const NOT_SETTLED: StepReading = { status: "pending", output: null, error: null };

@@ -134,6 +134,12 @@ describe("a map", () => {
     expect(task.state.live).toBe(2);
   });
 
+  test("may call its items whatever a variable may be called", () => {
+    const say = { id: "say", type: "transform", output: "${ [constructor, valueOf] }" };
+    const named = { id: "each", type: "map", over: "input.urls", as: "constructor", index: "valueOf", steps: [say] };
+    expect(outputOf(given([named], urls))).toMatchObject({ value: { each: [{ say: ["a", 0] }, { say: ["b", 1] }, { say: ["c", 2] }] } });
+  });
+
   test("fails with more failures than it tolerates, and cancels the rest", () => {
     const task = given([each({ tolerate: 1 })], urls).when(failsForGood("each[0]/fetch"));
     task.then("attempt.failed each[0]/fetch#1 (boom)", "step.failed each[0]/fetch (boom)", "branch.failed each[0] (boom)");
