@@ -85,6 +85,8 @@ function statusOfApproval({ phase, approval }: Step): ApprovalStatus {
     case "canceled":
       return "canceled";
     case "completed":
+      // Nobody decided; the step has an output for that.
+      if (approval?.outcome === "fail") return "expired";
       return (approval?.outcome ?? approval?.decisions.at(-1)?.decision) === "approve" ? "approved" : "rejected";
     case "failed":
     case "pending":

@@ -1,5 +1,6 @@
 /** Steps that wait: for time, for a signal, for people, for another task. */
 import { describe, expect, test } from "vitest";
+import { approvalHead } from "../../../../src/engine/approval-view.ts";
 import type { TaskInput } from "../../../../src/engine/input.ts";
 import type { Json } from "../../../../src/shared/json.ts";
 import { LIMITS } from "../../../../src/shared/limits.ts";
@@ -280,6 +281,12 @@ describe("an approval", () => {
     expect(task.state.end?.status).toBe(status);
     if (on_expiry === "fail") expect(task.state.end?.error?.code).toBe("approval_expired");
     else expect(outputOf(task)).toMatchObject({ value: { ask: { decision: on_expiry, decided_by: null } } });
+  });
+
+  test("that nobody decides in time has expired, also where its step has an output for that", () => {
+    const task = given([ask({ due: "1h", on_error: { output: "as it is" } })], input).untilWake();
+    expect(task.status).toBe("completed");
+    expect(approvalHead(task.state, 1)).toMatchObject({ status: "expired", decisions: [] });
   });
 
   test("is asked of others as well when it is due, and is due once more", () => {
