@@ -95,6 +95,9 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
       }),
     );
   }
+  if (input.payload !== undefined && asked.decisions.length >= LIMITS.approvalDecisions) {
+    return err(rejection("limit_reached", `After ${LIMITS.approvalDecisions} decisions nobody edits it any more; decide on what it is`));
+  }
   const edited = input.payload === undefined ? undefined : world.values.write(input.payload);
   assert(edited !== null, "what is sent with a decision is smaller than a value may be");
   const hash = input.payload === undefined ? asked.hash : hashOf(input.payload);

@@ -245,6 +245,16 @@ describe("an approval", () => {
     expect(outputOf(task)).toMatchObject({ value: { ask: { payload: { sum: 4 }, decided_by: "bob" } } });
   });
 
+  test("is edited so often and no more; what it has become can still be decided", () => {
+    const task = given([ask({ quorum: 2, editable: true })], input);
+    const hash = (): string => task.state.steps[0]?.approval?.hash ?? "";
+    const edit = (sum: number) => task.when(says("approve", `person ${sum}`, { hash: hash(), payload: { sum } }));
+    for (let sum = 0; sum < LIMITS.approvalDecisions; sum++) expect(refusalOf(edit(sum))).toBeNull();
+    expect(refusalOf(edit(-1))).toMatchObject({ code: "limit_reached" });
+    task.when(says("approve", "ann", { hash: hash() }));
+    expect(task.status).toBe("completed");
+  });
+
   test.each([
     ["role:admin", "ann", ["operator"], false],
     ["role:operator", "ann", ["operator"], true],
