@@ -76,9 +76,9 @@ function startChildren(
 const childrenAtOnce = ({ concurrency }: MapNode): number =>
   concurrency === null ? LIMITS.mapChildren : Math.min(LIMITS.mapChildren, Math.ceil(concurrency / LIMITS.mapChunk));
 
-/** How many items each of the tasks may have under way. */
+/** How many items each of the tasks may have under way: together not one more than the step allows. */
 export const concurrencyOfChild = (node: MapNode): number =>
-  node.concurrency === null ? LIMITS.mapChunk : Math.ceil(node.concurrency / childrenAtOnce(node));
+  node.concurrency === null ? LIMITS.mapChunk : Math.floor(node.concurrency / childrenAtOnce(node));
 
 /** How many items may fail. */
 export function tolerated(state: TaskState, step: Step<MapNode>, count: number): number {
