@@ -89,8 +89,8 @@ export const LIMITS = {
   variableLength: 64,
   assignees: 50,
   quorum: 20,
-  /** Decisions on an approval after which it is edited no more: each edit asks everybody anew, and each is kept. */
-  approvalDecisions: 100,
+  /** Decisions after which an approval is edited no more: each edit asks everybody anew, and all of them travel in one message. */
+  approvalDecisions: 20,
   chains: 10,
   /** Tasks inside each other. */
   childDepth: 20,

@@ -38,23 +38,25 @@ export class ChildSubmissions {
 
   submissionFor(loaded: Loaded, child: ChildTask, now: number): Result<Submission, Failure> {
     const step = stepNamed(loaded.state, child.step);
-    if (isKind(step, "map")) return ok(this.#part(loaded, step, child));
+    if (isKind(step, "map")) return this.#part(loaded, step, child);
     assert(isKind(step, "workflow"), "only maps and workflows start tasks");
     return this.#workflow(loaded, step, child, now);
   }
 
-  #part(loaded: Loaded, step: Step<MapNode>, child: ChildTask): Submission {
+  #part(loaded: Loaded, step: Step<MapNode>, child: ChildTask): Result<Submission, Failure> {
     const { state } = loaded;
     const chunk = step.branches?.chunk ?? LIMITS.mapChunk;
     const first = child.branch * chunk;
     const created = this.#created();
     this.#definition ??= JSON.stringify(this.#read(created.definition));
-    return {
+    const input = partOf(state, step, first, first + chunk, this.#journal) as unknown as Json;
+    if (isTooLarge(input)) return err(INPUT_TOO_LARGE);
+    return ok({
       ...this.#child(loaded, child),
       type: created.task_type ?? null,
       workflow: created.workflow,
       definition: this.#definition,
-      input: partOf(state, step, first, first + chunk, this.#journal) as unknown as Json,
+      input,
       deadlineAt: state.created.deadline_at ?? null,
       spread: {
         path: step.node.path,
@@ -62,7 +64,7 @@ export class ChildSubmissions {
         concurrency: concurrencyOfChild(step.node),
         tolerate: tolerated(state, step, step.branches?.count ?? 0),
       },
-    };
+    });
   }
 
   #workflow(loaded: Loaded, step: Step<WorkflowNode>, child: ChildTask, now: number): Result<Submission, Failure> {
@@ -183,8 +185,17 @@ function unknownWorkflow(reference: string): Failure {
   return { code: "unknown_workflow", message: `There was no workflow "${reference}" when the task began`, retryable: false };
 }
 
-/** A fault that the workflow's own schema finds in its input. */
+/** Whoever cannot record its input never begins, however often it is started. */
+const isTooLarge = (input: Json): boolean => jsonToBytes(input).byteLength > LIMITS.valueBytes;
+const INPUT_TOO_LARGE: Failure = {
+  code: "input_too_large",
+  message: "The input is larger than a value may be; hand on less of it",
+  retryable: false,
+};
+
+/** Why the workflow cannot have this input: it is too large, or its own schema finds a fault in it. */
 function inputFault({ name, definition }: LibraryEntry, input: Json): Failure | null {
+  if (isTooLarge(input)) return INPUT_TOO_LARGE;
   const schema = parsed(definition)["input_schema"] as JsonObject | undefined;
   const [violation] = schema === undefined ? [] : violationsOf(schema, input);
   if (violation === undefined) return null;

@@ -76,12 +76,19 @@ export class Chronicle {
   /** Those that have changed since this instance told of them last. */
   #tellApprovals(loaded: Loaded): void {
     if (loaded.state.approvals.length === 0) return;
-    const rows = approvalsOf(loaded, (number, version) => this.#toldApprovals.get(number) !== version);
+    const changed = approvalsOf(loaded, (number, version) => this.#toldApprovals.get(number) !== version);
+    const rows = changed.slice(0, LIMITS.approvalsPerMessage);
     if (rows.length === 0) return;
-    this.#ports.history.publishApprovals(rows.slice(0, LIMITS.approvalsPerMessage)).then(
-      () => rows.forEach((row) => this.#toldApprovals.set(numberOf(row), approvalVersion(row.head))),
+    this.#ports.history.publishApprovals(rows).then(
+      () => this.#toldOf(rows, changed.length > rows.length ? loaded : null),
       (error: unknown) => log("warn", "approvals not sent, the alarm will", { error: messageOf(error) }),
     );
+  }
+
+  /** `more`: there are others, which go next. */
+  #toldOf(rows: readonly ApprovalRow[], more: Loaded | null): void {
+    for (const row of rows) this.#toldApprovals.set(numberOf(row), approvalVersion(row.head));
+    if (more !== null) this.#tellApprovals(more);
   }
 
   #tellIfLive(loaded: Loaded): void {

@@ -2,6 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
+import { LIMITS } from "../../src/shared/limits.ts";
 import {
   agentsAnswer,
   api,
@@ -291,6 +292,15 @@ describe("approvals", () => {
     expect(found).toMatchObject({ step_id: "each[7]/ask", title: "Item 7?" });
     expect((await api("POST", `/approvals/${found.id}/decide`, { decision: "approve" })).status).toBe(200);
     expect((await untilEnded(task)).status).toBe("completed");
+  });
+
+  test("are all listed, however many are asked at once", async () => {
+    const ask = { id: "ask", type: "approval", title: "Item ${ item }?" };
+    const list = Array.from({ length: 2 * LIMITS.approvalsPerMessage + 1 }, (_, index) => index);
+    const task = await submit({ workflow: { steps: [{ id: "each", type: "map", over: "input.list", steps: [ask] }] }, input: { list } });
+    const listed = async () => (await api<{ data: Approval[] }>("GET", `/approvals?task=${task}&limit=100`)).body.data.length;
+    await vi.waitUntil(async () => (await listed()) === list.length, { timeout: 5_000 });
+    expect((await taskOf(task)).status).toBe("waiting");
   });
 
   test("are for those they are asked of", async () => {

@@ -68,6 +68,31 @@ describe("a sub-workflow", () => {
     expect((await untilEnded(id)).error).toMatchObject({ code: "invalid_input", step_id: "sub" });
   });
 
+  test("whose input is larger than a value may be fails the step, and no chain is started with one", { timeout: 60_000 }, async () => {
+    await put("taking", { steps: [{ id: "a", type: "transform", output: 1 }] });
+    const twice = { workflow: "taking", input: { one: "${ input.text }", two: "${ input.text }" } };
+    const input = { text: "x".repeat(9 * 1_024 * 1_024) };
+    const id = await submit({ workflow: { steps: [{ id: "sub", type: "workflow", ...twice }] }, input });
+    expect((await untilEnded(id)).error).toMatchObject({ code: "input_too_large", step_id: "sub" });
+    const wide = {
+      id: "each",
+      type: "map",
+      over: "input.list",
+      steps: [{ id: "a", type: "transform", output: "${ size(input.text) + size(steps.more.output) }" }],
+    };
+    const more = { id: "more", type: "transform", output: "${ input.text }" };
+    const list = Array.from({ length: 201 }, () => null);
+    const spread = await submit({ workflow: { steps: [more, wide] }, input: { ...input, list } });
+    expect((await untilEnded(spread)).error).toMatchObject({
+      code: "input_too_large",
+      message: expect.stringContaining("Some of the 201 items could not be worked on"),
+    });
+    const chaining = await submit({ workflow: { steps: [{ id: "a", type: "transform", output: 1 }], on_completed: twice }, input });
+    await untilEnded(chaining);
+    await runDurableObjectAlarm(stubOf(chaining));
+    expect(await taskOf(chaining)).toMatchObject({ chained: [{ workflow: "taking", error: { code: "input_too_large" } }] });
+  });
+
   test("is canceled, paused and resumed with its parent, and waits for its deadline", async () => {
     await registerAgent("slow");
     agentsAnswer(() => new Response(null, { status: 202 }));

@@ -122,5 +122,7 @@ function tooMany({ node }: Step<MapNode>, items: number): Failure {
 
 function itemsFailed(failed: number, count: number, first: Failure | null): Failure {
   const why = first === null ? "" : `; the first: ${first.message}`;
-  return { code: first?.code ?? "items_failed", message: `${failed} of ${count} items failed${why}`, retryable: false };
+  // A task with some of them may fail before any of them does.
+  const what = failed === 0 ? `Some of the ${count} items could not be worked on` : `${failed} of ${count} items failed`;
+  return { code: first?.code ?? "items_failed", message: what + why, retryable: false };
 }

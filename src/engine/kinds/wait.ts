@@ -10,6 +10,9 @@ import { expressionError, failStep, startedFacts } from "../step.ts";
 import type { Step } from "../step-state.ts";
 import type { Kind } from "./kind.ts";
 
+/** A date, or a time with its zone: whatever else `Date` can read means something else to somebody. */
+const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
+
 export const wait: Kind<WaitNode> = {
   start: (state, step, world) => {
     const started = startedFacts(state, step);
@@ -31,7 +34,7 @@ function completed(step: Step, until: number): TaskEvent {
 }
 
 function momentOf(type: "for" | "until", value: Json, now: number): Result<number, string> {
-  const at = type === "for" ? durationEnd(value, now) : typeof value === "string" ? Date.parse(value) : Number.NaN;
+  const at = type === "for" ? durationEnd(value, now) : typeof value === "string" && ISO_TIME.test(value) ? Date.parse(value) : Number.NaN;
   if (at === null || Number.isNaN(at)) {
     const wanted = type === "for" ? 'a duration such as "10m"' : 'a time such as "2027-01-31T09:00:00Z"';
     return err(`expected ${wanted}, got ${JSON.stringify(value).slice(0, 100)}`);

@@ -3,6 +3,7 @@
  * have by then, and everything else fails to be read. What comes out all the same does not depend on it, for `&&` and
  * `||` look past an operand that fails.
  */
+import type { Failure } from "../../engine/event.ts";
 import type { Expression, Scope, StepReading } from "../../engine/expression.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -93,7 +94,19 @@ function readingOf(status: SeenStatus, unknown: () => never): StepReading {
     get error(): Json {
       if (status !== "failed") return null;
       const field = { get: unknown, enumerable: true };
-      return Object.defineProperties({}, { code: field, message: field, retryable: field });
+      return Object.defineProperties({}, Object.fromEntries(Object.keys(MEMBERS).map((name) => [name, field])));
     },
   };
 }
+
+/** What a failure says, or may say: whether it does is not known either. */
+const MEMBERS: { readonly [K in keyof Required<Failure>]: true } = {
+  code: true,
+  message: true,
+  retryable: true,
+  retry_after_ms: true,
+  by: true,
+  status: true,
+  step_id: true,
+  pointer: true,
+};

@@ -222,17 +222,14 @@ describe("a map", () => {
     expect([output.length, output[0], output[100], output[249]]).toEqual([250, 0, 1, 2]);
   });
 
-  test.each([1, 99, 101, 150, 1_001, 1_901])(
-    "has at most %d items under way in all of its parts together, if it says so",
-    (concurrency) => {
-      const task = given([each({ concurrency })], { input: { urls: Array.from({ length: 5_000 }, (_, index) => index) } });
-      const [part] = task.state.steps;
-      assert(part !== undefined && isKind(part, "map"), "the first step is the map");
-      const most = task.last.events.filter(({ type }) => type === "child.started").length * concurrencyOfChild(part.node);
-      expect(most).toBeLessThanOrEqual(concurrency);
-      expect(most).toBeGreaterThan(concurrency / 2);
-    },
-  );
+  test.each([1, 99, 101, 150, 901, 1_000])("has at most %d items under way in all of its parts together, if it says so", (concurrency) => {
+    const task = given([each({ concurrency })], { input: { urls: Array.from({ length: 5_000 }, (_, index) => index) } });
+    const [part] = task.state.steps;
+    assert(part !== undefined && isKind(part, "map"), "the first step is the map");
+    const most = task.last.events.filter(({ type }) => type === "child.started").length * concurrencyOfChild(part.node);
+    expect(most).toBeLessThanOrEqual(concurrency);
+    expect(most).toBeGreaterThan(concurrency / 2);
+  });
 
   test("adds up what its parts tolerated, and fails beyond it", () => {
     const many = { input: { urls: Array.from({ length: 250 }, (_, index) => index) } };

@@ -43,6 +43,8 @@ describe("a wait", () => {
   test.each([
     ["no duration", { for: "${ input.x }" }, "expected a duration"],
     ["no time", { until: "${ input.x }" }, "expected a time"],
+    ["what is nearly a time", { until: "12" }, "expected a time"],
+    ["a time of no zone", { until: "2027-01-31T09:00:00" }, "expected a time"],
     ["more than a year", { until: "1999-01-01T00:00:00Z" }, "at most 365 days"],
   ])("for %s fails", (_, more, message) => {
     const task = given([{ id: "nap", type: "wait", ...more }], { input: { x: 7 } });

@@ -138,6 +138,11 @@ describe("a condition on what cannot be by then", () => {
     expect(others).toEqual([]);
   });
 
+  test.each(["steps.a.error.status == 503", "has(steps.a.error.step_id)", "steps.a.error.?by.orValue('') == 'agent'"])(
+    "is not told of what a failure may say: %s",
+    (when) => expect(lint(steps(step("a"), step("b", { needs: ["a"], run_if: "any_failed", when })))).toEqual([]),
+  );
+
   test("is told of one that always completes, too", () => {
     const definition = steps(rescued, step("b", { run_if: "all_settled", when: failed }));
     expect(lint(definition)).toMatchObject([{ code: "condition_never_holds", message: expect.stringContaining('"a" cannot be so') }]);
