@@ -15,6 +15,7 @@ import { channelRoutes } from "./channels.ts";
 import { docsPage } from "./docs.ts";
 import { estimateRoutes } from "./estimates.ts";
 import { eventRoutes } from "./events.ts";
+import { forkRoutes } from "./forks.ts";
 import { healthRoutes } from "./health.ts";
 import { keyRoutes } from "./keys.ts";
 import { problem, Refused, TROUBLE } from "./problem.ts";
@@ -50,6 +51,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
 
   app.route(BASE_PATH, submissionRoutes);
   app.route(BASE_PATH, taskRoutes);
+  app.route(BASE_PATH, forkRoutes);
   app.route(BASE_PATH, eventRoutes);
   app.route(BASE_PATH, signalRoutes);
   // Before /workflows/{name}, of which "estimate" would be one.

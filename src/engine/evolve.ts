@@ -129,7 +129,12 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
       orphan(state, event);
-      settle(state, step, { status: "completed", output: resident(event.output, state.seq), degraded: event.degraded ?? step.degraded });
+      settle(state, step, {
+        status: "completed",
+        output: resident(event.output, state.seq),
+        degraded: event.degraded ?? step.degraded,
+        ...(event.kept && { kept: true }),
+      });
       // What has an output in its place has done nothing that could be undone.
       if (step.node.undo !== null && event.degraded === undefined) state.undoable.push(step.index);
       return;

@@ -34,6 +34,8 @@ export interface StepView {
   readonly reason?: string;
   /** It goes on or completed with less than was asked for: a fallback, or its default output. */
   readonly degraded?: ErrorView;
+  /** It had completed already in the task whose past this one shares. */
+  readonly kept?: true;
 }
 
 export interface BranchesView {
@@ -99,6 +101,7 @@ function stepView(state: TaskState, step: Step): StepView {
     ...(step.approval !== null && { approval: approvalView(state, step.approval) }),
     ...((phase.status === "skipped" || phase.status === "canceled") && { reason: phase.reason }),
     ...(degraded !== null && { degraded: errorView(degraded) as ErrorView }),
+    ...(phase.status === "completed" && phase.kept && { kept: true as const }),
   };
 }
 

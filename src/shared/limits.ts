@@ -259,6 +259,10 @@ export const LIMITS = {
   /** Waiting tasks woken by one registration; the others look again within `agentLookMs`. */
   pokes: 100,
 
+  // --- The flight recorder ---
+  /** All that a fork is made of, as it travels between objects: RPC carries 32 MiB. */
+  forkBytes: 24 * MIB,
+
   // --- History ---
   /** A task that ends sooner is written to D1 once. */
   historyQuietMs: 250,

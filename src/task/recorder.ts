@@ -1,0 +1,25 @@
+/** What the flight recorder asks of a task, alike of one that its object has and of one that only history has left. */
+import type { Rejection } from "../shared/errors.ts";
+import type { Json } from "../shared/json.ts";
+import { jsonToBytes } from "../shared/json-bytes.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { forkOrigin, forkTooLarge, type ForkPoint } from "./fork-origin.ts";
+import type { JournalSource } from "./journal.ts";
+import type { Loaded } from "./reading.ts";
+
+export type RecorderQuestion = ForkPoint & { readonly type: "origin" };
+
+/** The answer as JSON in UTF-8. */
+export function recorded(loaded: Loaded, source: JournalSource, question: RecorderQuestion): Result<Uint8Array, Rejection> {
+  switch (question.type) {
+    case "origin":
+      return forkable(forkOrigin(loaded, source, question));
+  }
+}
+
+function forkable(origin: ReturnType<typeof forkOrigin>): Result<Uint8Array, Rejection> {
+  if (!origin.ok) return origin;
+  const bytes = jsonToBytes(origin.value as unknown as Json);
+  return bytes.byteLength > LIMITS.forkBytes ? err(forkTooLarge(`${bytes.byteLength}`)) : ok(bytes);
+}
