@@ -21,6 +21,7 @@ import { keyRoutes } from "./keys.ts";
 import { problem, Refused, TROUBLE } from "./problem.ts";
 import { createRouter, type Api } from "./route.ts";
 import type { Services } from "./services.ts";
+import { recorderRoutes } from "./recorder.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { signalRoutes } from "./signals.ts";
 import { submissionRoutes } from "./submissions.ts";
@@ -52,6 +53,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.route(BASE_PATH, submissionRoutes);
   app.route(BASE_PATH, taskRoutes);
   app.route(BASE_PATH, forkRoutes);
+  app.route(BASE_PATH, recorderRoutes);
   app.route(BASE_PATH, eventRoutes);
   app.route(BASE_PATH, signalRoutes);
   // Before /workflows/{name}, of which "estimate" would be one.

@@ -262,6 +262,14 @@ export const LIMITS = {
   // --- The flight recorder ---
   /** All that a fork is made of, as it travels between objects: RPC carries 32 MiB. */
   forkBytes: 24 * MIB,
+  /** Values of a task that are read to compare it with another, and those of them that are shown: all, and one … */
+  diffReadBytes: 32 * MIB,
+  diffShownBytes: 4 * MIB,
+  diffValueBytes: 256 * KIB,
+  /** … with so many changes of a value, parts that weigh no more than this, and so many steps. */
+  diffChanges: 100,
+  diffPartLength: 1_024,
+  diffSteps: 500,
 
   // --- History ---
   /** A task that ends sooner is written to D1 once. */

@@ -6,15 +6,18 @@ import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { forkOrigin, forkTooLarge, type ForkPoint } from "./fork-origin.ts";
 import type { JournalSource } from "./journal.ts";
+import { portraitOf } from "./portrait.ts";
 import type { Loaded } from "./reading.ts";
 
-export type RecorderQuestion = ForkPoint & { readonly type: "origin" };
+export type RecorderQuestion = (ForkPoint & { readonly type: "origin" }) | { readonly type: "portrait" };
 
 /** The answer as JSON in UTF-8. */
 export function recorded(loaded: Loaded, source: JournalSource, question: RecorderQuestion): Result<Uint8Array, Rejection> {
   switch (question.type) {
     case "origin":
       return forkable(forkOrigin(loaded, source, question));
+    case "portrait":
+      return ok(jsonToBytes(portraitOf(loaded, source) as unknown as Json));
   }
 }
 
