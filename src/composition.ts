@@ -27,6 +27,7 @@ import { ScheduleGateway } from "./schedules/gateway.ts";
 import type { ScheduleContract, SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleList } from "./schedules/schedule-list.ts";
 import { readConfig, type Config } from "./shared/config.ts";
+import { bytesToJson } from "./shared/json-bytes.ts";
 import { LIMITS } from "./shared/limits.ts";
 import { log, messageOf } from "./shared/log.ts";
 import { FOR_RETRY, type ForkOrigin } from "./task/fork-origin.ts";
@@ -45,7 +46,6 @@ export const configuration = readConfig(startEnv);
 if (!configuration.ok) log("error", configuration.error);
 
 export interface Service extends Services {
-  readonly archive: ArchiveStore;
   readonly ports: TaskPorts;
   readonly agentPorts: AgentPorts;
   readonly webhookPorts: WebhookPorts;
@@ -185,7 +185,7 @@ function taskPorts(tasks: TaskGateway): TaskPorts["tasks"] {
     },
     past: async (tenant, task) => {
       const origin = await tasks.recorded(tenant, task, { ...FOR_RETRY, type: "origin" });
-      return origin?.ok === true ? (origin.value as unknown as ForkOrigin) : null;
+      return origin?.ok === true ? (bytesToJson(origin.value) as unknown as ForkOrigin) : null;
     },
     cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (child) => child.cancel(reason))),
     follow: (tenant, task, isPaused) => tasks.ask(tenant, task, (child) => child.follow(isPaused)),

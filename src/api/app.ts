@@ -17,6 +17,7 @@ import { estimateRoutes } from "./estimates.ts";
 import { eventRoutes } from "./events.ts";
 import { forkRoutes } from "./forks.ts";
 import { healthRoutes } from "./health.ts";
+import { importRoutes } from "./imports.ts";
 import { keyRoutes } from "./keys.ts";
 import { problem, Refused, TROUBLE } from "./problem.ts";
 import { createRouter, type Api } from "./route.ts";
@@ -52,6 +53,7 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
 
   app.route(BASE_PATH, submissionRoutes);
   app.route(BASE_PATH, taskRoutes);
+  app.route(BASE_PATH, importRoutes);
   app.route(BASE_PATH, forkRoutes);
   app.route(BASE_PATH, recorderRoutes);
   app.route(BASE_PATH, eventRoutes);

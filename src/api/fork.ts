@@ -6,7 +6,7 @@ import type { PastStep } from "../engine/past.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { isTaskId, newTaskId, taskIdFromKey } from "../shared/ids.ts";
 import { canonicalJson, pointer, type Json, type JsonObject } from "../shared/json.ts";
-import { jsonToBytes } from "../shared/json-bytes.ts";
+import { bytesToJson, jsonToBytes } from "../shared/json-bytes.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { Submitted } from "../task/contract.ts";
@@ -63,7 +63,7 @@ async function prepare(
   const point = { from: body.from ?? null, edited: Object.keys(outputs), isRetry, hasInput: "input" in body };
   const answer = await services.tasks.recorded(tenant, id, { ...point, type: "origin" });
   if (answer === null || !answer.ok) return answer;
-  const origin = answer.value as unknown as ForkOrigin;
+  const origin = bytesToJson(answer.value) as unknown as ForkOrigin;
   const chosen = await definitionOf(body, origin, services, identity);
   if (!chosen.ok) return chosen;
   const { workflow, what } = chosen.value;

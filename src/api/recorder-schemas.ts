@@ -64,3 +64,16 @@ export const taskDiff = z
     kept: z.array(z.string()).readonly().openapi({ description: "Steps that are alike because one task has them from the other" }),
   })
   .openapi("TaskDiff");
+
+const told = z.object({ type: z.string(), step_id: z.string().optional(), data: z.record(z.string(), z.unknown()) }).nullable();
+
+export const playedAgain = z
+  .object({
+    events: z.int().openapi({ description: "How many agree" }),
+    matches: z.boolean(),
+    divergence: z
+      .object({ seq: z.int(), at: z.iso.datetime(), expected: told, got: told })
+      .optional()
+      .openapi({ description: "The first event that the journal (`expected`) and the engine (`got`) do not agree on" }),
+  })
+  .openapi("Replay");

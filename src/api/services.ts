@@ -5,6 +5,7 @@ import type { AgentDirectory } from "../agents/directory.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { ApiKeys } from "../auth/keys.ts";
 import type { ApprovalRows } from "../history/approval-rows.ts";
+import type { ArchiveStore } from "../history/archive-store.ts";
 import type { TaskRows } from "../history/task-rows.ts";
 import type { ScheduleGateway } from "../schedules/gateway.ts";
 import type { ScheduleList } from "../schedules/schedule-list.ts";
@@ -20,6 +21,7 @@ export interface Services {
   readonly config: Config;
   readonly tasks: TaskGateway;
   readonly history: TaskRows;
+  readonly archive: ArchiveStore;
   readonly approvals: ApprovalRows;
   readonly workflows: WorkflowRegistry;
   readonly channels: ChannelStore;

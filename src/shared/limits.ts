@@ -262,6 +262,9 @@ export const LIMITS = {
   // --- The flight recorder ---
   /** All that a fork is made of, as it travels between objects: RPC carries 32 MiB. */
   forkBytes: 24 * MIB,
+  /** Lines of an export that travel together, unless a single one is longer; and a file that is imported. */
+  exportPageBytes: 4 * MIB,
+  importBytes: 16 * MIB,
   /** Values of a task that are read to compare it with another, and those of them that are shown: all, and one … */
   diffReadBytes: 32 * MIB,
   diffShownBytes: 4 * MIB,

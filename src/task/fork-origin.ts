@@ -4,7 +4,6 @@
  */
 import { pastOf, type Past } from "../engine/past.ts";
 import { itemsAround } from "../engine/kept.ts";
-import type { TaskCreated } from "../engine/created.ts";
 import type { TaskEvent } from "../engine/event.ts";
 import { statusOf, type TaskState } from "../engine/state.ts";
 import type { Step } from "../engine/step-state.ts";
@@ -14,7 +13,7 @@ import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
 import type { JournalSource } from "./journal.ts";
-import { loadTask, type Loaded } from "./reading.ts";
+import { createdIn, loadTask, type Loaded } from "./reading.ts";
 import type { Submission } from "./submission.ts";
 
 /** From where on a task goes another way. */
@@ -97,13 +96,6 @@ export function forkOrigin(now: Loaded, source: JournalSource, point: ForkPoint)
       }),
     ),
   });
-}
-
-/** With its values: a state keeps none of them. */
-export function createdIn(source: JournalSource): TaskCreated {
-  const created = source.rowWith(1)?.events[0];
-  assert(created?.type === "task.created", "a journal begins with task.created");
-  return created;
 }
 
 function refusal(state: TaskState, { from, isRetry, isPart }: ForkPoint): Rejection | null {

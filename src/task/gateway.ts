@@ -4,9 +4,8 @@
  */
 import { Unavailable, type Rejection } from "../shared/errors.ts";
 import { isTaskId } from "../shared/ids.ts";
-import type { Json } from "../shared/json.ts";
-import { bytesToJson, jsonToBytes } from "../shared/json-bytes.ts";
-import { ok, type Result } from "../shared/result.ts";
+import { jsonToBytes } from "../shared/json-bytes.ts";
+import type { Result } from "../shared/result.ts";
 import { archivedJournal } from "./archive.ts";
 import type { ChildOutcome, TaskContract } from "./contract.ts";
 import { loadTask, TaskReading } from "./reading.ts";
@@ -59,15 +58,14 @@ export class TaskGateway {
     return reading && archived(reading);
   }
 
-  /** What the flight recorder asks of a task, as JSON; `null` when nobody knows the task. */
-  async recorded(tenant: string, id: string, question: RecorderQuestion): Promise<Result<Json, Rejection> | null> {
-    const answer = await this.read<Result<Uint8Array, Rejection>>(
+  /** What the flight recorder asks of a task, as its answer comes; `null` when nobody knows the task. */
+  recorded(tenant: string, id: string, question: RecorderQuestion): Promise<Result<Uint8Array, Rejection> | null> {
+    return this.read<Result<Uint8Array, Rejection>>(
       tenant,
       id,
       (task) => task.recorded(question),
       (reading) => reading.of((loaded, source) => recorded(loaded, source, question)),
     );
-    return answer?.ok === true ? ok(bytesToJson(answer.value)) : answer;
   }
 
   /** A finished task as history kept it. */

@@ -6,9 +6,8 @@ import { taskHead, type TaskHead } from "../engine/view.ts";
 import type { StoredValue } from "../engine/value.ts";
 import { canonicalJson, type Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
-import { createdIn } from "./fork-origin.ts";
 import type { JournalSource } from "./journal.ts";
-import type { Loaded } from "./reading.ts";
+import { createdIn, type Loaded } from "./reading.ts";
 
 /** `hash`: `null` of what is kept no longer, or was too much to be read. */
 export type ValuePortrait = { readonly value: Json } | { readonly hash: string | null; readonly bytes: number };

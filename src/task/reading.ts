@@ -66,8 +66,15 @@ export function loadTask(source: JournalSource, last = Number.POSITIVE_INFINITY)
   return loaded && { state: loaded.state };
 }
 
+/** The first fact, with its values: a state keeps none of them. */
+export function createdIn(source: JournalSource): TaskCreated {
+  const created = source.rowWith(1)?.events[0];
+  assert(created?.type === "task.created", "a journal begins with task.created");
+  return created;
+}
+
 /** A definition in a journal was checked when the task was created; if it no longer compiles, that is a defect of ours. */
-function graphOf({ definition, spread }: TaskCreated, source: JournalSource): Graph {
+export function graphOf({ definition, spread }: TaskCreated, source: JournalSource): Graph {
   const value = "value" in definition ? definition.value : source.value(definition);
   assert(value !== undefined, "a definition is always kept");
   const compiled = compileWorkflow(JSON.stringify(value));

@@ -99,7 +99,7 @@ export function diffOf(one: Portrait, other: Portrait): TaskDiff {
     ...(steps.length > LIMITS.diffSteps && { more_steps: steps.length - LIMITS.diffSteps }),
     same_steps: same,
     kept,
-  } as TaskDiff;
+  };
 }
 
 /** `null` where nothing but times differs. A step that is kept came to what it came to before: who did it there is no difference. */
@@ -116,7 +116,7 @@ function stepDiff(one: StepPortrait, other: StepPortrait): StepDiff | null {
     ...(!isKept && changed("usage", one.usage, other.usage)),
   };
   if (Object.keys(differences).length === 0) return null;
-  return { id: one.id, ...differences, ...changed("duration_ms", one.durationMs, other.durationMs) } as StepDiff;
+  return { id: one.id, ...differences, ...changed("duration_ms", one.durationMs, other.durationMs) };
 }
 
 function changed(name: string, from: unknown, to: unknown): object {

@@ -4,8 +4,8 @@ import { vi } from "vitest";
 import { Journal } from "../../src/task/journal.ts";
 import { api, stubOf } from "./harness.ts";
 
-/** The task is put away, and its object forgets it. */
-export async function archived(id: string): Promise<void> {
+/** Until its archive is written. */
+export async function putAway(id: string): Promise<void> {
   await vi.waitUntil(
     async () => {
       const { body } = await api<{ data: { type: string }[] }>("GET", `/tasks/${id}/events?limit=1000`);
@@ -13,6 +13,11 @@ export async function archived(id: string): Promise<void> {
     },
     { timeout: 10_000, interval: 50 },
   );
+}
+
+/** … and its object has forgotten it. */
+export async function archived(id: string): Promise<void> {
+  await putAway(id);
   await runInDurableObject(stubOf(id), async (_, { storage }) => {
     await storage.deleteAll();
     await storage.deleteAlarm();

@@ -12,7 +12,7 @@ function applied(value: Json, changes: readonly JsonChange[]): Json {
   const root: { value: Json } = { value: structuredClone(value) };
   for (const change of changes) {
     const [last = "", ...outer] = segmentsOf(change.path).toReversed();
-    const path = change.path === "" ? [] : [...outer.toReversed()];
+    const path = outer.toReversed();
     if (change.path === "") {
       if ("value" in change) root.value = change.value;
       continue;
