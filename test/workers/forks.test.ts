@@ -1,5 +1,7 @@
 /** Forks and retries: new tasks that share the past of others, which their agents are not asked for again. */
+import { abortAllDurableObjects } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
+import { insistently } from "./family.ts";
 import { agentsAnswer, api, calls, eventsOf, gate, registerAgent, resultOf, submit, taskOf, untilEnded, untilStatus } from "./harness.ts";
 import { archived } from "./recordings.ts";
 
@@ -299,5 +301,48 @@ describe("tasks that a task had started", () => {
     const part = (await eventsOf(body.id)).find(({ type, data }) => type === "child.started" && data["after"] !== undefined);
     const refused = await api("POST", `/tasks/${part?.data["task"] as string}/fork`, {});
     expect([refused.status, refused.body["code"]]).toEqual([409, "invalid_state"]);
+  });
+});
+
+describe("interrupted at any moment", () => {
+  const MOMENTS = [0, 1, 2, 4, 6, 9, 13, 18, 25];
+
+  /** Everything in memory is lost so long after the request was made, which is made again until it is answered. */
+  async function retryInterrupted(id: string, afterMs: number): Promise<string> {
+    const headers = { "idempotency-key": `interrupted ${id} ${afterMs}` };
+    const first = retry(id, headers).catch(() => null);
+    await scheduler.wait(afterMs);
+    await abortAllDurableObjects();
+    await first;
+    expect(await insistently("POST", `/tasks/${id}/retry`, {}, headers)).toBe(202);
+    return (await retry(id, headers)).body.id;
+  }
+
+  test("a retry is one task, and asks for each step under one key", async () => {
+    const id = await failedChain();
+    const retries: string[] = [];
+    for (const afterMs of MOMENTS) retries.push(await retryInterrupted(id, afterMs));
+    expect(new Set(retries).size).toBe(MOMENTS.length);
+    for (const one of retries) expect((await untilEnded(one)).status).toBe("failed");
+    const asked = calls.filter(({ taskId }) => retries.includes(taskId));
+    expect(new Set(asked.map(({ stepId }) => stepId))).toEqual(new Set(["c"]));
+    expect(new Set(asked.map(({ key }) => key)).size).toBe(MOMENTS.length);
+  });
+
+  test("children still go on where others failed", async () => {
+    await registerAgent("clerk");
+    agentsAnswer(({ stepId }) => (stepId === "c" ? Response.json({}, { status: 400 }) : Response.json({ output: stepId })));
+    await api("PUT", "/workflows/interrupted", chain);
+    const id = await submit({ workflow: { steps: [{ id: "sub", type: "workflow", workflow: "interrupted", input: { n: 1 } }] } });
+    expect((await untilEnded(id)).status).toBe("failed");
+    agentsAnswer(({ stepId }) => Response.json({ output: `${stepId} now` }));
+    for (const afterMs of MOMENTS) {
+      calls.length = 0;
+      const retried = await retryInterrupted(id, afterMs);
+      await abortAllDurableObjects();
+      expect((await untilEnded(retried)).status).toBe("completed");
+      expect(new Set(stepsAsked())).toEqual(new Set(["c"]));
+      expect(new Set(calls.map(({ key }) => key)).size).toBe(1);
+    }
   });
 });
