@@ -31,6 +31,9 @@ export const importRoutes = createRouter().openapi(importRoute, async (c) => {
   }
   const before = await services.history.find(tenant, importedId(tenant, journal.value));
   const imported = importedTask(tenant, journal.value, Date.now());
+  const headBytes = Buffer.byteLength(JSON.stringify(imported.row.head));
+  if (headBytes > LIMITS.rowBytes)
+    throw new Refused(rejection("limit_reached", `The task without its steps has ${headBytes} bytes; a row takes ${LIMITS.rowBytes}`));
   if (before === null) await services.archive.importTask(imported.row, imported.parts);
   const { head } = before ?? imported.row;
   c.header("Location", `/api/v1/tasks/${head.id}`);

@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Json } from "../shared/json.ts";
 import { bytesToJson } from "../shared/json-bytes.ts";
+import { assert } from "../shared/result.ts";
 import type { Portrait } from "../task/portrait.ts";
 import { linesIn, type JournalHeader } from "../task/journal-file.ts";
 import { recorded, type RecorderQuestion } from "../task/recorder.ts";
@@ -106,6 +107,7 @@ async function* fileOf(header: Uint8Array, page: (after: number, last: number) =
   yield NEWLINE;
   for (let after = 0; after < events;) {
     const lines = await page(after, events);
+    assert(lines.byteLength > 0, "a journal ends before its last event");
     after += linesIn(lines);
     yield lines;
   }

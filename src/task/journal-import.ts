@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CheckedFold } from "../engine/checked-fold.ts";
-import { compileWorkflow } from "../engine/compile.ts";
+import { compileWorkflow, type Workflow } from "../engine/compile.ts";
 import type { TaskCreated } from "../engine/created.ts";
 import { faultOfEvent } from "../engine/event-schema.ts";
 import type { TaskEvent } from "../engine/event.ts";
@@ -13,6 +13,7 @@ import type { Graph } from "../engine/graph.ts";
 import { graphOfPart } from "../engine/part-graph.ts";
 import { carriedBy } from "../engine/value.ts";
 import { nestingDepth, type Json } from "../shared/json.ts";
+import { schemaProblem } from "../shared/json-schema.ts";
 import { messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
@@ -140,13 +141,17 @@ function parsed(text: string): unknown {
 }
 
 /** The graph that the events are folded over, if all that the task could start is a workflow. */
-function graphIn({ definition, library, spread }: TaskCreated): Result<Graph, string> {
+function graphIn({ definition, library, spread, tags, task, task_type = "" }: TaskCreated): Result<Graph, string> {
+  if (tags.length > LIMITS.tags || tags.some((tag) => tag.length > LIMITS.tagLength))
+    return err(`a task has at most ${LIMITS.tags} tags of ${LIMITS.tagLength} characters`);
+  if (task.length > LIMITS.idLength || task_type.length > LIMITS.idLength) return err(`ids have at most ${LIMITS.idLength} characters`);
   if (!("value" in definition)) return err("the definition is missing");
   const compiled = compileWorkflow(JSON.stringify(definition.value));
   if (!compiled.ok) {
     const [fault] = compiled.error;
     return err(`the definition is not valid: ${fault === undefined ? "" : `${fault.pointer}: ${fault.message}`}`);
   }
+  if (hasBrokenSchema(compiled.value)) return err("a schema of the definition cannot be applied");
   const broken = library === undefined || !("value" in library) ? null : brokenEntry(library.value);
   if (broken !== null) return err(broken);
   const graph = spread === undefined ? compiled.value.graph : graphOfPart(compiled.value.graph, spread.path);
@@ -159,8 +164,13 @@ function brokenEntry(value: Json): string | null {
   const shape = libraryShape.safeParse(value);
   if (!shape.success) return "the library is none";
   for (const [reference, { definition }] of Object.entries(shape.data)) {
-    const isJson = parsed(definition) !== undefined;
-    if (!isJson || !compileWorkflow(definition).ok) return `"${reference}" in the library is no valid definition`;
+    const compiled = parsed(definition) === undefined ? null : compileWorkflow(definition);
+    if (compiled === null || !compiled.ok || hasBrokenSchema(compiled.value)) return `"${reference}" in the library is no valid definition`;
   }
   return null;
+}
+
+/** It would be asked when the task is forked, or starts another. */
+function hasBrokenSchema({ definition }: Workflow): boolean {
+  return definition.input_schema !== undefined && schemaProblem(definition.input_schema) !== null;
 }

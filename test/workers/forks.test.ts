@@ -1,6 +1,7 @@
 /** Forks and retries: new tasks that share the past of others, which their agents are not asked for again. */
 import { abortAllDurableObjects } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
+import { requestsTo, verified } from "./endpoints.ts";
 import { insistently } from "./family.ts";
 import { agentsAnswer, api, calls, eventsOf, gate, registerAgent, resultOf, submit, taskOf, untilEnded, untilStatus } from "./harness.ts";
 import { archived } from "./recordings.ts";
@@ -35,7 +36,8 @@ async function failedChain(more: Record<string, unknown> = {}): Promise<string> 
 const fork = (id: string, body: unknown = {}, headers: Record<string, string> = {}) =>
   api<{ id: string; status: string }>("POST", `/tasks/${id}/fork`, body, headers);
 const retry = (id: string, headers: Record<string, string> = {}) => api<{ id: string }>("POST", `/tasks/${id}/retry`, {}, headers);
-const stepsAsked = () => calls.map(({ stepId }) => stepId);
+/** What is told to webhooks is no step. */
+const stepsAsked = () => calls.flatMap(({ stepId }) => stepId ?? []);
 
 describe.each(["a task that its object has", "a task that only history has left"])("%s", (where) => {
   const failed = async (more: Record<string, unknown> = {}): Promise<string> => {
@@ -206,6 +208,15 @@ describe("a fork", () => {
     const headers = { authorization: `Bearer ${key.key}` };
     for (const path of [`/tasks/${id}/fork`, `/tasks/${id}/retry`, "/tasks/task_nobody/fork"])
       expect(await api("POST", path, {}, headers)).toMatchObject({ status: 404, body: { code: "not_found" } });
+  });
+
+  test("tells who came with the first one of its end, too, under the same secret", async () => {
+    const secret = `whsec_${btoa("a secret of thirty-two bytes, or so".slice(0, 30))}`;
+    const id = await failedChain({ webhook: { url: "https://told.example/in", secret } });
+    const { body } = await fork(id, { from: { step: "b" }, input: { n: 50 } });
+    await untilEnded(body.id);
+    const told = await vi.waitUntil(() => requestsTo("told").find(({ text }) => text.includes(body.id)), { timeout: 10_000 });
+    expect(verified(told, secret)).toMatchObject({ type: "task.completed", data: { id: body.id } });
   });
 
   test("is checked as a submission is", async () => {

@@ -291,6 +291,11 @@ describe("a task from elsewhere", () => {
       expect(body.detail).toContain(message);
       expect(body, message).toMatchObject({ line: seq + 1, seq });
     }
+    const tagged = tampered(file, "task.created", (line) => ({
+      ...line,
+      event: { ...line.event, tags: Array.from({ length: 21 }, (_, n) => `${n}`) },
+    }));
+    expect(await importing(tagged.file)).toMatchObject({ status: 422, body: { seq: 1, detail: expect.stringContaining("20 tags") } });
     const cut = await importing(file.trimEnd().split("\n").slice(0, -1).join("\n"));
     expect([cut.status, cut.body.detail]).toEqual([422, expect.stringContaining("the header says")]);
     for (const nonsense of ["", "{}", "hello", '{"format":"orchestrator.journal","v":2,"events":1}'])
