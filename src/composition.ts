@@ -32,8 +32,10 @@ import { ScheduleGateway } from "./schedules/gateway.ts";
 import type { ScheduleContract, SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleList } from "./schedules/schedule-list.ts";
 import { readConfig, type Config } from "./shared/config.ts";
+import { bytesToJson } from "./shared/json-bytes.ts";
 import { LIMITS } from "./shared/limits.ts";
 import { log, messageOf } from "./shared/log.ts";
+import { FOR_RETRY, type ForkOrigin } from "./task/fork-origin.ts";
 import { endOf, TaskGateway, type ObjectNamespace } from "./task/gateway.ts";
 import { webhookSecretPlace, type TaskPorts } from "./task/ports.ts";
 import { WebhookGateway } from "./webhooks/gateway.ts";
@@ -199,6 +201,10 @@ function taskPorts(tasks: TaskGateway): TaskPorts["tasks"] {
       const state = await tasks.ask(tenant, task, (child) => child.begin(submission, isPaused));
       if (state === "running") return null;
       return state === "archived" ? endOf(await tasks.archive(tenant, task)) : state;
+    },
+    past: async (tenant, task) => {
+      const origin = await tasks.recorded(tenant, task, { ...FOR_RETRY, type: "origin" });
+      return origin?.ok === true ? (bytesToJson(origin.value) as unknown as ForkOrigin) : null;
     },
     cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (child) => child.cancel(reason))),
     follow: (tenant, task, isPaused) => tasks.ask(tenant, task, (child) => child.follow(isPaused)),

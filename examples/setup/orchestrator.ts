@@ -80,6 +80,11 @@ export class Orchestrator {
     return this.call<TaskResult>("GET", `/tasks/${id}/result`);
   }
 
+  /** Its journal, as a file that can be taken elsewhere. */
+  async exported(id: string): Promise<string> {
+    return (await this.#fetch("GET", `/tasks/${id}/export`)).text();
+  }
+
   async call<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
     return (await (await this.#fetch(method, path, {}, body === undefined ? undefined : JSON.stringify(body))).json()) as T;
   }

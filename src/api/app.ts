@@ -16,11 +16,14 @@ import { channelRoutes } from "./channels.ts";
 import { docsPage } from "./docs.ts";
 import { estimateRoutes } from "./estimates.ts";
 import { eventRoutes } from "./events.ts";
+import { forkRoutes } from "./forks.ts";
 import { healthRoutes } from "./health.ts";
+import { importRoutes } from "./imports.ts";
 import { keyRoutes } from "./keys.ts";
 import { problem, Refused, TROUBLE } from "./problem.ts";
 import { createRouter, type Api } from "./route.ts";
 import type { Services } from "./services.ts";
+import { recorderRoutes } from "./recorder.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { signalRoutes } from "./signals.ts";
 import { submissionRoutes } from "./submissions.ts";
@@ -52,6 +55,9 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
 
   app.route(BASE_PATH, submissionRoutes);
   app.route(BASE_PATH, taskRoutes);
+  app.route(BASE_PATH, importRoutes);
+  app.route(BASE_PATH, forkRoutes);
+  app.route(BASE_PATH, recorderRoutes);
   app.route(BASE_PATH, eventRoutes);
   app.route(BASE_PATH, signalRoutes);
   // Before /workflows/{name}, of which "estimate" would be one.

@@ -37,6 +37,21 @@ export function jsonBody(maxBytes: number, isRequired: boolean, takesYaml: boole
   };
 }
 
+const NDJSON_TYPES: readonly string[] = ["application/x-ndjson", "application/jsonl"];
+
+/** The same for lines of JSON, which are read one by one later. */
+export function linesBody(maxBytes: number): MiddlewareHandler<Api> {
+  return async (c, next) => {
+    const mediaType = (c.req.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+    if (!NDJSON_TYPES.includes(mediaType)) {
+      const got = mediaType === "" ? "none" : `"${mediaType}"`;
+      throw new Refused(rejection("unsupported_media_type", `Expected Content-Type: application/x-ndjson, got ${got}`));
+    }
+    keep(c, await read(c.req.raw, maxBytes));
+    return next();
+  };
+}
+
 function jsonOf(yaml: string, maxBytes: number): string {
   const parsed = readYaml(yaml, maxBytes);
   if (parsed.ok) return JSON.stringify(parsed.value);

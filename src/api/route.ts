@@ -10,7 +10,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { Scope } from "../auth/scopes.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
-import { jsonBody } from "./body.ts";
+import { jsonBody, linesBody } from "./body.ts";
 import { authenticate } from "./credentials.ts";
 import { problemSchema, Refused } from "./problem.ts";
 import type { Services } from "./services.ts";
@@ -41,7 +41,7 @@ export function defineRoute<P extends string, R extends Omit<Declared, "path"> &
   const { body } = config.request ?? {};
   const middleware = [
     ...(access === "anyone" ? [] : [requireScope(access)]),
-    ...(body === undefined ? [] : [jsonBody(maxBodyBytes, body.required ?? false, "application/yaml" in body.content)]),
+    ...(body === undefined ? [] : [bodyReader(body, maxBodyBytes)]),
   ];
   const responses = {
     ...config.responses,
@@ -50,6 +50,14 @@ export function defineRoute<P extends string, R extends Omit<Declared, "path"> &
   const security = access === "anyone" ? [] : [{ bearer: [access] }];
   const route = { ...config, middleware, responses, security } as unknown as RouteConfig & { path: P };
   return createRoute(route) as unknown as R & { getRoutingPath(): string };
+}
+
+function bodyReader(
+  { content, required }: NonNullable<NonNullable<RouteConfig["request"]>["body"]>,
+  maxBytes: number,
+): MiddlewareHandler<Api> {
+  if ("application/x-ndjson" in content) return linesBody(maxBytes);
+  return jsonBody(maxBytes, required ?? false, "application/yaml" in content);
 }
 
 /** A JSON response in a route's declaration. */

@@ -13,7 +13,7 @@ import { submitTask, type SubmitContext } from "./submit.ts";
 import { endedTask, submission, taskHead } from "./task-schemas.ts";
 import { endWithin, requestedWait } from "./waiting.ts";
 
-const idempotencyHeader = z.object({ "idempotency-key": z.string().min(1).max(LIMITS.idempotencyKeyLength).optional() });
+export const idempotencyHeader = z.object({ "idempotency-key": z.string().min(1).max(LIMITS.idempotencyKeyLength).optional() });
 
 const submitRoute = defineRoute({
   method: "post",
@@ -76,7 +76,7 @@ export const submissionRoutes = createRouter()
     return c.json({ data: answers }, 200);
   });
 
-function submitContext(c: Context<Api>, idempotencyKey: string | null, waitMs: number): SubmitContext {
+export function submitContext(c: Context<Api>, idempotencyKey: string | null, waitMs: number): SubmitContext {
   const traceparent = c.req.header("traceparent");
   return {
     services: c.var.services,

@@ -53,7 +53,7 @@ export async function submissionRefusal(
   return prepared.ok ? null : prepared.error;
 }
 
-type Identity = Pick<Submission, "tenant" | "task" | "fingerprint">;
+export type Identity = Pick<Submission, "tenant" | "task" | "fingerprint">;
 
 async function prepare(
   body: SubmissionBody,
@@ -126,7 +126,7 @@ function sealedWebhook({ url, secret }: NonNullable<SubmissionBody["webhook"]>, 
 }
 
 /** The answer to the repetition of a submission; `null` when there was none under this key. */
-async function recall(identity: Identity, services: Services): Promise<Result<Submitted, Rejection> | null> {
+export async function recall(identity: Identity, services: Services): Promise<Result<Submitted, Rejection> | null> {
   const { tenant, task, fingerprint } = identity;
   if (fingerprint === null) return null;
   const live = await services.tasks.ask(tenant, task, (stub) => stub.recall(fingerprint));
@@ -170,7 +170,7 @@ function inputOf(body: SubmissionBody): Json {
   return Object.fromEntries(Object.entries(body).filter(([name]) => !isOption(name))) as Json;
 }
 
-function deadlineOf(deadline: string, now: number): number {
+export function deadlineOf(deadline: string, now: number): number {
   const durationMs = parseDuration(deadline);
   return durationMs === null ? Date.parse(deadline) : now + durationMs;
 }
@@ -187,13 +187,16 @@ function scheduledFingerprint({ scheduled }: SubmitContext): string | null {
 }
 
 /** The start of a trace of our own, sampled. */
-function newTraceparent(): string {
+export function newTraceparent(): string {
   const hex = (bytes: number): string => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("hex");
   return `00-${hex(16)}-${hex(8)}-01`;
 }
 
 /** The object is gone, but the key is remembered as long as history has the task. */
-async function replayFromHistory(services: Services, { tenant, task, fingerprint }: Identity): Promise<Result<Submitted, Rejection>> {
+export async function replayFromHistory(
+  services: Services,
+  { tenant, task, fingerprint }: Identity,
+): Promise<Result<Submitted, Rejection>> {
   const row = await services.history.find(tenant, task);
   if (row === null) return err(rejection("unavailable", "The task was deleted just now; submit again", { retryAfterMs: 1_000 }));
   if (row.fingerprint !== fingerprint) {

@@ -130,6 +130,11 @@ export const taskHead = z
       .object({ schedule: z.string(), at: time })
       .optional()
       .openapi({ description: "The schedule that started it, and the time that it is for; expressions read `task.scheduled_at`" }),
+    forked_from: z
+      .object({ task_id: z.string(), seq: z.int(), retry: z.boolean() })
+      .optional()
+      .openapi({ description: "The task whose past it shares, up to which of its events" }),
+    imported_from: z.string().optional().openapi({ description: "The id that it had where it ran" }),
     chained_from: z.string().optional().openapi({ description: "The task whose end started this one" }),
     chained: z
       .array(z.object({ workflow: z.string(), task_id: z.string().nullable(), error: errorView.nullable() }))
@@ -195,6 +200,7 @@ export const stepView = z
       })
       .optional(),
     reason: z.string().optional(),
+    kept: z.literal(true).optional().openapi({ description: "It had completed already in the task whose past this one shares" }),
     degraded: errorView.optional().openapi({ description: "It has less than was asked for, because of this" }),
   })
   .openapi("Step");

@@ -31,6 +31,8 @@ export interface TaskCreated {
   readonly chain?: { readonly from: string; readonly depth: number };
   /** The task whose past it shares, up to which of its events; `retry`: to do again what had failed, without any change. */
   readonly forked?: { readonly from: string; readonly seq: number; readonly retry?: true };
+  /** It was brought here from elsewhere, where it had this id; nothing of it happened here. */
+  readonly imported?: { readonly from: string };
   /** The schedule that started it, and the time that it is for. */
   readonly schedule?: string;
   readonly scheduled_at?: number;

@@ -92,6 +92,7 @@ const MEMBERS = {
   spread: z.looseObject({ path: texts, first: count, concurrency: number, tolerate: count }),
   chain: z.looseObject({ from: text, depth: count }),
   forked: z.looseObject({ from: text, seq: count, retry: z.literal(true).optional() }),
+  imported: z.looseObject({ from: text }),
   webhook: z.looseObject({ url: text, secret: text.optional() }),
   error: failure,
   degraded: failure,

@@ -47,7 +47,7 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
       branches.opened++;
       if (step.node.kind === "workflow") branches.task = event.task;
       state.childrenAt = state.at;
-      state.children.set(event.task, { step: step.index, branch: event.branch, startedAt: state.at });
+      state.children.set(event.task, { step: step.index, branch: event.branch, startedAt: state.at, after: event.after ?? null });
       return;
     case "branch.completed":
     case "branch.failed":

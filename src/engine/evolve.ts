@@ -137,7 +137,12 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       completedForCache(state, step, event);
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
       orphan(state, event);
-      settle(state, step, { status: "completed", output: resident(event.output, state.seq), degraded: event.degraded ?? step.degraded });
+      settle(state, step, {
+        status: "completed",
+        output: resident(event.output, state.seq),
+        degraded: event.degraded ?? step.degraded,
+        ...(event.kept && { kept: true }),
+      });
       // What has an output in its place has done nothing that could be undone.
       if (step.node.undo !== null && event.degraded === undefined) state.undoable.push(step.index);
       return;

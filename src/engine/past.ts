@@ -5,6 +5,7 @@ import type { TaskEvent } from "./event.ts";
 import type { Frame } from "./frame.ts";
 import { stepIn } from "./frame.ts";
 import { itemsAround, itemsOfChild } from "./kept.ts";
+import type { TaskInput } from "./input.ts";
 import type { TaskState } from "./state.ts";
 import type { Step } from "./step-state.ts";
 import type { StoredValue, Values } from "./value.ts";
@@ -28,26 +29,39 @@ export interface PastChild {
   readonly of: string | null;
 }
 
+/** PERSISTED on the way to the new task: a signal that no step had taken. */
+export interface PastSignal {
+  readonly name: string;
+  readonly payload: Json;
+  readonly key: string;
+}
+
 export interface Past {
   readonly steps: readonly PastStep[];
   readonly children: readonly PastChild[];
+  readonly signals: readonly PastSignal[];
+}
+
+/** What the new task is told before it does anything. */
+export function inputsOfPast({ steps, children, signals }: Past): readonly TaskInput[] {
+  return [{ type: "keep", steps, children }, ...signals.map((signal): TaskInput => ({ ...signal, type: "signal" }))];
 }
 
 /** Steps that are asked for their work or for their time; what only computes is computed again. */
 const KEPT: readonly StepKind[] = ["agent", "workflow", "wait", "signal", "approval"];
 
 /**
- * `again`: the step that is done again, with all that depends on it. `read` gives `undefined` for what is kept no longer:
+ * `again`: steps that are done again, with all that depends on them. `events` are all up to where the two part. `read` gives `undefined` for what is kept no longer:
  * that is done again as well.
  */
 export function pastOf(
   state: TaskState,
   events: Iterable<TaskEvent>,
-  again: Step | null,
+  again: readonly Step[],
   values: Values,
   read: (stored: StoredValue) => Json | undefined,
 ): Past {
-  const redone = again === null ? NONE : redoneWith(state, again);
+  const redone = redoneWith(state, again);
   const undone = new Set(state.compensations.map(({ step }) => step));
   const steps = state.steps.flatMap((step): readonly PastStep[] => {
     const { phase, path, node, frame } = step;
@@ -57,13 +71,23 @@ export function pastOf(
     const output = read(phase.output);
     return output === undefined ? [] : [{ path, kind: node.kind, output, of: itemsAround(state, frame, values) }];
   });
-  return { steps, children: childrenIn(state, events, redone, values, read) };
+  const record = [...events];
+  return { steps, children: childrenIn(state, record, redone, values, read), signals: signalsIn(state, record, read) };
+}
+
+function signalsIn(state: TaskState, record: readonly TaskEvent[], read: (stored: StoredValue) => Json | undefined): readonly PastSignal[] {
+  const seqs = [...state.signals.values()].flatMap((kept) => kept.map(({ seq }) => seq)).toSorted((a, b) => a - b);
+  return seqs.flatMap((seq): readonly PastSignal[] => {
+    const event = record[seq - 1];
+    const payload = event?.type === "signal.received" ? read(event.payload) : undefined;
+    return event?.type !== "signal.received" || payload === undefined ? [] : [{ name: event.name, payload, key: event.key }];
+  });
 }
 
 /** The last of what is known of each branch that is a task of its own. */
 function childrenIn(
   state: TaskState,
-  events: Iterable<TaskEvent>,
+  events: readonly TaskEvent[],
   redone: ReadonlySet<Step>,
   values: Values,
   read: (stored: StoredValue) => Json | undefined,
@@ -89,17 +113,16 @@ function childrenIn(
   return [...children.values()];
 }
 
-const NONE: ReadonlySet<Step> = new Set();
-
-/** The step, whatever depends on it in its block and around, and what is inside all these. */
-function redoneWith(state: TaskState, again: Step): ReadonlySet<Step> {
-  const redone = new Set<Step>();
-  for (let step: Step | null = again; step !== null; step = step.frame.owner) {
-    const isItself = step === again;
-    if (isItself) redone.add(step);
-    addDependents(state, step, redone);
-    addLaterIterations(state, step, redone);
+/** The steps, whatever depends on them in their blocks and around, and what is inside all these. */
+function redoneWith(state: TaskState, again: readonly Step[]): ReadonlySet<Step> {
+  const redone = new Set<Step>(again);
+  for (const first of again) {
+    for (let step: Step | null = first; step !== null; step = step.frame.owner) {
+      addDependents(state, step, redone);
+      addLaterIterations(state, step, redone);
+    }
   }
+  if (redone.size === 0) return redone;
   // What is inside comes after what it is inside of.
   for (const step of state.steps) if (step.frame.owner !== null && redone.has(step.frame.owner)) redone.add(step);
   return redone;

@@ -42,6 +42,14 @@ export interface Compensation {
   error: Failure | null;
 }
 
+/** A task that a step has started; `after`: the one whose past it shares. */
+export interface ChildState {
+  readonly step: number;
+  readonly branch: number;
+  readonly startedAt: number;
+  readonly after: string | null;
+}
+
 export interface TaskState {
   readonly graph: Graph;
   readonly created: TaskCreated;
@@ -92,7 +100,7 @@ export interface TaskState {
   /** Steps with steps inside them, while those are at work. */
   readonly open: Set<number>;
   /** Tasks that steps of this one have started and that have not been heard of, by id, and when the last of them was started. */
-  readonly children: Map<string, { readonly step: number; readonly branch: number; readonly startedAt: number }>;
+  readonly children: Map<string, ChildState>;
   childrenAt: number;
   /** Those that nobody wants any more and that are not known to have heard of it; why, and since when. */
   readonly orphans: Map<string, string>;

@@ -44,7 +44,8 @@ export type Phase =
   | { readonly status: "retrying"; readonly retryAt: number }
   /** Steps inside it, or tasks that it has started, are at work. */
   | { readonly status: "open" }
-  | { readonly status: "completed"; readonly output: StoredValue; readonly degraded: Failure | null }
+  /** `kept`: it had completed already in the task whose past this one shares. */
+  | { readonly status: "completed"; readonly output: StoredValue; readonly degraded: Failure | null; readonly kept?: true }
   | { readonly status: "failed"; readonly error: Failure }
   | { readonly status: "skipped"; readonly reason: SkipReason }
   | { readonly status: "canceled"; readonly reason: CancelReason };

@@ -37,6 +37,8 @@ export interface StepView {
   readonly cached?: { readonly task_id: string; readonly made_at: string };
   /** It goes on or completed with less than was asked for: a fallback, or its default output. */
   readonly degraded?: ErrorView;
+  /** It had completed already in the task whose past this one shares. */
+  readonly kept?: true;
 }
 
 export interface BranchesView {
@@ -103,6 +105,7 @@ function stepView(state: TaskState, step: Step): StepView {
     ...((phase.status === "skipped" || phase.status === "canceled") && { reason: phase.reason }),
     ...(step.cache?.from && { cached: { task_id: step.cache.from.task, made_at: isoTime(step.cache.from.made_at) } }),
     ...(degraded !== null && { degraded: errorView(degraded) as ErrorView }),
+    ...(phase.status === "completed" && phase.kept && { kept: true as const }),
   };
 }
 

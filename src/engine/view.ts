@@ -25,6 +25,10 @@ export interface TaskHead {
   /** The task and step that started it; the task whose end did. */
   readonly parent?: { readonly task_id: string; readonly step_id: string };
   readonly chained_from?: string;
+  /** The task whose past it shares, up to which of its events; `retry`: to do again what had failed, and nothing else. */
+  readonly forked_from?: { readonly task_id: string; readonly seq: number; readonly retry: boolean };
+  /** What its id was elsewhere. */
+  readonly imported_from?: string;
   /** The schedule that started it, and the time that it is for. */
   readonly scheduled_by?: { readonly schedule: string; readonly at: string };
   /** What was started when this one had ended. */
@@ -76,6 +80,10 @@ export function taskHead(state: TaskState): TaskHead {
     }),
     ...(created.parent && { parent: { task_id: created.parent.task, step_id: created.parent.step } }),
     ...(created.chain && { chained_from: created.chain.from }),
+    ...(created.forked && {
+      forked_from: { task_id: created.forked.from, seq: created.forked.seq, retry: created.forked.retry ?? false },
+    }),
+    ...(created.imported && { imported_from: created.imported.from }),
     ...(created.schedule !== undefined && {
       scheduled_by: { schedule: created.schedule, at: isoTime(created.scheduled_at ?? state.createdAt) },
     }),

@@ -27,6 +27,14 @@ export class ArchiveStore {
     for (const part of rest) await this.#statements.run([part]);
   }
 
+  /** Stores a task that ended elsewhere, all of it or nothing. Doing it again changes nothing. */
+  async importTask(row: HistoryRow, parts: readonly ArchivePart[]): Promise<void> {
+    await this.#statements.run([
+      ...parts.map((part) => this.#statements.insertPart(row.tenant, row.head.id, part)),
+      ...this.#statements.upsertTasks([row]),
+    ]);
+  }
+
   /** The parts of an archive in order, or `null` when there is none. */
   async read(tenant: string, id: string): Promise<readonly string[] | null> {
     const key = archiveKey(tenant, id);

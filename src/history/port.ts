@@ -35,6 +35,8 @@ export interface HistoryRow {
   readonly fingerprint: string | null;
   /** The task that started it. */
   readonly parent?: string;
+  /** Since when it is kept, where it ended elsewhere. */
+  readonly imported_at?: number;
 }
 
 /** PERSISTED in D1: whole lines of an archive. */

@@ -71,14 +71,14 @@ export class Statements {
 
   /** Brings tasks' rows up to `rows`, each unless it is ahead already. However many there are, they are one parameter. */
   upsertTasks(rows: readonly HistoryRow[]): readonly D1PreparedStatement[] {
-    const values = rows.map(({ tenant, seq, head, waiting_for, fingerprint, parent }) => ({
+    const values = rows.map(({ tenant, seq, head, waiting_for, fingerprint, parent, imported_at }) => ({
       tenant,
       id: head.id,
       seq,
       status: head.status,
       type: head.type,
       created_at: Date.parse(head.created_at),
-      finished_at: head.finished_at === null ? null : Date.parse(head.finished_at),
+      finished_at: imported_at ?? (head.finished_at === null ? null : Date.parse(head.finished_at)),
       waiting_for,
       fingerprint,
       parent: parent ?? null,

@@ -37,6 +37,8 @@ export const REJECTIONS = {
   invalid_schema: usage("The schema is no JSON Schema", 422),
   agent_card_unreadable: usage("The agent's card cannot be read", 422),
   invalid_schedule: usage("The schedule has no times", 422),
+  unknown_point: usage("There is no such point in the task", 422),
+  invalid_journal: usage("The journal is not one that a task can have", 422),
   limit_reached: usage("A limit is reached", 422),
   unauthorized: { status: 401, title: "Valid credentials are required", exit: 3, retryable: false },
   forbidden: { status: 403, title: "The credentials lack a scope", exit: 3, retryable: false },

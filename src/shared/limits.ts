@@ -261,6 +261,21 @@ export const LIMITS = {
   /** Waiting tasks woken by one registration; the others look again within `agentLookMs`. */
   pokes: 100,
 
+  // --- The flight recorder ---
+  /** All that a fork is made of, as it travels between objects: RPC carries 32 MiB. */
+  forkBytes: 24 * MIB,
+  /** Lines of an export that travel together, unless a single one is longer; and a file that is imported. */
+  exportPageBytes: 4 * MIB,
+  importBytes: 16 * MIB,
+  /** Values of a task that are read to compare it with another, and those of them that are shown: all, and one … */
+  diffReadBytes: 32 * MIB,
+  diffShownBytes: 4 * MIB,
+  diffValueBytes: 256 * KIB,
+  /** … with so many changes of a value, parts that weigh no more than this, and so many steps. */
+  diffChanges: 100,
+  diffPartLength: 1_024,
+  diffSteps: 500,
+
   // --- History ---
   /** A task that ends sooner is written to D1 once. */
   historyQuietMs: 250,

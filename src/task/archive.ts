@@ -47,7 +47,7 @@ export function archiveOf(journal: StoredTexts): Archive {
 }
 
 /** Marks a value that stays behind. Payloads count from 1. */
-const LEFT_BEHIND = 0;
+export const LEFT_BEHIND = 0;
 
 function withoutOutput(event: TaskEvent): TaskEvent {
   if (!("output" in event) || !("value" in event.output) || event.output.bytes === undefined) return event;
@@ -104,6 +104,11 @@ export function archivedJournal(bodies: readonly string[]): JournalSource {
     if ("seq" in entry) rows.push(entry);
     else if ("payload" in entry) payloads.set(entry.payload, entry.value);
   }
+  return journalSource(rows, payloads);
+}
+
+/** Rows and values at hand, to be read as a journal. */
+export function journalSource(rows: readonly JournalRow[], payloads: ReadonlyMap<number, Json>): JournalSource {
   const source: JournalSource = {
     rowsAfter: (seq) => rows.filter((row) => row.seq > seq),
     rowWith: (seq) => rows.find((row) => row.seq >= seq),

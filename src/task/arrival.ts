@@ -1,6 +1,7 @@
 /** How a task comes into being: once, however often and by how many at a time it is submitted. */
 import { compileWorkflow } from "../engine/compile.ts";
 import type { TaskInput } from "../engine/input.ts";
+import { inputsOfPast } from "../engine/past.ts";
 import type { Rejection } from "../shared/errors.ts";
 import { assert, err, ok, type Result } from "../shared/result.ts";
 import type { Submitted } from "./contract.ts";
@@ -40,6 +41,7 @@ export class Arrival {
     if (before !== null) return replay(before, fingerprint);
     if (fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
     await this.#runner.freshAgents(tenant);
+    const shared = await this.#withPast(submission);
 
     // Another submission under the same key may have been faster.
     const meanwhile = await this.#runner.ready();
@@ -47,8 +49,19 @@ export class Arrival {
     const compiled = compileWorkflow(submission.definition);
     assert(compiled.ok, "a submission was not checked");
     const graph = graphFor(compiled.value.graph, submission.spread?.path ?? null);
-    const loaded = this.#runner.create(tenant, task, graph, (journal) => createdEvent(submission, journal), inputs);
+    const loaded = this.#runner.create(tenant, task, graph, (journal) => createdEvent(shared, journal), [
+      ...inputs,
+      ...(shared.past === undefined ? [] : inputsOfPast(shared.past)),
+    ]);
     const reading = new TaskReading(loaded, this.#runner.journal);
     return ok({ head: reading.head(), isReplay: false, result: reading.result() });
+  }
+
+  /** Whoever goes on where another one of the same place failed asks that one. What is kept no longer is done again. */
+  async #withPast(submission: Submission): Promise<Submission> {
+    const { tenant, after } = submission;
+    const found = after === undefined ? null : await this.#ports.tasks.past(tenant, after);
+    if (after === undefined || found === null) return submission;
+    return { ...submission, forked: { from: after, seq: found.seq, retry: true }, past: found.past };
   }
 }

@@ -134,7 +134,8 @@ export class ChildSubmissions {
 
   #child(loaded: Loaded, { task, step, branch }: ChildTask) {
     const parent = { task: loaded.state.created.task, step, branch, depth: depthOf(loaded) + 1 };
-    return { ...this.#common(loaded, task, `${step}/${branch}`), parent };
+    const after = loaded.state.children.get(task)?.after ?? null;
+    return { ...this.#common(loaded, task, `${step}/${branch}`), parent, ...(after !== null && { after }) };
   }
 
   #common({ state }: Loaded, task: string, why: string) {

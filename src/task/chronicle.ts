@@ -117,7 +117,7 @@ function approvalsOf({ state }: Loaded, isWanted: (number: number, version: stri
 
 const numberOf = ({ head }: ApprovalRow): number => Number(head.id.slice(head.id.lastIndexOf("_") + 1));
 
-function rowOf({ state }: Loaded): HistoryRow {
+export function rowOf({ state }: Loaded): HistoryRow {
   const head = taskHead(state);
   const { waiting_on } = head;
   return {

@@ -14,6 +14,7 @@ import type { Json } from "../shared/json.ts";
 import type { Result } from "../shared/result.ts";
 import type { ApprovalDetail } from "../engine/approval-view.ts";
 import type { ResultReading, StepDetail, TaskView } from "./reading.ts";
+import type { RecorderQuestion } from "./recorder.ts";
 import type { Submission } from "./submission.ts";
 
 /** One attempt at a step; together with its number, the fence. */
@@ -34,9 +35,10 @@ export interface Submitted {
 export interface TaskContract {
   /**
    * Creates the task. With `waitMs` it answers when the task has ended, or earlier once the object could sleep: who waits
-   * for a short task needs no second request. `archived`: history has the task, its object does not.
+   * for a short task needs no second request. `archived`: history has the task, its object does not. A submission with
+   * another task's past in it comes as JSON in UTF-8.
    */
-  submit(submission: Submission, waitMs: number): Promise<Result<Submitted, Rejection | "archived">>;
+  submit(submission: Submission | Uint8Array, waitMs: number): Promise<Result<Submitted, Rejection | "archived">>;
   /** The answer to a submission that came before, as `submit` would give it. */
   recall(fingerprint: string): Promise<Result<Submitted, Rejection> | null>;
   pause(): Promise<Result<TaskHead, Rejection> | null>;
@@ -85,6 +87,8 @@ export interface TaskContract {
   step(id: string): Promise<StepDetail | "unknown" | null>;
   result(): Promise<ResultReading | Unfinished | null>;
   events(after: number, limit: number): Promise<readonly EventView[] | null>;
+  /** What the flight recorder asks, answered in JSON in UTF-8. */
+  recorded(question: RecorderQuestion): Promise<Result<Uint8Array, Rejection> | null>;
   /** A live reader's WebSocket; 404 where there is no task. */
   fetch(url: string, init: RequestInit): Promise<Response>;
 }

@@ -2,12 +2,14 @@
  * The way to a task: its object while that has it, history afterwards. Objects answer with data; what they throw is
  * trouble, and is met with one more try on a new stub, because a stub that threw is broken.
  */
-import { Unavailable } from "../shared/errors.ts";
+import { Unavailable, type Rejection } from "../shared/errors.ts";
 import { isTaskId } from "../shared/ids.ts";
 import { jsonToBytes } from "../shared/json-bytes.ts";
+import type { Result } from "../shared/result.ts";
 import { archivedJournal } from "./archive.ts";
 import type { ChildOutcome, TaskContract } from "./contract.ts";
 import { loadTask, TaskReading } from "./reading.ts";
+import { recorded, type RecorderQuestion } from "./recorder.ts";
 
 /** Stubs are made by name: `{tenant}/{id}`. */
 export interface ObjectNamespace {
@@ -54,6 +56,16 @@ export class TaskGateway {
     if (answer !== null) return answer;
     const reading = await this.archive(tenant, id);
     return reading && archived(reading);
+  }
+
+  /** What the flight recorder asks of a task, as its answer comes; `null` when nobody knows the task. */
+  recorded(tenant: string, id: string, question: RecorderQuestion): Promise<Result<Uint8Array, Rejection> | null> {
+    return this.read<Result<Uint8Array, Rejection>>(
+      tenant,
+      id,
+      (task) => task.recorded(question),
+      (reading) => reading.of((loaded, source) => recorded(loaded, source, question)),
+    );
   }
 
   /** A finished task as history kept it. */

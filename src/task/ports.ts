@@ -4,6 +4,7 @@ import type { CacheGateway } from "../cache/gateway.ts";
 import type { HistoryPort } from "../history/port.ts";
 import type { EndStatus } from "../engine/state.ts";
 import type { ChildOutcome } from "./contract.ts";
+import type { ForkOrigin } from "./fork-origin.ts";
 import type { Submission } from "./submission.ts";
 
 export interface TaskPorts {
@@ -46,6 +47,8 @@ export interface EndedTask {
 export interface TasksPort {
   /** Starts a task unless it is there already; what it came to, if it has ended. `isPaused`: as for `follow`. */
   readonly start: (submission: Submission, isPaused: boolean) => Promise<ChildOutcome | null>;
+  /** What a task that goes on where this one failed shares with it; `null` where it is not kept, or too much. */
+  readonly past: (tenant: string, task: string) => Promise<Pick<ForkOrigin, "past" | "seq"> | null>;
   readonly cancel: (tenant: string, task: string, reason: string) => Promise<void>;
   /** Tells a child whether its parent is paused: it pauses and goes on with it. */
   readonly follow: (tenant: string, task: string, isPaused: boolean) => Promise<void>;

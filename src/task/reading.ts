@@ -47,24 +47,34 @@ export interface Loaded {
   readonly state: TaskState;
 }
 
-/** Rebuilds a task from its journal; `null` when there is none. */
-export function loadTask(source: JournalSource): Loaded | null {
+/** Rebuilds a task from its journal, as it stood after event `last`; `null` when there is none. */
+export function loadTask(source: JournalSource, last = Number.POSITIVE_INFINITY): Loaded | null {
   let loaded: ReturnType<typeof fold> | null = null;
   for (const row of source.rowsAfter(0)) {
+    const first = row.seq - row.events.length + 1;
+    if (first > last) break;
+    const events = row.seq > last ? row.events.slice(0, last - first + 1) : row.events;
     if (loaded === null) {
-      const [created, ...rest] = row.events;
+      const [created, ...rest] = events;
       assert(created?.type === "task.created", "a journal begins with task.created");
       loaded = fold(graphOf(created, source), created, row.at);
       loaded.add(rest, row.at);
     } else {
-      loaded.add(row.events, row.at);
+      loaded.add(events, row.at);
     }
   }
   return loaded && { state: loaded.state };
 }
 
+/** The first fact, with its values: a state keeps none of them. */
+export function createdIn(source: JournalSource): TaskCreated {
+  const created = source.rowWith(1)?.events[0];
+  assert(created?.type === "task.created", "a journal begins with task.created");
+  return created;
+}
+
 /** A definition in a journal was checked when the task was created; if it no longer compiles, that is a defect of ours. */
-function graphOf({ definition, spread }: TaskCreated, source: JournalSource): Graph {
+export function graphOf({ definition, spread }: TaskCreated, source: JournalSource): Graph {
   const value = "value" in definition ? definition.value : source.value(definition);
   assert(value !== undefined, "a definition is always kept");
   const compiled = compileWorkflow(JSON.stringify(value));
@@ -145,6 +155,11 @@ export class TaskReading {
   hasSaid(number: number, word: ApprovalDecision): boolean {
     const asked = approvalOf(this.#state, number);
     return asked !== null && hasSaid(asked, word);
+  }
+
+  /** A question about the whole of it. */
+  of<T>(question: (loaded: Loaded, source: JournalSource) => T): T {
+    return question({ state: this.#state }, this.#source);
   }
 
   hasEnded(): boolean {

@@ -1,6 +1,8 @@
 /** A task as it is handed to its object: checked, with its workflow pinned. */
 import type { TaskCreated } from "../engine/created.ts";
+import type { Past } from "../engine/past.ts";
 import type { Json } from "../shared/json.ts";
+import { bytesToJson } from "../shared/json-bytes.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { assert } from "../shared/result.ts";
 import type { Journal } from "./journal.ts";
@@ -27,11 +29,20 @@ export interface Submission {
   readonly parent?: TaskCreated["parent"];
   readonly spread?: TaskCreated["spread"];
   readonly chain?: TaskCreated["chain"];
+  /** The task whose past it shares, and what it is given of that. */
+  readonly forked?: TaskCreated["forked"];
+  readonly past?: Past;
+  /** A task whose past it has to fetch itself: the one that another like it had started at the same place. */
+  readonly after?: string;
   /** The schedule that starts it, for a time. */
   readonly scheduled?: { readonly schedule: string; readonly at: number };
   /** Definitions that it may start, by how they are referred to. */
   readonly library?: Json;
   readonly webhook?: TaskCreated["webhook"];
+}
+
+export function submissionFrom(submission: Submission | Uint8Array): Submission {
+  return submission instanceof Uint8Array ? (bytesToJson(submission) as unknown as Submission) : submission;
 }
 
 /** The first fact. Large values go to payload rows of the same transaction. */
@@ -61,6 +72,7 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     ...(submission.parent && { parent: submission.parent }),
     ...(submission.spread && { spread: submission.spread }),
     ...(submission.chain && { chain: submission.chain }),
+    ...(submission.forked && { forked: submission.forked }),
     ...(submission.scheduled && { schedule: submission.scheduled.schedule, scheduled_at: submission.scheduled.at }),
     ...(library && { library }),
     ...(submission.webhook && { webhook: submission.webhook }),

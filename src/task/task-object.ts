@@ -28,11 +28,12 @@ import { LiveFeed } from "./live-feed.ts";
 import { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
 import { TaskReading, viewsOf, type Loaded } from "./reading.ts";
+import type { RecorderQuestion } from "./recorder.ts";
 import { replay } from "./replay.ts";
 import { TaskRunner, type Commit } from "./runner.ts";
 import { TaskReader } from "./task-reader.ts";
 import { Wakeups } from "./wakeups.ts";
-import type { Submission } from "./submission.ts";
+import { submissionFrom, type Submission } from "./submission.ts";
 
 export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit<TaskContract, "fetch"> {
   readonly #ports: TaskPorts;
@@ -92,8 +93,8 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   // --- Submitting and steering ---
 
-  async submit(submission: Submission, waitMs: number): Promise<Result<Submitted, Rejection | "archived">> {
-    const submitted = await this.#arrival.create(submission);
+  async submit(submission: Submission | Uint8Array, waitMs: number): Promise<Result<Submitted, Rejection | "archived">> {
+    const submitted = await this.#arrival.create(submissionFrom(submission));
     if (!submitted.ok || submitted.value.isReplay || submitted.value.result !== null || waitMs === 0) return submitted;
     await this.#lingering.linger(waitMs, () => this.#outbox.isAwaiting);
     const reading = this.#reading(await this.#loaded());
@@ -235,6 +236,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   async events(after: number, limit: number) {
     return this.#reader.events(after, limit);
+  }
+
+  async recorded(question: RecorderQuestion) {
+    return this.#reader.recorded(question);
   }
 
   /** A live reader opens a WebSocket. */

@@ -3,10 +3,13 @@ import type { ApprovalDetail } from "../engine/approval-view.ts";
 import type { EventView } from "../engine/event-view.ts";
 import type { StepView } from "../engine/step-view.ts";
 import type { TaskHead } from "../engine/view.ts";
+import type { Rejection } from "../shared/errors.ts";
+import type { Result } from "../shared/result.ts";
 import type { Unfinished } from "./contract.ts";
 import type { CacheRequests } from "./cache-requests.ts";
 import { NO_PLACES, placesOf, withPlace, type Whereabouts } from "./places.ts";
 import type { TaskPorts } from "./ports.ts";
+import { recorded, type RecorderQuestion } from "./recorder.ts";
 import { TaskReading, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
 import type { TaskRunner } from "./runner.ts";
 
@@ -54,6 +57,10 @@ export class TaskReader {
 
   async events(after: number, limit: number): Promise<readonly EventView[] | null> {
     return this.#read((reading) => reading.events(after, limit));
+  }
+
+  async recorded(question: RecorderQuestion): Promise<Result<Uint8Array, Rejection> | null> {
+    return this.#read((reading) => reading.of((loaded, source) => recorded(loaded, source, question)));
   }
 
   async #read<T>(question: (reading: TaskReading) => T): Promise<T | null> {

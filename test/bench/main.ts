@@ -17,6 +17,7 @@ import { hedgeFigures } from "./hedge.ts";
 import { hotPathFigures } from "./hot-path.ts";
 import { lintFigures } from "./lint.ts";
 import { mapFigures } from "./maps.ts";
+import { recorderFigures } from "./recorder.ts";
 import { isWithin, progress, report, type Figures } from "./report.ts";
 import { selectionFigures } from "./selection.ts";
 import { Service } from "./service.ts";
@@ -41,6 +42,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   map: mapFigures,
   timers: timerFigures,
   cache: cacheFigures,
+  recorder: recorderFigures,
 };
 
 const chosen = options.only?.split(",") ?? Object.keys(MEASURES);

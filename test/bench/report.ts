@@ -61,6 +61,8 @@ const BOUNDS = [
   { figure: "timers_1000_in_one_task_rows", what: "rows of a task with 1,000 timers 20 ms apart, per timer" },
   { figure: "timers_1000_alarm_moves", what: "… of which alarms", most: 1.1 },
   { figure: "cache_hit_extra_rows", what: "rows of a step that the cache answers, beyond those of one that only computes", most: 1 },
+  { figure: "fork_ms_1000_events", what: "forking a task of 1,000 events, until the new one is there, ms" },
+  { figure: "replay_events_per_second", what: "events of a journal played again in a second" },
 ] as const satisfies readonly Bound[];
 
 /** Those that were measured. */

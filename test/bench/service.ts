@@ -66,6 +66,15 @@ export class Service {
     }
   }
 
+  async fork(task: string, body: object): Promise<void> {
+    await this.#ask("POST", `/api/v1/tasks/${task}/fork`, body);
+  }
+
+  /** Its journal as a file. */
+  async exported(task: string): Promise<string> {
+    return (await fetch(`${this.server.url}/api/v1/tasks/${task}/export`, { headers: this.#headers })).text();
+  }
+
   async steps(task: string): Promise<readonly StepView[]> {
     return ((await this.#ask("GET", `/api/v1/tasks/${task}/steps?limit=1000`)) as { readonly data: readonly StepView[] }).data;
   }

@@ -1,6 +1,8 @@
 /** A task that shares another one's past: what had completed is not done again, and everything else is. */
 import { describe, expect, test } from "vitest";
-import { completes, failsForGood, given, step, type Options, type Scenario, type Steps } from "./scenario.ts";
+import { inputsOfPast } from "../../../src/engine/past.ts";
+import { create, transition } from "../../../src/engine/transition.ts";
+import { completes, createdEvent, factOf, failsForGood, given, step, type Options, type Scenario, type Steps } from "./scenario.ts";
 
 const chain = [step("a"), step("b", { needs: ["a"] }), step("c", { needs: ["b"], input: "${ [steps.a.output, steps.b.output] }" })];
 
@@ -232,4 +234,47 @@ test("a past that comes late is none", () => {
 test("what another kind of step came to is not kept", () => {
   const changed = [{ id: "a", type: "signal", name: "go" }, step("b", { needs: ["a"] })];
   expect(after(changed, failed()).steps()).toEqual(["waiting", "pending"]);
+});
+
+test("a past is taken by a task that is paused from its beginning, too", () => {
+  const before = failed();
+  const paused = create(before.graph, createdEvent({ id: "task_2" }), before.world(), [
+    { type: "pause", by: "parent" },
+    ...inputsOfPast(before.past()),
+  ]);
+  expect(paused.events.map(({ type }) => type)).toEqual(["task.created", "task.paused", "step.kept", "step.kept"]);
+  const resumed = transition(paused.state, [{ type: "resume", by: "parent" }], before.world());
+  expect(resumed.events.map(factOf)).toEqual([
+    "task.resumed",
+    "step.completed a",
+    "step.completed b",
+    "agent.selected c#1",
+    "task.started",
+    "step.started c",
+    "attempt.started c#1",
+  ]);
+});
+
+test("signals that no step had taken come along, in their order", () => {
+  const steps = [
+    { id: "one", type: "signal", name: "go" },
+    step("work", { needs: ["one"] }),
+    { id: "two", type: "signal", name: "go", needs: ["work"] },
+    { id: "three", type: "signal", name: "stop", needs: ["two"] },
+  ];
+  const before = given(steps);
+  for (const [name, n] of [
+    ["go", 1],
+    ["stop", 2],
+    ["go", 3],
+  ] as const)
+    before.when({ type: "signal", name, payload: n, key: `${n}` });
+  before.when(failsForGood("work"));
+  expect(before.past().signals).toEqual([
+    { name: "stop", payload: 2, key: "2" },
+    { name: "go", payload: 3, key: "3" },
+  ]);
+  const task = after(steps, before).when(completes("work"));
+  expect(task.status).toBe("completed");
+  expect(task.replayed().divergence).toBeNull();
 });

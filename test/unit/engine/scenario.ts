@@ -6,7 +6,7 @@ import type { Failure, TaskEvent } from "../../../src/engine/event.ts";
 import type { TaskCreated } from "../../../src/engine/created.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import type { TaskInput } from "../../../src/engine/input.ts";
-import { pastOf, type Past } from "../../../src/engine/past.ts";
+import { inputsOfPast, pastOf, type Past } from "../../../src/engine/past.ts";
 import { replay, type RecordedRow, type Replayed } from "../../../src/engine/replay/replay.ts";
 import { statusOf, type TaskState } from "../../../src/engine/state.ts";
 import { stepStatus } from "../../../src/engine/step-state.ts";
@@ -116,7 +116,7 @@ export class Scenario {
       hedging: () => this.everywhere,
     };
     const { past } = options;
-    this.last = create(this.graph, createdEvent(options), this.world(), past === undefined ? [] : [{ ...past, type: "keep" }]);
+    this.last = create(this.graph, createdEvent(options), this.world(), past === undefined ? [] : inputsOfPast(past));
     this.journal.push({ at: this.now, events: this.last.events });
   }
 
@@ -198,9 +198,9 @@ export class Scenario {
   /** What a task that shares its past would be given; `again`: the step that is done again, and what depends on it. */
   past(again: string | null = null): Past {
     const events = this.journal.flatMap((row) => row.events);
-    const step = again === null ? null : (this.state.stepByPath.get(again) ?? null);
+    const step = again === null ? undefined : this.state.stepByPath.get(again);
     const { values } = this.world();
-    return pastOf(this.state, events, step, values, (stored) => readValue(stored, values));
+    return pastOf(this.state, events, step === undefined ? [] : [step], values, (stored) => readValue(stored, values));
   }
 
   /** Its journal as it is stored: rows by the number of their last event. */

@@ -1,0 +1,97 @@
+/**
+ * A task as a file that can be taken elsewhere: NDJSON, a header and then every event with its values in it. What binds it
+ * to this service or is nobody else's business (tenant, webhook, where it was submitted) is left out.
+ *
+ * PERSISTED: `{"format":"orchestrator.journal","v":1,"task","type","workflow","status","created_at","events"}`, then
+ * `{"seq","at","event"}`. A value that was kept no longer is `{"payload":0,"bytes"}`.
+ */
+import type { TaskEvent } from "../engine/event.ts";
+import type { StoredValue } from "../engine/value.ts";
+import { taskHead } from "../engine/view.ts";
+import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { LEFT_BEHIND } from "./archive.ts";
+import type { JournalSource } from "./journal.ts";
+import type { Loaded } from "./reading.ts";
+
+export const JOURNAL_FORMAT = "orchestrator.journal";
+
+export interface JournalHeader {
+  readonly format: typeof JOURNAL_FORMAT;
+  readonly v: 1;
+  readonly task: string;
+  readonly type: string | null;
+  readonly workflow: { readonly name: string | null; readonly version: number | null };
+  readonly status: string;
+  readonly created_at: string;
+  /** How many lines follow. */
+  readonly events: number;
+}
+
+/** The task as it stands; what happens later is not in the file. */
+export function journalHeader({ state }: Loaded): JournalHeader {
+  const { id, type, workflow, status, created_at } = taskHead(state);
+  const task = state.created.imported?.from ?? id;
+  // Where it has been put away is of no interest elsewhere.
+  const events = state.archivedAt === null ? state.seq : state.seq - 1;
+  return { format: JOURNAL_FORMAT, v: 1, task, type, workflow, status, created_at, events };
+}
+
+/** Lines of events after number `after`: at least one, and no more once there are so many bytes; `null` where there is none. */
+export function journalPage(source: JournalSource, after: number, last: number): Uint8Array | null {
+  const encoder = new TextEncoder();
+  const lines: Uint8Array[] = [];
+  let bytes = 0;
+  for (const { seq, at, events } of source.rowsAfter(after)) {
+    const first = seq - events.length + 1;
+    for (const [index, event] of events.entries()) {
+      if (first + index <= after) continue;
+      if (first + index > last || bytes >= LIMITS.exportPageBytes) return joined(lines, bytes);
+      const line = encoder.encode(`${JSON.stringify({ seq: first + index, at, event: withValues(bare(event), source) })}\n`);
+      lines.push(line);
+      bytes += line.byteLength;
+    }
+  }
+  return joined(lines, bytes);
+}
+
+function joined(lines: readonly Uint8Array[], bytes: number): Uint8Array | null {
+  if (lines.length === 0) return null;
+  const page = new Uint8Array(bytes);
+  let at = 0;
+  for (const line of lines) {
+    page.set(line, at);
+    at += line.byteLength;
+  }
+  return page;
+}
+
+/** How many lines a page has. */
+export function linesIn(page: Uint8Array): number {
+  let lines = 0;
+  for (const byte of page) if (byte === 0x0a) lines++;
+  return lines;
+}
+
+/** The task's id is the one that it ran under: what was drawn by lot depends on it. */
+function bare(event: TaskEvent): TaskEvent {
+  if (event.type !== "task.created") return event;
+  const { webhook: _, fingerprint: __, imported, ...created } = event;
+  return { ...created, task: imported?.from ?? created.task, tenant: "", origin: "" };
+}
+
+function withValues(event: TaskEvent, source: JournalSource): Json {
+  const entries = Object.entries(event).map(([name, member]): [string, Json] => {
+    const isElsewhere = VALUES.includes(name) && typeof member === "object" && member !== null && "payload" in member;
+    return [name, (isElsewhere ? whole(member as Extract<StoredValue, { readonly payload: number }>, source) : member) as Json];
+  });
+  return Object.fromEntries(entries);
+}
+
+function whole(stored: Extract<StoredValue, { readonly payload: number }>, source: JournalSource): StoredValue {
+  const value = source.value(stored);
+  return value === undefined ? { payload: LEFT_BEHIND, bytes: stored.bytes } : { value, bytes: stored.bytes };
+}
+
+/** Members that hold a value. */
+const VALUES: readonly string[] = ["definition", "input", "output", "payload", "library"];
