@@ -15,6 +15,7 @@ import { AgentRegistry } from "./agents/registry.ts";
 import { BASE_PATH } from "./api/app.ts";
 import { schedulePorts } from "./api/scheduled-task.ts";
 import type { Services } from "./api/services.ts";
+import { forkTask } from "./api/fork.ts";
 import { cancelTask, deleteTask } from "./api/steering.ts";
 import { ApiKeys } from "./auth/keys.ts";
 import { requestCredit } from "./auth/request-credit.ts";
@@ -94,7 +95,7 @@ function build(env: Env, config: Config): Service {
   };
   const notifier = new Notifier(webhookRegistry, webhookObjects, config.keyring);
   const work: BuiltinWork = {
-    bulk: ({ tenant, taskId, input }) => answerBulk(input, taskId, bulkPorts({ history, tasks, archive }, tenant), Date.now()),
+    bulk: (one) => answerBulk(one.input, one.taskId, bulkPorts(service(env), one), Date.now()),
   };
   const call: Service["call"] = (attempt, controller) =>
     attempt.agent.kind === "builtin" ? callBuiltin(attempt, work) : callAgent(attempt, config.keyring, urlPolicy, controller);
@@ -225,9 +226,22 @@ export async function startOf(
 }
 
 /** What a bulk order does to tasks is what their routes do. */
-function bulkPorts(services: Pick<Services, "history" | "tasks" | "archive">, tenant: string): BulkPorts {
+function bulkPorts(services: Services, { tenant, taskId, callbackUrl }: AgentCall): BulkPorts {
   return {
     list: (filter, after, limit) => services.history.list(tenant, filter, after, limit),
-    act: (action, task, reason) => (action === "cancel" ? cancelTask(services, tenant, task, reason) : deleteTask(services, tenant, task)),
+    act: async (action, task, reason) => {
+      switch (action) {
+        case "cancel":
+          return cancelTask(services, tenant, task, reason);
+        case "delete":
+          return deleteTask(services, tenant, task);
+        case "retry": {
+          // A key that no caller can send: a page that is done again retries nothing twice.
+          const idempotencyKey = `${taskId}\n${task}`;
+          const { origin } = new URL(callbackUrl);
+          return forkTask(task, {}, true, { services, tenant, origin, idempotencyKey, traceparent: null, waitMs: 0 });
+        }
+      }
+    },
   };
 }

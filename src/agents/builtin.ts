@@ -5,18 +5,16 @@ import { ok, type Result } from "../shared/result.ts";
 import type { AgentRecord } from "./agent.ts";
 import type { AgentCall, Outcome } from "./protocol.ts";
 
-type Execute = (call: BuiltinCall, work: BuiltinWork) => Result<Json, string> | Promise<Result<Json, string>>;
+type Execute = (call: AgentCall, work: BuiltinWork) => Result<Json, string> | Promise<Result<Json, string>>;
 
 interface BuiltinAgent {
   readonly record: AgentRecord;
   readonly execute: Execute;
 }
 
-type BuiltinCall = Pick<AgentCall, "tenant" | "taskId" | "input">;
-
 /** What the service has them do. The error of an answer says what is wrong with the input. */
 export interface BuiltinWork {
-  readonly bulk: (call: BuiltinCall) => Promise<Result<Json, string>>;
+  readonly bulk: (call: AgentCall) => Promise<Result<Json, string>>;
 }
 
 function builtin(id: string, description: string, execute: Execute): BuiltinAgent {

@@ -15,7 +15,7 @@ export async function answerBulk(input: Json, self: string, ports: BulkPorts, no
 
 export const bulkWorkflow: WorkflowDefinition = {
   name: "bulk",
-  description: "Cancels or deletes all tasks that match a filter.",
+  description: "Cancels, retries or deletes all tasks that match a filter.",
   input_schema: z.toJSONSchema(order, { io: "input" }),
   steps: [
     {

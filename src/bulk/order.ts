@@ -5,7 +5,7 @@ import { LIMITS } from "../shared/limits.ts";
 
 const time = z.iso.datetime({ offset: true });
 
-const ACTIONS = ["cancel", "delete"] as const;
+const ACTIONS = ["cancel", "retry", "delete"] as const;
 export type Action = (typeof ACTIONS)[number];
 
 /** In the order in which tasks with them are looked for: what has not begun should not begin first. */
@@ -13,7 +13,11 @@ const LIVE: readonly TaskStatus[] = ["queued", "waiting", "paused", "running"];
 const ENDED: readonly TaskStatus[] = ["completed", "failed", "canceled", "timed_out", "rejected"];
 
 /** Tasks that an action can do something to. */
-export const STATUSES: { readonly [A in Action]: readonly TaskStatus[] } = { cancel: LIVE, delete: ENDED };
+export const STATUSES: { readonly [A in Action]: readonly TaskStatus[] } = {
+  cancel: LIVE,
+  retry: ["failed", "timed_out", "rejected"],
+  delete: ENDED,
+};
 
 /** An example stands in templates, ready to be sent: it must not be one that means all tasks. */
 const EXAMPLES: readonly object[] = [{ action: "cancel", filter: { tag: "obsolete" }, reason: "Not needed any more" }];

@@ -27,7 +27,7 @@ export async function workPage(order: Order, previous: Page | null, self: string
   const statuses = order.filter.status === undefined ? STATUSES[order.action] : [order.filter.status];
   const heads = await ports.list(filterOf(order, statuses[at.status], at.before), at.after, LIMITS.bulkPage);
   const progress = await workOff(
-    heads.filter(({ id }) => id !== self),
+    heads.filter((head) => head.id !== self && isOwn(head, order)),
     order,
     previous?.progress ?? NOTHING,
     ports,
@@ -39,6 +39,10 @@ export async function workPage(order: Order, previous: Page | null, self: string
   const isOver = at.status + 1 >= statuses.length;
   return { progress, next: isOver ? null : { before: at.before, status: at.status + 1, after: null } };
 }
+
+/** What a step had started is retried with the task of that step, unless it is asked for. */
+const isOwn = ({ parent }: TaskHead, { action, filter }: Order): boolean =>
+  action !== "retry" || parent === undefined || filter.parent !== undefined;
 
 function filterOf({ filter }: Order, status: TaskStatus | undefined, before: number): TaskFilter {
   const { type, tag, parent, created_after: after, created_before: until } = filter;

@@ -90,6 +90,26 @@ describe("a bulk order", () => {
     expect((await api("GET", `/tasks/${live}/status`)).body["status"]).toBe("waiting");
   });
 
+  test("retries what has failed, each once, and not what its steps had started", async () => {
+    await registerAgent("moody");
+    agentsAnswer(() => Response.json({ code: "no", message: "not today" }, { status: 400 }));
+    const child = { steps: [{ id: "ask", capability: "moody" }] };
+    await api("PUT", "/workflows/asking", child);
+    const failing = { workflow: { steps: [{ id: "sub", type: "workflow", workflow: "asking" }] }, tags: ["failing"] };
+    const ids = await Promise.all([submit(failing), submit(failing)]);
+    await Promise.all(ids.map(untilEnded));
+    await untilListed("tag=failing&status=failed", 4);
+    agentsAnswer(() => Response.json({ output: "fine" }));
+    const order = await submit({ type: "bulk", action: "retry", filter: { tag: "failing" } });
+    expect((await untilEnded(order)).status).toBe("completed");
+    expect(await resultOf(order)).toMatchObject({ done: 2, failed: 0 });
+    await untilListed("tag=failing&status=completed", 4);
+    const retried = (await listed("tag=failing&status=completed")).filter((head) => !("parent" in head));
+    expect(new Set(retried.map((head) => (head as unknown as { forked_from: { task_id: string } }).forked_from.task_id))).toEqual(
+      new Set(ids),
+    );
+  });
+
   test("passes over what has changed meanwhile", async () => {
     const id = await submit({ ...waits, tags: ["late"] });
     clockAhead(LIMITS.historyWaitMs);
