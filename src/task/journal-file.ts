@@ -6,7 +6,8 @@
  * `{"seq","at","event"}`. A value that was kept no longer is `{"payload":0,"bytes"}`.
  */
 import type { TaskEvent } from "../engine/event.ts";
-import type { StoredValue } from "../engine/value.ts";
+import { carriedBy, type StoredValue } from "../engine/value.ts";
+import { VALUES } from "../engine/replay/replay-facts.ts";
 import { taskHead } from "../engine/view.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -40,6 +41,7 @@ export function journalHeader({ state }: Loaded): JournalHeader {
 /** Lines of events after number `after`: at least one, and no more once there are so many bytes; `null` where there is none. */
 export function journalPage(source: JournalSource, after: number, last: number): Uint8Array | null {
   const encoder = new TextEncoder();
+  const carriers = new Carriers(source);
   const lines: Uint8Array[] = [];
   let bytes = 0;
   for (const { seq, at, events } of source.rowsAfter(after)) {
@@ -47,7 +49,9 @@ export function journalPage(source: JournalSource, after: number, last: number):
     for (const [index, event] of events.entries()) {
       if (first + index <= after) continue;
       if (first + index > last || bytes >= LIMITS.exportPageBytes) return joined(lines, bytes);
-      const line = encoder.encode(`${JSON.stringify({ seq: first + index, at, event: withValues(bare(event), source) })}\n`);
+      const line = encoder.encode(
+        `${JSON.stringify({ seq: first + index, at, event: withValues(bare(event), first + index, source, carriers) })}\n`,
+      );
       lines.push(line);
       bytes += line.byteLength;
     }
@@ -80,18 +84,49 @@ function bare(event: TaskEvent): TaskEvent {
   return { ...created, task: imported?.from ?? created.task, tenant: "", origin: "" };
 }
 
-function withValues(event: TaskEvent, source: JournalSource): Json {
+/** A value that an earlier event has, too, is named by that one's number, as in the journal itself. */
+function withValues(event: TaskEvent, seq: number, source: JournalSource, carriers: Carriers): Json {
+  const carried = carriedBy(event);
   const entries = Object.entries(event).map(([name, member]): [string, Json] => {
-    const isElsewhere = VALUES.includes(name) && typeof member === "object" && member !== null && "payload" in member;
-    return [name, (isElsewhere ? whole(member as Extract<StoredValue, { readonly payload: number }>, source) : member) as Json];
+    if (!VALUES.includes(name) || typeof member !== "object" || member === null || !("payload" in member)) return [name, member as Json];
+    const stored = member as Payload;
+    const first = stored === carried && stored.payload !== LEFT_BEHIND ? carriers.firstOf(stored) : seq;
+    return [name, first < seq ? { seq: first, bytes: stored.bytes } : whole(stored, source)];
   });
   return Object.fromEntries(entries);
 }
 
-function whole(stored: Extract<StoredValue, { readonly payload: number }>, source: JournalSource): StoredValue {
+type Payload = Extract<StoredValue, { readonly payload: number }>;
+
+function whole(stored: Payload, source: JournalSource): StoredValue {
   const value = source.value(stored);
   return value === undefined ? { payload: LEFT_BEHIND, bytes: stored.bytes } : { value, bytes: stored.bytes };
 }
 
-/** Members that hold a value. */
-const VALUES: readonly string[] = ["definition", "input", "output", "payload", "library"];
+/** Which event is the first to have a value, looked up once it matters. */
+class Carriers {
+  readonly #source: JournalSource;
+  #byPayload: Map<number, number> | null = null;
+
+  constructor(source: JournalSource) {
+    this.#source = source;
+  }
+
+  firstOf({ payload }: Payload): number {
+    this.#byPayload ??= this.#find();
+    return this.#byPayload.get(payload) ?? Number.POSITIVE_INFINITY;
+  }
+
+  #find(): Map<number, number> {
+    const byPayload = new Map<number, number>();
+    let seq = 0;
+    for (const { events } of this.#source.rowsAfter(0)) {
+      for (const event of events) {
+        seq++;
+        const carried = carriedBy(event);
+        if (carried !== undefined && "payload" in carried && !byPayload.has(carried.payload)) byPayload.set(carried.payload, seq);
+      }
+    }
+    return byPayload;
+  }
+}

@@ -11,6 +11,7 @@ import { faultOfEvent } from "../engine/event-schema.ts";
 import type { TaskEvent } from "../engine/event.ts";
 import type { Graph } from "../engine/graph.ts";
 import { graphOfPart } from "../engine/part-graph.ts";
+import { VALUES } from "../engine/replay/replay-facts.ts";
 import { carriedBy } from "../engine/value.ts";
 import { nestingDepth, type Json } from "../shared/json.ts";
 import { schemaProblem } from "../shared/json-schema.ts";
@@ -127,8 +128,6 @@ class JournalReader {
     return null;
   }
 }
-
-const VALUES: readonly string[] = ["definition", "input", "output", "payload", "library"];
 
 function parsed(text: string): unknown {
   // A value nests as deep as it may, inside its event.

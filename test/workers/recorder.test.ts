@@ -250,6 +250,28 @@ describe("a task from elsewhere", () => {
     expect(calls.map(({ stepId }) => stepId)).toEqual(["b"]);
   });
 
+  test("may have large values, and many facts", async () => {
+    await registerAgent("clerk");
+    const large = "é".repeat(3_000_000);
+    agentsAnswer(({ stepId }) => Response.json({ output: stepId === "a" ? large : 1 }));
+    const each = { id: "each", type: "map", over: "input", steps: [{ id: "work", capability: "clerk" }] };
+    const id = await submit({
+      workflow: { steps: [{ id: "a", capability: "clerk" }, each], output: "${ steps.a.output }" },
+      input: Array.from({ length: 100 }, (_, n) => n),
+    });
+    await untilEnded(id);
+    await putAway(id);
+    const file = await exported(id);
+    // Once, although it is the step's and the task's.
+    expect(file.length).toBeGreaterThan(large.length);
+    expect(file.length).toBeLessThan(1.5 * large.length);
+    const { status, body } = await importing(file);
+    expect(status, JSON.stringify(body)).toBe(201);
+    expect((await api<{ output: string }>("GET", `/tasks/${body.id}/result`)).body.output).toBe(large);
+    expect(await replaying(body.id)).toEqual({ events: linesOf(file).length, matches: true });
+    expect(await diff(id, body.id)).toMatchObject({ same: true });
+  });
+
   test("outlives its time here, not the one since it ended there", async () => {
     const id = await run(6);
     await putAway(id);

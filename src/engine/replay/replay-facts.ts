@@ -4,7 +4,7 @@ import type { TaskEvent } from "../event.ts";
 import { readValue, type RecordedValue, type StoredValue, type Values } from "../value.ts";
 
 /** Members that hold a value, which may stand in the event or somewhere else. */
-const VALUES: readonly string[] = ["definition", "input", "output", "payload", "library"];
+export const VALUES: readonly string[] = ["definition", "input", "output", "payload", "library"];
 
 export function isSameFact(recorded: TaskEvent, replayed: TaskEvent, read: (recorded: RecordedValue) => Json): boolean {
   if (recorded.type !== replayed.type) return false;
