@@ -194,6 +194,10 @@ export const stepView = z
       })
       .optional(),
     reason: z.string().optional(),
+    cached: z
+      .object({ task_id: z.string(), made_at: time })
+      .optional()
+      .openapi({ description: "The result was made before, for that task" }),
     degraded: errorView.optional().openapi({ description: "It has less than was asked for, because of this" }),
   })
   .openapi("Step");
