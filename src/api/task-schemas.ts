@@ -201,6 +201,10 @@ export const stepView = z
       .optional(),
     reason: z.string().optional(),
     kept: z.literal(true).optional().openapi({ description: "It had completed already in the task whose past this one shares" }),
+    cached: z
+      .object({ task_id: z.string(), made_at: time })
+      .optional()
+      .openapi({ description: "The result was made before, for that task" }),
     degraded: errorView.optional().openapi({ description: "It has less than was asked for, because of this" }),
   })
   .openapi("Step");

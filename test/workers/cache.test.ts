@@ -99,6 +99,36 @@ describe("a step with a cache", () => {
     expect((await untilEnded(first)).status).toBe("failed");
     for (const id of others) expect((await untilEnded(id)).status).toBe("completed");
     expect(calls).toHaveLength(2);
+    const held = gate();
+    agentsAnswer(async () => {
+      await held.passed();
+      return Response.json({ output: 1 });
+    });
+    const canceled = await look("hard", 2);
+    await vi.waitUntil(() => calls.length === 3);
+    const next = await look("hard", 2);
+    await vi.waitUntil(async () => (await statistics())["waiting"] === 1, { timeout: 5_000, interval: 10 });
+    await api("POST", `/tasks/${canceled}/cancel`);
+    await vi.waitUntil(() => calls.length === 4);
+    held.open();
+    expect((await untilEnded(next)).status).toBe("completed");
+  });
+
+  test("that is paused before it has begun lets others go before it", async () => {
+    await registerAgent("calm", { dispatch: "inline" });
+    const { open, passed } = gate();
+    agentsAnswer(async ({ taskId }) => {
+      await passed();
+      return Response.json({ output: taskId });
+    });
+    const ids = [await look("calm", 1), await look("calm", 1), await look("calm", 1)] as const;
+    await vi.waitUntil(async () => (await statistics())["waiting"] === 2, { timeout: 5_000, interval: 10 });
+    await api("POST", `/tasks/${ids[1]}/pause`);
+    await api("POST", `/tasks/${ids[0]}/cancel`);
+    open();
+    expect((await untilEnded(ids[2])).status).toBe("completed");
+    await api("POST", `/tasks/${ids[1]}/resume`);
+    expect((await untilEnded(ids[1])).status).toBe("completed");
   });
 
   test("goes on by itself when the cache does not answer", async () => {

@@ -35,6 +35,9 @@ export function expressionsOf(place: Place, shapes: Shapes | null): readonly Pla
       const reply: Names = new Map([["output", shapes?.answer({ ...node, ensemble: null }) ?? ANYTHING]]);
       template(node.input, "input");
       bare(node.sticky, "select/sticky");
+      bare(node.cache?.key ?? null, "cache/key");
+      template(node.cache?.tags ?? null, "cache/tags");
+      template(node.invalidates, "invalidates");
       bare(node.ensemble?.by ?? null, "ensemble/by", within, reply);
       bare(node.ensemble?.score ?? null, "ensemble/score", within, reply);
       break;
