@@ -18,6 +18,8 @@ import type { Services } from "./api/services.ts";
 import { ApiKeys } from "./auth/keys.ts";
 import { requestCredit } from "./auth/request-credit.ts";
 import type { Env } from "./env.ts";
+import type { GateContract, GatePorts } from "./gates/gate-contract.ts";
+import { GateGateway } from "./gates/gateway.ts";
 import { ApprovalRows } from "./history/approval-rows.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
 import { Statements } from "./history/statements.ts";
@@ -49,6 +51,7 @@ export interface Service extends Services {
   readonly agentPorts: AgentPorts;
   readonly webhookPorts: WebhookPorts;
   readonly schedulePorts: SchedulePorts;
+  readonly gatePorts: GatePorts;
 }
 
 let built: Service | undefined;
@@ -74,6 +77,8 @@ function build(env: Env, config: Config): Service {
   const webhookNamespace: ObjectNamespace = env.WEBHOOKS;
   const webhookObjects = new WebhookGateway((name) => webhookNamespace.getByName(name) as WebhookContract);
   const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
+  const gateNamespace: ObjectNamespace = env.GATES;
+  const gates = new GateGateway((name) => gateNamespace.getByName(name) as GateContract);
   const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
     try {
       const waiting = await history.waitingFor(tenant, [id, ...capabilities.map(({ name }) => name)], LIMITS.pokes);
@@ -101,6 +106,7 @@ function build(env: Env, config: Config): Service {
     webhookObjects,
     schedules: new ScheduleGateway((name) => scheduleNamespace.getByName(name) as ScheduleContract),
     scheduleList: new ScheduleList(db),
+    gates,
     mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
     checks: {
       database: async () => void (await history.list("", {}, null, 1)),
@@ -134,6 +140,7 @@ function build(env: Env, config: Config): Service {
         },
       },
       tasks: taskPorts(tasks),
+      gates,
       webhooks: {
         notify: (tenant, { webhook, ...ended }) => {
           const secret = webhook?.secret === undefined ? null : config.keyring.open(webhook.secret, webhookSecretPlace(tenant, ended.id));
@@ -168,6 +175,10 @@ function build(env: Env, config: Config): Service {
       record: ({ tenant, webhook }) => webhookRegistry.find(tenant, webhook),
       disable: ({ tenant, webhook }, epoch, disabled) => webhookRegistry.disable(tenant, webhook, epoch, disabled),
       post: (tenant, record, delivery) => postDelivery(tenant, record, delivery, config.keyring, urlPolicy),
+    },
+    gatePorts: {
+      admit: (tenant, task, key) => tasks.ask(tenant, task, (owner) => owner.admit(key)),
+      cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (owner) => owner.cancel(reason))),
     },
     schedulePorts: schedulePorts(() => service(env)),
   };

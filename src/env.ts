@@ -2,13 +2,14 @@
 import type { DispatchMessage } from "./agents/dispatch-queue.ts";
 import type { ApprovalRow, HistoryRow } from "./history/port.ts";
 import type { OutcomesMessage } from "./agents/outcome-buffer.ts";
-import type { Agent, Schedule, Task, Webhook } from "./index.ts";
+import type { Agent, Gate, Schedule, Task, Webhook } from "./index.ts";
 
 export interface Env {
   readonly TASKS: DurableObjectNamespace<Task>;
   readonly AGENTS: DurableObjectNamespace<Agent>;
   readonly WEBHOOKS: DurableObjectNamespace<Webhook>;
   readonly SCHEDULES: DurableObjectNamespace<Schedule>;
+  readonly GATES: DurableObjectNamespace<Gate>;
   readonly DB: D1Database;
   readonly CACHE: KVNamespace;
   readonly DISPATCH: Queue<DispatchMessage>;

@@ -6,6 +6,8 @@ import type { AgentPorts } from "./agents/port.ts";
 import { createApp } from "./api/app.ts";
 import { call, configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
+import type { GatePorts } from "./gates/gate-contract.ts";
+import { GateObject } from "./gates/gate-object.ts";
 import { consumeHistory } from "./history/history-queue.ts";
 import type { SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleObject } from "./schedules/schedule-object.ts";
@@ -61,6 +63,19 @@ const NO_SCHEDULE_PORTS = {} as SchedulePorts;
 export class Schedule extends ScheduleObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, configuration.ok ? service(env).schedulePorts : NO_SCHEDULE_PORTS);
+  }
+
+  override async alarm(): Promise<void> {
+    if (configuration.ok) return super.alarm();
+    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+  }
+}
+
+const NO_GATE_PORTS = {} as GatePorts;
+
+export class Gate extends GateObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, configuration.ok ? service(env).gatePorts : NO_GATE_PORTS);
   }
 
   override async alarm(): Promise<void> {

@@ -4,6 +4,7 @@ import type { AgentRecord } from "../agents/agent.ts";
 import type { AgentDirectory } from "../agents/directory.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { ApiKeys } from "../auth/keys.ts";
+import type { GateGateway } from "../gates/gateway.ts";
 import type { ApprovalRows } from "../history/approval-rows.ts";
 import type { TaskRows } from "../history/task-rows.ts";
 import type { ScheduleGateway } from "../schedules/gateway.ts";
@@ -33,6 +34,7 @@ export interface Services {
   readonly webhookObjects: WebhookGateway;
   readonly schedules: ScheduleGateway;
   readonly scheduleList: ScheduleList;
+  readonly gates: GateGateway;
   readonly keys: ApiKeys;
   /** Whether a caller may make another request now. */
   readonly mayRequest: (caller: string) => Promise<boolean>;

@@ -9,6 +9,7 @@ import type { TaskEvent } from "./event.ts";
 import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";
 import { declineAttempt, startInLine } from "./line.ts";
 import { endEarly } from "./ending.ts";
+import { admitThrough, refuseAt, replaceInput } from "./beginning.ts";
 import type { InputOf, TaskInput } from "./input.ts";
 import { admitKeep } from "./kept.ts";
 import { decide } from "./kinds/approval.ts";
@@ -38,6 +39,12 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
         ...(state.pausedWithParent ? ([{ type: "task.resumed", by: "parent" }] as const) : []),
         ...endEarly(state, { status: "canceled", reason: input.reason }),
       ]);
+    case "admit":
+      return admitThrough(state);
+    case "refuse":
+      return refuseAt(state, input);
+    case "replace":
+      return replaceInput(state, input, world.now);
     case "signal":
       return admitSignal(state, input, world);
     case "decide":

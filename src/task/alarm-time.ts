@@ -16,6 +16,8 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
   // And so may what was said to a task that this one has started, and the news that it has ended.
   const childrenAt = state.children.size > 0 ? now + askAgainMs(Math.max(state.childrenAt, state.steeredAt), now) : null;
   const orphansAt = state.orphans.size > 0 ? now + askAgainMs(state.orphansAt, now) : null;
+  // So may the request to be let in, or its answer.
+  const gateAt = state.hold?.type === "concurrency" ? now + askAgainMs(state.hold.since, now) : null;
   const hedgeAt = nextHedgeAt(state);
   const moments = [
     wakeAt,
@@ -23,6 +25,7 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
     lineAt,
     childrenAt,
     orphansAt,
+    gateAt,
     hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null,
   ];
   const due = moments.filter((at) => at !== null);

@@ -62,6 +62,7 @@ export class Outbox {
         case "ask_slot":
         case "ask_slots":
           break; // below, all together
+        case "enter_gate":
         case "start_child":
         case "cancel_children":
         case "steer_children":

@@ -35,10 +35,22 @@ export async function placesOf(loaded: Loaded, agents: AgentsPort): Promise<Plac
   return places;
 }
 
+/** Of the task itself: not of a step, hence no step's key. */
+const AT_GATE = "";
+
+export function placeAtGate(position: number | null): Places {
+  return position === null ? NO_PLACES : new Map([[AT_GATE, position]]);
+}
+
 const keyOf = (step: string, agent: string): string => `${step}/${agent}`;
 
 export function withPlace<T extends { readonly waiting_on?: WaitingOn | null }>(view: T, places: Places): T {
   const { waiting_on } = view;
-  const position = waiting_on?.type === "capacity" ? places.get(keyOf(waiting_on.step_id, waiting_on.agent ?? "")) : undefined;
+  const position =
+    waiting_on?.type === "capacity"
+      ? places.get(keyOf(waiting_on.step_id ?? "", waiting_on.agent ?? ""))
+      : waiting_on?.type === "concurrency"
+        ? places.get(AT_GATE)
+        : undefined;
   return position === undefined ? view : { ...view, waiting_on: { ...waiting_on, position } };
 }

@@ -29,6 +29,10 @@ export interface Submission {
   readonly chain?: TaskCreated["chain"];
   /** The schedule that starts it, for a time. */
   readonly scheduled?: { readonly schedule: string; readonly at: number };
+  /** What keeps it from beginning. */
+  readonly startAt?: number;
+  readonly debounce?: TaskCreated["debounce"];
+  readonly gate?: TaskCreated["gate"];
   /** Definitions that it may start, by how they are referred to. */
   readonly library?: Json;
   readonly webhook?: TaskCreated["webhook"];
@@ -62,6 +66,9 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     ...(submission.spread && { spread: submission.spread }),
     ...(submission.chain && { chain: submission.chain }),
     ...(submission.scheduled && { schedule: submission.scheduled.schedule, scheduled_at: submission.scheduled.at }),
+    ...(submission.startAt !== undefined && { start_at: submission.startAt }),
+    ...(submission.debounce && { debounce: submission.debounce }),
+    ...(submission.gate && { gate: submission.gate }),
     ...(library && { library }),
     ...(submission.webhook && { webhook: submission.webhook }),
   };

@@ -20,6 +20,7 @@ import { Children } from "./children.ts";
 import { Chronicle } from "./chronicle.ts";
 import type { ApprovalDecision, AttemptOf, ChildOutcome, Heartbeat, Submitted, TaskContract } from "./contract.ts";
 import { Farewell } from "./farewell.ts";
+import { GatePass } from "./gate-pass.ts";
 import { Lingering } from "./lingering.ts";
 import type { Cost } from "./journal.ts";
 import { LiveFeed } from "./live-feed.ts";
@@ -33,13 +34,13 @@ import { Wakeups } from "./wakeups.ts";
 import type { Submission } from "./submission.ts";
 
 export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit<TaskContract, "fetch"> {
-  readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
   readonly #outbox: Outbox;
   readonly #attempts: Attempts;
   readonly #feed: LiveFeed;
   readonly #chronicle: Chronicle;
   readonly #children: Children;
+  readonly #gate: GatePass;
   readonly #farewell: Farewell;
   readonly #reader: TaskReader;
   readonly #wakeups: Wakeups;
@@ -48,12 +49,12 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts) {
     super(ctx, env);
-    this.#ports = ports;
     this.#runner = new TaskRunner(ctx.storage, ports, {
       commit: (loaded, commit) => this.#committed(loaded, commit),
       load: (loaded) => {
         this.#outbox.recover(loaded);
         this.#children.recover(loaded);
+        this.#gate.recover(loaded);
       },
       calledAt: (step, attempt) => this.#outbox.calledAt(step, attempt),
     });
@@ -72,13 +73,15 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
       ended: (child, outcome) => this.childEnded(child, outcome),
       dismissed: async (tasks) => void (await this.#runner.apply({ type: "dismissed", tasks })),
     });
-    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children);
-    this.#reader = new TaskReader(ports, this.#runner);
+    this.#gate = new GatePass(ports, this.#runner);
+    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children, this.#gate);
+    this.#reader = new TaskReader(ports, this.#runner, this.#gate);
     this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#wakeups.archive()));
     const parts = {
       runner: this.#runner,
       outbox: this.#outbox,
       children: this.#children,
+      gate: this.#gate,
       farewell: this.#farewell,
       chronicle: this.#chronicle,
       feed: this.#feed,
@@ -115,11 +118,12 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return this.#steer({ type: "cancel", ...(reason !== undefined && { reason }) });
   }
 
+  async admit(key: string): Promise<boolean> {
+    return this.#gate.admit(key);
+  }
+
   async poke(): Promise<void> {
-    const loaded = await this.#runner.ready();
-    if (loaded === null || loaded.state.looking.size === 0) return;
-    await this.#ports.directory.refresh(loaded.state.created.tenant, Date.now());
-    await this.#runner.apply({ type: "look" });
+    return this.#wakeups.poke();
   }
 
   // --- Attempts ---
@@ -251,6 +255,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   #committed(loaded: Loaded, commit: Commit): void {
     this.#outbox.run(loaded, commit.commands);
     this.#children.run(loaded, commit.commands);
+    this.#gate.run(loaded, commit.commands);
     const { events, firstSeq, at } = commit;
     this.#feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), this.#reading(loaded));
     this.#chronicle.committed(loaded, firstSeq === 1);

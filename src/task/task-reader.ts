@@ -4,7 +4,8 @@ import type { EventView } from "../engine/event-view.ts";
 import type { StepView } from "../engine/step-view.ts";
 import type { TaskHead } from "../engine/view.ts";
 import type { Unfinished } from "./contract.ts";
-import { NO_PLACES, placesOf, withPlace, type Places } from "./places.ts";
+import type { GatePass } from "./gate-pass.ts";
+import { NO_PLACES, placeAtGate, placesOf, withPlace, type Places } from "./places.ts";
 import type { TaskPorts } from "./ports.ts";
 import { TaskReading, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
 import type { TaskRunner } from "./runner.ts";
@@ -13,10 +14,12 @@ import type { TaskRunner } from "./runner.ts";
 export class TaskReader {
   readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
+  readonly #gate: GatePass;
 
-  constructor(ports: TaskPorts, runner: TaskRunner) {
+  constructor(ports: TaskPorts, runner: TaskRunner, gate: GatePass) {
     this.#ports = ports;
     this.#runner = runner;
+    this.#gate = gate;
   }
 
   async head(): Promise<TaskHead | null> {
@@ -58,11 +61,17 @@ export class TaskReader {
     return loaded && question(new TaskReading(loaded, this.#runner.journal));
   }
 
-  /** As `#read`, with the places that the task has in the lines of agents, which only those know. */
+  /** As `#read`, with the places that the task has in the lines of agents or of its gate, which only those know. */
   async #placed<T>(question: (reading: TaskReading, places: Places) => T): Promise<T | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
-    const places = loaded.state.queued === 0 ? NO_PLACES : await placesOf(loaded, this.#ports.agents);
+    const { queued, hold } = loaded.state;
+    const places =
+      hold?.type === "concurrency"
+        ? placeAtGate(await this.#gate.position(loaded))
+        : queued === 0
+          ? NO_PLACES
+          : await placesOf(loaded, this.#ports.agents);
     return this.#read((reading) => question(reading, places));
   }
 }

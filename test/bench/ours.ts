@@ -7,7 +7,7 @@ import service, { Agent as ProductionAgent, Task as ProductionTask } from "../..
 import type { Env } from "../../src/env.ts";
 import type { Cost } from "../../src/task/journal.ts";
 
-export { Schedule, Webhook } from "../../src/index.ts";
+export { Gate, Schedule, Webhook } from "../../src/index.ts";
 
 export interface ServiceMeter {
   readonly d1RowsWritten: number;
