@@ -60,7 +60,7 @@ const options = {
 };
 
 /** Options of the contract that this version does not have yet: never taken for input. */
-const UNAVAILABLE = ["goal", "budget"];
+const UNAVAILABLE = ["goal", "budget", "debounce"];
 
 const optionNames = new Set(Object.keys(options));
 
