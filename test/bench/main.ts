@@ -11,6 +11,7 @@ import { admissionFigures } from "./admission.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { breakerFigures } from "./breaker.ts";
 import { compare } from "./comparison.ts";
+import { gateFigures } from "./gates.ts";
 import { hedgeFigures } from "./hedge.ts";
 import { hotPathFigures } from "./hot-path.ts";
 import { lintFigures } from "./lint.ts";
@@ -33,6 +34,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   comparison: (agents, service) => compare(agents, service, state, Number(options.rounds)),
   hot_path: hotPathFigures,
   admission: admissionFigures,
+  gates: gateFigures,
   hedge: hedgeFigures,
   breaker: breakerFigures,
   map: mapFigures,
