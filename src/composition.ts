@@ -24,6 +24,8 @@ import type { BulkPorts } from "./bulk/page.ts";
 import type { CacheContract, CachePorts } from "./cache/cache-contract.ts";
 import { CacheGateway } from "./cache/gateway.ts";
 import type { Env } from "./env.ts";
+import type { GateContract, GatePorts } from "./gates/gate-contract.ts";
+import { GateGateway } from "./gates/gateway.ts";
 import { ApprovalRows } from "./history/approval-rows.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
 import { Statements } from "./history/statements.ts";
@@ -58,6 +60,7 @@ export interface Service extends Services {
   readonly webhookPorts: WebhookPorts;
   readonly schedulePorts: SchedulePorts;
   readonly cachePorts: CachePorts;
+  readonly gatePorts: GatePorts;
 }
 
 let built: Service | undefined;
@@ -85,6 +88,8 @@ function build(env: Env, config: Config): Service {
   const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
   const cacheNamespace: ObjectNamespace = env.RESULTS;
   const cache = new CacheGateway((name) => cacheNamespace.getByName(name) as CacheContract);
+  const gateNamespace: ObjectNamespace = env.GATES;
+  const gates = new GateGateway((name) => gateNamespace.getByName(name) as GateContract);
   const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
     try {
       const waiting = await history.waitingFor(tenant, [id, ...capabilities.map(({ name }) => name)], LIMITS.pokes);
@@ -119,6 +124,7 @@ function build(env: Env, config: Config): Service {
     schedules: new ScheduleGateway((name) => scheduleNamespace.getByName(name) as ScheduleContract),
     scheduleList: new ScheduleList(db),
     cache,
+    gates,
     mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
     checks: {
       database: async () => void (await history.list("", {}, null, 1)),
@@ -154,6 +160,7 @@ function build(env: Env, config: Config): Service {
       },
       tasks: taskPorts(tasks),
       cache,
+      gates,
       webhooks: {
         notify: (tenant, { webhook, ...ended }) => {
           const secret = webhook?.secret === undefined ? null : config.keyring.open(webhook.secret, webhookSecretPlace(tenant, ended.id));
@@ -188,6 +195,10 @@ function build(env: Env, config: Config): Service {
       record: ({ tenant, webhook }) => webhookRegistry.find(tenant, webhook),
       disable: ({ tenant, webhook }, epoch, disabled) => webhookRegistry.disable(tenant, webhook, epoch, disabled),
       post: (tenant, record, delivery) => postDelivery(tenant, record, delivery, config.keyring, urlPolicy),
+    },
+    gatePorts: {
+      admit: (tenant, task, key) => tasks.ask(tenant, task, (owner) => owner.admit(key)),
+      cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (owner) => owner.cancel(reason))),
     },
     schedulePorts: schedulePorts(() => service(env)),
     cachePorts: { tell: (tenant, asker, answer) => tasks.ask(tenant, asker.task, (owner) => owner.cacheSays(asker, answer)) },

@@ -2,7 +2,7 @@
 import type { DispatchMessage } from "./agents/dispatch-queue.ts";
 import type { ApprovalRow, HistoryRow } from "./history/port.ts";
 import type { OutcomesMessage } from "./agents/outcome-buffer.ts";
-import type { Agent, ResultCache, Schedule, Task, Webhook } from "./index.ts";
+import type { Agent, Gate, ResultCache, Schedule, Task, Webhook } from "./index.ts";
 
 export interface Env {
   readonly TASKS: DurableObjectNamespace<Task>;
@@ -10,6 +10,7 @@ export interface Env {
   readonly WEBHOOKS: DurableObjectNamespace<Webhook>;
   readonly SCHEDULES: DurableObjectNamespace<Schedule>;
   readonly RESULTS: DurableObjectNamespace<ResultCache>;
+  readonly GATES: DurableObjectNamespace<Gate>;
   readonly DB: D1Database;
   readonly CACHE: KVNamespace;
   readonly DISPATCH: Queue<DispatchMessage>;

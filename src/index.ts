@@ -8,6 +8,8 @@ import type { CachePorts } from "./cache/cache-contract.ts";
 import { CacheObject } from "./cache/cache-object.ts";
 import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
+import type { GatePorts } from "./gates/gate-contract.ts";
+import { GateObject } from "./gates/gate-object.ts";
 import { consumeHistory } from "./history/history-queue.ts";
 import type { SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleObject } from "./schedules/schedule-object.ts";
@@ -77,6 +79,19 @@ const NO_CACHE_PORTS = {} as CachePorts;
 export class ResultCache extends CacheObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, configuration.ok ? service(env).cachePorts : NO_CACHE_PORTS);
+  }
+
+  override async alarm(): Promise<void> {
+    if (configuration.ok) return super.alarm();
+    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+  }
+}
+
+const NO_GATE_PORTS = {} as GatePorts;
+
+export class Gate extends GateObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, configuration.ok ? service(env).gatePorts : NO_GATE_PORTS);
   }
 
   override async alarm(): Promise<void> {

@@ -10,7 +10,9 @@
  *     who cannot be asked for long. It carries the number of its grant, so that what was said of an earlier grant cannot
  *     take a later one away.
  */
+import { Leases, type Lease } from "../shared/leases.ts";
 import { LIMITS } from "../shared/limits.ts";
+import { RankedLine } from "../shared/ranked-line.ts";
 import type { AgentLimits } from "./agent.ts";
 import { Starts, type StartStore } from "./starts.ts";
 
@@ -29,17 +31,12 @@ export interface Waiter extends AttemptName {
 }
 
 /** PERSISTED. Somebody let in, who may have to go back to the same place in line. */
-export interface Slot extends Waiter {
-  readonly grant: number;
+export interface Slot extends Waiter, Lease {
   readonly grantedAt: number;
-  /** When its holder is to be asked whether it still holds it. */
-  readonly verifyAt: number;
   /** The agent is on trial, and this is one of its few chances. */
   readonly isProbe: boolean;
   /** Of an agent with a rate, while the call has not left: the moment that counts for it. */
   readonly startAt?: number;
-  /** Since when its holder could not be asked. */
-  readonly unansweredSince?: number;
 }
 
 /** When a call may leave: in so many milliseconds, or not soon, and then it is to be asked again shortly before that. */
@@ -67,25 +64,21 @@ export function keyOfAttempt({ task, step, attempt }: AttemptName): string {
 
 export class Admission {
   readonly #store: AdmissionStore;
-  /** In order of rank. */
-  readonly #line: Waiter[];
-  readonly #waiters: Map<string, Waiter>;
-  readonly #slots: Map<string, Slot>;
+  readonly #line: RankedLine<Waiter>;
+  readonly #slots: Leases<Slot>;
   readonly #waitersByTask = new Map<string, number>();
   readonly #starts: Starts;
-  #lastGrant = 0;
 
   constructor(store: AdmissionStore) {
     this.#store = store;
-    this.#line = [...store.waiters()].toSorted(byRank);
-    this.#waiters = new Map(this.#line.map((waiter) => [keyOfAttempt(waiter), waiter]));
-    this.#slots = new Map(store.slots().map((slot) => [keyOfAttempt(slot), slot]));
+    const slots = store.slots();
+    this.#line = new RankedLine(store.waiters(), keyOfAttempt);
+    this.#slots = new Leases(slots, keyOfAttempt, { put: store.putSlot, delete: store.deleteSlot });
     this.#starts = new Starts(
       store,
-      [...this.#slots.values()].flatMap(({ startAt }) => startAt ?? []),
+      slots.flatMap(({ startAt }) => startAt ?? []),
     );
-    for (const { grant } of this.#slots.values()) this.#lastGrant = Math.max(this.#lastGrant, grant);
-    for (const waiter of this.#line) this.#countOf(waiter.task, 1);
+    for (const waiter of this.#line.all) this.#countOf(waiter.task, 1);
   }
 
   get held(): number {
@@ -97,7 +90,7 @@ export class Admission {
   }
 
   holds(name: AttemptName): boolean {
-    return this.#slots.has(keyOfAttempt(name));
+    return this.#slots.get(keyOfAttempt(name)) !== undefined;
   }
 
   slot(name: AttemptName): Slot | undefined {
@@ -106,7 +99,7 @@ export class Admission {
 
   /** How many of those in line may be let in now. `gate` limits those let in on trial, not those from before. */
   room(limits: AgentLimits | undefined, gate: Gate, now: number): number {
-    const probing = gate.type === "probes" ? [...this.#slots.values()].filter(({ isProbe }) => isProbe).length : 0;
+    const probing = gate.type === "probes" ? this.#slots.all.filter(({ isProbe }) => isProbe).length : 0;
     return Math.max(
       0,
       Math.min(
@@ -122,7 +115,7 @@ export class Admission {
   /** Joins the line, unless it is there or inside already. `false` when the line is full. */
   join(name: AttemptName, priority: number, capability: string | null, now: number): boolean {
     const key = keyOfAttempt(name);
-    if (this.#slots.has(key) || this.#waiters.has(key)) return true;
+    if (this.#slots.get(key) !== undefined || this.#line.get(key) !== undefined) return true;
     if (this.#line.length >= LIMITS.waitersPerAgent) return false;
     const { task, step, attempt } = name;
     const ahead = this.#waitersByTask.get(task) ?? 0;
@@ -136,12 +129,12 @@ export class Admission {
     const admitted: Slot[] = [];
     const isProbe = gate.type === "probes";
     for (let room = Math.min(most, this.room(limits, gate, now)); room > 0; room--) {
-      const next = this.#line[0] as Waiter;
+      const next = this.#line.first as Waiter;
       this.#leave(next);
-      const slot = { ...next, grant: this.#nextGrant(now), grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe };
+      const slot = { ...next, grant: this.#slots.nextGrant(now), grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe };
       const hasRate = limits?.rate !== undefined;
       if (hasRate) this.#starts.plan(now);
-      admitted.push(this.#keep(hasRate ? { ...slot, startAt: now } : slot));
+      admitted.push(this.#slots.keep(hasRate ? { ...slot, startAt: now } : slot));
     }
     return admitted;
   }
@@ -164,7 +157,7 @@ export class Admission {
     else if (slot !== undefined) this.#starts.plan(at);
     if (slot !== undefined) {
       const { startAt: _, ...others } = slot;
-      this.#keep(type === "go" ? others : { ...others, startAt: at });
+      this.#slots.keep(type === "go" ? others : { ...others, startAt: at });
     }
     return { type, inMs: at - now };
   }
@@ -172,7 +165,7 @@ export class Admission {
   /** Somebody who asks although it holds a slot may not know of it yet: the grant is given again, under a new number. */
   renew(name: AttemptName, now: number): number | null {
     const slot = this.#slots.get(keyOfAttempt(name));
-    return slot === undefined ? null : this.#keep({ ...slot, grant: this.#nextGrant(now) }).grant;
+    return slot === undefined ? null : this.#slots.keep({ ...slot, grant: this.#slots.nextGrant(now) }).grant;
   }
 
   /** A slot that nobody has taken along yet: back to its place in line. */
@@ -186,59 +179,44 @@ export class Admission {
   /** Gives a slot back, or leaves the line; the slot, if it was one. With a number only the slot of that grant. */
   release(name: AttemptName, grant?: number): Slot | null {
     const key = keyOfAttempt(name);
-    const waiter = this.#waiters.get(key);
+    const waiter = this.#line.get(key);
     if (waiter !== undefined && grant === undefined) this.#leave(waiter);
-    const slot = this.#slots.get(key);
-    if (slot === undefined || (grant !== undefined && slot.grant !== grant)) return null;
-    this.#slots.delete(key);
-    this.#store.deleteSlot(key);
-    if (slot.startAt !== undefined) this.#starts.cancel(slot.startAt);
+    const slot = this.#slots.release(key, grant);
+    if (slot?.startAt !== undefined) this.#starts.cancel(slot.startAt);
     return slot;
   }
 
   /** Sends everybody in line away. */
   dismiss(): readonly Waiter[] {
-    const dismissed = [...this.#line];
+    const dismissed = this.#line.all;
     for (const waiter of dismissed) this.#leave(waiter);
     return dismissed;
   }
 
   /** Slots whose holders are to be asked, and are trusted again for a while meanwhile. */
   toVerify(now: number): readonly Slot[] {
-    const due = [...this.#slots.values()].filter((slot) => slot.verifyAt <= now);
-    // Not stored: a new instance asks at once.
-    for (const slot of due) this.#slots.set(keyOfAttempt(slot), { ...slot, verifyAt: now + LIMITS.slotVerifyMs });
-    return due;
+    return this.#slots.toVerify(now);
   }
 
   /** Its holder could not be asked. Whether it is taken back, because that has been so for long. */
-  doubt({ grant, ...name }: Slot, now: number): boolean {
-    const slot = this.#slots.get(keyOfAttempt(name));
-    if (slot?.grant !== grant) return false;
-    const { unansweredSince = now } = slot;
-    if (now - unansweredSince >= LIMITS.slotDoubtMs) return this.release(name, grant) !== null;
-    if (slot.unansweredSince === undefined) this.#keep({ ...slot, unansweredSince });
-    return false;
+  doubt(slot: Slot, now: number): boolean {
+    return this.#slots.doubt(slot, now) && this.release(slot, slot.grant) !== null;
   }
 
   /** Its holder has answered. */
-  trust({ grant, ...name }: Slot): void {
-    const slot = this.#slots.get(keyOfAttempt(name));
-    if (slot?.grant !== grant || slot.unansweredSince === undefined) return;
-    const { unansweredSince: _, ...others } = slot;
-    this.#keep(others);
+  trust(slot: Slot): void {
+    this.#slots.trust(slot);
   }
 
   /** 1 for who is next, `null` for who is not in line. */
   position(name: AttemptName): number | null {
-    const waiter = this.#waiters.get(keyOfAttempt(name));
-    return waiter === undefined ? null : this.#placeOf(waiter) + 1;
+    return this.#line.position(keyOfAttempt(name));
   }
 
   /** When time alone may let somebody in or make a lease due; `null` while only a release can. */
   nextAt(limits: AgentLimits | undefined, now: number): number | null {
-    const moments: number[] = [];
-    for (const slot of this.#slots.values()) moments.push(slot.verifyAt);
+    const verifyAt = this.#slots.nextVerifyAt;
+    const moments = verifyAt === null ? [] : [verifyAt];
     const opensAt = this.#line.length > 0 && limits?.rate !== undefined ? this.#starts.opensAt(limits.rate) : null;
     // Once it is open, whoever has not been let in waits for something else, such as a worker.
     if (opensAt !== null && opensAt > now && (limits?.maxConcurrency === undefined || this.#slots.size < limits.maxConcurrency))
@@ -246,41 +224,16 @@ export class Admission {
     return moments.length === 0 ? null : Math.min(...moments);
   }
 
-  #keep(slot: Slot): Slot {
-    this.#slots.set(keyOfAttempt(slot), slot);
-    this.#store.putSlot(keyOfAttempt(slot), slot);
-    return slot;
-  }
-
-  /** Larger than every number before, also than those of an instance that nothing is left of. */
-  #nextGrant(now: number): number {
-    this.#lastGrant = Math.max(this.#lastGrant + 1, now);
-    return this.#lastGrant;
-  }
-
   #enter(waiter: Waiter): void {
-    this.#line.splice(this.#placeOf(waiter), 0, waiter);
-    this.#waiters.set(keyOfAttempt(waiter), waiter);
+    this.#line.enter(waiter);
     this.#countOf(waiter.task, 1);
     this.#store.putWaiter(keyOfAttempt(waiter), waiter);
   }
 
   #leave(waiter: Waiter): void {
-    this.#line.splice(this.#placeOf(waiter), 1);
-    this.#waiters.delete(keyOfAttempt(waiter));
+    this.#line.leave(waiter);
     this.#countOf(waiter.task, -1);
     this.#store.deleteWaiter(keyOfAttempt(waiter));
-  }
-
-  /** Where a waiter stands, or would stand, in line. */
-  #placeOf(waiter: Waiter): number {
-    let [from, to] = [0, this.#line.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if (byRank(this.#line[middle] as Waiter, waiter) < 0) from = middle + 1;
-      else to = middle;
-    }
-    return from;
   }
 
   #countOf(task: string, by: 1 | -1): void {
@@ -288,11 +241,4 @@ export class Admission {
     if (count === 0) this.#waitersByTask.delete(task);
     else this.#waitersByTask.set(task, count);
   }
-}
-
-/** A total order: equal ranks go by name, so that a rebuilt line is the same. */
-function byRank(a: Waiter, b: Waiter): number {
-  if (a.rank !== b.rank) return a.rank - b.rank;
-  const [left, right] = [keyOfAttempt(a), keyOfAttempt(b)];
-  return left < right ? -1 : left > right ? 1 : 0;
 }

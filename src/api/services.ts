@@ -5,6 +5,7 @@ import type { AgentDirectory } from "../agents/directory.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { ApiKeys } from "../auth/keys.ts";
 import type { CacheGateway } from "../cache/gateway.ts";
+import type { GateGateway } from "../gates/gateway.ts";
 import type { ApprovalRows } from "../history/approval-rows.ts";
 import type { ArchiveStore } from "../history/archive-store.ts";
 import type { TaskRows } from "../history/task-rows.ts";
@@ -37,6 +38,7 @@ export interface Services {
   readonly schedules: ScheduleGateway;
   readonly scheduleList: ScheduleList;
   readonly cache: CacheGateway;
+  readonly gates: GateGateway;
   readonly keys: ApiKeys;
   /** Whether a caller may make another request now. */
   readonly mayRequest: (caller: string) => Promise<boolean>;

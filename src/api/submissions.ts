@@ -27,7 +27,10 @@ const submitRoute = defineRoute({
     headers: idempotencyHeader,
     body: { required: true, content: { "application/json": { schema: submission } } },
   },
-  responses: { 200: json(endedTask, "The task has ended"), 202: json(taskHead, "The task goes on") },
+  responses: {
+    200: json(z.union([endedTask, taskHead]), "The task has ended; or, with `Existing-Task: true`, the one that is returned instead"),
+    202: json(taskHead, "The task goes on"),
+  },
 });
 
 const batchRoute = defineRoute({
@@ -57,7 +60,7 @@ export const submissionRoutes = createRouter()
     const wait = requestedWait(c, c.req.valid("query").wait);
     const startedAt = Date.now();
     const context = submitContext(c, c.req.valid("header")["idempotency-key"] ?? null, wait);
-    const { head, isReplay, result } = accepted(await submitTask(c.req.valid("json"), context));
+    const { head, isReplay, isExisting, result } = accepted(await submitTask(c.req.valid("json"), context));
     // Without a key a repeat is our own, of a request that got lost on the way to the object.
     if (isReplay && context.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
@@ -65,8 +68,9 @@ export const submissionRoutes = createRouter()
       const { degraded, ...rest }: Omit<z.infer<typeof endedTask>, "id"> = result;
       return c.json({ id: head.id, ...rest, ...(degraded && { degraded }) }, 200);
     }
+    if (isExisting) c.header("Existing-Task", "true");
     const ended = await endWithin(c, head.id, Math.max(0, wait - (Date.now() - startedAt)));
-    return ended === null ? c.json(await current(c, head, wait), 202) : c.json(ended, 200);
+    return ended === null ? c.json(await current(c, head, wait), isExisting ? 200 : 202) : c.json(ended, 200);
   })
   .openapi(batchRoute, async (c) => {
     const key = c.req.valid("header")["idempotency-key"] ?? null;
@@ -116,7 +120,7 @@ async function submitEntry(c: Context<Api>, entry: unknown, context: SubmitConte
     if (!isTrouble(error)) throw error;
     return err(TROUBLE);
   });
-  return submitted.ok ? { status: 202, task: submitted.value.head } : refused(submitted.error);
+  return submitted.ok ? { status: submitted.value.isExisting ? 200 : 202, task: submitted.value.head } : refused(submitted.error);
 }
 
 /** Answers in order, a few at a time: each entry is a request to an object. */

@@ -14,6 +14,8 @@ import { webhookSecretPlace } from "../task/ports.ts";
 import { checkWorkflow } from "../workflows/check.ts";
 import { loadLibrary } from "../workflows/library.ts";
 import { inputFaults } from "../workflows/input-schema.ts";
+import { holdOptions } from "./hold-options.ts";
+import { giveUpPlace, reservePlace, withoutPlace } from "./reservation.ts";
 import type { Services } from "./services.ts";
 import { isOption, type SubmissionBody } from "./task-schemas.ts";
 
@@ -37,7 +39,10 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
   const prepared = await prepare(body, identity, context, now);
   // What was accepted once stays accepted, whatever has become of the workflow since, or of the deadline.
   if (!prepared.ok) return (await recall(identity, services)) ?? prepared;
+  const reserved = await reservePlace(prepared.value, services, now);
+  if (reserved?.type === "taken") return (await recall(identity, services)) ?? withoutPlace(prepared.value, reserved.by, services);
   const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(prepared.value, context.waitMs));
+  if (!answer.ok || answer.value.head.finished_at !== null) await giveUpPlace(prepared.value, reserved, services);
   if (answer.ok) return answer;
   return answer.error === "archived" ? replayFromHistory(services, identity) : err(answer.error);
 }
@@ -75,16 +80,23 @@ async function prepare(
   }
   const library = await libraryOf(pinned.value, body, services, identity);
   if (!library.ok) return library;
+  const of = {
+    task: identity.task,
+    type: pinned.value.type,
+    workflow: { name: pinned.value.name, version: pinned.value.version },
+    input,
+    priority: body.priority ?? DEFAULTS.priority,
+    tags: [...new Set(body.tags ?? [])],
+  };
+  const held = holdOptions(body, pinned.value.workflow, of, deadlineAt, now);
+  if (!held.ok) return held;
   const refused = body.webhook === undefined ? null : services.webhooks.refusal(body.webhook);
   if (refused !== null) return err(within("webhook", refused));
   return ok({
     ...identity,
-    type: pinned.value.type,
-    workflow: { name: pinned.value.name, version: pinned.value.version },
+    ...of,
+    ...held.value,
     definition: pinned.value.definition,
-    input,
-    priority: body.priority ?? DEFAULTS.priority,
-    tags: [...new Set(body.tags ?? [])],
     deadlineAt,
     queueTtlMs: (body.queue_ttl === undefined ? null : parseDuration(body.queue_ttl)) ?? DEFAULTS.queueTtlMs,
     onNoAgent: body.on_no_agent ?? "wait",

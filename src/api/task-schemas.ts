@@ -1,5 +1,6 @@
 /** What a task looks like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
+import { concurrencyDefinition } from "../engine/concurrency.ts";
 import { STEP_KINDS, type WorkflowDefinition } from "../engine/definition.ts";
 import { duration } from "../engine/definition-words.ts";
 import { isJsonObject } from "../shared/json.ts";
@@ -35,16 +36,22 @@ export const whatToRun = {
     }),
 };
 
+const durationOrTime = z.union([duration, z.iso.datetime({ offset: true })], {
+  error: 'expected a duration such as "10m" or an RFC 3339 time',
+});
+
 /** Options of a task. Everything else in a short-form submission is its input. */
 const options = {
   ...whatToRun,
   input: z.unknown().optional().openapi({ description: "Any JSON; absent in the short form" }),
   priority: z.int().min(0).max(9).optional(),
   tags: z.array(z.string().min(1).max(LIMITS.tagLength)).max(LIMITS.tags).optional(),
-  deadline: z
-    .union([duration, z.iso.datetime({ offset: true })], { error: 'expected a duration such as "10m" or an RFC 3339 time' })
-    .optional(),
-  queue_ttl: duration.optional().openapi({ description: "How long a step may wait for an agent" }),
+  deadline: durationOrTime.optional(),
+  queue_ttl: duration.optional().openapi({ description: "How long a step may wait for an agent, and the task for its turn" }),
+  start_at: durationOrTime.optional().openapi({ description: "It is queued until then: a time, or so long from now" }),
+  concurrency: concurrencyDefinition
+    .optional()
+    .openapi({ description: "How many tasks of the same key run at once; instead of what the workflow says" }),
   on_no_agent: z.enum(["wait", "fail"]).optional(),
   fail_fast: z.boolean().optional(),
   webhook: z
@@ -54,7 +61,7 @@ const options = {
 };
 
 /** Options of the contract that this version does not have yet: never taken for input. */
-const UNAVAILABLE = ["goal", "budget", "concurrency", "start_at"];
+const UNAVAILABLE = ["goal", "budget", "debounce"];
 
 const optionNames = new Set(Object.keys(options));
 
@@ -88,11 +95,13 @@ export function isOption(name: string): boolean {
 const time = z.iso.datetime();
 const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional(), pointer: z.string().optional() });
 const waitingOn = z.object({
-  type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child", "cache"]),
-  step_id: z.string(),
+  type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child", "cache", "concurrency", "debounce"]),
+  step_id: z.string().optional().openapi({ description: "Absent where the task itself waits, to begin" }),
   capability: z.string().optional(),
   agent: z.string().optional(),
-  position: z.int().optional().openapi({ description: "In the agent's line, 1 for who is next" }),
+  key: z.string().optional().openapi({ description: "Under which so many tasks run at once" }),
+  limit: z.int().optional(),
+  position: z.int().optional().openapi({ description: "In the line of the agent or under the key, 1 for who is next" }),
   why: z.string().optional(),
   name: z.string().optional().openapi({ description: "Of the signal" }),
   approval_id: z.string().optional(),

@@ -10,6 +10,7 @@ import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./a
 import { admitCached, admitUncached } from "./caching.ts";
 import { declineAttempt, startInLine } from "./line.ts";
 import { endEarly } from "./ending.ts";
+import { admitThrough, refuseAt, replaceInput } from "./beginning.ts";
 import type { InputOf, TaskInput } from "./input.ts";
 import { admitKeep } from "./kept.ts";
 import { decide } from "./kinds/approval.ts";
@@ -39,6 +40,12 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
         ...(state.paused ? ([{ type: "task.resumed", ...(state.pausedWithParent && { by: "parent" as const }) }] as const) : []),
         ...endEarly(state, { status: "canceled", reason: input.reason }),
       ]);
+    case "admit":
+      return admitThrough(state);
+    case "refuse":
+      return refuseAt(state, input);
+    case "replace":
+      return replaceInput(state, input, world.now);
     case "signal":
       return admitSignal(state, input, world);
     case "decide":

@@ -11,6 +11,7 @@ import { failAttempt, loseAttempt } from "./attempt.ts";
 import { concludeFrame, finish } from "./block-result.ts";
 import { lookForAgent, startHedge, startRound } from "./choose.ts";
 import { endEarly, goOnEnding } from "./ending.ts";
+import { holdFacts, leaveGate } from "./beginning.ts";
 import { leaveLine } from "./line.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import { proceedWith, startStep, stepIsDue } from "./kinds/table.ts";
@@ -58,7 +59,8 @@ function nextFacts(state: TaskState, world: World): Facts | null {
   } else if (state.root.unsettled === 0) {
     return finish(state, world);
   }
-  return state.paused ? null : nextStart(state, world);
+  if (state.paused) return null;
+  return state.hold === null ? nextStart(state, world) : holdFacts(state, world.now);
 }
 
 /** What a pause holds back. */
@@ -85,6 +87,8 @@ function clockFacts(state: TaskState, timer: Timer, world: World): Facts {
     const error: Failure = { code: "deadline_exceeded", message: "The task's deadline passed before it ended", retryable: false };
     return endEarly(state, { status: "timed_out", error });
   }
+  if (timer.type === "queue") return leaveGate(state);
+  if (timer.type === "begin") return [];
   const step = stepAt(state, timer.step);
   if (timer.type === "due") return stepIsDue(state, step, world);
   if ((timer.type !== "lease" && timer.type !== "line") || !isKind(step, "agent")) return [];
@@ -97,7 +101,7 @@ function clockFacts(state: TaskState, timer: Timer, world: World): Facts {
 }
 
 function startFacts(state: TaskState, timer: Timer, world: World): Facts {
-  if (timer.type === "deadline") return [];
+  if (timer.type === "deadline" || timer.type === "begin" || timer.type === "queue") return [];
   const step = stepAt(state, timer.step);
   switch (timer.type) {
     case "retry":

@@ -39,6 +39,9 @@ function impossible(state: TaskState, event: TaskEvent): string | null {
   if (event.type === "task.created") return "a task is created once";
   if (state.end !== null && event.type !== "task.archived") return `${event.type} after the task has ended`;
   if (event.type === "task.archived") return state.end === null ? "task.archived before the task has ended" : null;
+  if (event.type === "task.replaced") return state.hold?.type === "debounce" ? null : "task.replaced of a task that stands for no burst";
+  if (event.type === "task.queued" || event.type === "task.admitted")
+    return state.hold === null ? `${event.type} of a task that nothing holds back` : null;
   if (!("step" in event) || event.type === "step.kept" || event.type === "child.kept") return null;
   const step = state.stepByPath.get(event.step);
   if (step === undefined) return `${event.type} of step "${event.step}", which there is not`;

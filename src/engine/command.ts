@@ -18,6 +18,8 @@ interface Holder {
 export type Command =
   /** Send the attempt to its agent. */
   | (OfAttempt & { readonly type: "dispatch" })
+  /** Stand in the line of the task's gate. */
+  | { readonly type: "enter_gate" }
   /** Ask for one of the agent's slots. */
   | (OfAttempt & { readonly type: "ask_slot"; readonly agent: string })
   /** The task goes on: ask for the slots that it wanted when it was paused. */
@@ -43,6 +45,8 @@ export type Command =
 
 export function commandsFor(event: TaskEvent): readonly Command[] {
   switch (event.type) {
+    case "task.queued":
+      return event.waiting_on.type === "concurrency" ? [{ type: "enter_gate" }] : [];
     case "attempt.started":
       // A pulling agent has it in hand.
       return event.way === "pull" ? [] : [{ type: "dispatch", step: event.step, attempt: event.attempt }];

@@ -5,6 +5,7 @@ import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { BlockCompiler } from "./compile-block.ts";
 import { Findings } from "./compile-findings.ts";
+import { compileConcurrency } from "./concurrency.ts";
 import type { ChainDefinition, WorkflowDefinition } from "./definition.ts";
 import { readsOf, type Chain, type Graph, type Read } from "./graph.ts";
 
@@ -17,8 +18,17 @@ export function compileGraph(definition: WorkflowDefinition): Result<Graph, read
   }
   const onCompleted = chainsOf(compiler, definition.on_completed, "/on_completed", ["output"]);
   const onFailed = chainsOf(compiler, definition.on_failed, "/on_failed", ["error"]);
+  const concurrency = definition.concurrency === undefined ? null : compileConcurrency(definition.concurrency);
+  if (concurrency?.ok === false) for (const { code, message } of concurrency.error) findings.fault(code, "/concurrency/key", message);
   if (findings.faults.length > 0) return err(findings.faults);
-  return ok({ ...block, warnings: findings.warnings, onCompleted, onFailed, outputSchema: definition.output_schema ?? null });
+  return ok({
+    ...block,
+    warnings: findings.warnings,
+    onCompleted,
+    onFailed,
+    outputSchema: definition.output_schema ?? null,
+    concurrency: concurrency?.ok === true ? concurrency.value : null,
+  });
 }
 
 /** Their input is made when the task has ended: from what it came to as well. */

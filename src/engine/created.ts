@@ -33,6 +33,12 @@ export interface TaskCreated {
   readonly forked?: { readonly from: string; readonly seq: number; readonly retry?: true };
   /** It was brought here from elsewhere, where it had this id; nothing of it happened here. */
   readonly imported?: { readonly from: string };
+  /** It does not begin before this. */
+  readonly start_at?: number;
+  /** It stands for a burst of submissions under the key, which is over at `due_at` unless another comes, or at the latest. */
+  readonly debounce?: { readonly key: string; readonly due_at: number; readonly latest_at: number };
+  /** How many tasks run at once under its key. */
+  readonly gate?: GateTerms;
   /** The schedule that started it, and the time that it is for. */
   readonly schedule?: string;
   readonly scheduled_at?: number;
@@ -40,6 +46,13 @@ export interface TaskCreated {
   readonly library?: StoredValue;
   /** Who is told of its end; the secret is sealed. */
   readonly webhook?: { readonly url: string; readonly secret?: string };
+}
+
+/** Tasks of a tenant under one key; `overlap`: what becomes of one that finds no place. */
+export interface GateTerms {
+  readonly key: string;
+  readonly limit: number;
+  readonly overlap: "queue" | "reject" | "cancel_previous" | "return_existing";
 }
 
 /** A workflow that was to be started when the task had ended: the task it became, or why it did not. */

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { LIMITS } from "../shared/limits.ts";
+import { concurrencyDefinition } from "./concurrency.ts";
 import { agentFields, compensateDefinition } from "./agent-definition.ts";
 import { duration, expression, identifier, positiveDuration, template, variable, workflowReference } from "./definition-words.ts";
 
@@ -178,6 +179,8 @@ export const workflowDefinition = z.strictObject({
   output_schema: z.record(z.string(), z.unknown()).optional(),
   /** Of its tasks, unless they have one of their own. */
   deadline: positiveDuration.optional(),
+  /** How many of its tasks run at once, unless they say so themselves. */
+  concurrency: concurrencyDefinition.optional(),
   steps: stepList,
   output: template.optional(),
   on_completed: chains.optional(),

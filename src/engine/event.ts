@@ -7,7 +7,7 @@ import type { StepKind } from "./definition.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Chained, TaskCreated } from "./created.ts";
 import type { StoredValue } from "./value.ts";
-import type { Waiting, WaitingForCapacity } from "./waiting.ts";
+import type { Waiting, WaitingForCapacity, WaitingToBegin } from "./waiting.ts";
 
 /** Why an attempt, a step or a task failed. `retryable` says whether trying again may help. */
 export interface Failure {
@@ -60,6 +60,12 @@ type OfAgent = {
 
 export type TaskEvent =
   | TaskCreated
+  /** It does not begin yet. */
+  | { readonly type: "task.queued"; readonly waiting_on: WaitingToBegin }
+  /** A later submission of its burst has brought another input. */
+  | { readonly type: "task.replaced"; readonly input: StoredValue; readonly until: number }
+  /** Nothing keeps it from beginning any more. */
+  | { readonly type: "task.admitted" }
   | { readonly type: "task.started" }
   /** `by`: with the task that started it. */
   | { readonly type: "task.paused"; readonly by?: "parent" }

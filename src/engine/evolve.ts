@@ -24,6 +24,7 @@ import { askedCache, completedForCache, missedCache } from "./evolve-cache.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import type { TaskCreated } from "./created.ts";
 import { initialState, stepIn } from "./frame.ts";
+import { applyHold } from "./hold.ts";
 import { keep } from "./kept.ts";
 import type { Graph } from "./graph.ts";
 import { decide } from "./run-if.ts";
@@ -55,6 +56,10 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
   switch (event.type) {
     case "task.created":
       throw new Error("Defect: a task is created once");
+    case "task.queued":
+    case "task.admitted":
+    case "task.replaced":
+      return applyHold(state, event);
     case "task.started":
       state.startedAt = state.at;
       return;
@@ -298,5 +303,6 @@ function settle(state: TaskState, step: Step, phase: Phase): void {
 }
 
 function endTask(state: TaskState, status: EndStatus, output: StoredValue | null, error: Failure | null): void {
+  state.hold = null;
   state.end = { status, at: state.at, output: output === null ? null : resident(output, state.seq), error };
 }

@@ -5,6 +5,7 @@
  *     what was written and what the step's expressions refer to, those of the steps inside it included.
  * G2. Everything that can be known before running was checked; faults are reported together, each at its place.
  */
+import type { Concurrency } from "./concurrency.ts";
 import type { Fault } from "../shared/errors.ts";
 import type { RunIf, StepKind } from "./definition.ts";
 import type { Expression } from "./expression.ts";
@@ -46,6 +47,7 @@ export interface Graph extends Block {
   readonly onCompleted: readonly Chain[];
   readonly onFailed: readonly Chain[];
   readonly outputSchema: { readonly [keyword: string]: unknown } | null;
+  readonly concurrency: Concurrency | null;
 }
 
 /** A workflow that is started when a task of this one ends. */

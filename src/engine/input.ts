@@ -27,6 +27,12 @@ export type TaskInput =
   | { readonly type: "pause"; readonly by?: "parent" }
   | { readonly type: "resume"; readonly by?: "parent" }
   | { readonly type: "cancel"; readonly reason?: string }
+  /** The gate lets the task begin, … */
+  | { readonly type: "admit" }
+  /** … or has no place for it, and it does not wait; `by`: a task that has one. */
+  | { readonly type: "refuse"; readonly by: string }
+  /** Another submission of the burst that the task stands for: the burst goes on until then. */
+  | { readonly type: "replace"; readonly input: StoredValue; readonly until: number }
   /** A queue consumer is about to call the agent. A higher `delivery` takes over from a lower one. */
   | (OfAttempt & { readonly type: "claim"; readonly delivery: number })
   /** The agent answered 202: it will call back. */

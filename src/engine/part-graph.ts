@@ -29,5 +29,6 @@ export function graphOfPart(graph: Graph, path: readonly string[]): Graph | null
     onCompleted: [],
     onFailed: [],
     outputSchema: null,
+    concurrency: null,
   };
 }

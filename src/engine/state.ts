@@ -12,6 +12,7 @@ import type { Failure } from "./event.ts";
 import type { Chained, TaskCreated } from "./created.ts";
 import type { Frame } from "./frame.ts";
 import type { Graph } from "./graph.ts";
+import { initialHold, type Hold } from "./hold.ts";
 import type { KeptChild, KeptStep } from "./kept.ts";
 import { isSettled, type Step } from "./step-state.ts";
 import { TimerHeap } from "./timers.ts";
@@ -54,7 +55,9 @@ export interface TaskState {
   readonly graph: Graph;
   readonly created: TaskCreated;
   readonly createdAt: number;
-  readonly input: StoredValue;
+  input: StoredValue;
+  /** What keeps it from beginning. */
+  hold: Hold | null;
   /** The number of the last event. */
   seq: number;
   /** When the last event was recorded. */
@@ -186,6 +189,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     created,
     createdAt: at,
     input: created.input,
+    hold: initialHold(created),
     seq: 0,
     at,
     startedAt: null,

@@ -1,6 +1,10 @@
 /** A heap of moments at which something must be looked at. Entries are never removed early: who pops one checks it. */
 export type Timer =
   | { readonly at: number; readonly type: "deadline" }
+  /** The task may begin. */
+  | { readonly at: number; readonly type: "begin" }
+  /** It has waited for its turn long enough. */
+  | { readonly at: number; readonly type: "queue" }
   | { readonly at: number; readonly type: "lease"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "retry"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "look"; readonly step: number }

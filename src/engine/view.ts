@@ -64,7 +64,7 @@ export function taskHead(state: TaskState): TaskHead {
     type: created.task_type ?? null,
     workflow: { name: created.workflow.name, version: created.workflow.version },
     status,
-    waiting_on: status === "waiting" ? waitingOn(state) : null,
+    waiting_on: status === "waiting" || status === "queued" ? waitingOn(state) : null,
     priority: created.priority,
     tags: created.tags,
     created_at: isoTime(state.createdAt),

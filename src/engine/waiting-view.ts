@@ -1,17 +1,22 @@
 /** What a task or one of its steps waits for, as readers get it. */
 import { isoTime } from "../shared/time.ts";
 import type { Failure } from "./event.ts";
+import type { Hold } from "./hold.ts";
 import type { Waiting } from "./waiting.ts";
 import { stepAt, type TaskState } from "./state.ts";
 import { stepStatus, type Step } from "./step-state.ts";
 
 /** What a task or step waits for. `count` is how many steps wait, of which this is due first. */
 export interface WaitingOn {
-  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child" | "cache";
-  readonly step_id: string;
+  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child" | "cache" | "concurrency" | "debounce";
+  /** Absent where the task itself waits, to begin. */
+  readonly step_id?: string;
   readonly capability?: string;
   readonly agent?: string;
-  /** In the line of the agent, 1 for who is next. */
+  /** Of a gate, and how many it lets run. */
+  readonly key?: string;
+  readonly limit?: number;
+  /** In the line of the agent or the gate, 1 for who is next. */
   readonly position?: number;
   /** Why nobody has it yet. */
   readonly why?: string;
@@ -34,6 +39,7 @@ export interface ErrorView {
 
 /** The reason due first among the steps that wait, and how many there are. */
 export function waitingOn(state: TaskState): WaitingOn | null {
+  if (state.hold !== null) return waitingToBegin(state, state.hold);
   let first: { readonly step: Step; readonly at: number } | null = null;
   let count = 0;
   for (const step of waitingSteps(state)) {
@@ -42,6 +48,20 @@ export function waitingOn(state: TaskState): WaitingOn | null {
     if (first === null || at < first.at) first = { step, at };
   }
   return first === null ? null : { ...stepWaitingOn(state, first.step), count };
+}
+
+function waitingToBegin({ created, createdAt }: TaskState, hold: Hold): WaitingOn | null {
+  switch (hold.type) {
+    case "new":
+      return null;
+    case "timer":
+    case "debounce":
+      return { type: hold.type, since: isoTime(createdAt), until: isoTime(hold.until) };
+    case "concurrency": {
+      const { key, limit } = created.gate ?? { key: "", limit: 1 };
+      return { type: "concurrency", key, limit, since: isoTime(hold.since), until: isoTime(hold.since + created.queue_ttl_ms) };
+    }
+  }
 }
 
 function* waitingSteps(state: TaskState): Iterable<Step> {

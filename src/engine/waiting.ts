@@ -38,6 +38,12 @@ export interface WaitingForCache {
 
 export type Waiting = WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval | WaitingForCache;
 
+/** What a task waits for that has not begun: a time, the end of a burst of submissions, its turn among those of its key. */
+export type WaitingToBegin =
+  | { readonly type: "timer"; readonly until: number }
+  | { readonly type: "debounce"; readonly until: number }
+  | { readonly type: "concurrency"; readonly key: string; readonly limit: number };
+
 /** In line for a slot of an agent, or for one of its workers to ask for work. */
 export interface WaitingForCapacity {
   readonly type: "capacity";

@@ -1,5 +1,6 @@
 /** When a task must be looked at next, although nothing happens to it. */
 import { LIMITS } from "../shared/limits.ts";
+import { isHoldCurrent } from "./hold.ts";
 import { stepAt, type TaskState } from "./state.ts";
 import { liveAttempt, type Step } from "./step-state.ts";
 import type { Timer, TimerHeap } from "./timers.ts";
@@ -29,6 +30,7 @@ export function nextTimer(state: TaskState, heap: TimerHeap): Timer | undefined 
 
 function isCurrent(state: TaskState, timer: Timer): boolean {
   if (timer.type === "deadline") return state.ending === null;
+  if (timer.type === "begin" || timer.type === "queue") return isHoldCurrent(state, timer.type, timer.at);
   const step = stepAt(state, timer.step);
   const { phase } = step;
   switch (timer.type) {

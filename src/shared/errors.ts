@@ -58,6 +58,7 @@ export const REJECTIONS = {
   delivery_under_way: { ...conflict("The delivery is being sent"), retryable: true },
   schedule_state: conflict("The schedule's status does not allow this"),
   run_overlaps: { ...conflict("An earlier run has not ended"), retryable: true },
+  concurrency_limit: { ...conflict("As many tasks of its key run as may"), retryable: true },
   result_expired: conflict("The result is no longer kept", 410),
   precondition_failed: conflict("It was changed meanwhile", 412),
   precondition_required: conflict("If-Match is required", 428),

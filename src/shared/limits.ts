@@ -277,6 +277,22 @@ export const LIMITS = {
   diffPartLength: 1_024,
   diffSteps: 500,
 
+  // --- Gates ---
+  /** Tasks that one key may let run, and those in line for a place: an object's memory, a few hundred bytes each. */
+  gateLimit: 10_000,
+  gateLine: 100_000,
+  /** A key is a part of its object's name, which the platform bounds; in characters, up to four bytes each. */
+  gateKeyLength: 200,
+  /** A place kept for a task that is being submitted. Longer than any submission takes, its repetition included. */
+  gateReserveMs: 60 * SECOND,
+  /** The pause between two messages to a task that is to be canceled, until it has ended. */
+  gateTellMs: 10 * SECOND,
+  /** A submission that gets what exists waits so long, so often, for that to be created: its own submission is under way. */
+  gateExistingMs: 50,
+  gateExistingLooks: 40,
+  /** A burst of submissions, at most from its first to its end. */
+  debounceMs: 7 * DAY,
+
   // --- History ---
   /** A task that ends sooner is written to D1 once. */
   historyQuietMs: 250,

@@ -19,6 +19,8 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
   // And so may a question to the cache, or its answer.
   const isOwed = state.asking.size + state.outdated.size > 0;
   const cacheAt = isOwed ? now + askAgainMs(Math.max(state.askingAt, state.outdatedAt), now) : null;
+  // So may the request to be let in, or its answer.
+  const gateAt = state.hold?.type === "concurrency" ? now + askAgainMs(state.hold.since, now) : null;
   const hedgeAt = nextHedgeAt(state);
   const moments = [
     wakeAt,
@@ -27,6 +29,7 @@ export function latestAlarm(state: TaskState, now: number, taskRetentionMs: numb
     childrenAt,
     orphansAt,
     cacheAt,
+    gateAt,
     hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null,
   ];
   const due = moments.filter((at) => at !== null);

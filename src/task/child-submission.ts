@@ -1,4 +1,6 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
+import { compileWorkflow } from "../engine/compile.ts";
+import { gateOf } from "../engine/concurrency.ts";
 import { concurrencyOfChild, tolerated } from "../engine/kinds/map.ts";
 import type { EventOf, Failure } from "../engine/event.ts";
 import { partOf, scopeIn, scopeOfStep, withName } from "../engine/scope.ts";
@@ -79,8 +81,12 @@ export class ChildSubmissions {
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
     const fault = inputFault(entry, input.value);
     if (fault !== null) return err(fault);
+    const common = this.#child(loaded, child);
+    const gate = gateFor(entry, common, input.value);
+    if (!gate.ok) return err({ code: "expression_error", message: gate.error, retryable: false });
     return ok({
-      ...this.#child(loaded, child),
+      ...common,
+      ...gate.value,
       type: entry.name,
       workflow: { name: entry.name, version: entry.version },
       definition: entry.definition,
@@ -104,8 +110,12 @@ export class ChildSubmissions {
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
     const fault = inputFault(entry, input.value);
     if (fault !== null) return err(fault);
+    const common = this.#common(loaded, childTaskId(tenant, task, "> chain", index), `> chain/${index}`);
+    const gate = gateFor(entry, common, input.value);
+    if (!gate.ok) return err({ code: "expression_error", message: gate.error, retryable: false });
     return ok({
-      ...this.#common(loaded, childTaskId(tenant, task, "> chain", index), `> chain/${index}`),
+      ...common,
+      ...gate.value,
       type: entry.name,
       workflow: { name: entry.name, version: entry.version },
       definition: entry.definition,
@@ -202,6 +212,19 @@ function inputFault({ name, definition }: LibraryEntry, input: Json): Failure | 
   if (violation === undefined) return null;
   const message = `The input does not match the schema of workflow "${name}": /input${violation.pointer}: ${violation.message}`;
   return { code: "invalid_input", message, retryable: false };
+}
+
+/** The gate that the workflow's own definition sets before its tasks, whoever starts them. */
+function gateFor(
+  { name, version, definition }: LibraryEntry,
+  of: Pick<Submission, "task" | "priority" | "tags">,
+  input: Json,
+): Result<Pick<Submission, "gate">, string> {
+  const compiled = parsed(definition)["concurrency"] === undefined ? null : compileWorkflow(definition);
+  const concurrency = compiled?.ok === true ? compiled.value.graph.concurrency : null;
+  if (concurrency === null) return ok({});
+  const gate = gateOf(concurrency, { ...of, type: name, workflow: { name, version }, input });
+  return gate.ok ? ok({ gate: gate.value }) : gate;
 }
 
 /** The earlier of what the workflow allows its tasks and what is left to the one that starts it. */

@@ -27,6 +27,8 @@ export interface Submitted {
   readonly head: TaskHead;
   /** The task existed already, from the same submission. */
   readonly isReplay: boolean;
+  /** It is another task, which runs already under the same key. */
+  readonly isExisting?: true;
   /** How the task ended, if it did while its submitter lingered. */
   readonly result: ResultReading | null;
 }
@@ -44,6 +46,8 @@ export interface TaskContract {
   pause(): Promise<Result<TaskHead, Rejection> | null>;
   resume(): Promise<Result<TaskHead, Rejection> | null>;
   cancel(reason?: string): Promise<Result<TaskHead, Rejection> | null>;
+  /** The gate lets it begin, or asks whether it still has its place: `false` when it has ended. */
+  admit(key: string): Promise<boolean>;
   /** An agent appeared that a step of this task may be waiting for. */
   poke(): Promise<void>;
 

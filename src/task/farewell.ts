@@ -1,6 +1,6 @@
 /**
- * What a task still has to do when it has ended: tell its parent, start what its workflow chains to it, and tell whoever
- * wants to know. All of it is safe to repeat, and is repeated until everybody has answered; only then is the task put away.
+ * What a task still has to do when it has ended: tell its parent, give its place to the next under its key, start what its
+ * workflow chains to it, and tell whoever wants to know. All of it is safe to repeat, and is repeated until everybody has answered; only then is the task put away.
  */
 import type { Chained } from "../engine/created.ts";
 import { readValue } from "../engine/value.ts";
@@ -10,6 +10,7 @@ import { assert } from "../shared/result.ts";
 import type { CacheRequests } from "./cache-requests.ts";
 import type { Children } from "./children.ts";
 import { ChildSubmissions } from "./child-submission.ts";
+import type { GatePass } from "./gate-pass.ts";
 import type { Journal } from "./journal.ts";
 import type { EndedTask, TaskPorts } from "./ports.ts";
 import type { Loaded } from "./reading.ts";
@@ -20,14 +21,16 @@ export class Farewell {
   readonly #children: Children;
   readonly #caching: CacheRequests;
   readonly #submissions: ChildSubmissions;
+  readonly #gate: GatePass;
   /** Under way or done, in this instance. */
   #said: Promise<readonly Chained[]> | null = null;
 
-  constructor(ports: TaskPorts, journal: Journal, children: Children, caching: CacheRequests) {
+  constructor(ports: TaskPorts, journal: Journal, children: Children, caching: CacheRequests, gate: GatePass) {
     this.#ports = ports;
     this.#journal = journal;
     this.#children = children;
     this.#caching = caching;
+    this.#gate = gate;
     this.#submissions = new ChildSubmissions(journal);
   }
 
@@ -51,6 +54,7 @@ export class Farewell {
       this.#children.report(loaded),
       this.#children.dismiss(loaded),
       this.#dropOutdated(loaded),
+      this.#gate.leave(loaded),
       isPart ? undefined : this.#ports.webhooks.notify(loaded.state.created.tenant, this.#ended(loaded)),
     ]);
     for (const other of others) if (other.status === "rejected") throw other.reason;

@@ -66,7 +66,7 @@ export class Outbox {
         case "fill_cache":
         case "free_cache":
         case "invalidate_cache":
-          break; // no agent's
+        case "enter_gate":
         case "start_child":
         case "cancel_children":
         case "steer_children":

@@ -35,6 +35,13 @@ export async function placesOf(loaded: Loaded, agents: AgentsPort): Promise<Plac
   return places;
 }
 
+/** Of the task itself: not of a step, hence no step's key. */
+const AT_GATE = "";
+
+export function placeAtGate(position: number | null): Places {
+  return position === null ? NO_PLACES : new Map([[AT_GATE, position]]);
+}
+
 const keyOf = (step: string, agent: string): string => `${step}/${agent}`;
 
 /** What of a task only others know: its places in line, and which task brings the result that a step of it waits for. */
@@ -45,8 +52,13 @@ export interface Whereabouts {
 
 export function withPlace<T extends { readonly waiting_on?: WaitingOn | null }>(view: T, { places, firstFor }: Whereabouts): T {
   const { waiting_on } = view;
-  const first = waiting_on?.type === "cache" ? firstFor(waiting_on.step_id) : null;
+  const first = waiting_on?.type === "cache" ? firstFor(waiting_on.step_id ?? "") : null;
   if (first !== null) return { ...view, waiting_on: { ...waiting_on, task_id: first } };
-  const position = waiting_on?.type === "capacity" ? places.get(keyOf(waiting_on.step_id, waiting_on.agent ?? "")) : undefined;
+  const position =
+    waiting_on?.type === "capacity"
+      ? places.get(keyOf(waiting_on.step_id ?? "", waiting_on.agent ?? ""))
+      : waiting_on?.type === "concurrency"
+        ? places.get(AT_GATE)
+        : undefined;
   return position === undefined ? view : { ...view, waiting_on: { ...waiting_on, position } };
 }

@@ -1,6 +1,7 @@
 /** What the object asks of the rest of the service. Fakes in tests stand here and nowhere else. */
 import type { AgentsPort, DirectoryPort } from "../agents/port.ts";
 import type { CacheGateway } from "../cache/gateway.ts";
+import type { GateContract, GateName } from "../gates/gate-contract.ts";
 import type { HistoryPort } from "../history/port.ts";
 import type { EndStatus } from "../engine/state.ts";
 import type { ChildOutcome } from "./contract.ts";
@@ -14,6 +15,7 @@ export interface TaskPorts {
   readonly history: HistoryPort;
   readonly tasks: TasksPort;
   readonly cache: Pick<CacheGateway, "ask" | "fill" | "free" | "invalidate">;
+  readonly gates: GatesPort;
   readonly webhooks: {
     /** Answers once whoever wants to know of a task's end is certain to be told. Throws otherwise, to be asked again. */
     readonly notify: (tenant: string, ended: EndedTask) => Promise<void>;
@@ -41,6 +43,11 @@ export interface EndedTask {
   readonly finishedAt: number;
   /** Who came with the task; the secret is sealed. */
   readonly webhook?: { readonly url: string; readonly secret?: string };
+}
+
+/** What limits how many tasks run at once: asked twice where it is in trouble, and throws then. */
+export interface GatesPort {
+  readonly ask: <T>(name: GateName, question: (gate: GateContract) => Promise<T>) => Promise<T>;
 }
 
 /** Other tasks: those that this one starts, and the one that started it. */

@@ -36,6 +36,10 @@ export interface Submission {
   readonly after?: string;
   /** The schedule that starts it, for a time. */
   readonly scheduled?: { readonly schedule: string; readonly at: number };
+  /** What keeps it from beginning. */
+  readonly startAt?: number;
+  readonly debounce?: TaskCreated["debounce"];
+  readonly gate?: TaskCreated["gate"];
   /** Definitions that it may start, by how they are referred to. */
   readonly library?: Json;
   readonly webhook?: TaskCreated["webhook"];
@@ -74,6 +78,9 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     ...(submission.chain && { chain: submission.chain }),
     ...(submission.forked && { forked: submission.forked }),
     ...(submission.scheduled && { schedule: submission.scheduled.schedule, scheduled_at: submission.scheduled.at }),
+    ...(submission.startAt !== undefined && { start_at: submission.startAt }),
+    ...(submission.debounce && { debounce: submission.debounce }),
+    ...(submission.gate && { gate: submission.gate }),
     ...(library && { library }),
     ...(submission.webhook && { webhook: submission.webhook }),
   };

@@ -22,6 +22,7 @@ import { Children } from "./children.ts";
 import { Chronicle } from "./chronicle.ts";
 import type { ApprovalDecision, AttemptOf, ChildOutcome, Heartbeat, Submitted, TaskContract } from "./contract.ts";
 import { Farewell } from "./farewell.ts";
+import { GatePass } from "./gate-pass.ts";
 import { Lingering } from "./lingering.ts";
 import type { Cost } from "./journal.ts";
 import { LiveFeed } from "./live-feed.ts";
@@ -36,7 +37,6 @@ import { Wakeups } from "./wakeups.ts";
 import { submissionFrom, type Submission } from "./submission.ts";
 
 export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit<TaskContract, "fetch"> {
-  readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
   readonly #outbox: Outbox;
   readonly #attempts: Attempts;
@@ -44,6 +44,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
   readonly #chronicle: Chronicle;
   readonly #children: Children;
   readonly #caching: CacheRequests;
+  readonly #gate: GatePass;
   readonly #farewell: Farewell;
   readonly #reader: TaskReader;
   readonly #wakeups: Wakeups;
@@ -52,11 +53,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts) {
     super(ctx, env);
-    this.#ports = ports;
     this.#runner = new TaskRunner(ctx.storage, ports, {
       commit: (loaded, commit) => this.#committed(loaded, commit),
       load: (loaded) => {
-        for (const part of [this.#outbox, this.#children, this.#caching]) part.recover(loaded);
+        for (const part of [this.#outbox, this.#children, this.#caching, this.#gate]) part.recover(loaded);
       },
       calledAt: (step, attempt) => this.#outbox.calledAt(step, attempt),
     });
@@ -76,14 +76,16 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
       dismissed: async (tasks) => void (await this.#runner.apply({ type: "dismissed", tasks })),
     });
     this.#caching = new CacheRequests(ports, this.#runner);
-    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children, this.#caching);
-    this.#reader = new TaskReader(ports, this.#runner, this.#caching);
+    this.#gate = new GatePass(ports, this.#runner);
+    this.#farewell = new Farewell(ports, this.#runner.journal, this.#children, this.#caching, this.#gate);
+    this.#reader = new TaskReader(ports, this.#runner, this.#caching, this.#gate);
     this.#chronicle = new Chronicle(ports, this.#runner.journal, () => void this.#applied(this.#wakeups.archive()));
     const parts = {
       runner: this.#runner,
       outbox: this.#outbox,
       children: this.#children,
       caching: this.#caching,
+      gate: this.#gate,
       farewell: this.#farewell,
       chronicle: this.#chronicle,
       feed: this.#feed,
@@ -124,11 +126,12 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     return (await this.#runner.ready()) && this.#wakeups.delete();
   }
 
+  async admit(key: string): Promise<boolean> {
+    return this.#gate.admit(key);
+  }
+
   async poke(): Promise<void> {
-    const loaded = await this.#runner.ready();
-    if (loaded === null || loaded.state.looking.size === 0) return;
-    await this.#ports.directory.refresh(loaded.state.created.tenant, Date.now());
-    await this.#runner.apply({ type: "look" });
+    return this.#wakeups.poke();
   }
 
   // --- Attempts ---
@@ -269,6 +272,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     this.#outbox.run(loaded, commit.commands);
     this.#children.run(loaded, commit.commands);
     this.#caching.run(loaded, commit.commands);
+    this.#gate.run(loaded, commit.commands);
     const { events, firstSeq, at } = commit;
     this.#feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), this.#reading(loaded));
     this.#chronicle.committed(loaded, firstSeq === 1);

@@ -7,7 +7,8 @@ import type { Rejection } from "../shared/errors.ts";
 import type { Result } from "../shared/result.ts";
 import type { Unfinished } from "./contract.ts";
 import type { CacheRequests } from "./cache-requests.ts";
-import { NO_PLACES, placesOf, withPlace, type Whereabouts } from "./places.ts";
+import type { GatePass } from "./gate-pass.ts";
+import { NO_PLACES, placeAtGate, placesOf, withPlace, type Whereabouts } from "./places.ts";
 import type { TaskPorts } from "./ports.ts";
 import { recorded, type RecorderQuestion } from "./recorder.ts";
 import { TaskReading, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
@@ -18,11 +19,13 @@ export class TaskReader {
   readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
   readonly #caching: CacheRequests;
+  readonly #gate: GatePass;
 
-  constructor(ports: TaskPorts, runner: TaskRunner, caching: CacheRequests) {
+  constructor(ports: TaskPorts, runner: TaskRunner, caching: CacheRequests, gate: GatePass) {
     this.#ports = ports;
     this.#runner = runner;
     this.#caching = caching;
+    this.#gate = gate;
   }
 
   async head(): Promise<TaskHead | null> {
@@ -68,11 +71,17 @@ export class TaskReader {
     return loaded && question(new TaskReading(loaded, this.#runner.journal));
   }
 
-  /** As `#read`, with what only others know: the places in the lines of agents, and who brings what the cache has not. */
+  /** As `#read`, with what only others know: the places in the lines of agents or of its gate, and who brings what the cache has not. */
   async #placed<T>(question: (reading: TaskReading, places: Whereabouts) => T): Promise<T | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
-    const places = loaded.state.queued === 0 ? NO_PLACES : await placesOf(loaded, this.#ports.agents);
+    const { queued, hold } = loaded.state;
+    const places =
+      hold?.type === "concurrency"
+        ? placeAtGate(await this.#gate.position(loaded))
+        : queued === 0
+          ? NO_PLACES
+          : await placesOf(loaded, this.#ports.agents);
     return this.#read((reading) => question(reading, { places, firstFor: (step) => this.#caching.firstFor(step) }));
   }
 }

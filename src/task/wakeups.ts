@@ -11,6 +11,7 @@ import type { CacheRequests } from "./cache-requests.ts";
 import type { Children } from "./children.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Farewell } from "./farewell.ts";
+import type { GatePass } from "./gate-pass.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "./ports.ts";
@@ -29,6 +30,7 @@ interface Parts {
   readonly outbox: Outbox;
   readonly children: Children;
   readonly caching: CacheRequests;
+  readonly gate: GatePass;
   readonly farewell: Farewell;
   readonly chronicle: Chronicle;
   readonly feed: LiveFeed;
@@ -67,6 +69,15 @@ export class Wakeups {
     }
   }
 
+  /** An agent appeared that a step may be waiting for. */
+  async poke(): Promise<void> {
+    const { runner } = this.#parts;
+    const loaded = await runner.ready();
+    if (loaded === null || loaded.state.looking.size === 0) return;
+    await this.#ports.directory.refresh(loaded.state.created.tenant, Date.now());
+    await runner.apply({ type: "look" });
+  }
+
   /** Puts the task away, once everybody has heard of its end who has to. The timer and the alarm may both want that. */
   archive(): Promise<void> {
     return (this.#archiving ??= this.#putAway().finally(() => {
@@ -84,7 +95,7 @@ export class Wakeups {
   }
 
   async #wake(loaded: Loaded): Promise<void> {
-    const { runner, outbox, children, caching, chronicle } = this.#parts;
+    const { runner, outbox, children, caching, gate, chronicle } = this.#parts;
     if (loaded.state.end !== null) return this.#wakeEnded(loaded);
     const { tenant } = loaded.state.created;
     if (loaded.state.looking.size > 0) {
@@ -97,6 +108,7 @@ export class Wakeups {
     outbox.sendAgain(current, Date.now());
     children.askAgain(current, Date.now());
     caching.askAgain(current, Date.now());
+    gate.askAgain(current, Date.now());
     chronicle.remind(current, Date.now());
   }
 

@@ -13,6 +13,7 @@ import { breakerFigures } from "./breaker.ts";
 import { cacheFigures } from "./cache.ts";
 import { compare } from "./comparison.ts";
 import { estimateFigures } from "./estimate.ts";
+import { gateFigures } from "./gates.ts";
 import { hedgeFigures } from "./hedge.ts";
 import { hotPathFigures } from "./hot-path.ts";
 import { lintFigures } from "./lint.ts";
@@ -37,6 +38,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   comparison: (agents, service) => compare(agents, service, state, Number(options.rounds)),
   hot_path: hotPathFigures,
   admission: admissionFigures,
+  gates: gateFigures,
   hedge: hedgeFigures,
   breaker: breakerFigures,
   map: mapFigures,

@@ -1,9 +1,9 @@
 /**
  * The service as it is, with its meters readable: `/meter` for D1, `/meter/tasks/{task}` and `/meter/agents/{agent}` for
- * objects. `POST /abort/{agent}` ends the instance of an agent's object.
+ * objects. `POST /abort/{agent}` ends the instance of an agent's object, `/abort-gate/{key}` that of a key's.
  */
 import { DurableObject } from "cloudflare:workers";
-import service, { Agent as ProductionAgent, Task as ProductionTask } from "../../src/index.ts";
+import service, { Agent as ProductionAgent, Gate as ProductionGate, Task as ProductionTask } from "../../src/index.ts";
 import type { Env } from "../../src/env.ts";
 import type { Cost } from "../../src/task/journal.ts";
 
@@ -129,6 +129,12 @@ export class Agent extends ProductionAgent {
   }
 }
 
+export class Gate extends ProductionGate {
+  abort(): void {
+    this.ctx.abort("aborted by the bench");
+  }
+}
+
 async function measure(path: string, env: Env): Promise<object> {
   const [, kind, name] = /^\/meter(?:\/(tasks|agents)\/(.+))?$/.exec(path) ?? [];
   if (name === undefined) return { d1RowsWritten } satisfies ServiceMeter;
@@ -142,8 +148,9 @@ export default {
   async fetch(request, env, ctx): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname.startsWith("/meter")) return Response.json(await measure(pathname, env));
-    if (!pathname.startsWith("/abort/")) return service.fetch(request, meteredEnv(env), ctx);
-    const stub = env.AGENTS.getByName(`default/${pathname.slice("/abort/".length)}`) as unknown as { abort(): Promise<void> };
+    const [, of, name] = /^\/abort(-gate)?\/(.+)$/.exec(pathname) ?? [];
+    if (name === undefined) return service.fetch(request, meteredEnv(env), ctx);
+    const stub = (of === undefined ? env.AGENTS : env.GATES).getByName(`default/${name}`) as unknown as { abort(): Promise<void> };
     // Who asks it to die hears that it died.
     return Response.json({ answer: await stub.abort().then(() => "alive", String) });
   },

@@ -1,5 +1,6 @@
 /** The service under the launcher, with meters (`ours.ts`), and what the bench asks of it. */
 import { join } from "node:path";
+import type { ConcurrencyDefinition } from "../../src/engine/concurrency.ts";
 import type { AgentBody } from "../../src/api/agent-schemas.ts";
 import type { AgentRegistration } from "../../src/agents/registration.ts";
 import type { AgentStepDefinition, WorkflowDefinition } from "../../src/engine/definition.ts";
@@ -21,6 +22,7 @@ const PATIENCE_MS = 180_000;
 interface Submission {
   readonly key?: string;
   readonly input?: JsonObject;
+  readonly concurrency?: ConcurrencyDefinition;
 }
 
 export class Service {
@@ -55,9 +57,17 @@ export class Service {
   }
 
   /** Runs a workflow to its end, however that comes. Under the same key in a new service the task has the same id. */
-  async run(workflow: WorkflowDefinition, { key, input = {} }: Submission = {}): Promise<TaskResult & { readonly id: string }> {
+  async run(
+    workflow: WorkflowDefinition,
+    { key, input = {}, concurrency }: Submission = {},
+  ): Promise<TaskResult & { readonly id: string }> {
     const headers = key === undefined ? {} : { "idempotency-key": key };
-    const submitted = (await this.#ask("POST", "/api/v1/tasks?wait=60s", { workflow, input }, headers)) as TaskResult & { id: string };
+    const submitted = (await this.#ask(
+      "POST",
+      "/api/v1/tasks?wait=60s",
+      { workflow, input, ...(concurrency && { concurrency }) },
+      headers,
+    )) as TaskResult & { id: string };
     const path = `/api/v1/tasks/${submitted.id}/result?wait=60s`;
     for (let [ended, until] = [submitted, Date.now() + PATIENCE_MS]; ;) {
       if ("output" in ended) return { ...ended, id: submitted.id };
@@ -105,6 +115,11 @@ export class Service {
   /** The object of the agent dies and comes back with what it has stored. */
   async abortAgent(agent: string): Promise<void> {
     await this.#ask("POST", `/abort/${agent}`);
+  }
+
+  /** So does that of a key under which tasks run. */
+  async abortGate(key: string): Promise<void> {
+    await this.#ask("POST", `/abort-gate/${key}`);
   }
 
   async #ask(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<unknown> {

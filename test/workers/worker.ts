@@ -1,2 +1,2 @@
 /** The service itself is what these tests run in. */
-export { Agent, default, ResultCache, Schedule, Task, Webhook } from "../../src/index.ts";
+export { Agent, default, Gate, ResultCache, Schedule, Task, Webhook } from "../../src/index.ts";

@@ -16,6 +16,10 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
       return [{ type: "pause", ...(fact.by && { by: fact.by }) }];
     case "task.resumed":
       return [...cancellations(moment), { type: "resume", ...(fact.by && { by: fact.by }) }];
+    case "task.admitted":
+      return [{ type: "admit" }];
+    case "task.replaced":
+      return [{ type: "replace", input: fact.input, until: fact.until }];
     case "child.canceled":
       return [{ type: "dismissed", tasks: fact.tasks }];
     case "cache.invalidated":
@@ -55,8 +59,15 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
     case "attempt.started":
       return grants(moment);
     default:
-      return cancellations(moment);
+      return [...cancellations(moment), ...refusals(moment)];
   }
+}
+
+/** The gate had no place, as the task's end says. */
+function refusals(moment: Moment): readonly TaskInput[] {
+  const fact = moment.find((one) => one.type === "task.rejected" && one.error.code === "concurrency_limit");
+  const [, by] = fact?.type === "task.rejected" ? (/ taken, one of them by (.*)$/.exec(fact.error.message) ?? []) : [];
+  return by === undefined ? [] : [{ type: "refuse", by }];
 }
 
 function past(moment: Moment, read: (stored: StoredValue) => Json): TaskInput {

@@ -52,6 +52,8 @@ export interface Options {
   readonly lookup?: AgentLookup;
   /** The task's id, where it matters. */
   readonly id?: string;
+  /** What keeps it from beginning. */
+  readonly held?: Pick<TaskCreated, "start_at" | "debounce" | "gate">;
   /** What it shares with another task. */
   readonly past?: Past;
 }
@@ -75,6 +77,7 @@ export function createdEvent(options: Options = {}): TaskCreated {
     fail_fast: options.failFast ?? false,
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     origin: "https://orchestrator.example",
+    ...options.held,
   };
 }
 

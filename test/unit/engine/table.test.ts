@@ -1,9 +1,10 @@
 /** Every status a step can have, met by every input there is. A pair that is missing here does not compile. */
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/input.ts";
+import type { Hold } from "../../../src/engine/hold.ts";
 import type { StepKind } from "../../../src/engine/definition.ts";
 import type { StepStatus } from "../../../src/engine/step-state.ts";
-import { completes, factOf, fails, failsForGood, given, step, type Scenario } from "./scenario.ts";
+import { completes, factOf, fails, failsForGood, given, STARTED_AT, step, type Scenario } from "./scenario.ts";
 
 /** What an input of the kind leads to: facts, or the code of a refusal, or nothing. */
 type Row = { readonly [I in TaskInput["type"]]: string };
@@ -14,6 +15,9 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
   pause: { type: "pause" },
   resume: { type: "resume" },
   cancel: { type: "cancel" },
+  admit: { type: "admit" },
+  refuse: { type: "refuse", by: "task_2" },
+  replace: { type: "replace", input: { value: 2 }, until: STARTED_AT + 2_000 },
   claim: { type: "claim", step: "x", attempt: 1, delivery: 1 },
   accept: { type: "accept", step: "x", attempt: 1 },
   heartbeat: { type: "heartbeat", step: "x", attempt: 1, progress: 1 },
@@ -35,7 +39,12 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
 };
 
 /** A step that waits does so without any agent, or in the line of one; every other kind of step has a way of its own to be at work. */
-type Situation = StepStatus | "waiting in line" | "waiting for the cache" | `at work: ${Exclude<StepKind, "agent">}`;
+type Situation =
+  | StepStatus
+  | "waiting in line"
+  | "waiting for the cache"
+  | `held: ${Exclude<Hold["type"], "new">}`
+  | `at work: ${Exclude<StepKind, "agent">}`;
 
 /** Tasks whose step `x` has the status; step `other` keeps them alive. */
 const tasks: { readonly [S in Situation]: () => Scenario } = {
@@ -49,6 +58,10 @@ const tasks: { readonly [S in Situation]: () => Scenario } = {
   failed: () => given([step("other"), step("x")]).when(failsForGood("x")),
   skipped: () => given([step("other"), step("x", { when: "false" })]),
   canceled: () => given([step("other"), step("x")]).when({ type: "cancel" }),
+  "held: timer": () => given([step("other"), step("x")], { held: { start_at: STARTED_AT + 1_000 } }),
+  "held: debounce": () =>
+    given([step("other"), step("x")], { held: { debounce: { key: "k", due_at: STARTED_AT + 1_000, latest_at: STARTED_AT + 5_000 } } }),
+  "held: concurrency": () => given([step("other"), step("x")], { held: { gate: { key: "k", limit: 1, overlap: "queue" } } }),
   "at work: map": () => given([step("other"), { id: "x", type: "map", over: [1], steps: [step("a")] }]),
   "at work: switch": () => given([step("other"), { id: "x", type: "switch", cases: [{ when: "true", steps: [step("a")] }] }]),
   "at work: repeat": () => given([step("other"), { id: "x", type: "repeat", max: 2, steps: [step("a")] }]),
@@ -64,6 +77,9 @@ const tasks: { readonly [S in Situation]: () => Scenario } = {
 const statuses: { readonly [S in Situation]?: StepStatus } = {
   "waiting in line": "waiting",
   "waiting for the cache": "waiting",
+  "held: timer": "pending",
+  "held: debounce": "pending",
+  "held: concurrency": "pending",
   "at work: map": "running",
   "at work: switch": "running",
   "at work: repeat": "running",
@@ -85,6 +101,9 @@ const withoutAttempt = {
   look: "",
   pause: "task.paused",
   resume: "invalid_state",
+  admit: "",
+  refuse: "",
+  replace: "",
   claim: "attempt_superseded",
   accept: "attempt_superseded",
   heartbeat: "attempt_superseded",
@@ -135,6 +154,9 @@ const TABLE: { readonly [S in Situation]: Row } = {
     pause: "task.paused",
     resume: "invalid_state",
     cancel: CANCEL,
+    admit: "",
+    refuse: "",
+    replace: "",
     claim: "attempt_superseded", // it is inline
     accept: "attempt.claimed x#1",
     heartbeat: "attempt.progressed x#1",
@@ -152,6 +174,17 @@ const TABLE: { readonly [S in Situation]: Row } = {
     invalidated: "",
     dismissed: "",
     archive: "",
+  },
+  // Nothing has happened yet that a past would come too late for.
+  "held: timer": { ...withoutAttempt, cancel: CANCEL, keep: "step.kept x" },
+  "held: debounce": { ...withoutAttempt, cancel: CANCEL, keep: "step.kept x", replace: "task.replaced" },
+  "held: concurrency": {
+    ...withoutAttempt,
+    keep: "step.kept x",
+    cancel: CANCEL,
+    admit:
+      "task.admitted · agent.selected other#1 · task.started · step.started other · attempt.started other#1 · agent.selected x#1 · step.started x · attempt.started x#1",
+    refuse: "step.canceled other (task_rejected) · step.canceled x (task_rejected) · task.rejected (concurrency_limit)",
   },
   "at work: map": { ...withoutAttempt, cancel: cancelInside("x[0]/a") },
   "at work: switch": { ...withoutAttempt, cancel: cancelInside("x[0]/a") },

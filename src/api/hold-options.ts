@@ -1,0 +1,49 @@
+/** What keeps a task from beginning, as its submission or its workflow says it. */
+import { compileConcurrency, gateOf, type Concurrency, type TaskToBe } from "../engine/concurrency.ts";
+import type { Workflow } from "../engine/compile.ts";
+import type { GateTerms } from "../engine/created.ts";
+import { rejectionOf, type Rejection, type RejectionCode } from "../shared/errors.ts";
+import { pointer } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import { parseDuration } from "../shared/time.ts";
+import type { Submission } from "../task/submission.ts";
+import type { SubmissionBody } from "./task-schemas.ts";
+
+export type HoldOptions = Pick<Submission, "startAt" | "gate">;
+
+export function holdOptions(
+  body: Pick<SubmissionBody, "start_at" | "concurrency">,
+  { graph }: Pick<Workflow, "graph">,
+  of: TaskToBe,
+  deadlineAt: number | null,
+  now: number,
+): Result<HoldOptions, Rejection> {
+  const startAt = body.start_at === undefined ? null : timeOf(body.start_at, now);
+  if (startAt !== null && startAt > now + LIMITS.durationMs) return fault("a task starts within 365d", "start_at");
+  if (startAt !== null && deadlineAt !== null && deadlineAt <= startAt) return fault("the deadline has passed by then", "start_at");
+  const gate = gateFor(body.concurrency, graph.concurrency, of);
+  if (!gate.ok) return gate;
+  return ok({ ...(startAt !== null && startAt > now && { startAt }), ...(gate.value !== null && { gate: gate.value }) });
+}
+
+/** What the submission says counts instead of what its workflow does. */
+function gateFor(said: SubmissionBody["concurrency"], ofWorkflow: Concurrency | null, of: TaskToBe): Result<GateTerms | null, Rejection> {
+  const compiled = said === undefined ? ok(ofWorkflow) : compileConcurrency(said);
+  if (!compiled.ok) {
+    const [{ code, message } = { code: "invalid_expression" as const, message: "not valid" }] = compiled.error;
+    return fault(message, "concurrency", "key", code);
+  }
+  if (compiled.value === null) return ok(null);
+  const gate = gateOf(compiled.value, of);
+  return gate.ok ? gate : fault(gate.error, "concurrency", "key");
+}
+
+function timeOf(text: string, now: number): number {
+  const ms = parseDuration(text);
+  return ms === null ? Date.parse(text) : now + ms;
+}
+
+function fault(message: string, field: string, member?: string, code: RejectionCode = "invalid_request"): Result<never, Rejection> {
+  return err(rejectionOf([{ pointer: member === undefined ? pointer(field) : pointer(field, member), message, code }], code));
+}
