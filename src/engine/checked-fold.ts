@@ -7,7 +7,7 @@ import type { TaskEvent } from "./event.ts";
 import type { TaskCreated } from "./created.ts";
 import { begin, evolve } from "./evolve.ts";
 import type { Graph } from "./graph.ts";
-import type { TaskState } from "./state.ts";
+import { approvalNumbered, type TaskState } from "./state.ts";
 import { isKind, liveAttempt, type Step } from "./step-state.ts";
 
 export interface WrongEvent {
@@ -57,7 +57,8 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "step.retry_scheduled":
       return isKind(step, "agent") ? null : `${event.type} of ${place}, which asks no agent`;
     case "step.waiting":
-      if ((event.waiting_on.type === "agent" || "attempt" in event) && !isKind(step, "agent")) return `${place} asks no agent`;
+      if ((event.waiting_on.type === "agent" || event.waiting_on.type === "budget" || "attempt" in event) && !isKind(step, "agent"))
+        return `${place} asks no agent`;
       return null;
     case "attempt.started":
       if (!isKind(step, "agent")) return `${event.type} of ${place}, which asks no agent`;
@@ -86,11 +87,11 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "child.ended":
       return state.children.has(event.task) ? null : `${place} does not wait for ${event.task}`;
     case "approval.requested":
-      return isKind(step, "approval") ? null : `${place} asks no approval`;
+      return isKind(step, "approval") || (isKind(step, "agent") && state.budget !== null) ? null : `${place} asks no approval`;
     case "approval.decided":
     case "approval.escalated":
     case "approval.expired":
-      return step.approval === null ? `${place} has not asked for an approval` : null;
+      return approvalNumbered(state, event.approval) === null ? `${place} has not asked for an approval` : null;
     case "compensation.started":
       return step.node.undo === null ? `${place} cannot be undone` : null;
     default:

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { LIMITS } from "../shared/limits.ts";
 import { agentFields, compensateDefinition } from "./agent-definition.ts";
+import { budgetDefinition } from "./budget-definition.ts";
 import { duration, expression, identifier, positiveDuration, template, variable, workflowReference } from "./definition-words.ts";
 
 export const RUN_IF = ["all_completed", "all_settled", "none_failed", "any_completed", "any_failed"] as const;
@@ -178,6 +179,8 @@ export const workflowDefinition = z.strictObject({
   output_schema: z.record(z.string(), z.unknown()).optional(),
   /** Of its tasks, unless they have one of their own. */
   deadline: positiveDuration.optional(),
+  /** What its tasks may spend, at most. */
+  budget: budgetDefinition.optional(),
   steps: stepList,
   output: template.optional(),
   on_completed: chains.optional(),

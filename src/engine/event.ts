@@ -3,6 +3,7 @@
  * Times are milliseconds since the epoch and end in `_at` or `_until`; readers outside get them in RFC 3339.
  */
 import type { Json } from "../shared/json.ts";
+import type { Amounts, BudgetAction, BudgetResource, Reserved } from "./budget.ts";
 import type { StepKind } from "./definition.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Chained, TaskCreated } from "./created.ts";
@@ -61,7 +62,8 @@ export type TaskEvent =
   /** `by`: with the task that started it. */
   | { readonly type: "task.paused"; readonly by?: "parent" }
   | { readonly type: "task.resumed"; readonly by?: "parent" }
-  | { readonly type: "task.completed"; readonly output: StoredValue }
+  /** `partial`: with what it had when its budget was exhausted. */
+  | { readonly type: "task.completed"; readonly output: StoredValue; readonly partial?: true }
   | { readonly type: "task.failed"; readonly error: Failure }
   | { readonly type: "task.canceled"; readonly reason?: string }
   | { readonly type: "task.timed_out"; readonly error: Failure }
@@ -77,7 +79,13 @@ export type TaskEvent =
   /** `items`: of a map; `chunk`: how many of them each task gets, where they are spread over several. */
   | (OfStep & { readonly type: "step.started"; readonly items?: number; readonly chunk?: number })
   | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: Waiting; readonly receipt?: Receipt })
-  | (OfAttempt & { readonly type: "step.waiting"; readonly waiting_on: WaitingForCapacity; readonly hedge?: true; readonly joins?: true })
+  | (OfAttempt & {
+      readonly type: "step.waiting";
+      readonly waiting_on: WaitingForCapacity;
+      readonly hedge?: true;
+      readonly joins?: true;
+      readonly reserved?: Reserved;
+    })
   /** The step goes on with less than was asked for: its next fallback. */
   | (OfStep & { readonly type: "step.degraded"; readonly error: Failure; readonly fallback: number })
   | (OfAttempt & { readonly type: "agent.selected"; readonly agent: string; readonly receipt: Receipt })
@@ -121,6 +129,8 @@ export type TaskEvent =
       readonly hedge_at?: number;
       /** Where the agent allows less than the step. */
       readonly timeout_ms?: number;
+      /** Of the task's budget. */
+      readonly reserved?: Reserved;
     })
   | (OfAttempt & { readonly type: "attempt.claimed"; readonly via: "queue"; readonly delivery: number; readonly lease_until: number })
   | (OfAttempt & {
@@ -198,12 +208,21 @@ export type TaskEvent =
     })
   | (OfApproval & { readonly type: "approval.escalated"; readonly assignees: readonly string[]; readonly due_at: number })
   | (OfApproval & { readonly type: "approval.expired"; readonly outcome: "fail" | "approve" | "reject" })
+  /** What is left does not allow for the step's next call, and nothing under way may give any back; what comes of that. */
+  | (OfStep & {
+      readonly type: "budget.exhausted";
+      readonly resource: BudgetResource;
+      readonly needs: Amounts;
+      readonly outcome: BudgetAction;
+    })
+  | { readonly type: "budget.exhausted"; readonly resource: "duration"; readonly outcome: BudgetAction }
+  | { readonly type: "budget.raised"; readonly amounts: Amounts }
   | (OfStep & { readonly type: "compensation.started" })
   | (OfStep & { readonly type: "compensation.completed" })
   | (OfStep & { readonly type: "compensation.failed"; readonly error: Failure });
 
-/** `needs`: `run_if` cannot hold any more · `when`: the condition was false. */
-export type SkipReason = "needs" | "when";
+/** `needs`: `run_if` cannot hold any more · `when`: the condition was false · `budget`: the task ends with what it has. */
+export type SkipReason = "needs" | "when" | "budget";
 /** `task_ended`: by a step that says so · `block_ended`: the step around it has ended without it. */
 export type CancelReason =
   | "task_canceled"
@@ -212,6 +231,7 @@ export type CancelReason =
   | "task_failed"
   | "task_ended"
   | "block_ended"
+  | "budget"
   | "fail_fast";
 
 export type EventType = TaskEvent["type"];

@@ -4,8 +4,8 @@ import { enter } from "./evolve-attempt.ts";
 import { openFrame } from "./frame.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { nodeOfBranch } from "./branch-block.ts";
-import { stepAt, type TaskState } from "./state.ts";
-import type { Branches, Step } from "./step-state.ts";
+import { approvalNumbered, stepAt, type TaskState } from "./state.ts";
+import type { Approval, Branches, Step } from "./step-state.ts";
 import { resident } from "./value.ts";
 
 /** A step with steps inside it, or with tasks of its own, is open from its start. */
@@ -131,7 +131,7 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
   switch (event.type) {
     case "approval.requested":
       state.approvals.push(step.index);
-      step.approval = {
+      return ask(state, step, {
         number: event.approval,
         title: event.title,
         payload: resident(event.payload, state.seq),
@@ -142,11 +142,10 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
         hasEscalated: false,
         outcome: null,
         decisions: [],
-      };
-      return;
+      });
     case "approval.decided": {
       const { by, decision, comment = null, hash } = event;
-      step.approval?.decisions.push({ by, decision, comment, hash, at: state.at });
+      approvalNumbered(state, event.approval)?.decisions.push({ by, decision, comment, hash, at: state.at });
       return;
     }
     case "approval.escalated":
@@ -157,6 +156,15 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
       return;
     case "approval.expired":
       if (step.approval !== null) step.approval.outcome = event.outcome;
+  }
+}
+
+/** A step that is no approval asks for more to spend. */
+function ask(state: TaskState, step: Step, approval: Approval): void {
+  if (step.node.kind === "approval" || state.budget === null) step.approval = approval;
+  else {
+    state.budgetAsks.set(approval.number, approval);
+    state.budget.asked = approval.number;
   }
 }
 

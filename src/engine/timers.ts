@@ -1,6 +1,8 @@
 /** A heap of moments at which something must be looked at. Entries are never removed early: who pops one checks it. */
 export type Timer =
   | { readonly at: number; readonly type: "deadline" }
+  /** The time that the task may take is over. */
+  | { readonly at: number; readonly type: "budget" }
   | { readonly at: number; readonly type: "lease"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "retry"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "look"; readonly step: number }

@@ -7,7 +7,7 @@ import { stepStatus, type Step } from "./step-state.ts";
 
 /** What a task or step waits for. `count` is how many steps wait, of which this is due first. */
 export interface WaitingOn {
-  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child";
+  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child" | "budget";
   readonly step_id: string;
   readonly capability?: string;
   readonly agent?: string;
@@ -92,6 +92,10 @@ function waitedFor(state: TaskState, on: Waiting): Omit<WaitingOn, "step_id"> {
       return on;
     case "timer":
       return { type: "timer" };
+    case "budget": {
+      const asked = state.budget?.asked ?? null;
+      return { type: "budget", ...(asked !== null && { approval_id: approvalId(state.created.task, asked) }) };
+    }
     case "signal":
       return { type: "signal", name: on.name };
     case "approval":

@@ -1,4 +1,6 @@
 /** PERSISTED, as a part of facts: what a step waits for. */
+import type { Amounts } from "./budget.ts";
+
 export interface WaitingForAgent {
   readonly type: "agent";
   readonly capability?: string;
@@ -25,7 +27,13 @@ export interface WaitingForApproval {
   readonly until?: number;
 }
 
-export type Waiting = WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval;
+/** Until a call under way gives back what it does not use, or people give more. */
+export interface WaitingForBudget {
+  readonly type: "budget";
+  readonly needs: Amounts;
+}
+
+export type Waiting = WaitingForBudget | WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval;
 
 /** In line for a slot of an agent, or for one of its workers to ask for work. */
 export interface WaitingForCapacity {
