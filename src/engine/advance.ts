@@ -66,7 +66,7 @@ function nextFacts(state: TaskState, world: World): Facts | null {
 function nextStart(state: TaskState, world: World): Facts | null {
   const due = dueIn(state, state.starts, world.now) ?? dueIn(state, state.hedges, world.now);
   if (due !== null) return startFacts(state, due, world);
-  const spending = goOnSpending(state, (step) => startRound(state, step, world));
+  const spending = goOnSpending(state, (step) => (isCut(state, step) ? [skipped(step)] : startStep(state, step, world)));
   if (spending !== null) return spending;
   for (let next = state.agenda.take(); next !== undefined; next = state.agenda.take()) {
     const step = stepAt(state, next);

@@ -12,12 +12,12 @@ import type { EventOf, TaskEvent } from "./event.ts";
 import type { InputOf } from "./input.ts";
 import { hashOf } from "./payload-hash.ts";
 import type { TaskState } from "./state.ts";
-import type { AgentStep, Approval } from "./step-state.ts";
+import type { Approval, Step } from "./step-state.ts";
 import { readValue } from "./value.ts";
 import type { World } from "./world.ts";
 
 /** What is asked: the step's next call, what there is, and by how much it is to be raised. */
-export function askForMore(state: TaskState, budget: Budget, step: AgentStep, needs: Amounts, world: World): TaskEvent {
+export function askForMore(state: TaskState, budget: Budget, step: Step, needs: Amounts, world: World): TaskEvent {
   const missing = missingFor(budget, needs);
   const short = BUDGET_RESOURCES.filter((resource) => missing[resource] > 0);
   const title = `The budget lacks ${short.map((resource) => worded(resource, missing[resource])).join(", ")} for step "${step.path}"`;
@@ -58,7 +58,7 @@ const raised = z.looseObject({
 /** What follows from a person's word: more to spend, or the end. `fact` is that word. */
 export function raiseOrEnd(
   state: TaskState,
-  step: AgentStep,
+  step: Step,
   asked: Approval,
   { decision, payload }: InputOf<"decide">,
   fact: TaskEvent,

@@ -27,20 +27,36 @@ export type BudgetDefinition = z.infer<typeof budgetDefinition>;
  * the task at a limit is the submitter's to say.
  */
 export function taskBudget(given: BudgetDefinition | undefined, defined: BudgetDefinition | undefined): TaskBudget | undefined {
-  if (given === undefined && defined === undefined) return undefined;
-  const least = (limit: (budget: BudgetDefinition) => number | undefined): number | undefined => {
-    const limits = [given, defined].flatMap((budget) => (budget === undefined ? [] : (limit(budget) ?? [])));
-    return limits.length === 0 ? undefined : Math.min(...limits);
+  const narrowed = smaller(limitsOf(given), limitsOf(defined));
+  return narrowed === undefined ? undefined : { ...narrowed, on_exhausted: given?.on_exhausted ?? defined?.on_exhausted ?? "stop" };
+}
+
+function limitsOf(budget: BudgetDefinition | undefined): TaskBudget | undefined {
+  if (budget === undefined) return undefined;
+  const { cost_usd, tokens, calls, duration, on_exhausted = "stop" } = budget;
+  return {
+    ...(cost_usd !== undefined && { cost_micros: microsOf(cost_usd) }),
+    ...(tokens !== undefined && { tokens }),
+    ...(calls !== undefined && { calls }),
+    ...(duration !== undefined && { duration_ms: durationMs(duration) }),
+    on_exhausted,
   };
-  const cost_micros = least(({ cost_usd }) => (cost_usd === undefined ? undefined : microsOf(cost_usd)));
-  const tokens = least((budget) => budget.tokens);
-  const calls = least((budget) => budget.calls);
-  const duration_ms = least(({ duration }) => (duration === undefined ? undefined : durationMs(duration)));
+}
+
+/** The smaller of each limit, and what the first says of reaching one. */
+export function smaller(one: TaskBudget | undefined, other: TaskBudget | undefined): TaskBudget | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  const least = (a: number | undefined, b: number | undefined): number | undefined =>
+    a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+  const cost_micros = least(one.cost_micros, other.cost_micros);
+  const tokens = least(one.tokens, other.tokens);
+  const calls = least(one.calls, other.calls);
+  const duration_ms = least(one.duration_ms, other.duration_ms);
   return {
     ...(cost_micros !== undefined && { cost_micros }),
     ...(tokens !== undefined && { tokens }),
     ...(calls !== undefined && { calls }),
     ...(duration_ms !== undefined && { duration_ms }),
-    on_exhausted: given?.on_exhausted ?? defined?.on_exhausted ?? "stop",
+    on_exhausted: one.on_exhausted,
   };
 }

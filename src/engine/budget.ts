@@ -111,6 +111,8 @@ export function worded(resource: BudgetResource, amount: number): string {
 
 const keyOf = (step: { readonly index: number }, attempt: number): string => `${step.index}/${attempt}`;
 
+export const loanKey = (task: string): string => `lent/${task}`;
+
 /** An attempt that was in line has its reservation already. */
 export function reserveFor(state: TaskState, step: { readonly index: number }, attempt: number, reserved: Reserved | undefined): void {
   if (reserved !== undefined) reserve(state, keyOf(step, attempt), { ...reserved, calls: 1 });

@@ -57,8 +57,7 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "step.retry_scheduled":
       return isKind(step, "agent") ? null : `${event.type} of ${place}, which asks no agent`;
     case "step.waiting":
-      if ((event.waiting_on.type === "agent" || event.waiting_on.type === "budget" || "attempt" in event) && !isKind(step, "agent"))
-        return `${place} asks no agent`;
+      if ((event.waiting_on.type === "agent" || "attempt" in event) && !isKind(step, "agent")) return `${place} asks no agent`;
       return null;
     case "attempt.started":
       if (!isKind(step, "agent")) return `${event.type} of ${place}, which asks no agent`;
@@ -87,7 +86,9 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "child.ended":
       return state.children.has(event.task) ? null : `${place} does not wait for ${event.task}`;
     case "approval.requested":
-      return isKind(step, "approval") || (isKind(step, "agent") && state.budget !== null) ? null : `${place} asks no approval`;
+      return isKind(step, "approval") || ((isKind(step, "agent") || isKind(step, "workflow")) && state.budget !== null)
+        ? null
+        : `${place} asks no approval`;
     case "approval.decided":
     case "approval.escalated":
     case "approval.expired":

@@ -97,6 +97,8 @@ const workflowStep = z.strictObject({
   type: z.literal("workflow"),
   workflow: workflowReference,
   input: template.optional(),
+  /** What its task may spend, at most. */
+  budget: budgetDefinition.optional(),
 });
 
 const waitStep = z

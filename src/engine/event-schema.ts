@@ -154,6 +154,8 @@ const MEMBERS = {
   resource: z.enum(["cost_micros", "tokens", "calls", "duration"]),
   needs: amounts,
   amounts,
+  lent: amounts,
+  spent: amounts,
   partial: z.literal(true),
 } satisfies { readonly [M in MemberOf<TaskEvent>]: z.ZodType };
 

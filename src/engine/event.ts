@@ -162,7 +162,13 @@ export type TaskEvent =
   | (OfBranch & { readonly type: "branch.completed"; readonly output: StoredValue })
   | (OfBranch & { readonly type: "branch.failed"; readonly error: Failure })
   /** A branch that is a task of its own; `after`: the one whose past it shares. */
-  | (OfBranch & { readonly type: "child.started"; readonly task: string; readonly items?: number; readonly after?: string })
+  | (OfBranch & {
+      readonly type: "child.started";
+      readonly task: string;
+      readonly items?: number;
+      readonly after?: string;
+      readonly lent?: Amounts;
+    })
   /** Tasks that nobody wants any more have been told so. */
   | { readonly type: "child.canceled"; readonly tasks: readonly string[] }
   | (OfBranch & {
@@ -172,6 +178,8 @@ export type TaskEvent =
       readonly output?: StoredValue;
       readonly error?: Failure;
       readonly failed_items?: number;
+      /** Of what was lent to it. */
+      readonly spent?: Amounts;
     })
   /** What a step had come to in the task whose past this one shares; `of`: the items it was about (`kept.ts`). */
   | (OfStep & { readonly type: "step.kept"; readonly kind: StepKind; readonly output: StoredValue; readonly of?: string })

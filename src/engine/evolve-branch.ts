@@ -1,5 +1,6 @@
 /** The fold of what is inside steps: branches and the tasks some of them are, signals, approvals, and undoing. */
 import type { CancelReason, EventOf } from "./event.ts";
+import { loanKey, reserve, settleReservation } from "./budget.ts";
 import { enter } from "./evolve-attempt.ts";
 import { openFrame } from "./frame.ts";
 import { LIMITS } from "../shared/limits.ts";
@@ -47,6 +48,7 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
       branches.opened++;
       if (step.node.kind === "workflow") branches.task = event.task;
       state.childrenAt = state.at;
+      if (event.lent !== undefined) reserve(state, loanKey(event.task), event.lent);
       state.children.set(event.task, { step: step.index, branch: event.branch, startedAt: state.at });
       return;
     case "branch.completed":
@@ -87,6 +89,7 @@ function endFrame(state: TaskState, { index, node }: Step, branches: Branches, b
 
 function endChild(state: TaskState, branches: Branches, event: EventOf<"child.ended">): void {
   state.children.delete(event.task);
+  settleReservation(state, loanKey(event.task), (lent) => event.spent ?? lent);
   branches.failedItems += event.failed_items ?? 0;
 }
 
@@ -94,6 +97,8 @@ function endChild(state: TaskState, branches: Branches, event: EventOf<"child.en
 export function orphan(state: TaskState, event: EventOf<"step.completed" | "step.failed" | "step.canceled">): void {
   for (const child of event.children ?? []) {
     state.children.delete(child);
+    // Nobody will hear what it spent.
+    settleReservation(state, loanKey(child), (lent) => lent);
     state.orphans.set(child, reasonToCancel(event));
     state.orphansAt = state.at;
   }

@@ -5,6 +5,7 @@
  *     what was written and what the step's expressions refer to, those of the steps inside it included.
  * G2. Everything that can be known before running was checked; faults are reported together, each at its place.
  */
+import type { TaskBudget } from "./budget.ts";
 import type { Fault } from "../shared/errors.ts";
 import type { RunIf, StepKind } from "./definition.ts";
 import type { Expression } from "./expression.ts";
@@ -122,6 +123,8 @@ export interface WorkflowNode extends AnyNode {
   readonly kind: "workflow";
   readonly workflow: string;
   readonly input: Template;
+  /** What its task may spend, of the budget of this one. */
+  readonly budget: TaskBudget | null;
 }
 
 export interface WaitNode extends AnyNode {

@@ -9,10 +9,11 @@ import { lacks, NO_AMOUNTS, plus, remaining, worded, type Amounts, type Budget, 
 import { askForMore } from "./budget-ask.ts";
 import { endEarly } from "./ending.ts";
 import type { Failure, TaskEvent } from "./event.ts";
+import type { WorkflowNode } from "./graph.ts";
 import type { Selection } from "./staffing.ts";
 import type { TaskState } from "./state.ts";
 import { stepAt } from "./state.ts";
-import { isKind, type AgentStep, type Step } from "./step-state.ts";
+import type { AgentStep, Step } from "./step-state.ts";
 import type { AgentChoice, Choice, World } from "./world.ts";
 
 type Facts = readonly TaskEvent[];
@@ -87,13 +88,38 @@ function cheaperThan(budget: Budget, { node }: AgentStep, choice: Choice, again:
   return { ...found, isFrugal: true, receipt: { ...found.receipt, note: "the budget allows for nothing dearer" } };
 }
 
-function waitFor(step: AgentStep, needs: Amounts): Facts {
+/**
+ * What a task that a step starts may spend: all that is left, or what the step allows of it. It is set aside until the task
+ * has ended and says what it spent.
+ */
+export function loanFor(state: TaskState, step: Step<WorkflowNode>, world: World): { readonly lent?: Amounts } | { readonly facts: Facts } {
+  const { budget } = state;
+  if (budget === null || !isBound(state)) return {};
+  const allowed: Partial<Amounts> = step.node.budget ?? {};
+  const ofEach = (amount: (resource: BudgetResource) => number): Amounts => {
+    const limited = (resource: BudgetResource): number => (budget.limits[resource] === null ? 0 : amount(resource));
+    return { cost_micros: limited("cost_micros"), tokens: limited("tokens"), calls: limited("calls") };
+  };
+  const [first] = budget.waiting;
+  const isNext = first === undefined || first === step.index;
+  const needs = ofEach((resource) => Math.min(1, allowed[resource] ?? 1));
+  const short = lacks(budget, needs);
+  if (short === null && isNext) {
+    return {
+      lent: ofEach((resource) => Math.max(0, Math.min(remaining(budget, resource), allowed[resource] ?? Number.POSITIVE_INFINITY))),
+    };
+  }
+  if (!isNext || budget.open.size > 0) return { facts: waitFor(step, needs) };
+  return { facts: exhausted(state, budget, step, needs, short ?? "calls", world) };
+}
+
+function waitFor(step: Step, needs: Amounts): Facts {
   const { phase, path } = step;
   if (phase.status === "waiting" && phase.on.type === "budget") return [];
   return [{ type: "step.waiting", step: path, waiting_on: { type: "budget", needs } }];
 }
 
-function exhausted(state: TaskState, budget: Budget, step: AgentStep, needs: Amounts, resource: BudgetResource, world: World): Facts {
+function exhausted(state: TaskState, budget: Budget, step: Step, needs: Amounts, resource: BudgetResource, world: World): Facts {
   const { onExhausted: outcome } = budget;
   const fact: TaskEvent = { type: "budget.exhausted", step: step.path, resource, needs, outcome };
   switch (outcome) {
@@ -114,12 +140,12 @@ function exhaustion(budget: Budget, resource: BudgetResource, needs: Amounts, st
 }
 
 /** Whoever waited longest, once something has been given back; `null` when nothing follows. */
-export function goOnSpending(state: TaskState, start: (step: AgentStep) => Facts): Facts | null {
+export function goOnSpending(state: TaskState, start: (step: Step) => Facts): Facts | null {
   const { budget } = state;
   if (budget === null || !budget.isFreed || budget.asked !== null || state.ending !== null) return null;
   const [first] = budget.waiting;
   const step = first === undefined ? null : stepAt(state, first);
-  const facts = step === null || !isKind(step, "agent") ? [] : start(step);
+  const facts = step === null ? [] : start(step);
   if (facts.length > 0) return facts;
   budget.isFreed = false;
   return null;

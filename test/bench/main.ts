@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { admissionFigures } from "./admission.ts";
 import { AgentProcess } from "./agent-process.ts";
+import { budgetFigures } from "./budget.ts";
 import { breakerFigures } from "./breaker.ts";
 import { compare } from "./comparison.ts";
 import { hedgeFigures } from "./hedge.ts";
@@ -33,6 +34,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   comparison: (agents, service) => compare(agents, service, state, Number(options.rounds)),
   hot_path: hotPathFigures,
   admission: admissionFigures,
+  budget: budgetFigures,
   hedge: hedgeFigures,
   breaker: breakerFigures,
   map: mapFigures,

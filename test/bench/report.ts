@@ -45,6 +45,7 @@ const BOUNDS = [
   { figure: "hot_path_extra_rows", what: "agent without limits: rows in the task's object per step, beyond one", most: 0 },
   { figure: "hot_path_extra_requests", what: "… and requests to its own object and queue messages, per step", most: 0.05 },
   { figure: "admission_over_limit", what: "most calls at once beyond a limit of 7, 500 steps, its object aborted twice", most: 0 },
+  { figure: "budget_overdraw", what: "calls beyond a budget of 50, for which 200 steps race", most: 0 },
   { figure: "p99_with_hedge_vs_without", what: "p99 of steps where 5 % of replies take 20 times longer, with a second agent", most: 0.35 },
   { figure: "hedge_extra_calls", what: "calls beyond one per step for that, per step", most: 0.08 },
   { figure: "breaker_calls_after_open", what: "calls to a dead agent with limits after its breaker opened", most: 0 },

@@ -73,7 +73,7 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
   const step = index === undefined ? undefined : stepAt(state, index);
   const asked = approvalNumbered(state, input.approval);
   const isOfApproval = step !== undefined && isKind(step, "approval");
-  if (step === undefined || asked === null || !(isOfApproval || isKind(step, "agent"))) {
+  if (step === undefined || asked === null || !(isOfApproval || state.budgetAsks.has(input.approval))) {
     return err(rejection("not_found", "There is no such approval"));
   }
   const earlier = asked.decisions.find(({ by }) => by === input.by);
