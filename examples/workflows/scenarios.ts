@@ -78,6 +78,12 @@ export const SCENARIOS: readonly Scenario[] = [
     status: "completed",
   },
   {
+    workflow: "answers-within-a-budget",
+    title: "eight messages, and five calls",
+    input: { messages: Array.from({ length: 8 }, (_, index) => `Where is invoice ${index + 1}?`) },
+    status: "completed",
+  },
+  {
     workflow: "event-driven-enrichment",
     title: "the plan is known before the address is confirmed",
     input: { email: "ann@honey.example" },

@@ -8,7 +8,8 @@
  * from the seed, so the same choice can be made again.
  */
 import type { Policy } from "../engine/staffing.ts";
-import type { Wanted } from "../engine/world.ts";
+import type { AgentChoice, Wanted } from "../engine/world.ts";
+import { microsOf } from "../shared/money.ts";
 import { hashText } from "../shared/random.ts";
 import type { AgentRecord, Capability } from "./agent.ts";
 import type { Candidate } from "./filters.ts";
@@ -89,6 +90,23 @@ export function priceOfCall(agent: AgentRecord, capability: Capability | undefin
 export function priceOfTokens(agent: AgentRecord, capability: Capability | undefined, inputTokens: number, outputTokens: number): number {
   const { perCallUsd = 0, per1kInputTokensUsd = 0, per1kOutputTokensUsd = 0 } = capability?.price ?? agent.price ?? {};
   return perCallUsd + (per1kInputTokensUsd * inputTokens) / 1_000 + (per1kOutputTokensUsd * outputTokens) / 1_000;
+}
+
+/** What is set aside for a call where a task has a budget: what it will cost, at least what is declared for the call itself. */
+export function costOf(
+  agent: AgentRecord,
+  capability: Capability | undefined,
+  stats: CapabilityStatistics | null,
+): { readonly cost?: NonNullable<AgentChoice["cost"]> } {
+  const { perCallUsd = 0, per1kInputTokensUsd = 0, per1kOutputTokensUsd = 0 } = capability?.price ?? agent.price ?? {};
+  const isByToken = per1kInputTokensUsd > 0 || per1kOutputTokensUsd > 0;
+  const { inputTokens, outputTokens } = stats?.more ?? {};
+  const unknown = isByToken ? TOKENS : 0;
+  const tokens = Math.ceil((inputTokens?.mean ?? unknown) + (outputTokens?.mean ?? unknown));
+  const cost_micros = microsOf(Math.max(perCallUsd, priceOfCall(agent, capability, stats)));
+  if (cost_micros === 0 && tokens === 0) return {};
+  const price = { call: perCallUsd * 1e6, input: per1kInputTokensUsd * 1e6, output: per1kOutputTokensUsd * 1e6 };
+  return { cost: { cost_micros, tokens, ...(isByToken && { price }) } };
 }
 
 /** Each way, where nobody has told how many. */

@@ -12,7 +12,7 @@ import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
 import { cachingOf } from "./caching.ts";
 import { capabilityFor, isOnTrial, ruledOut, statisticsFor, unfit, type Candidate, type RuledOut } from "./filters.ts";
-import { callsSeen, chanceOf, factsOf, scoresOf, WEIGHTS, type Facts } from "./score.ts";
+import { callsSeen, chanceOf, costOf, factsOf, scoresOf, WEIGHTS, type Facts } from "./score.ts";
 
 /** The agents of a tenant as they were at one moment. */
 export interface DirectorySnapshot {
@@ -206,6 +206,7 @@ function choiceOf(candidate: Candidate, wanted: Pick<Wanted, "target" | "evidenc
     needsSlot: agent.kind === "pull" || agent.limits !== undefined || isOnTrial(candidate, wanted),
     p95Ms: stats === null || stats.calls < MEANINGFUL_CALLS ? null : stats.p95Ms,
     timeoutMs: agent.timeoutMs ?? null,
+    ...costOf(agent, capabilityFor(agent, wanted), stats),
   };
 }
 

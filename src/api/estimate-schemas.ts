@@ -1,6 +1,7 @@
 /** What is asked for an estimate, and what one looks like. */
 import { z } from "@hono/zod-openapi";
 import { POLICIES } from "../engine/agent-definition.ts";
+import type { BudgetDefinition } from "../engine/budget-definition.ts";
 import { positiveDuration } from "../engine/definition-words.ts";
 import { stepAssumption } from "../planning/assumptions.ts";
 import type { Estimate, PolicyEstimate } from "../planning/estimate.ts";
@@ -130,7 +131,7 @@ export const estimateView = z
   })
   .openapi("Estimate");
 
-export function budgetOf(given: EstimateBody["budget"]): Budget | null {
+export function budgetOf(given: EstimateBody["budget"] | BudgetDefinition): Budget | null {
   if (given === undefined) return null;
   return {
     costUsd: given.cost_usd ?? null,

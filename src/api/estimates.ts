@@ -79,7 +79,7 @@ async function estimateInSlices(
     runs: body.runs ?? DEFAULT_RUNS,
     seed,
     policies: (body.policies ?? DEFAULT_POLICIES).map((name) => (name === AS_DEFINED ? null : (name satisfies Policy))),
-    budget: budgetOf(body.budget),
+    budget: budgetOf(body.budget ?? workflow.definition.budget),
     assume: body.assume ?? {},
     paysForFailures: body.failed_calls === undefined ? null : body.failed_calls === "paid",
     deadlineMs: deadline === undefined ? null : durationMs(deadline),

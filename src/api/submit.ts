@@ -1,5 +1,6 @@
 /** From a submitted body to a task in its object. */
 import { createHash } from "node:crypto";
+import { taskBudget } from "../engine/budget-definition.ts";
 import { compileWorkflow, type Workflow } from "../engine/compile.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { newTaskId, taskIdFromKey } from "../shared/ids.ts";
@@ -78,6 +79,7 @@ async function prepare(
       rejectionOf([{ pointer: "/deadline", message: "the deadline has passed already", code: "invalid_request" }], "invalid_request"),
     );
   }
+  const budget = taskBudget(body.budget, pinned.value.workflow.definition.budget);
   const library = await libraryOf(pinned.value, body, services, identity);
   if (!library.ok) return library;
   const of = {
@@ -98,6 +100,7 @@ async function prepare(
     ...held.value,
     definition: pinned.value.definition,
     deadlineAt,
+    ...(budget && { budget }),
     queueTtlMs: (body.queue_ttl === undefined ? null : parseDuration(body.queue_ttl)) ?? DEFAULTS.queueTtlMs,
     onNoAgent: body.on_no_agent ?? "wait",
     failFast: body.fail_fast ?? false,

@@ -1,6 +1,8 @@
 /** What a task looks like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
 import { concurrencyDefinition } from "../engine/concurrency.ts";
+import { BUDGET_ACTIONS } from "../engine/budget.ts";
+import { budgetDefinition } from "../engine/budget-definition.ts";
 import { STEP_KINDS, type WorkflowDefinition } from "../engine/definition.ts";
 import { duration } from "../engine/definition-words.ts";
 import { isJsonObject } from "../shared/json.ts";
@@ -54,6 +56,10 @@ const options = {
     .openapi({ description: "How many tasks of the same key run at once; instead of what the workflow says" }),
   on_no_agent: z.enum(["wait", "fail"]).optional(),
   fail_fast: z.boolean().optional(),
+  budget: budgetDefinition.optional().openapi({
+    description: "What it may spend, at most what its workflow allows; reserved before a call, settled after it",
+    example: { cost_usd: 2, calls: 50, on_exhausted: "ask" },
+  }),
   webhook: z
     .strictObject({ url: z.string().min(1).max(LIMITS.urlLength), secret: z.string().max(LIMITS.secretLength).optional() })
     .optional()
@@ -61,7 +67,7 @@ const options = {
 };
 
 /** Options of the contract that this version does not have yet: never taken for input. */
-const UNAVAILABLE = ["goal", "budget", "debounce"];
+const UNAVAILABLE = ["goal", "debounce"];
 
 const optionNames = new Set(Object.keys(options));
 
@@ -94,8 +100,9 @@ export function isOption(name: string): boolean {
 
 const time = z.iso.datetime();
 const errorView = z.object({ code: z.string(), message: z.string(), step_id: z.string().optional(), pointer: z.string().optional() });
+const amounts = { cost_usd: z.number().optional(), tokens: z.number().optional(), calls: z.number().optional() };
 const waitingOn = z.object({
-  type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child", "cache", "concurrency", "debounce"]),
+  type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child", "cache", "budget", "concurrency", "debounce"]),
   step_id: z.string().optional().openapi({ description: "Absent where the task itself waits, to begin" }),
   capability: z.string().optional(),
   agent: z.string().optional(),
@@ -125,6 +132,16 @@ export const taskHead = z
     finished_at: time.nullable(),
     deadline: time.nullable(),
     error: errorView.nullable(),
+    budget: z
+      .object({
+        limits: z.object({ ...amounts, duration_ms: z.int().optional() }),
+        reserved: z.object(amounts),
+        spent: z.object(amounts),
+        remaining: z.object(amounts),
+        on_exhausted: z.enum(BUDGET_ACTIONS),
+      })
+      .optional(),
+    partial: z.literal(true).optional().openapi({ description: "It completed with what it had when its budget was exhausted" }),
     ending: z
       .enum(["failed", "canceled", "timed_out"])
       .optional()
@@ -236,6 +253,7 @@ const result = {
   output: z.unknown(),
   error: errorView.nullable(),
   degraded: z.array(errorView).readonly().optional(),
+  partial: z.literal(true).optional(),
 };
 export const taskResult = z.object(result).openapi("TaskResult");
 

@@ -114,7 +114,7 @@ function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): 
   return ok(receive(state, name, payload, key, world));
 }
 
-function admitChild(state: TaskState, { task, status, output, error, failedItems }: InputOf<"child">): Admission {
+function admitChild(state: TaskState, { task, status, output, error, failedItems, spent }: InputOf<"child">): Admission {
   const child = state.children.get(task);
   if (child === undefined) return NOTHING; // heard of already, or not wanted any more
   const step = stepAt(state, child.step);
@@ -131,6 +131,7 @@ function admitChild(state: TaskState, { task, status, output, error, failedItems
       ...(isCompleted && { output: output ?? { value: null } }),
       ...((!isCompleted || error !== null) && { error: failure }),
       ...(failedItems > 0 && { failed_items: failedItems }),
+      ...(spent !== undefined && { spent }),
     },
   ]);
 }

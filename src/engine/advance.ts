@@ -16,6 +16,7 @@ import { leaveLine } from "./line.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import { proceedWith, startStep, stepIsDue } from "./kinds/table.ts";
 import { decide } from "./run-if.ts";
+import { goOnSpending, isCut, skipped, timeIsUp } from "./spending.ts";
 import { scopeOfStep } from "./scope.ts";
 import { cancelFrame, expressionError, failStep } from "./step.ts";
 import { stepAt, type TaskState } from "./state.ts";
@@ -67,6 +68,8 @@ function nextFacts(state: TaskState, world: World): Facts | null {
 function nextStart(state: TaskState, world: World): Facts | null {
   const due = dueIn(state, state.starts, world.now) ?? dueIn(state, state.hedges, world.now);
   if (due !== null) return startFacts(state, due, world);
+  const spending = goOnSpending(state, (step) => (isCut(state, step) ? [skipped(step)] : startStep(state, step, world)));
+  if (spending !== null) return spending;
   for (let next = state.agenda.take(); next !== undefined; next = state.agenda.take()) {
     const step = stepAt(state, next);
     if (step.phase.status === "pending") return decideStep(state, step, world);
@@ -89,6 +92,7 @@ function clockFacts(state: TaskState, timer: Timer, world: World): Facts {
   }
   if (timer.type === "queue") return leaveGate(state);
   if (timer.type === "begin") return [];
+  if (timer.type === "budget") return timeIsUp(state);
   const step = stepAt(state, timer.step);
   if (timer.type === "due") return stepIsDue(state, step, world);
   if ((timer.type !== "lease" && timer.type !== "line") || !isKind(step, "agent")) return [];
@@ -101,7 +105,7 @@ function clockFacts(state: TaskState, timer: Timer, world: World): Facts {
 }
 
 function startFacts(state: TaskState, timer: Timer, world: World): Facts {
-  if (timer.type === "deadline" || timer.type === "begin" || timer.type === "queue") return [];
+  if (timer.type === "deadline" || timer.type === "begin" || timer.type === "queue" || timer.type === "budget") return [];
   const step = stepAt(state, timer.step);
   switch (timer.type) {
     case "retry":
@@ -132,5 +136,5 @@ function decideStep(state: TaskState, step: Step, world: World): Facts {
       return failStep(state, step, expressionError(step, "when", message), world);
     }
   }
-  return startStep(state, step, world);
+  return isCut(state, step) ? [skipped(step)] : startStep(state, step, world);
 }

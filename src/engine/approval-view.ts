@@ -1,6 +1,6 @@
 /** What a task asks people, as they read it. */
 import type { TaskState } from "./state.ts";
-import { stepAt } from "./state.ts";
+import { approvalNumbered, stepAt } from "./state.ts";
 import type { Approval, Decision, Step } from "./step-state.ts";
 import { approvalId } from "./waiting-view.ts";
 import type { StoredValue } from "./value.ts";
@@ -40,20 +40,22 @@ export interface ApprovalDetail extends ApprovalHead {
 
 export function approvalHead(state: TaskState, number: number): ApprovalHead | null {
   const step = stepOfApproval(state, number);
-  const approval = step?.approval ?? null;
-  if (step === null || approval === null || step.node.kind !== "approval") return null;
+  const approval = approvalNumbered(state, number);
+  if (step === null || approval === null) return null;
+  const isOfApproval = step.node.kind === "approval";
+  const { quorum, isEditable } = step.node.kind === "approval" ? step.node : FOR_MORE;
   return {
     id: approvalId(state.created.task, number),
     task_id: state.created.task,
     step_id: step.path,
     title: approval.title,
-    status: statusOfApproval(step),
+    status: isOfApproval ? statusOfApproval(step) : statusOfAsk(state, approval),
     assignees: approval.assignees,
-    quorum: step.node.quorum,
-    editable: step.node.isEditable,
+    quorum,
+    editable: isEditable,
     requested_at: isoTime(approval.requestedAt),
     due_at: approval.dueAt === null ? null : isoTime(approval.dueAt),
-    decided_at: step.settledAt === null ? null : isoTime(step.settledAt),
+    decided_at: decidedAt(isOfApproval ? step.settledAt : (approval.decisions[0]?.at ?? null)),
     decisions: approval.decisions.map(decisionView),
   };
 }
@@ -62,15 +64,22 @@ export function decisionView({ by, decision, comment, asked, hash, at }: Decisio
   return { by, decision, comment, hash, edited: hash !== asked, at: isoTime(at) };
 }
 
+/** Asking for more to spend: one person's word decides, and says how much. */
+const FOR_MORE = { quorum: 1, isEditable: true };
+
+const decidedAt = (at: number | null): string | null => (at === null ? null : isoTime(at));
+
+function statusOfAsk({ ending, end }: TaskState, { decisions }: Approval): ApprovalStatus {
+  const [decision] = decisions;
+  if (decision !== undefined) return decision.decision === "approve" ? "approved" : "rejected";
+  return end === null && ending === null ? "pending" : "canceled";
+}
+
 /** `read` gives what is recorded, `undefined` where it is kept no longer. */
 export function approvalDetail(state: TaskState, number: number, read: (stored: StoredValue) => Json | undefined): ApprovalDetail | null {
   const head = approvalHead(state, number);
-  const approval = approvalOf(state, number);
+  const approval = approvalNumbered(state, number);
   return head === null || approval === null ? null : { ...head, payload: read(approval.payload) ?? null, hash: approval.hash };
-}
-
-export function approvalOf(state: TaskState, number: number): Approval | null {
-  return stepOfApproval(state, number)?.approval ?? null;
 }
 
 function stepOfApproval(state: TaskState, number: number): Step | null {

@@ -7,6 +7,7 @@ import { compensationEnded, endFacts } from "./ending.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import { stepIn, type Frame } from "./frame.ts";
 import { scopeIn } from "./scope.ts";
+import { isPartial } from "./spending.ts";
 import type { TaskState } from "./state.ts";
 import { readValue, VALUE_TOO_LARGE, type StoredValue } from "./value.ts";
 import type { World } from "./world.ts";
@@ -20,6 +21,7 @@ export function concludeFrame(state: TaskState, frame: Frame, world: World): rea
   if (frame.failure !== null) return [{ type: "branch.failed", step: owner.path, branch, error: named(state, frame, frame.failure) }];
   const outcome = outcomeOf(state, frame, world);
   if ("error" in outcome) {
+    if (isPartial(state)) return [{ type: "branch.completed", step: owner.path, branch, output: NULL }];
     return [{ type: "branch.failed", step: owner.path, branch, error: outcome.error }];
   }
   return [{ type: "branch.completed", step: owner.path, branch, output: outcome.stored }];
@@ -30,6 +32,8 @@ export function finish(state: TaskState, world: World): readonly TaskEvent[] {
   const { failure } = state.root;
   if (failure !== null) return endFacts(state, { status: "failed", error: named(state, state.root, failure) });
   const outcome = outcomeOf(state, state.root, world);
+  // What is marked as a part is not held against the schema of the whole.
+  if (isPartial(state)) return [{ type: "task.completed", output: "error" in outcome ? NULL : outcome.stored, partial: true }];
   const error = "error" in outcome ? outcome.error : violation(state, outcome.stored, world);
   if (error !== null) return endFacts(state, { status: "failed", error });
   return [{ type: "task.completed", output: (outcome as { readonly stored: StoredValue }).stored }];
@@ -50,6 +54,8 @@ function violation(state: TaskState, stored: StoredValue, world: World): Failure
   const places = violations.slice(0, 5).map(({ pointer, message }) => `/output${pointer}: ${message}`);
   return { code: "output_invalid", message: `The result violates the workflow's output_schema: ${places.join("; ")}`, retryable: false };
 }
+
+const NULL: StoredValue = { value: null };
 
 type Outcome = { readonly stored: StoredValue } | { readonly error: Failure };
 

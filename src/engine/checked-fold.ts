@@ -7,7 +7,7 @@ import type { TaskEvent } from "./event.ts";
 import type { TaskCreated } from "./created.ts";
 import { begin, evolve } from "./evolve.ts";
 import type { Graph } from "./graph.ts";
-import type { TaskState } from "./state.ts";
+import { approvalNumbered, type TaskState } from "./state.ts";
 import { isKind, liveAttempt, type Step } from "./step-state.ts";
 
 export interface WrongEvent {
@@ -92,11 +92,13 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "child.ended":
       return state.children.has(event.task) ? null : `${place} does not wait for ${event.task}`;
     case "approval.requested":
-      return isKind(step, "approval") ? null : `${place} asks no approval`;
+      return isKind(step, "approval") || ((isKind(step, "agent") || isKind(step, "workflow")) && state.budget !== null)
+        ? null
+        : `${place} asks no approval`;
     case "approval.decided":
     case "approval.escalated":
     case "approval.expired":
-      return step.approval === null ? `${place} has not asked for an approval` : null;
+      return approvalNumbered(state, event.approval) === null ? `${place} has not asked for an approval` : null;
     case "compensation.started":
       return step.node.undo === null ? `${place} cannot be undone` : null;
     default:

@@ -6,6 +6,8 @@ import { askCache } from "./caching.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import { outdatedTags } from "./outdating.ts";
 import { scopeOfStep } from "./scope.ts";
+import { affordable, canAfford, isCut, reservedFor, skipped } from "./spending.ts";
+import type { Selection } from "./staffing.ts";
 import type { TaskState } from "./state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep } from "./step-state.ts";
 import { cancelSteps, expressionError, failStep, startedFacts } from "./step.ts";
@@ -15,6 +17,7 @@ import type { AgentChoice, Choice, Wanted, World } from "./world.ts";
 
 /** The next round of a step, or its wait for an agent. The input is evaluated to find its errors before any dispatch. */
 export function startRound(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
+  if (isCut(state, step)) return [skipped(step)];
   if (step.startedSeq === null) {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
@@ -31,17 +34,32 @@ export function startRound(state: TaskState, step: AgentStep, world: World): rea
     const receipt = choice === null ? {} : { receipt: choice.receipt };
     return [{ type: "step.waiting", step: step.path, waiting_on: { type: "agent", ...target }, ...receipt }];
   }
-  return begin(state, step, choice, {}, world);
+  return beginWithinBudget(state, step, choice, key?.text ?? null, world);
+}
+
+/** The choice, or what follows where the budget does not allow for it. */
+function beginWithinBudget(
+  state: TaskState,
+  step: AgentStep,
+  choice: Choice,
+  stickyKey: string | null,
+  world: World,
+): readonly TaskEvent[] {
+  const again = (selection: Selection): Choice | null => choose(state, step, world, stickyKey, selection);
+  const within = affordable(state, step, choice, again, world);
+  return "facts" in within ? within.facts : begin(state, step, within.choice, {}, world);
 }
 
 /** A step that waits for an agent looks again; the agents it sees were fetched for this. */
 export function lookForAgent(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
   if (step.phase.status !== "waiting") return [];
+  if (isCut(state, step)) return [skipped(step)];
   const asked = askCache(state, step, world);
   if (asked !== null) return asked;
   const key = stickyKeyOf(state, step, world);
-  const choice = choose(state, step, world, key !== null && "text" in key ? key.text : null);
-  if (choice !== null && choice.agents.length >= agentsOf(step)) return begin(state, step, choice, {}, world);
+  const text = key !== null && "text" in key ? key.text : null;
+  const choice = choose(state, step, world, text);
+  if (choice !== null && choice.agents.length >= agentsOf(step)) return beginWithinBudget(state, step, choice, text, world);
   const until = lookUntil(state, step);
   const hasFallback = step.target + 1 < step.node.targets.length;
   const isKnownMissing = choice !== null && (hasFallback || state.created.on_no_agent === "fail");
@@ -73,14 +91,20 @@ export function startHedge(state: TaskState, step: AgentStep, attempt: number, w
   const { hedge } = step.node;
   if (hedge === null || world.agents === null || !mayHedge(state, step, hedge.maxShare, world)) return [];
   const choice = choose(state, step, world, null);
-  if (choice === null || choice.agents.length === 0) return [];
+  if (choice === null || choice.agents.length === 0 || !canAfford(state, step, choice)) return [];
   return begin(state, step, choice, { hedge: true }, world);
 }
 
 const agentsOf = ({ node }: AgentStep): number => node.ensemble?.agents ?? 1;
 
 /** Asks selection for what the step wants: the agents of a round, or one more beside those at work. */
-export function choose(state: TaskState, step: AgentStep, world: World, stickyKey: string | null): Choice | null {
+export function choose(
+  state: TaskState,
+  step: AgentStep,
+  world: World,
+  stickyKey: string | null,
+  selection: Selection = step.node.selection,
+): Choice | null {
   if (world.agents === null) return null;
   const live = step.phase.status === "running" ? step.phase.live : [];
   const barred = new Map<string, "busy_with_it" | "declined">(live.map((attempt) => [attempt.agent, "busy_with_it"]));
@@ -90,11 +114,11 @@ export function choose(state: TaskState, step: AgentStep, world: World, stickyKe
   }
   for (const [agent, until] of step.declined ?? []) if (until > world.now) barred.set(agent, "declined");
   const { node } = step;
-  const { meet } = node.selection;
+  const { meet } = selection;
   const untilDeadlineMs = state.created.deadline_at === undefined || state.ending !== null ? null : state.created.deadline_at - world.now;
   const wanted: Wanted = {
     target: targetOfStep(step),
-    selection: node.selection,
+    selection,
     count: live.length > 0 ? 1 : agentsOf(step),
     seed: attemptKey(state, step, step.attempts + 1),
     turn: (hashText(state.created.task, 23) % TURNS) + (state.choices.get(keyOfTarget(targetOfStep(step))) ?? 0),
@@ -102,6 +126,7 @@ export function choose(state: TaskState, step: AgentStep, world: World, stickyKe
     barred,
     tried: step.tried ?? NOBODY,
     prefer: node.retry.on === "same" && step.tried !== null ? step.agent : null,
+    ...(step.phase.status === "waiting" && step.phase.on.type === "budget" && { waitsForBudget: true as const }),
     input: () => {
       const input = node.input.evaluate(() => scopeOfStep(state, step, world.values));
       return input.ok ? input.value : undefined;
@@ -133,15 +158,16 @@ export function begin(state: TaskState, step: AgentStep, choice: Choice, as: Att
   let hasStarted = step.startedSeq !== null;
   choice.agents.forEach((agent, index) => {
     const number = first + index;
+    const reserved = reservedFor(state, step, choice, agent);
     if (agent.needsSlot) {
       const waiting_on = { type: "capacity", agent: agent.agent } as const;
-      facts.push({ type: "step.waiting", step: step.path, attempt: number, waiting_on, ...as });
+      facts.push({ type: "step.waiting", step: step.path, attempt: number, waiting_on, ...as, ...reserved });
       return;
     }
     const started = attemptFacts(state, step, agent, number, chooseWay(agent, state, world), as, world);
     if (!hasStarted) facts.push(...started.first);
     hasStarted = true;
-    facts.push(started.attempt);
+    facts.push({ ...started.attempt, ...reserved });
   });
   return facts;
 }

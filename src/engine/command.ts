@@ -80,6 +80,8 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
         ...cancelChildren(event.children),
         ...tellCache(event),
       ];
+    case "step.skipped":
+      return tellCache(event);
     case "step.failed":
       return [...cancelChildren(event.children), ...tellCache(event)];
     case "attempt.canceled": {

@@ -1,4 +1,5 @@
 /** One step of a definition, ready to run: what every kind has, and what is its own. */
+import { taskBudget } from "./budget-definition.ts";
 import { pointer, type Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { durationMs } from "../shared/time.ts";
@@ -61,6 +62,7 @@ function compileKind(block: BlockCompiler, step: StepDefinition, at: string, { r
         kind: "workflow",
         workflow: step.workflow,
         input: step.input === undefined ? NOTHING : template(step.input, "input"),
+        budget: taskBudget(step.budget, undefined) ?? null,
       } satisfies Own<StepNode>;
     case "wait": {
       const type = step.for === undefined ? "until" : "for";

@@ -1,4 +1,5 @@
 /** PERSISTED: the fact that a task begins with, and what it says of where the task comes from and what becomes of it. */
+import type { TaskBudget } from "./budget.ts";
 import type { Failure } from "./event.ts";
 import type { StoredValue } from "./value.ts";
 
@@ -15,6 +16,8 @@ export interface TaskCreated {
   readonly priority: number;
   readonly tags: readonly string[];
   readonly deadline_at?: number;
+  /** What it may spend, where that is limited. */
+  readonly budget?: TaskBudget;
   readonly queue_ttl_ms: number;
   readonly on_no_agent: "wait" | "fail";
   readonly fail_fast: boolean;

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { LIMITS } from "../shared/limits.ts";
 import { concurrencyDefinition } from "./concurrency.ts";
 import { agentFields, compensateDefinition } from "./agent-definition.ts";
+import { budgetDefinition } from "./budget-definition.ts";
 import { duration, expression, identifier, positiveDuration, template, variable, workflowReference } from "./definition-words.ts";
 
 export const RUN_IF = ["all_completed", "all_settled", "none_failed", "any_completed", "any_failed"] as const;
@@ -97,6 +98,8 @@ const workflowStep = z.strictObject({
   type: z.literal("workflow"),
   workflow: workflowReference,
   input: template.optional(),
+  /** What its task may spend, at most. */
+  budget: budgetDefinition.optional(),
 });
 
 const waitStep = z
@@ -181,6 +184,8 @@ export const workflowDefinition = z.strictObject({
   deadline: positiveDuration.optional(),
   /** How many of its tasks run at once, unless they say so themselves. */
   concurrency: concurrencyDefinition.optional(),
+  /** What its tasks may spend, at most. */
+  budget: budgetDefinition.optional(),
   steps: stepList,
   output: template.optional(),
   on_completed: chains.optional(),

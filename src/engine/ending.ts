@@ -1,5 +1,5 @@
 /** How a task comes to its end: at once, or after it has undone what it did. */
-import type { Failure, TaskEvent } from "./event.ts";
+import type { CancelReason, Failure, TaskEvent } from "./event.ts";
 import type { Frame } from "./frame.ts";
 import { nextToUndo } from "./evolve-branch.ts";
 import { cancelSteps } from "./step.ts";
@@ -18,9 +18,9 @@ export function endFacts(state: TaskState, outcome: Outcome): readonly TaskEvent
 }
 
 /** Facts that end a task early, whatever it is doing. */
-export function endEarly(state: TaskState, outcome: Outcome): readonly TaskEvent[] {
-  const reason = outcome.status === "canceled" ? "task_canceled" : outcome.status === "timed_out" ? "task_timed_out" : "fail_fast";
-  return [...cancelSteps(state, reason), ...endFacts(state, outcome)];
+export function endEarly(state: TaskState, outcome: Outcome, because?: CancelReason): readonly TaskEvent[] {
+  const byStatus = outcome.status === "canceled" ? "task_canceled" : outcome.status === "timed_out" ? "task_timed_out" : "fail_fast";
+  return [...cancelSteps(state, because ?? byStatus), ...endFacts(state, outcome)];
 }
 
 /** The next step to undo, or the end when all have been; `null` while one is being undone. */

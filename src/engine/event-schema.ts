@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { LIMITS } from "../shared/limits.ts";
+import { BUDGET_ACTIONS } from "./budget.ts";
 import { STEP_KINDS } from "./definition.ts";
 import type { EventType, TaskEvent } from "./event.ts";
 
@@ -43,6 +44,7 @@ const receipt = z.looseObject({
   more: count.optional(),
   note: text.optional(),
 });
+const amounts = z.looseObject({ cost_micros: count, tokens: count, calls: count });
 const waitingOn = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("agent"), capability: text.optional(), agent: text.optional() }),
   z.looseObject({ type: z.enum(["timer", "debounce"]), until: time }),
@@ -58,6 +60,7 @@ const waitingOn = z.discriminatedUnion("type", [
     versions: text.optional(),
     until: time,
   }),
+  z.looseObject({ type: z.literal("budget"), needs: amounts }),
 ]);
 
 type MemberOf<E> = E extends TaskEvent ? keyof E : never;
@@ -160,7 +163,19 @@ const MEMBERS = {
   by: text,
   decision: z.enum(["approve", "reject"]),
   comment: text,
-  outcome: z.enum(["fail", "approve", "reject"]),
+  outcome: z.enum(["fail", "approve", "reject", ...BUDGET_ACTIONS]),
+  budget: amounts.partial().extend({ duration_ms: count.optional(), on_exhausted: z.enum(BUDGET_ACTIONS) }),
+  reserved: z.looseObject({
+    cost_micros: count,
+    tokens: count,
+    price: z.looseObject({ call: z.number(), input: z.number(), output: z.number() }).optional(),
+  }),
+  resource: z.enum(["cost_micros", "tokens", "calls", "duration"]),
+  needs: amounts,
+  amounts,
+  lent: amounts,
+  spent: amounts,
+  partial: z.literal(true),
 } satisfies { readonly [M in MemberOf<TaskEvent>]: z.ZodType };
 
 /** What each kind of fact cannot do without. */
@@ -224,6 +239,8 @@ const REQUIRED: { readonly [T in EventType]: readonly Exclude<MemberOf<Extract<T
   "approval.decided": ["step", "approval", "by", "decision", "hash"],
   "approval.escalated": ["step", "approval", "assignees", "due_at"],
   "approval.expired": ["step", "approval", "outcome"],
+  "budget.exhausted": ["resource", "outcome"],
+  "budget.raised": ["amounts"],
   "compensation.started": ["step"],
   "compensation.completed": ["step"],
   "compensation.failed": ["step", "error"],

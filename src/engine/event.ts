@@ -3,6 +3,7 @@
  * Times are milliseconds since the epoch and end in `_at` or `_until`; readers outside get them in RFC 3339.
  */
 import type { Json } from "../shared/json.ts";
+import type { Amounts, BudgetAction, BudgetResource, Reserved } from "./budget.ts";
 import type { StepKind } from "./definition.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Chained, TaskCreated } from "./created.ts";
@@ -70,7 +71,8 @@ export type TaskEvent =
   /** `by`: with the task that started it. */
   | { readonly type: "task.paused"; readonly by?: "parent" }
   | { readonly type: "task.resumed"; readonly by?: "parent" }
-  | { readonly type: "task.completed"; readonly output: StoredValue }
+  /** `partial`: with what it had when its budget was exhausted. */
+  | { readonly type: "task.completed"; readonly output: StoredValue; readonly partial?: true }
   | { readonly type: "task.failed"; readonly error: Failure }
   | { readonly type: "task.canceled"; readonly reason?: string }
   | { readonly type: "task.timed_out"; readonly error: Failure }
@@ -86,7 +88,13 @@ export type TaskEvent =
   /** `items`: of a map; `chunk`: how many of them each task gets, where they are spread over several. */
   | (OfStep & { readonly type: "step.started"; readonly items?: number; readonly chunk?: number })
   | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: Waiting; readonly receipt?: Receipt })
-  | (OfAttempt & { readonly type: "step.waiting"; readonly waiting_on: WaitingForCapacity; readonly hedge?: true; readonly joins?: true })
+  | (OfAttempt & {
+      readonly type: "step.waiting";
+      readonly waiting_on: WaitingForCapacity;
+      readonly hedge?: true;
+      readonly joins?: true;
+      readonly reserved?: Reserved;
+    })
   /** The cache has no result: the step gets one itself. */
   | (OfStep & { readonly type: "cache.missed"; readonly reason: CacheMiss })
   /** What the steps made out of date is not in the cache any more. */
@@ -113,7 +121,7 @@ export type TaskEvent =
       } & ForCache &
       WithChildren)
   | (OfStep & ForCache & WithChildren & { readonly type: "step.failed"; readonly error: Failure })
-  | (OfStep & { readonly type: "step.skipped"; readonly reason: SkipReason })
+  | (OfStep & ForCache & { readonly type: "step.skipped"; readonly reason: SkipReason })
   | (OfStep &
       ForCache &
       WithChildren & {
@@ -140,6 +148,8 @@ export type TaskEvent =
       readonly hedge_at?: number;
       /** Where the agent allows less than the step. */
       readonly timeout_ms?: number;
+      /** Of the task's budget. */
+      readonly reserved?: Reserved;
     })
   | (OfAttempt & { readonly type: "attempt.claimed"; readonly via: "queue"; readonly delivery: number; readonly lease_until: number })
   | (OfAttempt & {
@@ -171,7 +181,13 @@ export type TaskEvent =
   | (OfBranch & { readonly type: "branch.completed"; readonly output: StoredValue })
   | (OfBranch & { readonly type: "branch.failed"; readonly error: Failure })
   /** A branch that is a task of its own; `after`: the one whose past it shares. */
-  | (OfBranch & { readonly type: "child.started"; readonly task: string; readonly items?: number; readonly after?: string })
+  | (OfBranch & {
+      readonly type: "child.started";
+      readonly task: string;
+      readonly items?: number;
+      readonly after?: string;
+      readonly lent?: Amounts;
+    })
   /** Tasks that nobody wants any more have been told so. */
   | { readonly type: "child.canceled"; readonly tasks: readonly string[] }
   | (OfBranch & {
@@ -182,6 +198,8 @@ export type TaskEvent =
       /** With an output: of the first item that failed. */
       readonly error?: Failure;
       readonly failed_items?: number;
+      /** Of what was lent to it. */
+      readonly spent?: Amounts;
     })
   /** What a step had come to in the task whose past this one shares; `of`: the items it was about (`kept.ts`). */
   | (OfStep & { readonly type: "step.kept"; readonly kind: StepKind; readonly output: StoredValue; readonly of?: string })
@@ -218,6 +236,15 @@ export type TaskEvent =
     })
   | (OfApproval & { readonly type: "approval.escalated"; readonly assignees: readonly string[]; readonly due_at: number })
   | (OfApproval & { readonly type: "approval.expired"; readonly outcome: "fail" | "approve" | "reject" })
+  /** What is left does not allow for the step's next call, and nothing under way may give any back; what comes of that. */
+  | (OfStep & {
+      readonly type: "budget.exhausted";
+      readonly resource: BudgetResource;
+      readonly needs: Amounts;
+      readonly outcome: BudgetAction;
+    })
+  | { readonly type: "budget.exhausted"; readonly resource: "duration"; readonly outcome: BudgetAction }
+  | { readonly type: "budget.raised"; readonly amounts: Amounts }
   | (OfStep & { readonly type: "compensation.started" })
   | (OfStep & { readonly type: "compensation.completed" })
   | (OfStep & { readonly type: "compensation.failed"; readonly error: Failure });
@@ -233,8 +260,8 @@ export interface CachedFrom {
  * did not answer · `expired`: nobody brought it in time.
  */
 export type CacheMiss = "first" | "skipped" | "unavailable" | "expired";
-/** `needs`: `run_if` cannot hold any more · `when`: the condition was false. */
-export type SkipReason = "needs" | "when";
+/** `needs`: `run_if` cannot hold any more · `when`: the condition was false · `budget`: the task ends with what it has. */
+export type SkipReason = "needs" | "when" | "budget";
 /** `task_ended`: by a step that says so · `block_ended`: the step around it has ended without it. */
 export type CancelReason =
   | "task_canceled"
@@ -243,6 +270,7 @@ export type CancelReason =
   | "task_failed"
   | "task_ended"
   | "block_ended"
+  | "budget"
   | "fail_fast";
 
 export type EventType = TaskEvent["type"];

@@ -1,4 +1,5 @@
 /** The fold of attempts: how a step's phase, the counters over phases and what is known of agents follow its attempts. */
+import { reserveFor } from "./budget.ts";
 import type { EventOf } from "./event.ts";
 import type { TaskState } from "./state.ts";
 import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Phase, type Step } from "./step-state.ts";
@@ -20,6 +21,7 @@ export function startAttempt(state: TaskState, step: AgentStep, event: EventOf<"
     losses: 0,
     claim: null,
   };
+  reserveFor(state, step, event.attempt, event.reserved);
   step.heartbeats = 0;
   step.waitingSince = null;
   addAttempt(state, step, attempt, event.joins ?? false);
@@ -50,6 +52,7 @@ export function joinLine(state: TaskState, step: AgentStep, event: OfLine): void
     losses: 0,
     claim: null,
   };
+  reserveFor(state, step, event.attempt, event.reserved);
   addAttempt(state, step, attempt, event.joins ?? false);
   const giveUpAt = (step.waitingSince ?? state.at) + state.created.queue_ttl_ms;
   state.clocks.push({ at: giveUpAt, type: "line", step: step.index, attempt: attempt.number });
@@ -170,6 +173,10 @@ function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
       mark(state.waiting, index, by);
       if (phase.on.type === "agent") mark(state.looking, index, by);
       if (phase.on.type === "cache") mark(state.asking, index, by);
+      if (phase.on.type === "budget" && state.budget !== null) {
+        mark(state.budget.waiting, index, by);
+        if (by === -1) state.budget.isFreed = true; // it was others' turn to wait for
+      }
       if (isKind(step, "signal")) mark(listeners(state, step.node.name), index, by);
       return;
     case "retrying":

@@ -1,11 +1,12 @@
 /** The fold of what is inside steps: branches and the tasks some of them are, signals, approvals, and undoing. */
 import type { CancelReason, EventOf } from "./event.ts";
+import { loanKey, reserve, settleReservation } from "./budget.ts";
 import { enter } from "./evolve-attempt.ts";
 import { openFrame } from "./frame.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { nodeOfBranch } from "./branch-block.ts";
-import { stepAt, type TaskState } from "./state.ts";
-import type { Branches, Step } from "./step-state.ts";
+import { approvalNumbered, stepAt, type TaskState } from "./state.ts";
+import type { Approval, Branches, Step } from "./step-state.ts";
 import { resident } from "./value.ts";
 
 /** A step with steps inside it, or with tasks of its own, is open from its start. */
@@ -47,6 +48,7 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
       branches.opened++;
       if (step.node.kind === "workflow") branches.task = event.task;
       state.childrenAt = state.at;
+      if (event.lent !== undefined) reserve(state, loanKey(event.task), event.lent);
       state.children.set(event.task, { step: step.index, branch: event.branch, startedAt: state.at, after: event.after ?? null });
       return;
     case "branch.completed":
@@ -88,6 +90,7 @@ function endFrame(state: TaskState, { index, node }: Step, branches: Branches, b
 
 function endChild(state: TaskState, branches: Branches, event: EventOf<"child.ended">): void {
   state.children.delete(event.task);
+  settleReservation(state, loanKey(event.task), (lent) => event.spent ?? lent);
   branches.failedItems += event.failed_items ?? 0;
 }
 
@@ -95,6 +98,8 @@ function endChild(state: TaskState, branches: Branches, event: EventOf<"child.en
 export function orphan(state: TaskState, event: EventOf<"step.completed" | "step.failed" | "step.canceled">): void {
   for (const child of event.children ?? []) {
     state.children.delete(child);
+    // Nobody will hear what it spent.
+    settleReservation(state, loanKey(child), (lent) => lent);
     state.orphans.set(child, reasonToCancel(event));
     state.orphansAt = state.at;
   }
@@ -132,7 +137,7 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
   switch (event.type) {
     case "approval.requested":
       state.approvals.push(step.index);
-      step.approval = {
+      return ask(state, step, {
         number: event.approval,
         title: event.title,
         payload: resident(event.payload, state.seq),
@@ -143,10 +148,9 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
         hasEscalated: false,
         outcome: null,
         decisions: [],
-      };
-      return;
+      });
     case "approval.decided": {
-      const { approval } = step;
+      const approval = approvalNumbered(state, event.approval);
       if (approval === null) return;
       const { by, decision, comment = null, hash, payload } = event;
       approval.decisions.push({ by, decision, comment, asked: approval.hash, hash, at: state.at });
@@ -163,6 +167,15 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
       return;
     case "approval.expired":
       if (step.approval !== null) step.approval.outcome = event.outcome;
+  }
+}
+
+/** A step that is no approval asks for more to spend. */
+function ask(state: TaskState, step: Step, approval: Approval): void {
+  if (step.node.kind === "approval" || state.budget === null) step.approval = approval;
+  else {
+    state.budgetAsks.set(approval.number, approval);
+    state.budget.asked = approval.number;
   }
 }
 

@@ -19,8 +19,10 @@ import {
   startAttempt,
   type OfLine,
 } from "./evolve-attempt.ts";
+import { applyBudget } from "./budget-ask.ts";
 import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
 import { askedCache, completedForCache, missedCache } from "./evolve-cache.ts";
+import { releaseCall, releaseLive, settleCall, startBudgetClock } from "./budget.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import type { TaskCreated } from "./created.ts";
 import { initialState, stepIn } from "./frame.ts";
@@ -62,7 +64,7 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
       return applyHold(state, event);
     case "task.started":
       state.startedAt = state.at;
-      return;
+      return startBudgetClock(state);
     case "task.paused":
       state.paused = true;
       state.pausedWithParent = event.by === "parent";
@@ -78,6 +80,7 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
       state.ending = { status: event.ending, error: event.error ?? null, reason: event.reason ?? null };
       return;
     case "task.completed":
+      state.isPartial = event.partial ?? false;
       return endTask(state, "completed", event.output, null);
     case "task.failed":
       return endTask(state, "failed", null, event.error);
@@ -97,6 +100,9 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
     case "cache.invalidated":
       for (const step of event.steps) state.outdated.delete(step);
       return;
+    case "budget.exhausted":
+    case "budget.raised":
+      return applyBudget(state, event);
     case "signal.received":
       return keepSignal(state, event);
     case "step.kept":
@@ -108,7 +114,7 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
 }
 
 /** What is kept may be of steps that there are not, or not yet. */
-type StepEvent = Exclude<Extract<TaskEvent, { readonly step: string }>, { readonly type: "step.kept" | "child.kept" }>;
+type StepEvent = Exclude<Extract<TaskEvent, { readonly step: string }>, { readonly type: "step.kept" | "child.kept" | "budget.exhausted" }>;
 
 function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
   switch (event.type) {
@@ -136,6 +142,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return;
     }
     case "step.completed":
+      settleCall(state, step, event.attempt, event.usage);
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
@@ -173,6 +180,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
     case "attempt.progressed":
       return progressAttempt(state, step, event);
     case "attempt.completed":
+      settleCall(state, step, event.attempt, event.usage);
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       (step.replied ??= []).push({
@@ -185,6 +193,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return removeAttempt(state, step, event.attempt);
     case "attempt.failed": {
       const agent = liveAttempt(step, event.attempt)?.agent;
+      settleCall(state, step, event.attempt, event.usage);
       observe(state, step, event.attempt, event.ms, isFault(classOf(event.error)) ? false : null);
       rememberReply(step, event.attempt, event.digest);
       step.error = event.error;
@@ -194,12 +203,14 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return removeAttempt(state, step, event.attempt);
     }
     case "attempt.canceled":
+      releaseLive(state, step, event.attempt);
       linger(state, step, [event.attempt]);
       remember(state, step, event.attempt, "canceled", CANCELED[event.reason]);
       return removeAttempt(state, step, event.attempt);
     case "attempt.declined": {
       const declined = liveAttempt(step, event.attempt);
       if (declined !== undefined) countCall(state, declined, -1);
+      releaseCall(state, step, { number: event.attempt, way: null });
       (step.declined ??= new Map()).set(event.agent, event.retry_at);
       remember(state, step, event.attempt, "declined", { code: "declined", message: event.reason });
       removeAttempt(state, step, event.attempt);
@@ -236,6 +247,9 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
 }
 
 function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly type: "step.waiting" }>): void {
+  if (event.waiting_on.type === "budget") {
+    return enter(state, step, { status: "waiting", on: event.waiting_on, since: state.at, seq: state.seq, lookAt: null });
+  }
   const { waiting_on: on } = event;
   if (on.type === "cache") {
     askedCache(state, step, on);
@@ -286,6 +300,7 @@ function agentOfReply(step: Step, attempt: number | undefined): string | undefin
 
 function settle(state: TaskState, step: Step, phase: Phase): void {
   const { frame } = step;
+  releaseLive(state, step);
   enter(state, step, phase);
   step.settledAt = state.at;
   step.settledSeq = state.seq;

@@ -6,6 +6,7 @@
  * G2. Everything that can be known before running was checked; faults are reported together, each at its place.
  */
 import type { Concurrency } from "./concurrency.ts";
+import type { TaskBudget } from "./budget.ts";
 import type { Fault } from "../shared/errors.ts";
 import type { RunIf, StepKind } from "./definition.ts";
 import type { Expression } from "./expression.ts";
@@ -136,6 +137,8 @@ export interface WorkflowNode extends AnyNode {
   readonly kind: "workflow";
   readonly workflow: string;
   readonly input: Template;
+  /** What its task may spend, of the budget of this one. */
+  readonly budget: TaskBudget | null;
 }
 
 export interface WaitNode extends AnyNode {

@@ -1,5 +1,6 @@
 /** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
 import type { Json } from "../shared/json.ts";
+import type { Amounts } from "./budget.ts";
 import type { PastChild, PastStep } from "./past.ts";
 import type { CacheMiss, Failure, Usage } from "./event.ts";
 import type { Chained } from "./created.ts";
@@ -75,6 +76,7 @@ export type TaskInput =
       readonly output: StoredValue | null;
       readonly error: Failure | null;
       readonly failedItems: number;
+      readonly spent?: Amounts;
     }
   /** What is kept of the task whose past this one shares, before anything else happens. */
   | { readonly type: "keep"; readonly steps: readonly PastStep[]; readonly children: readonly PastChild[] }

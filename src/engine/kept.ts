@@ -8,6 +8,7 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson, type Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { ok } from "../shared/result.ts";
+import type { Amounts } from "./budget.ts";
 import type { Admission } from "./admit.ts";
 import type { StepKind } from "./definition.ts";
 import type { EventOf, TaskEvent } from "./event.ts";
@@ -77,15 +78,23 @@ export function keptOutcome(state: TaskState, step: Step, values: Values): reado
 }
 
 /** A branch of the step as a task of its own: one that has completed already, one that goes on where another failed, or a new one. */
-export function startChild(state: TaskState, step: Step, branch: number, world: World, items?: number): readonly TaskEvent[] {
+export function startChild(
+  state: TaskState,
+  step: Step,
+  branch: number,
+  world: World,
+  items?: number,
+  lent?: Amounts,
+): readonly TaskEvent[] {
   const kept = state.keptChildren.get(childKey(step.path, branch));
   const of = { step: step.path, branch };
-  const some = items === undefined ? {} : { items };
+  const some = { ...(items !== undefined && { items }) };
+  const loan = { ...(lent !== undefined && { lent }) };
   if (kept === undefined || kept.of !== itemsOfChild(state, step, branch, items, world.values)) {
-    return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some }];
+    return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some, ...loan }];
   }
   if (kept.output === null) {
-    return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some, after: kept.task }];
+    return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some, ...loan, after: kept.task }];
   }
   const { task, output, failedItems } = kept;
   return [

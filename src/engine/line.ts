@@ -2,6 +2,7 @@
 import { afterReply, attemptTimeoutMs, cancelAttempts, othersOf, tryAgain } from "./attempt.ts";
 import { attemptFacts, begin, choose, giveUpOnAgents } from "./choose.ts";
 import type { Failure, TaskEvent } from "./event.ts";
+import { canAfford } from "./spending.ts";
 import type { TaskState } from "./state.ts";
 import { targetOfStep, type AgentStep, type Attempt } from "./step-state.ts";
 import { chooseWay } from "./way.ts";
@@ -40,7 +41,8 @@ export function declineAttempt(
   // While nobody may be chosen, or nobody can, it stays in line and asks again: a round is not decided for want of that.
   if (step.node.ensemble !== null && (state.paused || world.agents === null)) return [];
   const choice = step.node.ensemble === null ? null : choose(state, step, world, null);
-  if (choice !== null && choice.agents.length > 0) return [declined, ...begin(state, step, choice, { joins: true }, world)];
+  if (choice !== null && choice.agents.length > 0 && canAfford(state, step, choice))
+    return [declined, ...begin(state, step, choice, { joins: true }, world)];
   return [declined, ...roundWithout(state, step, attempt, world)];
 }
 

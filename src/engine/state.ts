@@ -8,13 +8,14 @@
  */
 import type { Json } from "../shared/json.ts";
 import { Agenda } from "./agenda.ts";
+import { budgetOf, type Budget } from "./budget.ts";
 import type { Failure } from "./event.ts";
 import type { Chained, TaskCreated } from "./created.ts";
 import type { Frame } from "./frame.ts";
 import type { Graph } from "./graph.ts";
 import { initialHold, type Hold } from "./hold.ts";
 import type { KeptChild, KeptStep } from "./kept.ts";
-import { isSettled, type Step } from "./step-state.ts";
+import { isSettled, type Approval, type Step } from "./step-state.ts";
 import { TimerHeap } from "./timers.ts";
 import type { StoredValue } from "./value.ts";
 import type { AgentEvidence } from "./world.ts";
@@ -70,6 +71,8 @@ export interface TaskState {
   steeredAt: number;
   ending: Ending | null;
   end: { readonly status: EndStatus; readonly at: number; readonly output: StoredValue | null; readonly error: Failure | null } | null;
+  /** It completed with what it had when its budget was exhausted. */
+  isPartial: boolean;
   archivedAt: number | null;
   /** What was started when it had ended. */
   chained: readonly Chained[];
@@ -116,6 +119,10 @@ export interface TaskState {
   readonly signalKeys: Set<string>;
   /** Steps that ask people, in order: an approval's number is its place here, from 1. */
   readonly approvals: number[];
+  /** What people are asked of the budget, by number of the approval. */
+  readonly budgetAsks: Map<number, Approval>;
+  /** What it may spend; `null` where nothing limits it. */
+  readonly budget: Budget | null;
   /** Completed steps that can be undone, in the order of their completion; and what became of undoing them. */
   readonly undoable: number[];
   readonly compensations: Compensation[];
@@ -152,6 +159,12 @@ export function stepNamed(state: TaskState, path: string): Step {
   const step = state.stepByPath.get(path);
   if (step === undefined) throw new Error(`Defect: the journal names step "${path}", which the task lacks`);
   return step;
+}
+
+/** What people are asked under this number. */
+export function approvalNumbered(state: TaskState, number: number): Approval | null {
+  const index = state.approvals[number - 1];
+  return state.budgetAsks.get(number) ?? (index === undefined ? null : stepAt(state, index).approval);
 }
 
 /** Steps that have not settled, the task's own and those inside them. */
@@ -198,6 +211,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     steeredAt: 0,
     ending: null,
     end: null,
+    isPartial: false,
     archivedAt: null,
     chained: [],
     root,
@@ -227,6 +241,8 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     keptSignals: 0,
     signalKeys: new Set(),
     approvals: [],
+    budgetAsks: new Map(),
+    budget: budgetOf(created.budget),
     undoable: [],
     compensations: [],
     kept: new Map(),

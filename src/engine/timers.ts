@@ -5,6 +5,8 @@ export type Timer =
   | { readonly at: number; readonly type: "begin" }
   /** It has waited for its turn long enough. */
   | { readonly at: number; readonly type: "queue" }
+  /** The time that the task may take is over. */
+  | { readonly at: number; readonly type: "budget" }
   | { readonly at: number; readonly type: "lease"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "retry"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "look"; readonly step: number }

@@ -57,6 +57,8 @@ export function lookAgain(state: TaskState, now: number): void {
     const step = stepAt(state, index);
     scheduleLook(state, step, Math.min(now, lookUntil(state, step)));
   }
+  // Whoever waits for money may find somebody cheaper.
+  if (state.budget !== null) state.budget.isFreed = true;
   for (const index of state.hedgeable) scheduleHedge(state, stepAt(state, index));
 }
 

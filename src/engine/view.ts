@@ -2,6 +2,7 @@
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { isoTime } from "../shared/time.ts";
+import { budgetView, type BudgetView } from "./budget-view.ts";
 import { statusOf, type EndStatus, type TaskState, type TaskStatus } from "./state.ts";
 import { errorView, isoOrNull, waitingOn, type ErrorView, type WaitingOn } from "./waiting-view.ts";
 
@@ -18,6 +19,10 @@ export interface TaskHead {
   readonly finished_at: string | null;
   readonly deadline: string | null;
   readonly error: ErrorView | null;
+  /** What it may spend, and has spent. */
+  readonly budget?: BudgetView;
+  /** It completed with what it had when its budget was exhausted. */
+  readonly partial?: true;
   /** It must end so, and is undoing what it has done. */
   readonly ending?: "failed" | "canceled" | "timed_out";
   /** Steps that were undone, or are being, in that order. */
@@ -54,6 +59,8 @@ export interface TaskResult {
   readonly error: ErrorView | null;
   /** Steps that completed with less than was asked for, and why. */
   readonly degraded?: readonly ErrorView[];
+  /** It is what the task had when its budget was exhausted. */
+  readonly partial?: true;
 }
 
 export function taskHead(state: TaskState): TaskHead {
@@ -72,6 +79,8 @@ export function taskHead(state: TaskState): TaskHead {
     finished_at: isoOrNull(state.end?.at ?? null),
     deadline: isoOrNull(created.deadline_at ?? null),
     error: errorView(state.end?.error ?? ending?.error ?? null),
+    ...(state.budget !== null && { budget: budgetView(state) as BudgetView }),
+    ...(state.isPartial && { partial: true as const }),
     ...(ending !== null && state.end === null && { ending: ending.status }),
     ...(compensations.length > 0 && {
       compensations: compensations

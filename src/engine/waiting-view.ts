@@ -8,7 +8,7 @@ import { stepStatus, type Step } from "./step-state.ts";
 
 /** What a task or step waits for. `count` is how many steps wait, of which this is due first. */
 export interface WaitingOn {
-  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child" | "cache" | "concurrency" | "debounce";
+  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child" | "cache" | "budget" | "concurrency" | "debounce";
   /** Absent where the task itself waits, to begin. */
   readonly step_id?: string;
   readonly capability?: string;
@@ -115,6 +115,10 @@ function waitedFor(state: TaskState, on: Waiting): Omit<WaitingOn, "step_id"> {
       return { type: "timer" };
     case "cache":
       return { type: "cache" };
+    case "budget": {
+      const asked = state.budget?.asked ?? null;
+      return { type: "budget", ...(asked !== null && { approval_id: approvalId(state.created.task, asked) }) };
+    }
     case "signal":
       return { type: "signal", name: on.name };
     case "approval":

@@ -1,4 +1,6 @@
 /** PERSISTED, as a part of facts: what a step waits for. */
+import type { Amounts } from "./budget.ts";
+
 export interface WaitingForAgent {
   readonly type: "agent";
   readonly capability?: string;
@@ -36,7 +38,13 @@ export interface WaitingForCache {
   readonly until: number;
 }
 
-export type Waiting = WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval | WaitingForCache;
+/** Until a call under way gives back what it does not use, or people give more. */
+export interface WaitingForBudget {
+  readonly type: "budget";
+  readonly needs: Amounts;
+}
+
+export type Waiting = WaitingForBudget | WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval | WaitingForCache;
 
 /** What a task waits for that has not begun: a time, the end of a burst of submissions, its turn among those of its key. */
 export type WaitingToBegin =

@@ -31,6 +31,7 @@ export function nextTimer(state: TaskState, heap: TimerHeap): Timer | undefined 
 function isCurrent(state: TaskState, timer: Timer): boolean {
   if (timer.type === "deadline") return state.ending === null;
   if (timer.type === "begin" || timer.type === "queue") return isHoldCurrent(state, timer.type, timer.at);
+  if (timer.type === "budget") return state.ending === null && state.budget?.cut !== "time";
   const step = stepAt(state, timer.step);
   const { phase } = step;
   switch (timer.type) {

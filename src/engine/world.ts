@@ -1,5 +1,6 @@
 /** What a transition may know besides the journal: plain data and synchronous lookups. */
 import type { Json } from "../shared/json.ts";
+import type { Reserved } from "./budget.ts";
 import type { Way } from "./event.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Selection, Target } from "./staffing.ts";
@@ -57,6 +58,8 @@ export interface Wanted {
   readonly tried: ReadonlySet<string>;
   /** Whom to take if at all possible. */
   readonly prefer: string | null;
+  /** The step waits for the budget to allow for whoever is chosen. */
+  readonly waitsForBudget?: true;
   /** Evaluated only if somebody declares a schema for it. */
   readonly input: () => Json | undefined;
   /** How long the reply may take, for a choice by deadline. */
@@ -82,6 +85,8 @@ export interface Choice {
   /** The best first; fewer than wanted where there are no more. */
   readonly agents: readonly AgentChoice[];
   readonly receipt: Receipt;
+  /** Made for want of money: what they are expected to cost is set aside, not the most that the step allows. */
+  readonly isFrugal?: true;
 }
 
 export interface AgentChoice {
@@ -96,4 +101,6 @@ export interface AgentChoice {
   readonly p95Ms: number | null;
   /** The longest it may take for one attempt. */
   readonly timeoutMs: number | null;
+  /** What a call of it is expected to cost and to use, and its prices where it has some by the token; absent where it is free. */
+  readonly cost?: Reserved;
 }

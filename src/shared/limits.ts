@@ -466,6 +466,12 @@ export const LIMITS = {
   /** Of one invalidation. */
   cacheNames: 100,
 
+  // --- Budgets ---
+  /** So that sums of any number of them, money in millionths of a dollar, are exact. */
+  budgetUsd: 1_000_000,
+  budgetTokens: 1_000_000_000_000,
+  budgetCalls: 1_000_000_000,
+
   // --- Keys ---
   /** A revocation is felt everywhere within this. */
   keyCacheMs: 60 * SECOND,

@@ -1,10 +1,12 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
 import { compileWorkflow } from "../engine/compile.ts";
 import { gateOf } from "../engine/concurrency.ts";
+import { BUDGET_RESOURCES, loanKey, type TaskBudget } from "../engine/budget.ts";
+import { smaller, taskBudget, type BudgetDefinition } from "../engine/budget-definition.ts";
 import { concurrencyOfChild, tolerated } from "../engine/kinds/map.ts";
 import type { EventOf, Failure } from "../engine/event.ts";
 import { partOf, scopeIn, scopeOfStep, withName } from "../engine/scope.ts";
-import { stepNamed } from "../engine/state.ts";
+import { stepNamed, type TaskState } from "../engine/state.ts";
 import { isKind, type Step } from "../engine/step-state.ts";
 import type { Chain, MapNode, WorkflowNode } from "../engine/graph.ts";
 import { readValue } from "../engine/value.ts";
@@ -84,6 +86,7 @@ export class ChildSubmissions {
     const common = this.#child(loaded, child);
     const gate = gateFor(entry, common, input.value);
     if (!gate.ok) return err({ code: "expression_error", message: gate.error, retryable: false });
+    const defined = taskBudget(undefined, parsed(entry.definition)["budget"] as BudgetDefinition | undefined);
     return ok({
       ...common,
       ...gate.value,
@@ -92,6 +95,7 @@ export class ChildSubmissions {
       definition: entry.definition,
       input: input.value,
       deadlineAt: deadlineOf(entry, state.created.deadline_at ?? null, step.startedAt ?? now),
+      ...budgetOf(smaller(smaller(loanOf(state, child.task, step.startedAt ?? now), step.node.budget ?? undefined), defined)),
     });
   }
 
@@ -121,6 +125,7 @@ export class ChildSubmissions {
       definition: entry.definition,
       input: input.value,
       deadlineAt: deadlineOf(entry, null, now),
+      ...budgetOf(taskBudget(undefined, parsed(entry.definition)["budget"] as BudgetDefinition | undefined)),
       chain: { from: task, depth },
     });
   }
@@ -176,6 +181,7 @@ export class ChildSubmissions {
       output: end.output === null ? null : jsonToBytes(readValue(end.output, this.#journal)),
       error: items?.error ?? end.error,
       failedItems: items?.failed ?? 0,
+      ...(state.budget !== null && { spent: state.budget.spent }),
     };
   }
 
@@ -233,6 +239,21 @@ function deadlineOf({ definition }: LibraryEntry, until: number | null, startedA
   const ownAt = own === undefined ? null : startedAt + durationMs(own);
   if (ownAt === null || until === null) return ownAt ?? until;
   return Math.min(ownAt, until);
+}
+
+const budgetOf = (budget: TaskBudget | undefined): Pick<Submission, "budget"> => (budget === undefined ? {} : { budget });
+
+/** What it may spend of this task's budget. It asks nobody for more: that would be more than it was lent. */
+function loanOf({ budget, created, startedAt }: TaskState, task: string, now: number): TaskBudget | undefined {
+  const lent = budget?.open.get(loanKey(task));
+  if (budget === null || lent === undefined) return undefined;
+  const takesMs = created.budget?.duration_ms;
+  const limited = BUDGET_RESOURCES.filter((resource) => budget.limits[resource] !== null);
+  return {
+    ...Object.fromEntries(limited.map((resource) => [resource, lent[resource]])),
+    ...(takesMs !== undefined && { duration_ms: Math.max(1, (startedAt ?? now) + takesMs - now) }),
+    on_exhausted: budget.onExhausted === "ask" ? "stop" : budget.onExhausted,
+  };
 }
 
 const parsed = (definition: string): JsonObject => JSON.parse(definition) as JsonObject;

@@ -1,5 +1,6 @@
 /** What the object answers to, as its callers see it: plain data in, promises of plain data out. */
 import type { Asker, CacheAnswer, Reply } from "../cache/cache-contract.ts";
+import type { Amounts } from "../engine/budget.ts";
 import type { ClaimAnswer } from "../agents/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
 import type { CarriedCall, Outcome } from "../agents/protocol.ts";
@@ -105,6 +106,8 @@ export interface ChildOutcome {
   readonly error: Failure | null;
   /** Of a task with some of a map's items. */
   readonly failedItems: number;
+  /** Of what its parent has lent it. */
+  readonly spent?: Amounts;
 }
 
 export interface ApprovalDecision {

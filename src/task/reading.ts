@@ -2,7 +2,7 @@
 import { assert } from "../shared/result.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
-import { approvalDetail, approvalOf, type ApprovalDetail } from "../engine/approval-view.ts";
+import { approvalDetail, type ApprovalDetail } from "../engine/approval-view.ts";
 import { compileWorkflow } from "../engine/compile.ts";
 import type { TaskEvent } from "../engine/event.ts";
 import type { TaskCreated } from "../engine/created.ts";
@@ -11,7 +11,7 @@ import { eventView, type EventView } from "../engine/event-view.ts";
 import type { Graph } from "../engine/graph.ts";
 import { hasSaid } from "../engine/kinds/approval.ts";
 import { graphOfPart } from "../engine/part-graph.ts";
-import { stepAt, type TaskState } from "../engine/state.ts";
+import { approvalNumbered, stepAt, type TaskState } from "../engine/state.ts";
 import { fold } from "../engine/transition.ts";
 import type { StoredValue } from "../engine/value.ts";
 import { whyOf } from "../engine/why.ts";
@@ -153,7 +153,7 @@ export class TaskReading {
 
   /** Whether somebody has said just this on an approval already. */
   hasSaid(number: number, word: ApprovalDecision): boolean {
-    const asked = approvalOf(this.#state, number);
+    const asked = approvalNumbered(this.#state, number);
     return asked !== null && hasSaid(asked, word);
   }
 
@@ -173,7 +173,8 @@ export class TaskReading {
     const output = end.output === null ? null : this.#value(end.output);
     if (output === undefined) return { expired: true };
     const degraded = degradedSteps(this.#state);
-    return { status: end.status, output, error: errorView(end.error), ...(degraded.length > 0 && { degraded }) };
+    const more = { ...(degraded.length > 0 && { degraded }), ...(this.#state.isPartial && { partial: true as const }) };
+    return { status: end.status, output, error: errorView(end.error), ...more };
   }
 
   /** Up to `limit` events after number `after`. */

@@ -18,6 +18,7 @@ export interface Submission {
   readonly priority: number;
   readonly tags: readonly string[];
   readonly deadlineAt: number | null;
+  readonly budget?: TaskCreated["budget"];
   readonly queueTtlMs: number;
   readonly onNoAgent: "wait" | "fail";
   readonly failFast: boolean;
@@ -67,6 +68,7 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     priority: submission.priority,
     tags: submission.tags,
     ...(submission.deadlineAt !== null && { deadline_at: submission.deadlineAt }),
+    ...(submission.budget && { budget: submission.budget }),
     queue_ttl_ms: submission.queueTtlMs,
     on_no_agent: submission.onNoAgent,
     fail_fast: submission.failFast,

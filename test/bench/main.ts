@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { admissionFigures } from "./admission.ts";
 import { AgentProcess } from "./agent-process.ts";
+import { budgetFigures } from "./budget.ts";
 import { breakerFigures } from "./breaker.ts";
 import { cacheFigures } from "./cache.ts";
 import { compare } from "./comparison.ts";
@@ -39,6 +40,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   hot_path: hotPathFigures,
   admission: admissionFigures,
   gates: gateFigures,
+  budget: budgetFigures,
   hedge: hedgeFigures,
   breaker: breakerFigures,
   map: mapFigures,

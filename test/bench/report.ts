@@ -51,6 +51,7 @@ const BOUNDS = [
     what: "most tasks of a key at once beyond its limit of 5, 300 tasks, its object aborted twice",
     most: 0,
   },
+  { figure: "budget_overdraw", what: "calls beyond a budget of 50, for which 200 steps race", most: 0 },
   { figure: "p99_with_hedge_vs_without", what: "p99 of steps where 5 % of replies take 20 times longer, with a second agent", most: 0.35 },
   { figure: "hedge_extra_calls", what: "calls beyond one per step for that, per step", most: 0.08 },
   { figure: "breaker_calls_after_open", what: "calls to a dead agent with limits after its breaker opened", most: 0 },

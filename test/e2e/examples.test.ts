@@ -50,6 +50,15 @@ describe("research and analysis", () => {
   });
 });
 
+test("messages are answered as far as the budget goes, and not one further", async () => {
+  const messages = Array.from({ length: 8 }, (_, index) => `Where is invoice ${index + 1}?`);
+  const run = await start("answers-within-a-budget", { messages });
+  const { output, ...result } = (await run.ended) as { readonly output: readonly unknown[]; readonly partial?: true };
+  expect(result).toMatchObject({ status: "completed", partial: true });
+  expect(output.filter((answer) => answer !== null)).toHaveLength(5);
+  expect(asked(run)).toHaveLength(5);
+});
+
 test("a document is summarised in parts, a few at once, which come together in order", async () => {
   const run = await start("map-reduce-summary", { text: readFileSync(join(examples, "workflows", "bees.txt"), "utf8") });
   const { output } = (await run.ended) as { readonly output: { readonly chunks: number; readonly summary: string } };

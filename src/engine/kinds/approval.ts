@@ -3,19 +3,18 @@
  * once on the same: who edits it asks those anew who had approved what it was. The step is over with the decision that
  * settles it.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { rejection, type Rejection } from "../../shared/errors.ts";
-import { canonicalJson, type Json } from "../../shared/json.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import { excerpt } from "../../shared/text.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { raiseOrEnd } from "../budget-ask.ts";
 import type { TaskEvent } from "../event.ts";
 import type { ApprovalNode } from "../graph.ts";
 import type { InputOf } from "../input.ts";
+import { hashOf } from "../payload-hash.ts";
 import { scopeOfStep } from "../scope.ts";
 import { expressionError, failStep, startedFacts } from "../step.ts";
-import { stepAt, type TaskState } from "../state.ts";
+import { approvalNumbered, stepAt, type TaskState } from "../state.ts";
 import { isKind, type Approval, type Decision, type Step } from "../step-state.ts";
 import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../value.ts";
 import type { World } from "../world.ts";
@@ -73,12 +72,18 @@ export const approval: Kind<ApprovalNode> = {
 export function decide(state: TaskState, input: InputOf<"decide">, world: World): Result<readonly TaskEvent[], Rejection> {
   const index = state.approvals[input.approval - 1];
   const step = index === undefined ? undefined : stepAt(state, index);
-  const asked = step?.approval ?? null;
-  if (step === undefined || asked === null || !isKind(step, "approval")) return err(rejection("not_found", "There is no such approval"));
+  const asked = approvalNumbered(state, input.approval);
+  const isOfApproval = step !== undefined && isKind(step, "approval");
+  if (step === undefined || asked === null || !(isOfApproval || state.budgetAsks.has(input.approval))) {
+    return err(rejection("not_found", "There is no such approval"));
+  }
   if (hasSaid(asked, input)) return ok([]);
   // Who has approved what somebody has edited since may decide on what it has become, and says that it is that.
   const isSaid = asked.decisions.some(({ by, hash }) => by === input.by && hash === asked.hash);
-  if (step.phase.status !== "waiting" || isSaid) return err(alreadyDecided(step, asked, isSaid));
+  const isOpen = isOfApproval
+    ? step.phase.status === "waiting"
+    : state.budget?.asked === input.approval && state.ending === null && state.end === null;
+  if (!isOpen || isSaid) return err(alreadyDecided(step, asked, isSaid));
   if (!mayDecide(asked, input)) {
     return err(rejection("forbidden", `Only ${asked.assignees.join(", ")} may decide this; you are ${input.by}`));
   }
@@ -88,7 +93,7 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
       rejection("approval_changed", "What you decide on is not what is asked; read the approval again", { facts: { hash: asked.hash } }),
     );
   }
-  if (input.payload !== undefined && !step.node.isEditable) {
+  if (input.payload !== undefined && isOfApproval && !step.node.isEditable) {
     return err(
       rejection("invalid_request", "This approval's payload cannot be edited", {
         faults: [{ pointer: "/payload", message: "not editable", code: "invalid_request" }],
@@ -111,6 +116,7 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
     ...(input.comment !== undefined && { comment: input.comment }),
     ...(edited !== undefined && { payload: edited }),
   };
+  if (!isKind(step, "approval")) return raiseOrEnd(state, step, asked, input, fact, world);
   if (input.decision === "approve" && approvers(asked, hash, input.by) < step.node.quorum) return ok([fact]);
   return ok([fact, decided(step, input.decision, edited ?? asked.payload, input.by, input.comment ?? null, world)]);
 }
@@ -171,9 +177,4 @@ function decided(
 ): TaskEvent {
   const output = { decision, payload: readValue(payload, world.values), decided_by: by, comment };
   return { type: "step.completed", step: path, output: world.values.write(output) ?? { value: { ...output, payload: null } } };
-}
-
-/** What is approved is this and nothing else. */
-export function hashOf(payload: Json): string {
-  return bytesToHex(sha256(utf8ToBytes(canonicalJson(payload))));
 }

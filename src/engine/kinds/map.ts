@@ -24,7 +24,8 @@ export const map: Kind<MapNode> = {
     if (!Array.isArray(over.value)) return [...started, ...failStep(state, step, noList(step, over.value), world)];
     const items = over.value.length;
     if (items > LIMITS.mapItems) return [...started, ...failStep(state, step, tooMany(step, items), world)];
-    const isSpread = items > LIMITS.mapInline && step.node.outside !== null && state.created.spread === undefined;
+    // What may be spent is kept in one place.
+    const isSpread = state.budget === null && items > LIMITS.mapInline && step.node.outside !== null && state.created.spread === undefined;
     return startedFacts(state, step, { items, ...(isSpread && { chunk: LIMITS.mapChunk }) });
   },
   proceed: (state, step, world) => {

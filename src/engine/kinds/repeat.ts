@@ -4,6 +4,7 @@ import type { Failure, TaskEvent } from "../event.ts";
 import type { RepeatNode } from "../graph.ts";
 import { scopeIn, withName } from "../scope.ts";
 import { expressionError, failStep, startedFacts } from "../step.ts";
+import { isPartial } from "../spending.ts";
 import type { TaskState } from "../state.ts";
 import type { Branches, Step } from "../step-state.ts";
 import { readValue } from "../value.ts";
@@ -17,6 +18,7 @@ export const repeat: Kind<RepeatNode> = {
     if (branches === null || branches.frames.size > 0) return [];
     if (branches.error !== null) return failStep(state, step, branches.error, world);
     if (branches.ended > 0) {
+      if (isPartial(state)) return [{ type: "step.completed", step: step.path, output: branches.output ?? { value: null } }];
       const isLast = node.until === null ? branches.ended >= node.max : holds(state, step, branches, world);
       if (typeof isLast !== "boolean") return failStep(state, step, isLast, world);
       if (isLast) return [{ type: "step.completed", step: step.path, output: branches.output ?? { value: null } }];

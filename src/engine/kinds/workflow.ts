@@ -3,6 +3,7 @@ import type { Failure, TaskEvent } from "../event.ts";
 import type { WorkflowNode } from "../graph.ts";
 import { scopeOfStep } from "../scope.ts";
 import { startChild } from "../kept.ts";
+import { loanFor } from "../spending.ts";
 import { expressionError, failStep, startedFacts } from "../step.ts";
 import type { Kind } from "./kind.ts";
 
@@ -10,7 +11,9 @@ export const workflow: Kind<WorkflowNode> = {
   start: (state, step, world) => {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
-    return [...startedFacts(state, step), ...startChild(state, step, 0, world)];
+    const loan = loanFor(state, step, world);
+    if ("facts" in loan) return loan.facts;
+    return [...startedFacts(state, step), ...startChild(state, step, 0, world, undefined, loan.lent)];
   },
   proceed: (state, step, world): readonly TaskEvent[] => {
     const { branches } = step;

@@ -92,8 +92,9 @@ function decision(
   return { type: "decide", approval, decision: word, by, roles: ["admin"], ...said };
 }
 
-function childInput({ task, status, output, error, failed_items }: EventOf<"child.ended">): TaskInput {
-  return { type: "child", task, status, output: output ?? null, error: childError(task, status, error), failedItems: failed_items ?? 0 };
+function childInput({ task, status, output, error, failed_items, spent }: EventOf<"child.ended">): TaskInput {
+  const said = { output: output ?? null, error: childError(task, status, error), failedItems: failed_items ?? 0 };
+  return { type: "child", task, status, ...said, ...(spent !== undefined && { spent }) };
 }
 
 /** What the child said: the engine may have put its own words before. */

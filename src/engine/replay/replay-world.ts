@@ -5,6 +5,7 @@
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { LIMITS } from "../../shared/limits.ts";
 import type { Json } from "../../shared/json.ts";
+import type { Amounts, Reserved } from "../budget.ts";
 import type { EventOf, TaskEvent } from "../event.ts";
 import type { RecordedValue } from "../value.ts";
 import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../world.ts";
@@ -69,7 +70,8 @@ export function recordedWorld(moment: Moment, read: (recorded: RecordedValue) =>
  * What was chosen is what is recorded next, for there is no other order; who asks before that did not know the agents. A
  * choice in the place of somebody who was turned away is recorded after that.
  */
-function choiceIn(moment: Moment, { seed, selection }: Wanted): Choice | null {
+function choiceIn(moment: Moment, wanted: Wanted): Choice | null {
+  const { seed, selection } = wanted;
   const { at, facts, done, next } = moment;
   const [, path, number] = /^[^/]*\/(.*)\/(\d+)$/.exec(seed) ?? [];
   const from = next?.type === "attempt.declined" && next.step === path ? done + 1 : done;
@@ -77,10 +79,37 @@ function choiceIn(moment: Moment, { seed, selection }: Wanted): Choice | null {
   if (fact?.type === "agent.selected" && fact.step === path && fact.attempt === Number(number)) {
     return { agents: chosenIn(facts, from + 1, fact, at), receipt: fact.receipt };
   }
+  const needs = neededIn(fact, path);
+  if (needs !== null) return { agents: costing(needs, wanted.count), receipt: { policy: selection.policy, candidates: [] } };
   if (fact?.type === "step.waiting" && fact.step === path && "receipt" in fact && fact.receipt !== undefined) {
     return { agents: [], receipt: fact.receipt };
   }
+  // Who waits for money goes on waiting, unless it is recorded that it found nobody any more.
+  if (wanted.waitsForBudget && !(fact?.type === "step.waiting" && fact.step === path)) {
+    return { agents: costing(BEYOND, wanted.count), receipt: { policy: selection.policy, candidates: [] } };
+  }
   return fact !== undefined && path !== undefined && isGivenUp(moment, fact, path) ? nobody(selection.policy) : null;
+}
+
+/** What the choice would have cost that the budget did not allow for. */
+function neededIn(fact: TaskEvent | undefined, step: string | undefined): Amounts | null {
+  if (fact === undefined || !("step" in fact) || fact.step !== step) return null;
+  if (fact.type === "budget.exhausted") return fact.needs;
+  return fact.type === "step.waiting" && fact.waiting_on.type === "budget" ? fact.waiting_on.needs : null;
+}
+
+/** More than any budget allows. */
+const BEYOND: Amounts = { cost_micros: Number.MAX_SAFE_INTEGER, tokens: Number.MAX_SAFE_INTEGER, calls: 1 };
+
+/** So many agents that together cost just that. */
+function costing({ cost_micros, tokens }: Amounts, count: number): readonly AgentChoice[] {
+  const share = (amount: number, index: number): number =>
+    index === 0 ? amount - (count - 1) * Math.floor(amount / count) : Math.floor(amount / count);
+  return Array.from({ length: count }, (_, index) => ({
+    ...UNKNOWN,
+    agent: "",
+    cost: { cost_micros: share(cost_micros, index), tokens: share(tokens, index) },
+  }));
 }
 
 const nobody = (policy: string): Choice => ({ agents: [], receipt: { policy, candidates: [] } });
@@ -127,7 +156,7 @@ function chosenIn(
     if (fact.type === "task.started" || fact.type === "step.started") continue;
     if (!("attempt" in fact) || fact.step !== step || fact.attempt !== attempt + chosen.length) break;
     if (fact.type === "attempt.started") chosen.push(choiceOf(fact, at));
-    else if (fact.type === "step.waiting") chosen.push({ ...UNKNOWN, agent: fact.waiting_on.agent, needsSlot: true });
+    else if (fact.type === "step.waiting") chosen.push({ ...UNKNOWN, agent: fact.waiting_on.agent, needsSlot: true, ...costIn(fact) });
     else break;
   }
   return chosen;
@@ -135,6 +164,16 @@ function chosenIn(
 
 const UNKNOWN = { way: null, expectedLatencyMs: null, needsSlot: false, p95Ms: null, timeoutMs: null };
 
-function choiceOf({ agent, way, hedge_at, timeout_ms }: EventOf<"attempt.started">, at: number): AgentChoice {
-  return { ...UNKNOWN, agent, way, p95Ms: hedge_at === undefined ? null : hedge_at - at, timeoutMs: timeout_ms ?? null };
+const costIn = ({ reserved }: { readonly reserved?: Reserved }) => (reserved === undefined ? {} : { cost: reserved });
+
+function choiceOf(started: EventOf<"attempt.started">, at: number): AgentChoice {
+  const { agent, way, hedge_at, timeout_ms } = started;
+  return {
+    ...UNKNOWN,
+    ...costIn(started),
+    agent,
+    way,
+    p95Ms: hedge_at === undefined ? null : hedge_at - at,
+    timeoutMs: timeout_ms ?? null,
+  };
 }

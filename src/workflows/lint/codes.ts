@@ -12,6 +12,7 @@ export const LINT_CODES = {
   unbounded_map: "A map over a list of any length has no `concurrency`: it would ask as many agents at once as there are items.",
   too_many_steps: "Items and iterations may come to more steps than a task can have.",
   outlasts_deadline: "A wait, or the retries of a step, take longer than the definition's own `deadline` allows.",
+  budget_too_small: "The definition's own `budget` is smaller than the cheapest way through the steps that run in any case.",
   unknown_capability: "Nobody who is registered offers the capability.",
   unknown_agent: "No agent of that id is registered.",
   too_few_agents: "An ensemble wants more agents than offer the capability.",

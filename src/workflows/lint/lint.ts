@@ -5,6 +5,7 @@
 import type { Workflow } from "../../engine/compile.ts";
 import { segmentsOf } from "../../shared/json.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { budgetWarnings } from "./budgets.ts";
 import { boundWarnings } from "./bounds.ts";
 import type { Warning } from "./codes.ts";
 import { deadlineWarnings } from "./deadlines.ts";
@@ -29,6 +30,7 @@ export function lintWorkflow(workflow: Workflow, around: Surroundings): readonly
     ...literalWarnings(root, definition),
     ...boundWarnings(root, shapes),
     ...deadlineWarnings(root, definition),
+    ...budgetWarnings(root, definition, around.agents),
     ...staffWarnings(root, around.agents, shapes),
     ...referenceWarnings(root, workflow, around, shapes),
   ];

@@ -23,6 +23,7 @@ export interface KnownAgents {
 export interface KnownAgent {
   readonly id: string;
   readonly capabilities: readonly OfferedCapability[];
+  readonly price?: { readonly perCallUsd?: number };
   readonly region?: string;
   readonly labels?: { readonly [name: string]: string };
 }
@@ -30,6 +31,7 @@ export interface KnownAgent {
 export interface OfferedCapability {
   readonly name: string;
   readonly version?: string;
+  readonly price?: { readonly perCallUsd?: number };
   readonly inputSchema?: JsonSchema;
   readonly outputSchema?: JsonSchema;
 }

@@ -18,6 +18,7 @@ export function essence(state: TaskState): unknown {
   return JSON.parse(
     JSON.stringify({ ...rest, paths }, (key, value: unknown) => {
       if (key === "lookAt") return undefined; // when to look again follows from the clock
+      if (key === "isFreed") return undefined; // whoever waits asks once more, and hears the same
       if (key === "items") return undefined; // at hand or not, they are the same
       if (key === "node" || key === "block") return undefined; // of the graph
       if (key === "owner" && value !== null) return (value as { readonly path: string }).path;

@@ -7,6 +7,7 @@ import type { TaskInput } from "../../../src/engine/input.ts";
 import { isSettled } from "../../../src/engine/step-state.ts";
 import { stepViews } from "../../../src/engine/step-view.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
+import { spending } from "./arbitrary-budget.ts";
 import { essence } from "./essence.ts";
 import { completes, fails, Scenario, type Options, type Steps } from "./scenario.ts";
 
@@ -117,13 +118,14 @@ function numbered(drafts: readonly Draft[], seed: readonly number[], counter = {
 
 const workflows: fc.Arbitrary<Steps> = fc.tuple(list, seeds).map(([drafts, seed]) => numbered(drafts, seed));
 
-const options: fc.Arbitrary<Options> = fc.record({
+const plain = fc.record({
   input: fc.constantFrom({ list: [1, 2], ends: true }, { list: [1, 2], ends: false }),
   deadlineMs: fc.constantFrom(60_000, 86_400_000),
   queueTtlMs: fc.constantFrom(5_000, 120_000),
   failFast: fc.boolean(),
   missing: fc.constantFrom([], ["rare"]),
 });
+const options: fc.Arbitrary<Options> = fc.tuple(plain, spending).map(([all, some]) => ({ ...all, ...some }));
 
 interface Move {
   readonly elapsedMs: number;

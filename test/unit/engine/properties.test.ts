@@ -1,6 +1,7 @@
 /** What holds for every workflow and every history, over thousands of random ones. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { BUDGET_RESOURCES } from "../../../src/engine/budget.ts";
 import { commandsFor } from "../../../src/engine/command.ts";
 import { RUN_IF } from "../../../src/engine/definition.ts";
 import type { TaskEvent } from "../../../src/engine/event.ts";
@@ -10,8 +11,9 @@ import { isSettled } from "../../../src/engine/step-state.ts";
 import { stepViews } from "../../../src/engine/step-view.ts";
 import { nextWakeAt } from "../../../src/engine/wake.ts";
 import type { AgentChoice } from "../../../src/engine/world.ts";
+import { spending } from "./arbitrary-budget.ts";
 import { essence } from "./essence.ts";
-import { completes, fails, Scenario, STARTED_AT, type Options, type Steps } from "./scenario.ts";
+import { completes, decides, fails, Scenario, STARTED_AT, type Options, type Steps } from "./scenario.ts";
 
 const SIZE = 7;
 const idOf = (index: number): string => `s${index}`;
@@ -63,7 +65,7 @@ const workflows: fc.Arbitrary<Steps> = fc.integer({ min: 1, max: SIZE }).chain((
 );
 
 const GATE = { key: "k", limit: 2, overlap: "queue" } as const;
-const options: fc.Arbitrary<Options> = fc.record({
+const plain = fc.record({
   deadlineMs: fc.constantFrom(60_000, 3_600_000, 86_400_000),
   queueTtlMs: fc.constantFrom(5_000, 120_000),
   onNoAgent: fc.constantFrom("wait", "fail"),
@@ -87,6 +89,7 @@ const options: fc.Arbitrary<Options> = fc.record({
     { way: "pull", needsSlot: true, timeoutMs: 5_000 },
   ),
 });
+const options: fc.Arbitrary<Options> = fc.tuple(plain, spending).map(([all, some]) => ({ ...all, ...some }));
 
 const ofAttempt = { step: fc.nat(SIZE - 1).map(idOf), attempt: fc.integer({ min: 1, max: 5 }) };
 const inputs: fc.Arbitrary<TaskInput> = fc.oneof(
@@ -122,6 +125,12 @@ const inputs: fc.Arbitrary<TaskInput> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.nat(20_000).map((ms): TaskInput => ({ type: "replace", input: { value: { ms } }, until: STARTED_AT + ms })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({ approval: fc.integer({ min: 1, max: 3 }), isApproved: fc.integer({ min: 0, max: 3 }).map((dice) => dice > 0) })
+      .map(({ approval, isApproved }): TaskInput => decides(approval, isApproved ? "approve" : "reject")),
   },
   { weight: 1, arbitrary: fc.constantFrom<TaskInput>({ type: "pause" }, { type: "resume" }, { type: "cancel" }) },
 );
@@ -360,6 +369,24 @@ describe("for every workflow and history", () => {
         if (state.end === null && !state.paused) expect(state.live > 0 || wakeAt !== null).toBe(true);
         // A refused input changes nothing, not even what is due.
         if (wakeAt !== null && last.answers.at(-1)?.ok) expect(wakeAt).toBeGreaterThan(now);
+      });
+    });
+  });
+
+  test("a budget is never overdrawn, and whoever waits for it waits for somebody", () => {
+    holds((steps, with_, schedule) => {
+      play(steps, with_, schedule, ({ state }) => {
+        const { budget } = state;
+        if (budget === null) return;
+        for (const resource of BUDGET_RESOURCES) {
+          expect(budget.spent[resource] + budget.reserved[resource]).toBeLessThanOrEqual(budget.limits[resource] ?? Infinity);
+          expect(budget.reserved[resource]).toBe([...budget.open.values()].reduce((sum, one) => sum + one[resource], 0));
+        }
+        const live = state.steps.flatMap(({ phase }) => (phase.status === "running" ? phase.live : []));
+        expect(budget.open.size).toBe(live.length);
+        if (state.end === null && !state.paused && budget.waiting.size > 0) {
+          expect(budget.open.size > 0 || budget.asked !== null).toBe(true);
+        }
       });
     });
   });

@@ -17,6 +17,7 @@ import { nextWakeAt } from "../../../src/engine/wake.ts";
 import type { Target } from "../../../src/engine/staffing.ts";
 import { readValue } from "../../../src/engine/value.ts";
 import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../../../src/engine/world.ts";
+import { microsOf } from "../../../src/shared/money.ts";
 import type { Json } from "../../../src/shared/json.ts";
 
 export type Steps = readonly ({ readonly id: string } & Record<string, unknown>)[];
@@ -41,6 +42,7 @@ export interface Options {
   readonly queueTtlMs?: number;
   readonly onNoAgent?: "wait" | "fail";
   readonly failFast?: boolean;
+  readonly budget?: TaskCreated["budget"];
   /** Capabilities that nobody offers yet. */
   readonly missing?: readonly string[];
   readonly agent?: Partial<AgentChoice>;
@@ -48,6 +50,8 @@ export interface Options {
   readonly agents?: readonly string[];
   /** Those of them that have to be asked for a slot first. */
   readonly limited?: readonly string[];
+  /** What calls are expected to cost, in millionths of a dollar. */
+  readonly costs?: { readonly [agent: string]: number };
   /** The agents as selection sees them, instead of all these. */
   readonly lookup?: AgentLookup;
   /** The task's id, where it matters. */
@@ -72,6 +76,7 @@ export function createdEvent(options: Options = {}): TaskCreated {
     priority: 5,
     tags: [],
     ...(options.deadlineMs !== undefined && { deadline_at: STARTED_AT + options.deadlineMs }),
+    ...(options.budget && { budget: options.budget }),
     queue_ttl_ms: options.queueTtlMs ?? 3_600_000,
     on_no_agent: options.onNoAgent ?? "wait",
     fail_fast: options.failFast ?? false,
@@ -101,6 +106,7 @@ export class Scenario {
   last: Transition;
   readonly #agent: AgentChoice;
   readonly #limited: ReadonlySet<string>;
+  readonly #costs: { readonly [agent: string]: number };
   readonly #lookup: AgentLookup;
   readonly #recorded = new Map<number, Json>();
 
@@ -111,6 +117,7 @@ export class Scenario {
     this.agents = options.agents ?? ["agent_1"];
     this.#agent = { agent: "agent_1", way: "inline", expectedLatencyMs: null, needsSlot: false, p95Ms: null, timeoutMs: null, ...agent };
     this.#limited = new Set(options.limited);
+    this.#costs = options.costs ?? {};
     this.#lookup = options.lookup ?? {
       choose: (wanted) => this.#choose(wanted),
       find: (agent) => this.#known(agent),
@@ -147,7 +154,13 @@ export class Scenario {
   }
 
   #known(agent: string): AgentChoice {
-    return { ...this.#agent, agent, needsSlot: this.#agent.needsSlot || this.#limited.has(agent) };
+    const cost_micros = this.#costs[agent];
+    return {
+      ...this.#agent,
+      agent,
+      needsSlot: this.#agent.needsSlot || this.#limited.has(agent),
+      ...(cost_micros !== undefined && { cost: { cost_micros, tokens: 0 } }),
+    };
   }
 
   /** In order, without those that are out of the question; who is preferred first, those who failed the step last. */
@@ -155,7 +168,8 @@ export class Scenario {
     this.asked.push(target);
     const isMissing = this.missing.has(target.type === "capability" ? target.capability : target.agent);
     const named = target.type === "agent" ? [target.agent] : this.agents;
-    const eligible = isMissing ? [] : named.filter((agent) => !barred.has(agent));
+    const most = selection.maxCostUsd === null ? Number.POSITIVE_INFINITY : microsOf(selection.maxCostUsd);
+    const eligible = isMissing ? [] : named.filter((agent) => !barred.has(agent) && (this.#costs[agent] ?? 0) <= most);
     const rank = (agent: string): number => (agent === prefer ? 0 : tried.has(agent) ? 2 : 1);
     const order = eligible.toSorted((a, b) => rank(a) - rank(b));
     const agents = order.slice(0, count).map((agent) => this.#known(agent));
@@ -264,3 +278,16 @@ export function factOf(event: TaskEvent): string {
   const detail = "reason" in event && event.reason !== undefined ? ` (${event.reason})` : "error" in event ? ` (${event.error.code})` : "";
   return `${event.type}${place}${detail}`;
 }
+
+export const decides = (
+  approval: number,
+  decision: "approve" | "reject",
+  more: { readonly payload?: Json; readonly by?: string } = {},
+): TaskInput => ({
+  type: "decide",
+  approval,
+  decision,
+  by: "key_1",
+  roles: ["admin"],
+  ...more,
+});

@@ -5,6 +5,20 @@ import { agentsWith, lint, lintAmong, step, steps, told } from "./linting.ts";
 
 const agent = (id: string, more: object = {}) => ({ id, capabilities: [{ name: "work" }], ...more });
 
+describe("a budget", () => {
+  const row = [step("a"), step("b", { needs: ["a"] }), step("c", { needs: ["b"], when: "steps.b.output.more" })];
+  test("of fewer calls than are made in any case", () => {
+    expect(told(lint({ budget: { calls: 1 }, steps: row }))).toEqual(["budget_too_small /budget/calls"]);
+    expect(lint({ budget: { calls: 2 }, steps: row })).toEqual([]);
+  });
+
+  test("of less than the cheapest agents ask for", () => {
+    const agents = agentsWith(agent("dear", { price: { perCallUsd: 0.4 } }), agent("modest", { price: { perCallUsd: 0.1 } }));
+    expect(told(lint({ budget: { cost_usd: 0.15 }, steps: row }, agents))).toEqual(["budget_too_small /budget/cost_usd"]);
+    expect(lint({ budget: { cost_usd: 0.2 }, steps: row }, agents)).toEqual([]);
+  });
+});
+
 describe("a text that looks like an expression", () => {
   test.each([
     ["steps.a.output.n", "${ steps.a.output.n }"],
