@@ -1,6 +1,7 @@
 /** What holds for workflows of every kind of step, nested in each other, over thousands of random histories. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { BUDGET_RESOURCES } from "../../../src/engine/budget.ts";
 import { commandsFor } from "../../../src/engine/command.ts";
 import type { TaskEvent } from "../../../src/engine/event.ts";
 import type { TaskInput } from "../../../src/engine/input.ts";
@@ -187,6 +188,21 @@ const eventsOf = (task: Scenario): readonly TaskEvent[] => task.journal.flatMap(
 const isSettling = ({ type }: TaskEvent): boolean => ["step.completed", "step.failed", "step.skipped", "step.canceled"].includes(type);
 
 describe("for every nested workflow and history", () => {
+  test("a budget is never overdrawn, by tasks that steps start neither, but to undo something", () => {
+    holds((steps, with_, schedule) => {
+      play(steps, with_, schedule, ({ state }) => {
+        const { budget, ending } = state;
+        if (budget === null || ending !== null) return;
+        for (const resource of BUDGET_RESOURCES) {
+          expect(budget.spent[resource] + budget.reserved[resource]).toBeLessThanOrEqual(budget.limits[resource] ?? Infinity);
+        }
+        if (state.end === null && !state.paused && budget.waiting.size > 0) {
+          expect(budget.open.size > 0 || budget.asked !== null).toBe(true);
+        }
+      });
+    });
+  });
+
   test("the journal rebuilds the state, and the same history gives the same journal", () => {
     holds((steps, with_, schedule) => {
       const task = play(steps, with_, schedule);
