@@ -12,6 +12,7 @@ import type { Failure, TaskEvent } from "./event.ts";
 import type { WorkflowNode } from "./graph.ts";
 import type { Selection } from "./staffing.ts";
 import type { TaskState } from "./state.ts";
+import { cacheFact } from "./step.ts";
 import { stepAt } from "./state.ts";
 import type { AgentStep, Step } from "./step-state.ts";
 import type { AgentChoice, Choice, World } from "./world.ts";
