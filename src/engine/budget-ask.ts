@@ -88,7 +88,10 @@ export function applyBudget(state: TaskState, event: EventOf<"budget.exhausted" 
   // Those who wait end with the task, or may go on.
   budget.isFreed = true;
   if (event.type === "budget.exhausted") {
-    if (event.outcome === "finish") budget.cut = event.resource === "duration" ? "time" : (budget.cut ?? "spent");
+    if (event.outcome !== "finish") return;
+    budget.cut = event.resource === "duration" ? "time" : (budget.cut ?? "spent");
+    // Repetitions end with what they have, also those that pause.
+    for (const step of state.open) state.proceeding.push(step);
     return;
   }
   budget.asked = null;

@@ -20,18 +20,18 @@ import {
   type OfLine,
 } from "./evolve-attempt.ts";
 import { applyBudget } from "./budget-ask.ts";
+import { endTask, failFrame, settle } from "./evolve-settle.ts";
 import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
 import { askedCache, completedForCache, missedCache } from "./evolve-cache.ts";
 import { releaseCall, releaseLive, settleCall, startBudgetClock } from "./budget.ts";
-import type { Failure, TaskEvent } from "./event.ts";
+import type { TaskEvent } from "./event.ts";
 import type { TaskCreated } from "./created.ts";
-import { initialState, stepIn } from "./frame.ts";
+import { initialState } from "./frame.ts";
 import { applyHold } from "./hold.ts";
 import { keep } from "./kept.ts";
 import type { Graph } from "./graph.ts";
-import { decide } from "./run-if.ts";
-import { stepNamed, type EndStatus, type TaskState } from "./state.ts";
-import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type PastAttempt, type Phase, type Step } from "./step-state.ts";
+import { stepNamed, type TaskState } from "./state.ts";
+import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type PastAttempt, type Step } from "./step-state.ts";
 import { resident, type StoredValue } from "./value.ts";
 import { nextLookAt, scheduleLook } from "./wake.ts";
 
@@ -265,12 +265,6 @@ function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly
   else if (lookAt !== null) state.clocks.push({ at: lookAt, type: "due", step: step.index });
 }
 
-function failFrame(state: TaskState, step: Step, error: Failure): void {
-  const { frame } = step;
-  frame.failure ??= { ...error, step_id: error.step_id ?? step.path };
-  if (state.created.fail_fast) state.ended.push(frame);
-}
-
 function isIdle({ phase }: Step): boolean {
   return phase.status === "running" && phase.live.length === 0;
 }
@@ -296,28 +290,4 @@ function remember(
 function agentOfReply(step: Step, attempt: number | undefined): string | undefined {
   if (attempt === undefined) return undefined;
   return liveAttempt(step, attempt)?.agent ?? step.replied?.find((reply) => reply.attempt === attempt)?.agent;
-}
-
-function settle(state: TaskState, step: Step, phase: Phase): void {
-  const { frame } = step;
-  releaseLive(state, step);
-  enter(state, step, phase);
-  step.settledAt = state.at;
-  step.settledSeq = state.seq;
-  if (step.branches !== null) step.branches.items = null;
-  frame.unsettled--;
-  if (frame.unsettled === 0) state.ended.push(frame);
-  for (const dependent of step.node.dependents) {
-    const waiter = stepIn(state, frame, dependent);
-    waiter.needs.unsettled--;
-    if (phase.status === "completed") waiter.needs.completed++;
-    else if (phase.status === "failed") waiter.needs.failed++;
-    else waiter.needs.absent++;
-    if (waiter.phase.status === "pending" && decide(waiter.node.runIf, waiter.needs) !== "undecided") state.agenda.push(waiter.index);
-  }
-}
-
-function endTask(state: TaskState, status: EndStatus, output: StoredValue | null, error: Failure | null): void {
-  state.hold = null;
-  state.end = { status, at: state.at, output: output === null ? null : resident(output, state.seq), error };
 }
