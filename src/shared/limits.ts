@@ -292,6 +292,10 @@ export const LIMITS = {
   gateExistingLooks: 40,
   /** A burst of submissions, at most from its first to its end. */
   debounceMs: 7 * DAY,
+  /** Facts in the journal of a task that stands for one, an input each; the next submission begins another. */
+  debounceFacts: 1_000,
+  /** Bursts that a submission finds over, one after the other, before it is told to come again. */
+  debounceTries: 5,
 
   // --- History ---
   /** A task that ends sooner is written to D1 once. */

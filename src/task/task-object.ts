@@ -21,6 +21,7 @@ import { CacheRequests } from "./cache-requests.ts";
 import { Children } from "./children.ts";
 import { Chronicle } from "./chronicle.ts";
 import type { ApprovalDecision, AttemptOf, ChildOutcome, Heartbeat, Submitted, TaskContract } from "./contract.ts";
+import { joinBurst } from "./burst.ts";
 import { Farewell } from "./farewell.ts";
 import { GatePass } from "./gate-pass.ts";
 import { Lingering } from "./lingering.ts";
@@ -101,6 +102,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     await this.#lingering.linger(waitMs, () => this.#outbox.isAwaiting);
     const reading = this.#reading(await this.#loaded());
     return ok({ head: reading.head(), isReplay: false, result: reading.result() });
+  }
+
+  async join(submission: Submission): Promise<Result<Submitted, Rejection> | "over"> {
+    return this.#wakeups.wasDeleted ? "over" : joinBurst(submission, this.#arrival, this.#runner);
   }
 
   async recall(fingerprint: string): Promise<Result<Submitted, Rejection> | null> {
