@@ -1,13 +1,11 @@
 /** Submissions that come in a burst and are one task: as a submission says it, and as a task has it. */
 import { z } from "zod";
-import { LIMITS } from "../shared/limits.ts";
+import { DEFAULTS, LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { parseDuration } from "../shared/time.ts";
 import { compileKey, keyFrom, type TaskToBe } from "./concurrency.ts";
 import type { TaskCreated } from "./created.ts";
 import { expression, positiveDuration } from "./definition-words.ts";
-
-const FOR_TIMES = 10;
 
 export const debounceDefinition = z
   .strictObject({
@@ -35,6 +33,7 @@ export function burstOf(written: DebounceDefinition, of: TaskToBe, now: number):
   const key = keyFrom(compiled.value, of);
   if (!key.ok) return key;
   const forMs = parseDuration(written.for) ?? 0;
-  const maxMs = (written.max === undefined ? null : parseDuration(written.max)) ?? Math.min(FOR_TIMES * forMs, LIMITS.debounceMs);
+  const maxMs =
+    (written.max === undefined ? null : parseDuration(written.max)) ?? Math.min(DEFAULTS.debounceTimes * forMs, LIMITS.debounceMs);
   return ok({ key: key.value, due_at: now + forMs, latest_at: now + maxMs });
 }

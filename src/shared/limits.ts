@@ -490,6 +490,8 @@ export const DEFAULTS = {
   meetProbability: 0.95,
   queueTtlMs: 1 * HOUR,
   priority: 5,
+  /** How long a burst of submissions may last, in times of the pause that ends it. */
+  debounceTimes: 10,
   approvalLinkMs: 7 * DAY,
   taskRetentionMs: 7 * DAY,
   historyRetentionMs: 90 * DAY,

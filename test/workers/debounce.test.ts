@@ -3,6 +3,7 @@ import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runI
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { TaskHead } from "../../src/engine/view.ts";
+import { LIMITS } from "../../src/shared/limits.ts";
 import { newTaskId } from "../../src/shared/ids.ts";
 import { api, calls, clockAhead, eventsOf, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded } from "./harness.ts";
 
@@ -58,10 +59,11 @@ describe("a burst of submissions", () => {
 
   test("is one task although everything dies in between, again and again", async () => {
     const ids = new Set<string>();
-    const answered = async (n: number) => {
+    const answered = async (n: number): Promise<void> => {
       const { status, body } = await api<TaskHead>("POST", "/tasks", burst("dying", n));
-      expect([202, 503]).toContain(status);
-      if (status === 202) ids.add(body.id);
+      expect([202, 503], JSON.stringify(body)).toContain(status);
+      if (status === 503) return answered(n);
+      ids.add(body.id);
     };
     for (let round = 0; round < 5; round++) {
       const racing = Array.from({ length: 6 }, (_, n) => answered(round * 10 + n));
@@ -201,6 +203,22 @@ describe("a submission with debounce", () => {
     });
     expect(body.data.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(new Set(body.data.map(({ task }) => task.id)).size).toBe(2);
+  });
+
+  test("begins another burst when the task has as many facts as it may, which then has what it got", async () => {
+    const ids = new Set<string>();
+    const size = LIMITS.batchTasks;
+    for (let n = 0; n <= LIMITS.debounceFacts; n += size) {
+      const tasks = Array.from({ length: size }, (_, index) => burst("full", n + index));
+      const { body } = await api<{ data: { status: number; task: TaskHead }[] }>("POST", "/tasks/batch", { tasks });
+      for (const { status, task } of body.data) {
+        expect(status).toBe(202);
+        ids.add(task.id);
+      }
+    }
+    expect(ids.size).toBe(2);
+    const [full = ""] = ids;
+    expect((await eventsOf(full)).length).toBe(LIMITS.debounceFacts);
   });
 
   test("may wait for the result", async () => {
