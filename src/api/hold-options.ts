@@ -1,5 +1,6 @@
 /** What keeps a task from beginning, as its submission or its workflow says it. */
 import { compileConcurrency, gateOf, type Concurrency, type TaskToBe } from "../engine/concurrency.ts";
+import { burstOf } from "../engine/debounce.ts";
 import type { Workflow } from "../engine/compile.ts";
 import type { GateTerms } from "../engine/created.ts";
 import { rejectionOf, type Rejection, type RejectionCode } from "../shared/errors.ts";
@@ -10,10 +11,10 @@ import { parseDuration } from "../shared/time.ts";
 import type { Submission } from "../task/submission.ts";
 import type { SubmissionBody } from "./task-schemas.ts";
 
-export type HoldOptions = Pick<Submission, "startAt" | "gate">;
+export type HoldOptions = Pick<Submission, "startAt" | "debounce" | "gate">;
 
 export function holdOptions(
-  body: Pick<SubmissionBody, "start_at" | "concurrency">,
+  body: Pick<SubmissionBody, "start_at" | "debounce" | "concurrency">,
   { graph }: Pick<Workflow, "graph">,
   of: TaskToBe,
   deadlineAt: number | null,
@@ -24,7 +25,31 @@ export function holdOptions(
   if (startAt !== null && deadlineAt !== null && deadlineAt <= startAt) return fault("the deadline has passed by then", "start_at");
   const gate = gateFor(body.concurrency, graph.concurrency, of);
   if (!gate.ok) return gate;
-  return ok({ ...(startAt !== null && startAt > now && { startAt }), ...(gate.value !== null && { gate: gate.value }) });
+  const debounce = burstFor(body, of, gate.value, deadlineAt, now);
+  if (!debounce.ok) return debounce;
+  return ok({
+    ...(startAt !== null && startAt > now && { startAt }),
+    ...(debounce.value !== null && { debounce: debounce.value }),
+    ...(gate.value !== null && { gate: gate.value }),
+  });
+}
+
+function burstFor(
+  { debounce: said, start_at }: Pick<SubmissionBody, "start_at" | "debounce">,
+  of: TaskToBe,
+  gate: GateTerms | null,
+  deadlineAt: number | null,
+  now: number,
+): Result<HoldOptions["debounce"] | null, Rejection> {
+  if (said === undefined) return ok(null);
+  if (start_at !== undefined) return fault("not together with start_at: the burst decides when the task begins", "debounce");
+  // Those decide at the first submission whether there is a task at all, long before it wants its place.
+  if (gate?.overlap === "reject" || gate?.overlap === "return_existing")
+    return fault(`not together with a concurrency whose overlap is ${gate.overlap}`, "debounce");
+  const burst = burstOf(said, of, now);
+  if (!burst.ok) return fault(burst.error, "debounce", "key");
+  if (deadlineAt !== null && deadlineAt <= burst.value.due_at) return fault("the deadline has passed by then", "debounce", "for");
+  return burst;
 }
 
 /** What the submission says counts instead of what its workflow does. */

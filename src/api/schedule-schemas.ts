@@ -38,6 +38,7 @@ export const newSchedule = z
         path: ["deadline"],
         error: 'expected a duration such as "10m": every run has its own deadline',
       })
+      .refine(({ debounce }) => debounce === undefined, { path: ["debounce"], error: "every run is a task of its own" })
       .openapi("TaskSubmission"),
     overlap: z.enum(OVERLAP).optional().openapi({ description: "What a run does while an earlier one has not ended: `skip` by default" }),
     catch_up: catchUp.optional().openapi({ description: "What becomes of times that were missed by more than 10 s: `one` by default" }),

@@ -15,6 +15,7 @@ import { webhookSecretPlace } from "../task/ports.ts";
 import { checkWorkflow } from "../workflows/check.ts";
 import { loadLibrary } from "../workflows/library.ts";
 import { inputFaults } from "../workflows/input-schema.ts";
+import { debounceWithKey, submitToBurst } from "./burst.ts";
 import { holdOptions } from "./hold-options.ts";
 import { giveUpPlace, reservePlace, withoutPlace } from "./reservation.ts";
 import type { Services } from "./services.ts";
@@ -37,9 +38,12 @@ export async function submitTask(body: SubmissionBody, context: SubmitContext): 
   const now = Date.now();
   const task = idempotencyKey === null ? newTaskId(tenant, now) : taskIdFromKey(tenant, idempotencyKey);
   const identity = { tenant, task, fingerprint: idempotencyKey === null ? null : (scheduledFingerprint(context) ?? fingerprintOf(body)) };
+  if (body.debounce !== undefined && idempotencyKey !== null) return debounceWithKey();
   const prepared = await prepare(body, identity, context, now);
   // What was accepted once stays accepted, whatever has become of the workflow since, or of the deadline.
   if (!prepared.ok) return (await recall(identity, services)) ?? prepared;
+  if (prepared.value.debounce !== undefined)
+    return submitToBurst(prepared.value, services, (other) => prepare(body, { ...identity, task: other }, context, now));
   const reserved = await reservePlace(prepared.value, services, now);
   if (reserved?.type === "taken") return (await recall(identity, services)) ?? withoutPlace(prepared.value, reserved.by, services);
   const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(prepared.value, context.waitMs));

@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { concurrencyDefinition } from "../engine/concurrency.ts";
 import { BUDGET_ACTIONS } from "../engine/budget.ts";
 import { budgetDefinition } from "../engine/budget-definition.ts";
+import { debounceDefinition } from "../engine/debounce.ts";
 import { STEP_KINDS, type WorkflowDefinition } from "../engine/definition.ts";
 import { duration } from "../engine/definition-words.ts";
 import { isJsonObject } from "../shared/json.ts";
@@ -54,6 +55,10 @@ const options = {
   concurrency: concurrencyDefinition
     .optional()
     .openapi({ description: "How many tasks of the same key run at once; instead of what the workflow says" }),
+  debounce: debounceDefinition.optional().openapi({
+    description:
+      "Submissions of one key within `for` of each other are one task, with the input of the last: it begins `for` after that, at most `max` after the first",
+  }),
   on_no_agent: z.enum(["wait", "fail"]).optional(),
   fail_fast: z.boolean().optional(),
   budget: budgetDefinition.optional().openapi({
@@ -67,7 +72,7 @@ const options = {
 };
 
 /** Options of the contract that this version does not have yet: never taken for input. */
-const UNAVAILABLE = ["goal", "debounce"];
+const UNAVAILABLE = ["goal"];
 
 const optionNames = new Set(Object.keys(options));
 
@@ -106,7 +111,7 @@ const waitingOn = z.object({
   step_id: z.string().optional().openapi({ description: "Absent where the task itself waits, to begin" }),
   capability: z.string().optional(),
   agent: z.string().optional(),
-  key: z.string().optional().openapi({ description: "Under which so many tasks run at once" }),
+  key: z.string().optional().openapi({ description: "Under which so many tasks run at once, or submissions are one task" }),
   limit: z.int().optional(),
   position: z.int().optional().openapi({ description: "In the line of the agent or under the key, 1 for who is next" }),
   why: z.string().optional(),

@@ -28,7 +28,7 @@ export function compileConcurrency({ key, limit, overlap }: ConcurrencyDefinitio
 }
 
 /** An expression that names what a task belongs with: it is evaluated before the task begins. */
-function compileKey(written: string): Result<Expression, readonly ExpressionProblem[]> {
+export function compileKey(written: string): Result<Expression, readonly ExpressionProblem[]> {
   const compiled = compileExpression(written, "any");
   if (!compiled.ok || compiled.value.steps.length === 0) return compiled;
   return err([{ code: "unknown_reference", message: `in "${written}": a key is made before any step, of input and task alone` }]);
@@ -49,7 +49,7 @@ export function gateOf({ key, limit, overlap }: Concurrency, of: TaskToBe): Resu
   return text.ok ? ok({ key: text.value, limit, overlap }) : text;
 }
 
-function keyFrom(key: Expression, { task, type, workflow, input, priority, tags }: TaskToBe): Result<string, string> {
+export function keyFrom(key: Expression, { task, type, workflow, input, priority, tags }: TaskToBe): Result<string, string> {
   const value = key.evaluate({ input, task: { id: task, type, workflow, priority, tags: [...tags] }, steps: {} });
   if (!value.ok) return value;
   const text = typeof value.value === "string" ? value.value : JSON.stringify(value.value);

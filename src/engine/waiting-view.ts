@@ -13,7 +13,7 @@ export interface WaitingOn {
   readonly step_id?: string;
   readonly capability?: string;
   readonly agent?: string;
-  /** Of a gate, and how many it lets run. */
+  /** Of a gate, and how many it lets run; of a burst of submissions. */
   readonly key?: string;
   readonly limit?: number;
   /** In the line of the agent or the gate, 1 for who is next. */
@@ -56,7 +56,12 @@ function waitingToBegin({ created, createdAt }: TaskState, hold: Hold): WaitingO
       return null;
     case "timer":
     case "debounce":
-      return { type: hold.type, since: isoTime(createdAt), until: isoTime(hold.until) };
+      return {
+        type: hold.type,
+        ...(hold.type === "debounce" && created.debounce && { key: created.debounce.key }),
+        since: isoTime(createdAt),
+        until: isoTime(hold.until),
+      };
     case "concurrency": {
       const { key, limit } = created.gate ?? { key: "", limit: 1 };
       return { type: "concurrency", key, limit, since: isoTime(hold.since), until: isoTime(hold.since + created.queue_ttl_ms) };

@@ -1,5 +1,5 @@
 /**
- * The object of one key: which tasks run under it, and which are next.
+ * The object of one key: which tasks run under it, and which are next; which one stands for a burst of submissions.
  *
  * O1. Who has a place is stored before anybody is told, together with the alarm that asks whether it is still needed.
  * O2. What does not arrive is repeated: a task that is let in is told until it has heard or ended, and so is one that is to
@@ -10,6 +10,7 @@ import { DurableObject } from "cloudflare:workers";
 import { EarliestAlarm } from "../shared/earliest-alarm.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
+import { burstNow, type Burst } from "./burst.ts";
 import type { GateContract, GateName, GatePorts } from "./gate-contract.ts";
 import { Gate, type Entered, type Entrant, type Reserved } from "./gate.ts";
 import { GateRows } from "./gate-rows.ts";
@@ -38,9 +39,21 @@ export abstract class GateObject<Env> extends DurableObject<Env> implements Gate
     return this.#exactly(name, (gate, now) => gate.reserve(entrant, now));
   }
 
+  async burst(name: GateName, asked: Burst, over: string | null): Promise<Burst> {
+    return this.#exactly(name, (_, now) => {
+      const known = this.#rows.burst;
+      const current = burstNow(known, asked, over, now);
+      if (current !== known) this.#rows.putBurst(current);
+      return current;
+    });
+  }
+
   async leave(name: GateName, task: string, grant?: number): Promise<void> {
     if (this.#rows.name === null) return;
-    this.#exactly(name, (gate, now) => gate.leave(task, now, grant));
+    this.#exactly(name, (gate, now) => {
+      gate.leave(task, now, grant);
+      if (grant === undefined && this.#rows.burst?.task === task) this.#rows.putBurst(null);
+    });
     this.#toldAt.delete(task);
   }
 
@@ -52,7 +65,7 @@ export abstract class GateObject<Env> extends DurableObject<Env> implements Gate
     this.#alarm.fired();
     const { name } = this.#rows;
     if (name === null) return;
-    if (this.#now.isEmpty) return this.#wipe();
+    if (this.#now.isEmpty && (this.#rows.burst?.latestAt ?? 0) <= Date.now()) return this.#wipe();
     const due = this.#exactly(name, (gate, now) => gate.toVerify(now));
     for (const place of due) this.#tell(name, place);
   }
@@ -71,7 +84,7 @@ export abstract class GateObject<Env> extends DurableObject<Env> implements Gate
         this.#rows.identify(name);
         const made = change(this.#now, now);
         // At the end one more alarm finds that nobody is left.
-        this.#alarm.keep(this.#now.nextAt(now) ?? now + LIMITS.slotVerifyMs, now);
+        this.#alarm.keep(this.#now.nextAt(now) ?? this.#rows.burst?.latestAt ?? now + LIMITS.slotVerifyMs, now);
         return made;
       });
       for (const place of this.#now.admitted()) if (place.task !== asking) this.#tell(name, place);

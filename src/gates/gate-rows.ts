@@ -1,4 +1,5 @@
 /** A gate in its object's storage. The table is made by the first write: asking about a key that nobody uses leaves nothing. */
+import type { Burst } from "./burst.ts";
 import type { GateName } from "./gate-contract.ts";
 import type { GateLimit, GateStore } from "./gate.ts";
 import type { Member } from "./member.ts";
@@ -36,6 +37,15 @@ export class GateRows implements GateStore {
   };
 
   readonly limit = (): GateLimit | null => this.#storage.kv.get<GateLimit>("limit") ?? null;
+
+  get burst(): Burst | null {
+    return this.#storage.kv.get<Burst>("burst") ?? null;
+  }
+
+  putBurst(burst: Burst | null): void {
+    if (burst === null) this.#storage.kv.delete("burst");
+    else this.#storage.kv.put("burst", burst);
+  }
 
   readonly putLimit = (limit: GateLimit): void => this.#storage.kv.put("limit", limit);
 }

@@ -59,6 +59,7 @@ export const REJECTIONS = {
   schedule_state: conflict("The schedule's status does not allow this"),
   run_overlaps: { ...conflict("An earlier run has not ended"), retryable: true },
   concurrency_limit: { ...conflict("As many tasks of its key run as may"), retryable: true },
+  debounce_conflict: { ...conflict("Another kind of task waits under the key"), retryable: true },
   result_expired: conflict("The result is no longer kept", 410),
   precondition_failed: conflict("It was changed meanwhile", 412),
   precondition_required: conflict("If-Match is required", 428),

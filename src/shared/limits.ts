@@ -292,6 +292,10 @@ export const LIMITS = {
   gateExistingLooks: 40,
   /** A burst of submissions, at most from its first to its end. */
   debounceMs: 7 * DAY,
+  /** Facts in the journal of a task that stands for one, an input each; the next submission begins another. */
+  debounceFacts: 1_000,
+  /** Bursts that a submission finds over, one after the other, before it is told to come again. */
+  debounceTries: 5,
 
   // --- History ---
   /** A task that ends sooner is written to D1 once. */
@@ -492,6 +496,8 @@ export const DEFAULTS = {
   meetProbability: 0.95,
   queueTtlMs: 1 * HOUR,
   priority: 5,
+  /** How long a burst of submissions may last, in times of the pause that ends it. */
+  debounceTimes: 10,
   approvalLinkMs: 7 * DAY,
   taskRetentionMs: 7 * DAY,
   historyRetentionMs: 90 * DAY,

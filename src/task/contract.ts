@@ -42,6 +42,11 @@ export interface TaskContract {
    * another task's past in it comes as JSON in UTF-8.
    */
   submit(submission: Submission | Uint8Array, waitMs: number): Promise<Result<Submitted, Rejection | "archived">>;
+  /**
+   * Creates the task, which stands for a burst of submissions, or gives it this input instead of its own while it waits.
+   * `over`: it does not wait any more.
+   */
+  join(submission: Submission): Promise<Result<Submitted, Rejection> | "over">;
   /** The answer to a submission that came before, as `submit` would give it. */
   recall(fingerprint: string): Promise<Result<Submitted, Rejection> | null>;
   pause(): Promise<Result<TaskHead, Rejection> | null>;

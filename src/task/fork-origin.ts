@@ -64,7 +64,7 @@ export function forkOrigin(now: Loaded, source: JournalSource, point: ForkPoint)
   }
   const reader = new BoundedReader(source);
   const definition = reader.read(created.definition);
-  const input = point.hasInput ? undefined : reader.read(created.input);
+  const input = point.hasInput ? undefined : reader.read(state.input);
   const library = created.library && reader.read(created.library);
   const past = pastOf(state, eventsUpTo(source, state.seq), again, valuesOf(source), (stored) => reader.read(stored));
   if (reader.isTooMuch) return err(forkTooLarge(`${reader.bytes} or more`));

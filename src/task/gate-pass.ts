@@ -46,12 +46,14 @@ export class GatePass {
     return (await this.#runner.ready())?.state.end === null;
   }
 
-  /** It has ended. Throws where the gate does not answer. */
+  /** It has ended, which both its gate and the key of its burst hear before it is put away. Throws where one does not answer. */
   async leave({ state }: Loaded): Promise<void> {
-    const { tenant, task, gate } = state.created;
-    if (gate === undefined) return;
-    const name = { tenant, key: gate.key };
-    await this.#ports.gates.ask(name, (object) => object.leave(name, task));
+    const { tenant, task, gate, debounce } = state.created;
+    for (const key of new Set([gate?.key, debounce?.key])) {
+      if (key === undefined) continue;
+      const name = { tenant, key };
+      await this.#ports.gates.ask(name, (object) => object.leave(name, task));
+    }
   }
 
   /** 1 for who is next. */

@@ -34,7 +34,7 @@ export function portraitOf({ state }: Loaded, source: JournalSource): Portrait {
   const [total, byStep] = usagesIn(source);
   const views = stepViews(state, 0, state.steps.length);
   // The task's own values first: they are what a reader looks for.
-  const [input, definition] = [values.portrait(created.input), values.portrait(created.definition)];
+  const [input, definition] = [values.portrait(state.input), values.portrait(created.definition)];
   const output = state.end === null || state.end.output === null ? null : values.portrait(state.end.output);
   return {
     head: taskHead(state),

@@ -14,6 +14,7 @@ import type { Answer } from "../engine/transition.ts";
 import type { TaskHead } from "../engine/view.ts";
 import type { Json } from "../shared/json.ts";
 import type { ApprovalDecision, AttemptOf, ChildOutcome, Heartbeat, Submitted, TaskContract } from "./contract.ts";
+import { joinBurst } from "./burst.ts";
 import type { Cost } from "./journal.ts";
 import type { TaskPorts } from "./ports.ts";
 import { TaskParts } from "./task-parts.ts";
@@ -39,6 +40,10 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
     await this.#parts.lingering.linger(waitMs, () => this.#parts.outbox.isAwaiting);
     const reading = this.#reading(await this.#loaded());
     return ok({ head: reading.head(), isReplay: false, result: reading.result() });
+  }
+
+  async join(submission: Submission): Promise<Result<Submitted, Rejection> | "over"> {
+    return this.#parts.wakeups.wasDeleted ? "over" : joinBurst(submission, this.#parts.arrival, this.#parts.runner);
   }
 
   async recall(fingerprint: string): Promise<Result<Submitted, Rejection> | null> {

@@ -69,6 +69,11 @@ export class Wakeups {
     }
   }
 
+  /** There was a task here, and somebody deleted it a while ago. */
+  get wasDeleted(): boolean {
+    return this.#storage.kv.get<Deleted>("deleted") !== undefined;
+  }
+
   /** An agent appeared that a step may be waiting for. */
   async poke(): Promise<void> {
     const { runner } = this.#parts;

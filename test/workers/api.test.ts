@@ -96,7 +96,7 @@ describe("bad requests get a precise error and change nothing", () => {
 
   test("an unknown type names the known ones and the one that was meant", async () => {
     expect(await problemOf(await post('{"type":"smple"}'))).toMatchObject({
-      known_types: ["simple"],
+      known_types: ["simple", "bulk"],
       detail: expect.stringContaining('did you mean "simple"?'),
     });
   });
@@ -177,7 +177,7 @@ describe("credentials", () => {
     expect(await (await withKey(acme, "/tasks")).json()).toMatchObject({ data: [] });
     expect(await problemOf(await withKey(acme, "/tasks", { method: "POST", body: '{"type":"mine"}' }))).toMatchObject({
       code: "unknown_type",
-      known_types: ["simple"],
+      known_types: ["simple", "bulk"],
     });
     // An admin of a tenant makes keys for that tenant only.
     expect((await withKey(acme, "/keys", { method: "POST", body: '{"name":"x","roles":["admin"],"tenant":"default"}' })).status).toBe(403);

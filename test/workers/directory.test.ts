@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AgentState } from "../../src/agents/agent-state.ts";
+import { isBuiltinAgent } from "../../src/agents/builtin.ts";
 import { AgentDirectory } from "../../src/agents/directory.ts";
 import { AgentRegistry } from "../../src/agents/registry.ts";
 import { createKeyring } from "../../src/shared/keyring.ts";
@@ -11,7 +12,7 @@ const registry = new AgentRegistry(drizzle(env.DB), keyring, { allowLoopback: fa
 const register = async (tenant: string, id: string): Promise<void> =>
   void (await registry.register(tenant, id, { url: "https://a.example/", capabilities: ["x"] }, { type: "none" }, false, Date.now()));
 const ids = async (directory: AgentDirectory, tenant: string, now: number): Promise<string[]> =>
-  [...(await directory.load(tenant, now)).byId.keys()].filter((id) => id !== "echo");
+  [...(await directory.load(tenant, now)).byId.keys()].filter((id) => !isBuiltinAgent(id));
 
 afterEach(() => void vi.restoreAllMocks());
 

@@ -389,7 +389,7 @@ describe("another tenant", () => {
     for (const path of ["/workflows/ours/channels/stable", "/workflows/ours/versions/2", "/workflows/ours"])
       expect((await api("DELETE", path, undefined, foreign)).status, path).toBe(404);
     for (const type of ["ours", "ours@1", "ours@stable"])
-      expect(await api("POST", "/tasks", { type }, foreign)).toMatchObject({ status: 404, body: { known_types: ["simple"] } });
+      expect(await api("POST", "/tasks", { type }, foreign)).toMatchObject({ status: 404, body: { known_types: ["simple", "bulk"] } });
     expect(await api("PUT", "/workflows/ours", echo("theirs"), foreign)).toMatchObject({ status: 201, body: { version: 1 } });
     expect((await point("ours", "stable", 1, undefined, foreign)).status).toBe(201);
     expect(await channelsOf("ours")).toMatchObject([{ channel: "stable", version: 1 }]);
