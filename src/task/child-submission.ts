@@ -40,6 +40,10 @@ export class ChildSubmissions {
     this.#journal = journal;
   }
 
+  startOver(): void {
+    this.#definition = null;
+  }
+
   submissionFor(loaded: Loaded, child: ChildTask, now: number): Result<Submission, Failure> {
     const step = stepNamed(loaded.state, child.step);
     if (isKind(step, "map")) return this.#part(loaded, step, child);

@@ -108,6 +108,13 @@ export class Children {
     this.#askedAt.delete(task);
   }
 
+  /** The task was deleted; another one under its id starts others under the ids of these. */
+  startOver(): void {
+    for (const known of [this.#askedAt, this.#starting, this.#telling, this.#told]) known.clear();
+    this.#hasReported = false;
+    this.#submissions.startOver();
+  }
+
   #start(loaded: Loaded, child: ChildTask): void {
     const { task } = child;
     this.#askedAt.set(task, Date.now());
