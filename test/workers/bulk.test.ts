@@ -51,6 +51,20 @@ describe("a task that is deleted", () => {
     expect((await untilEnded(next)).status).toBe("completed");
   });
 
+  test("and submitted again starts tasks of its own, not those that the first one had started", async () => {
+    const doubled = { steps: [{ id: "a", type: "transform", output: "${ input.n * 2 }" }], output: "${ steps.a.output }" };
+    await api("PUT", "/workflows/doubles", doubled);
+    const key = { "idempotency-key": "parent" };
+    const steps = [{ id: "w", type: "workflow", workflow: "doubles", input: { n: "${ input.n }" } }];
+    const body = (n: number) => ({ workflow: { steps, output: "${ steps.w.output }" }, input: { n } });
+    const id = await submit(body(1), key);
+    await untilEnded(id);
+    expect((await api("DELETE", `/tasks/${id}`)).status).toBe(204);
+    expect(await submit(body(5), key)).toBe(id);
+    await untilEnded(id);
+    expect(await resultOf(id)).toBe(10);
+  });
+
   test("twice at a time is deleted once: who submits it again meanwhile has a new one", async () => {
     const key = { "idempotency-key": "twice" };
     const id = await submit({ ...done, tags: ["twice"] }, key);
