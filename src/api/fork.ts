@@ -1,7 +1,9 @@
 /** From a task and what is to be different to a submission that shares the task's past. */
 import { createHash } from "node:crypto";
+import { smaller, taskBudget } from "../engine/budget-definition.ts";
 import { compileWorkflow, type Workflow } from "../engine/compile.ts";
 import { nodeAt } from "../engine/graph.ts";
+import type { TaskToBe } from "../engine/concurrency.ts";
 import type { PastStep } from "../engine/past.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { isTaskId, newTaskId, taskIdFromKey } from "../shared/ids.ts";
@@ -15,6 +17,8 @@ import { webhookSecretPlace } from "../task/ports.ts";
 import type { Submission } from "../task/submission.ts";
 import { inputFaults } from "../workflows/input-schema.ts";
 import type { ForkBody } from "./fork-schemas.ts";
+import { holdOptions } from "./hold-options.ts";
+import { giveUpPlace, reservePlace, withoutPlace } from "./reservation.ts";
 import type { Services } from "./services.ts";
 import {
   deadlineOf,
@@ -45,7 +49,10 @@ export async function forkTask(
   if (prepared === null || !prepared.ok) return (await recall(identity, services)) ?? prepared;
   const bytes = jsonToBytes(prepared.value as unknown as Json);
   if (bytes.byteLength > LIMITS.forkBytes) return err(forkTooLarge(`${bytes.byteLength}`));
+  const reserved = await reservePlace(prepared.value, services, now);
+  if (reserved?.type === "taken") return (await recall(identity, services)) ?? withoutPlace(prepared.value, reserved.by, services);
   const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(bytes, context.waitMs));
+  if (!answer.ok || answer.value.head.finished_at !== null) await giveUpPlace(prepared.value, reserved, services);
   if (answer.ok) return answer;
   return answer.error === "archived" ? replayFromHistory(services, identity) : err(answer.error);
 }
@@ -75,13 +82,18 @@ async function prepare(
   const deadlineAt = body.deadline === undefined ? afresh(origin.deadlineMs, now) : deadlineOf(body.deadline, now);
   if (deadlineAt !== null && deadlineAt <= now) return err(rejection("invalid_request", "/deadline: the deadline has passed already"));
   const { webhook, library: _, ...submission } = origin.submission;
+  const priority = body.priority ?? submission.priority;
+  const tags = body.tags === undefined ? submission.tags : [...new Set(body.tags)];
+  const limits = limitsOf(body, origin, { ...what, task: identity.task, input, priority, tags }, workflow, now);
+  if (!limits.ok) return limits;
   return ok({
     ...submission,
     ...what,
+    ...limits.value,
     ...identity,
     input,
-    priority: body.priority ?? submission.priority,
-    tags: body.tags === undefined ? submission.tags : [...new Set(body.tags)],
+    priority,
+    tags,
     deadlineAt,
     traceparent: context.traceparent ?? newTraceparent(),
     origin: services.config.publicUrl ?? context.origin,
@@ -89,6 +101,25 @@ async function prepare(
     past: { ...origin.past, steps: [...origin.past.steps, ...edited.value] },
     ...(webhook && { webhook: resealed(webhook, id, services, identity) }),
   });
+}
+
+/**
+ * What the task may spend, it may spend anew; another definition may allow it less. The key that it runs under is made anew
+ * where the workflow makes it of something that is different.
+ */
+function limitsOf(
+  body: ForkBody,
+  { submission: { budget, gate } }: ForkOrigin,
+  of: TaskToBe,
+  workflow: Workflow,
+  now: number,
+): Result<Pick<Submission, "budget" | "gate">, Rejection> {
+  const isOther = body.workflow !== undefined || body.type !== undefined;
+  const narrowed = isOther ? smaller(budget, taskBudget(undefined, workflow.definition.budget)) : budget;
+  const isOtherwise = isOther || "input" in body || body.tags !== undefined || body.priority !== undefined;
+  const held = isOtherwise ? holdOptions({}, workflow, of, null, now) : ok({});
+  if (!held.ok) return held;
+  return ok({ ...(narrowed && { budget: narrowed }), ...(gate && { gate }), ...held.value });
 }
 
 interface Chosen {

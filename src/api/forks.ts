@@ -45,8 +45,9 @@ export const forkRoutes = createRouter()
   );
 
 async function fork(c: Context<Api>, id: string, body: ForkBody, isRetry: boolean, key: string | null): Promise<TaskHead> {
-  const { head, isReplay } = accepted(found(await forkTask(id, body, isRetry, submitContext(c, key, 0)), id));
+  const { head, isReplay, isExisting } = accepted(found(await forkTask(id, body, isRetry, submitContext(c, key, 0)), id));
   if (isReplay && key !== null) c.header("Idempotent-Replayed", "true");
+  if (isExisting) c.header("Existing-Task", "true");
   c.header("Location", `/api/v1/tasks/${head.id}`);
   return head;
 }

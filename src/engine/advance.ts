@@ -16,7 +16,7 @@ import { leaveLine } from "./line.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 import { proceedWith, startStep, stepIsDue } from "./kinds/table.ts";
 import { decide } from "./run-if.ts";
-import { goOnSpending, isCut, skipped, timeIsUp } from "./spending.ts";
+import { goOnSpending, timeIsUp } from "./spending.ts";
 import { scopeOfStep } from "./scope.ts";
 import { cancelFrame, expressionError, failStep } from "./step.ts";
 import { stepAt, type TaskState } from "./state.ts";
@@ -68,7 +68,7 @@ function nextFacts(state: TaskState, world: World): Facts | null {
 function nextStart(state: TaskState, world: World): Facts | null {
   const due = dueIn(state, state.starts, world.now) ?? dueIn(state, state.hedges, world.now);
   if (due !== null) return startFacts(state, due, world);
-  const spending = goOnSpending(state, (step) => (isCut(state, step) ? [skipped(step)] : startStep(state, step, world)));
+  const spending = goOnSpending(state, (step) => startStep(state, step, world));
   if (spending !== null) return spending;
   for (let next = state.agenda.take(); next !== undefined; next = state.agenda.take()) {
     const step = stepAt(state, next);
@@ -136,5 +136,5 @@ function decideStep(state: TaskState, step: Step, world: World): Facts {
       return failStep(state, step, expressionError(step, "when", message), world);
     }
   }
-  return isCut(state, step) ? [skipped(step)] : startStep(state, step, world);
+  return startStep(state, step, world);
 }

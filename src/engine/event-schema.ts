@@ -76,7 +76,11 @@ const MEMBERS = {
   tasks: texts,
   start_at: time,
   debounce: z.looseObject({ key: text, due_at: time, latest_at: time }),
-  gate: z.looseObject({ key: text, limit: number, overlap: z.enum(["queue", "reject", "cancel_previous", "return_existing"]) }),
+  gate: z.looseObject({
+    key: z.string().min(1).max(LIMITS.gateKeyLength),
+    limit: number.max(LIMITS.gateLimit),
+    overlap: z.enum(["queue", "reject", "cancel_previous", "return_existing"]),
+  }),
   until: time,
   schedule: text,
   scheduled_at: time,

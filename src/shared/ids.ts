@@ -32,9 +32,12 @@ export function taskIdFromKey(tenant: string, key: string): string {
   return withCheck(tenant, base32(createHash("sha256").update(`${tenant}\0${key}`).digest(), BODY_LENGTH));
 }
 
-/** The id of a task that a step of another starts: always the same, and none that a key of a caller's could have. */
-export function childTaskId(tenant: string, parent: string, step: string, branch: number): string {
-  return taskIdFromKey(tenant, `\0${parent}/${step}/${branch}`);
+/**
+ * The id of a task that a step of another starts: always the same, and none that a key of a caller's could have. A task that
+ * was deleted and submitted again under its key starts others than it did before.
+ */
+export function childTaskId(tenant: string, parent: string, createdAt: number, step: string, branch: number): string {
+  return taskIdFromKey(tenant, `\0${parent}/${createdAt}/${step}/${branch}`);
 }
 
 /** What a schedule submits the task of a run under, as if it were a key of a caller's, and none that one could have. */

@@ -65,6 +65,11 @@ export class CacheRequests {
     }
   }
 
+  /** The task was deleted; there may be another one under its id. */
+  startOver(): void {
+    for (const known of [this.#askedAt, this.#firsts, this.#dropped]) known.clear();
+  }
+
   /** Has the cache drop what is out of date; whether it has. One at a time, so that nothing new is taken for heard. */
   invalidate(loaded: Loaded): Promise<boolean> {
     return (this.#invalidating = this.#invalidating.then(() => this.#drop(loaded)));

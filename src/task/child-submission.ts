@@ -40,6 +40,10 @@ export class ChildSubmissions {
     this.#journal = journal;
   }
 
+  startOver(): void {
+    this.#definition = null;
+  }
+
   submissionFor(loaded: Loaded, child: ChildTask, now: number): Result<Submission, Failure> {
     const step = stepNamed(loaded.state, child.step);
     if (isKind(step, "map")) return this.#part(loaded, step, child);
@@ -114,7 +118,7 @@ export class ChildSubmissions {
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
     const fault = inputFault(entry, input.value);
     if (fault !== null) return err(fault);
-    const common = this.#common(loaded, childTaskId(tenant, task, "> chain", index), `> chain/${index}`);
+    const common = this.#common(loaded, childTaskId(tenant, task, state.createdAt, "> chain", index), `> chain/${index}`);
     const gate = gateFor(entry, common, input.value);
     if (!gate.ok) return err({ code: "expression_error", message: gate.error, retryable: false });
     return ok({

@@ -9,6 +9,7 @@
 import { Unavailable } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
+import { NO_AMOUNTS } from "../engine/budget.ts";
 import type { Command } from "../engine/command.ts";
 import { stepAt } from "../engine/state.ts";
 import { askAgainMs } from "./alarm-time.ts";
@@ -107,6 +108,13 @@ export class Children {
     this.#askedAt.delete(task);
   }
 
+  /** The task was deleted; another one under its id starts others under the ids of these. */
+  startOver(): void {
+    for (const known of [this.#askedAt, this.#starting, this.#telling, this.#told]) known.clear();
+    this.#hasReported = false;
+    this.#submissions.startOver();
+  }
+
   #start(loaded: Loaded, child: ChildTask): void {
     const { task } = child;
     this.#askedAt.set(task, Date.now());
@@ -129,7 +137,7 @@ export class Children {
     const submission = this.#submissions.submissionFor(current, child, Date.now());
     const outcome = submission.ok
       ? await this.#ports.tasks.start(submission.value, isPaused)
-      : ({ status: "failed", output: null, error: submission.error, failedItems: 0 } satisfies ChildOutcome);
+      : ({ status: "failed", output: null, error: submission.error, failedItems: 0, spent: NO_AMOUNTS } satisfies ChildOutcome);
     if (outcome !== null) return this.#parent.ended(task, outcome);
     // What was said meanwhile may have been said before it was there.
     const { state } = (await this.#parent.ready()) ?? current;

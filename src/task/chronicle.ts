@@ -73,6 +73,13 @@ export class Chronicle {
     return { parts: archive.parts.length, bytes: archive.bytes };
   }
 
+  /** The task was deleted; there may be another one under its id. */
+  startOver(): void {
+    this.#isEnding = false;
+    this.#told = null;
+    this.#toldApprovals.clear();
+  }
+
   /** Those that have changed since this instance told of them last. */
   #tellApprovals(loaded: Loaded): void {
     if (loaded.state.approvals.length === 0) return;

@@ -45,6 +45,11 @@ export class Farewell {
     }
   }
 
+  /** The task was deleted; there may be another one under its id. */
+  startOver(): void {
+    this.#said = null;
+  }
+
   /** All at once: that one of them cannot be told keeps nobody else waiting. */
   async #sayTo(loaded: Loaded): Promise<readonly Chained[]> {
     // A part of a map's items is nobody's task but its parent's.

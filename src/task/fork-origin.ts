@@ -39,7 +39,19 @@ export interface ForkOrigin {
   readonly seq: number;
   readonly submission: Pick<
     Submission,
-    "type" | "workflow" | "definition" | "priority" | "tags" | "queueTtlMs" | "onNoAgent" | "failFast" | "chain" | "scheduled" | "webhook"
+    | "type"
+    | "workflow"
+    | "definition"
+    | "priority"
+    | "tags"
+    | "budget"
+    | "gate"
+    | "queueTtlMs"
+    | "onNoAgent"
+    | "failFast"
+    | "chain"
+    | "scheduled"
+    | "webhook"
   > & { readonly input?: Json; readonly library?: Json };
   /** How long it had from its submission to its deadline. */
   readonly deadlineMs: number | null;
@@ -80,6 +92,8 @@ export function forkOrigin(now: Loaded, source: JournalSource, point: ForkPoint)
       ...(library !== undefined && { library }),
       priority: created.priority,
       tags: created.tags,
+      ...(created.budget && { budget: created.budget }),
+      ...(created.gate && { gate: created.gate }),
       queueTtlMs: created.queue_ttl_ms,
       onNoAgent: created.on_no_agent,
       failFast: created.fail_fast,

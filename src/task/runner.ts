@@ -36,6 +36,13 @@ export interface Commit {
   readonly at: number;
 }
 
+/** Which task it is: one that was submitted again under its key is another. */
+interface TaskName {
+  readonly tenant: string;
+  readonly task: string;
+  readonly createdAt: number;
+}
+
 interface Pending {
   /** Makes the input inside the transaction, so that a large value is stored with the fact that refers to it. */
   readonly make: (loaded: Loaded) => TaskInput;
@@ -107,7 +114,7 @@ export class TaskRunner {
     try {
       const { state, events, commands } = this.#storage.transactionSync(() => {
         this.journal.create();
-        const first = create(graph, createdWith(this.journal), this.#world(tenant, task, now), inputs);
+        const first = create(graph, createdWith(this.journal), this.#world({ tenant, task, createdAt: now }, now), inputs);
         this.journal.append(first.events, 0, now);
         this.alarm.keep(first.state, now);
         return first;
@@ -182,7 +189,7 @@ export class TaskRunner {
       const result = transition(
         state,
         batch.map(({ make }) => make(loaded)),
-        this.#world(state.created.tenant, state.created.task, now),
+        this.#world({ ...state.created, createdAt: state.createdAt }, now),
       );
       if (result.events.length > 0) this.journal.append(result.events, before, now);
       this.alarm.keep(state, now);
@@ -205,7 +212,7 @@ export class TaskRunner {
     this.#hedgeTimer = { id: setTimeout(wake, Math.max(0, at - now)) as unknown as number, at };
   }
 
-  #world(tenant: string, task: string, now: number): World {
+  #world({ tenant, task, createdAt }: TaskName, now: number): World {
     const snapshot = this.#ports.directory.known(tenant, now);
     return {
       now,
@@ -213,7 +220,7 @@ export class TaskRunner {
       values: this.journal,
       inlinePlaces: this.#ports.settings.inlineCalls,
       calledAt: this.#calledAt,
-      childTask: (step, branch) => childTaskId(tenant, task, step, branch),
+      childTask: (step, branch) => childTaskId(tenant, task, createdAt, step, branch),
     };
   }
 

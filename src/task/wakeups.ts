@@ -41,6 +41,7 @@ export class Wakeups {
   readonly #ports: TaskPorts;
   readonly #parts: Parts;
   #archiving: Promise<void> | null = null;
+  #deleting: Promise<void> | null = null;
 
   constructor(storage: DurableObjectStorage, ports: TaskPorts, parts: Parts) {
     this.#storage = storage;
@@ -93,7 +94,8 @@ export class Wakeups {
   async #putAway(): Promise<void> {
     const { runner, farewell, chronicle } = this.#parts;
     const loaded = await this.#loaded();
-    if (loaded.state.archivedAt !== null) return;
+    // The timer of a task that was deleted finds the one that came under its id.
+    if (loaded.state.end === null || loaded.state.archivedAt !== null) return;
     const chained = await farewell.say(loaded);
     const archive = await chronicle.archive(loaded);
     await runner.apply({ type: "archive", ...archive, ...(chained.length > 0 && { chained }) });
@@ -135,13 +137,20 @@ export class Wakeups {
       const facts = { task_status: statusOf(state) };
       return err(rejection("invalid_state", "Only a task that has ended can be deleted; cancel it first", { facts }));
     }
+    // Once, however many ask: the last of them might find another task already, submitted under its key.
+    this.#deleting ??= this.#delete({ v: 1, tenant: created.tenant, task: created.task }).finally(() => {
+      this.#deleting = null;
+    });
+    await this.#deleting;
+    return ok("deleted");
+  }
+
+  async #delete(name: Deleted): Promise<void> {
     await this.archive();
-    await this.#ports.history.remove(created.tenant, created.task);
+    await this.#ports.history.remove(name.tenant, name.task);
     await this.#empty();
-    const name: Deleted = { v: 1, tenant: created.tenant, task: created.task };
     this.#storage.kv.put("deleted", name);
     await this.#storage.setAlarm(Date.now() + LIMITS.deleteAgainMs);
-    return ok("deleted");
   }
 
   /** Rows that were on their way when the task was deleted have come by now. */
@@ -156,7 +165,9 @@ export class Wakeups {
   async #empty(): Promise<void> {
     this.#parts.feed.close();
     await this.#storage.deleteAll();
-    this.#parts.runner.forget();
+    const { runner, farewell, chronicle, children, caching } = this.#parts;
+    runner.forget();
+    for (const part of [farewell, chronicle, children, caching]) part.startOver();
   }
 
   async #loaded(): Promise<Loaded> {

@@ -95,3 +95,18 @@ test("a budget is checked as strictly as everything else", async () => {
     expect((await api("POST", "/tasks", { workflow: { steps: chain(1, "work") }, budget })).status, JSON.stringify(budget)).toBe(400);
   }
 });
+
+test("a task that could not be started has spent nothing of what was lent to it", async () => {
+  await registerAgent("work", { price: { per_call_usd: 0.1 } });
+  agentsAnswer(used(0.1));
+  await api("PUT", "/workflows/picky", {
+    input_schema: { type: "object", required: ["n"] },
+    steps: chain(1, "work"),
+  });
+  const steps = [
+    { id: "one", type: "workflow", workflow: "picky", input: {}, on_error: "continue" },
+    { id: "last", capability: "work", needs: ["one"], run_if: "all_settled" },
+  ];
+  const id = await submit({ workflow: { steps }, budget: { cost_usd: 0.5, calls: 3 } });
+  expect(await untilEnded(id)).toMatchObject({ status: "completed", budget: { spent: { cost_usd: 0.1, calls: 1 } } });
+});

@@ -31,6 +31,50 @@ describe("a task that is deleted", () => {
     expect((await untilEnded(id)).status).toBe("completed");
   });
 
+  test("and submitted again under its key is a new one, that gives its place back and starts what comes after it, too", async () => {
+    await api("PUT", "/workflows/after", { steps: [{ id: "a", type: "transform", output: 1 }] });
+    const key = { "idempotency-key": "again" };
+    const body = {
+      workflow: { ...done.workflow, on_completed: [{ workflow: "after", input: {} }] },
+      concurrency: { key: '"once more"', limit: 1 },
+      tags: ["chained"],
+    };
+    const id = await submit(body, key);
+    await untilListed("tag=chained", 2);
+    for (const { id: one } of await listed("tag=chained")) {
+      await untilEnded(one);
+      expect((await api("DELETE", `/tasks/${one}`)).status).toBe(204);
+    }
+    expect(await submit(body, key)).toBe(id);
+    await untilListed("tag=chained", 2);
+    const next = await submit({ ...body, workflow: done.workflow });
+    expect((await untilEnded(next)).status).toBe("completed");
+  });
+
+  test("and submitted again starts tasks of its own, not those that the first one had started", async () => {
+    const doubled = { steps: [{ id: "a", type: "transform", output: "${ input.n * 2 }" }], output: "${ steps.a.output }" };
+    await api("PUT", "/workflows/doubles", doubled);
+    const key = { "idempotency-key": "parent" };
+    const steps = [{ id: "w", type: "workflow", workflow: "doubles", input: { n: "${ input.n }" } }];
+    const body = (n: number) => ({ workflow: { steps, output: "${ steps.w.output }" }, input: { n } });
+    const id = await submit(body(1), key);
+    await untilEnded(id);
+    expect((await api("DELETE", `/tasks/${id}`)).status).toBe(204);
+    expect(await submit(body(5), key)).toBe(id);
+    await untilEnded(id);
+    expect(await resultOf(id)).toBe(10);
+  });
+
+  test("twice at a time is deleted once: who submits it again meanwhile has a new one", async () => {
+    const key = { "idempotency-key": "twice" };
+    const id = await submit({ ...done, tags: ["twice"] }, key);
+    await untilEnded(id);
+    const deleted = await Promise.all([api("DELETE", `/tasks/${id}`), api("DELETE", `/tasks/${id}`), api("DELETE", `/tasks/${id}`)]);
+    expect(deleted.every(({ status }) => status === 204 || status === 404)).toBe(true);
+    expect(await submit({ ...done, tags: ["twice"] }, key)).toBe(id);
+    expect((await untilEnded(id)).status).toBe("completed");
+  });
+
   test("stays gone when a row comes late, and leaves nothing in its object", async () => {
     const id = await submit(done);
     await untilEnded(id);

@@ -357,3 +357,59 @@ describe("interrupted at any moment", () => {
     }
   });
 });
+
+describe("what limits a task limits its forks as well:", () => {
+  test("each may spend as much anew, for what is kept costs nothing", async () => {
+    const id = await failedChain({ budget: { calls: 5, cost_usd: 2, on_exhausted: "finish" } });
+    const { body } = await retry(id);
+    expect(await untilEnded(body.id)).toMatchObject({
+      budget: { limits: { calls: 5, cost_usd: 2 }, spent: { calls: 1 }, on_exhausted: "finish" },
+    });
+    const workflow = { ...chain, budget: { calls: 2, on_exhausted: "stop" } };
+    const other = await fork(id, { from: { step: "a" }, workflow, input: { n: 20 } });
+    expect(await untilEnded(other.body.id)).toMatchObject({
+      status: "completed",
+      partial: true,
+      budget: { limits: { calls: 2, cost_usd: 2 }, spent: { calls: 2 } },
+    });
+  });
+
+  test("it stands in the line of its key, which another input may change", async () => {
+    await registerAgent("clerk");
+    const held = gate();
+    agentsAnswer(async ({ input }) => {
+      if ((input as { n: number }).n === 1) return Response.json({ code: "no", message: "no" }, { status: 400 });
+      await held.passed();
+      return Response.json({ output: 1 });
+    });
+    const workflow = { ...chain, concurrency: { key: "input.of", limit: 1 } };
+    const id = await submit({ workflow, input: { n: 1, of: "x" } });
+    await untilEnded(id);
+    const busy = await submit({ workflow, input: { n: 2, of: "x" } });
+    await untilStatus(busy, "running");
+    const waiting = await retry(id);
+    expect(await taskOf(waiting.body.id)).toMatchObject({ status: "queued", waiting_on: { type: "concurrency", key: "x" } });
+    const elsewhere = await fork(id, { input: { n: 3, of: "y" } });
+    await untilStatus(elsewhere.body.id, "running");
+    held.open();
+    for (const task of [busy, waiting.body.id, elsewhere.body.id]) await untilEnded(task);
+  });
+
+  test("a task that takes no place of others does not as a fork either", async () => {
+    await registerAgent("clerk");
+    const held = gate();
+    agentsAnswer(async ({ input }) => {
+      if ((input as { n: number }).n === 1) return Response.json({ code: "no", message: "no" }, { status: 400 });
+      await held.passed();
+      return Response.json({ output: 1 });
+    });
+    const concurrency = { key: '"full"', limit: 1, overlap: "reject" };
+    const id = await submit({ workflow: chain, concurrency, input: { n: 1 } });
+    await untilEnded(id);
+    const busy = await submit({ workflow: chain, concurrency: { ...concurrency, overlap: "queue" }, input: { n: 2 } });
+    await untilStatus(busy, "running");
+    expect(await retry(id)).toMatchObject({ status: 409, body: { code: "concurrency_limit", task_id: busy } });
+    held.open();
+    await untilEnded(busy);
+  });
+});

@@ -303,6 +303,13 @@ describe("a task from elsewhere", () => {
         tampered(file, "task.completed", (line) => ({ ...line, event: { ...line.event, output: { seq: 900, bytes: 3 } } })),
       ],
       [
+        '"gate"',
+        tampered(file, "task.created", (line) => ({
+          ...line,
+          event: { ...line.event, gate: { key: "k".repeat(201), limit: 1, overlap: "queue" } },
+        })),
+      ],
+      [
         "the definition is not valid",
         tampered(file, "task.created", (line) => ({ ...line, event: { ...line.event, definition: { value: { steps: [] } } } })),
       ],

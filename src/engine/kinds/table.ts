@@ -5,6 +5,7 @@ import { startRound } from "../choose.ts";
 import type { TaskEvent } from "../event.ts";
 import type { NodeOf, StepNode } from "../graph.ts";
 import { keptOutcome } from "../kept.ts";
+import { isCut, skipped } from "../spending.ts";
 import type { TaskState } from "../state.ts";
 import type { Step } from "../step-state.ts";
 import type { World } from "../world.ts";
@@ -34,8 +35,11 @@ const KINDS: { readonly [K in StepKind]: Kind<NodeOf<K>> } = {
 
 const kindOf = (step: Step): Kind<StepNode> => KINDS[step.node.kind] as Kind<StepNode>;
 
+/** What is kept costs nothing, so it is there also when nothing more may be spent. */
 export function startStep(state: TaskState, step: Step, world: World): readonly TaskEvent[] {
-  return keptOutcome(state, step, world.values) ?? kindOf(step).start(state, step, world);
+  const kept = keptOutcome(state, step, world.values);
+  if (kept !== null) return kept;
+  return isCut(state, step) ? [skipped(step)] : kindOf(step).start(state, step, world);
 }
 
 export function stepIsDue(state: TaskState, step: Step, world: World): readonly TaskEvent[] {

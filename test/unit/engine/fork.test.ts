@@ -40,6 +40,13 @@ describe("a task that is tried again", () => {
     expect(task.steps()).toEqual(["completed", "completed", "skipped", "running"]);
   });
 
+  test("keeps also what its budget would not allow for any more", () => {
+    const rest = [step("a"), step("x"), step("b", { needs: ["x"], run_if: "all_settled" })];
+    const before = given(rest).when(completes("a")).when(failsForGood("x")).when(completes("b"));
+    const task = given(rest, { id: "task_2", past: before.past(null), budget: { calls: 0, on_exhausted: "finish" } });
+    expect(task.steps()).toEqual(["completed", "skipped", "completed"]);
+  });
+
   test("does again what had only an output in its place", () => {
     const optional = [step("a", { on_error: { output: 0 } }), step("b")];
     const before = given(optional).when(failsForGood("a")).when(failsForGood("b"));
