@@ -167,11 +167,12 @@ export class CacheRequests {
     if (asker !== null) await insist("the cache was not told", () => this.#ports.cache.free(loaded.state.created.tenant, asker));
   }
 
-  /** Who is paused before anything has begun holds others up for nothing. */
+  /** Who is paused before anything has begun holds others up for nothing, and so does who waits for people to pay. */
   #standing({ state }: Loaded, step: Step): Reply {
     const { phase, cache, degraded } = step;
     if (cache === null || !cache.isFirst) return { type: "gone" };
-    if (!isSettled(phase)) return { type: state.paused && phase.status !== "running" ? "gone" : "working" };
+    const isIdle = state.paused || (phase.status === "waiting" && phase.on.type === "budget" && state.budget?.asked !== null);
+    if (!isSettled(phase)) return { type: isIdle && phase.status !== "running" ? "gone" : "working" };
     const value = phase.status === "completed" && phase.degraded === null && degraded === null ? this.#valueOf(step) : null;
     return value === null ? { type: "gone" } : { type: "done", value };
   }

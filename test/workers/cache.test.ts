@@ -131,6 +131,19 @@ describe("a step with a cache", () => {
     expect((await untilEnded(ids[1])).status).toBe("completed");
   });
 
+  test("that waits for people to give it more to spend lets others go before it", async () => {
+    await registerAgent("costly", { price: { per_call_usd: 0.4 } });
+    const workflow = workflowOf({ ttl: "1h" }, "costly");
+    const poor = await submit({ workflow, input: { q: 1 }, budget: { cost_usd: 0.1, on_exhausted: "ask" } });
+    await vi.waitUntil(async () => (await taskOf(poor)).waiting_on?.type === "budget");
+    const other = await submit({ workflow, input: { q: 1 } });
+    await vi.waitUntil(async () => (await statistics())["waiting"] === 1);
+    clockAhead(LIMITS.cacheLeaseMs + 1_000);
+    await ringShards();
+    expect((await untilEnded(other)).status).toBe("completed");
+    await api("POST", `/tasks/${poor}/cancel`);
+  });
+
   test("goes on by itself when the cache does not answer", async () => {
     await registerAgent("alone");
     vi.spyOn(ResultCache.prototype, "ask").mockRejectedValue(new Error("away"));
