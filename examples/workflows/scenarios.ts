@@ -138,13 +138,6 @@ export const SCENARIOS: readonly Scenario[] = [
       say(`now all get version ${Math.max(...(await versionsOf(orchestrator, 5)))}`);
     },
   },
-  {
-    workflow: "canary",
-    title: "a version that reads most of them in another way ends before anybody is asked",
-    input: { messages: MESSAGES },
-    before: ({ orchestrator }) => putCanary(orchestrator, "diplomat"),
-    status: "failed",
-  },
   { workflow: "nightly-pipeline", title: "three nights in a row", input: {}, nights: 3, status: "completed" },
 ];
 
