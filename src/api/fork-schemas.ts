@@ -1,5 +1,6 @@
 /** What a fork may have different. */
 import { z } from "@hono/zod-openapi";
+import { budgetDefinition } from "../engine/budget-definition.ts";
 import { duration } from "../engine/definition-words.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { whatToRun } from "./task-schemas.ts";
@@ -26,6 +27,7 @@ export const forkBody = z
     ...whatToRun,
     priority: z.int().min(0).max(9).optional(),
     tags: z.array(z.string().min(1).max(LIMITS.tagLength)).max(LIMITS.tags).optional(),
+    budget: budgetDefinition.optional().openapi({ description: "In the place of what the task had; what is kept costs nothing" }),
     deadline: z
       .union([duration, z.iso.datetime({ offset: true })], { error: 'expected a duration such as "10m" or an RFC 3339 time' })
       .optional()

@@ -104,7 +104,7 @@ async function prepare(
 }
 
 /**
- * What the task may spend, it may spend anew; another definition may allow it less. The key that it runs under is made anew
+ * What the task may spend, it may spend anew, unless it is said; another definition may allow it less. The key that it runs under is made anew
  * where the workflow makes it of something that is different.
  */
 function limitsOf(
@@ -115,11 +115,12 @@ function limitsOf(
   now: number,
 ): Result<Pick<Submission, "budget" | "gate">, Rejection> {
   const isOther = body.workflow !== undefined || body.type !== undefined;
-  const narrowed = isOther ? smaller(budget, taskBudget(undefined, workflow.definition.budget)) : budget;
+  const before = isOther ? smaller(budget, taskBudget(undefined, workflow.definition.budget)) : budget;
+  const spendable = body.budget === undefined ? before : taskBudget(body.budget, workflow.definition.budget);
   const isOtherwise = isOther || "input" in body || body.tags !== undefined || body.priority !== undefined;
   const held = isOtherwise ? holdOptions({}, workflow, of, null, now) : ok({});
   if (!held.ok) return held;
-  return ok({ ...(narrowed && { budget: narrowed }), ...(gate && { gate }), ...held.value });
+  return ok({ ...(spendable && { budget: spendable }), ...(gate && { gate }), ...held.value });
 }
 
 interface Chosen {

@@ -374,6 +374,13 @@ describe("what limits a task limits its forks as well:", () => {
     });
   });
 
+  test("but for what is said: who has run out of money may be given more", async () => {
+    const id = await failedChain({ budget: { calls: 2 } });
+    const { body } = await fork(id, { budget: { calls: 9, on_exhausted: "finish" } });
+    expect(await untilEnded(body.id)).toMatchObject({ budget: { limits: { calls: 9 }, on_exhausted: "finish" } });
+    expect((await fork(id, { budget: { calls: -1 } })).status).toBe(400);
+  });
+
   test("it stands in the line of its key, which another input may change", async () => {
     await registerAgent("clerk");
     const held = gate();
