@@ -1,6 +1,6 @@
 /**
  * `npm run estimates`: ten workflows are estimated and then run, on the real service with real agents whose delays and
- * prices it has to find out. What was measured should lie between p5 and p95 of what was estimated, in nine of ten.
+ * prices it has to find out. The middle of three runs should lie between p5 and p95 of what was estimated, in nine of ten.
  *
  *   npm run estimates -- --rounds N   so many times each (1)
  *                        --service    workflows whose agents take no time instead: what is left is what the service takes
