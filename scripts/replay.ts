@@ -4,8 +4,8 @@
  * no journal.
  */
 import { readFileSync } from "node:fs";
-import { readJournal, sourceOf } from "../src/task/journal-import.ts";
-import { playAgain } from "../src/task/played-again.ts";
+import { readJournal, sourceOf } from "../src/tasks/recorder/journal-import.ts";
+import { playAgain } from "../src/tasks/recorder/played-again.ts";
 
 const files = process.argv.slice(2);
 if (files.length === 0) {

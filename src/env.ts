@@ -1,7 +1,7 @@
 /** The bindings in `wrangler.toml`, and the settings that `shared/config.ts` reads. */
-import type { DispatchMessage } from "./agents/dispatch-queue.ts";
-import type { ApprovalRow, HistoryRow } from "./history/port.ts";
-import type { OutcomesMessage } from "./agents/outcome-buffer.ts";
+import type { DispatchMessage } from "./agents/transports/dispatch-queue.ts";
+import type { ApprovalRow, HistoryRow } from "./tasks/history/port.ts";
+import type { OutcomesMessage } from "./agents/transports/outcome-buffer.ts";
 import type { Agent, Gate, ResultCache, Schedule, Task, Webhook } from "./index.ts";
 
 export interface Env {

@@ -1,22 +1,22 @@
 /** The Worker's entry: its objects, requests, queues and timetable. */
-import { AgentObject } from "./agents/agent-object.ts";
-import { consumeDispatches } from "./agents/dispatch-queue.ts";
-import { outcomesMessage, outcomesOf } from "./agents/outcome-buffer.ts";
+import { AgentObject } from "./agents/object/agent-object.ts";
+import { consumeDispatches } from "./agents/transports/dispatch-queue.ts";
+import { outcomesMessage, outcomesOf } from "./agents/transports/outcome-buffer.ts";
 import type { AgentPorts } from "./agents/port.ts";
-import { createApp } from "./api/app.ts";
+import { createApp } from "./http/app.ts";
 import type { CachePorts } from "./cache/cache-contract.ts";
 import { CacheObject } from "./cache/cache-object.ts";
 import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
 import type { GatePorts } from "./gates/gate-contract.ts";
 import { GateObject } from "./gates/gate-object.ts";
-import { consumeHistory } from "./history/history-queue.ts";
+import { consumeHistory } from "./tasks/history/history-queue.ts";
 import type { SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleObject } from "./schedules/schedule-object.ts";
 import { LIMITS } from "./shared/limits.ts";
 import { log } from "./shared/log.ts";
-import type { TaskPorts } from "./task/ports.ts";
-import { TaskObject } from "./task/task-object.ts";
+import type { TaskPorts } from "./tasks/ports.ts";
+import { TaskObject } from "./tasks/object/task-object.ts";
 import type { WebhookPorts } from "./webhooks/webhook-contract.ts";
 import { WebhookObject } from "./webhooks/webhook-object.ts";
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ServerProcess } from "../../scripts/server-process.ts";
-import type { WorkflowDefinition } from "../../src/engine/definition.ts";
+import type { WorkflowDefinition } from "../../src/language/definition.ts";
 import type { Json } from "../../src/shared/json.ts";
 import { AgentProcess } from "../setup/agent-process.ts";
 import { Orchestrator, type TaskEvent } from "../setup/orchestrator.ts";

@@ -1,5 +1,5 @@
 /** Ten workflows of different shape. None of them was made to be estimated easily, and nothing in the estimate knows them. */
-import type { StepDefinition, WorkflowDefinition } from "../../src/engine/definition.ts";
+import type { StepDefinition, WorkflowDefinition } from "../../src/language/definition.ts";
 import type { Json } from "../../src/shared/json.ts";
 
 export interface Trial {

@@ -1,6 +1,6 @@
 /** What the object of an agent tells everybody about it: health, breaker, statistics. */
-import type { BreakerState } from "./breaker.ts";
-import type { CapabilityStatistics } from "./statistics.ts";
+import type { BreakerState } from "./object/breaker.ts";
+import type { CapabilityStatistics } from "./object/statistics.ts";
 
 export const AGENT_STATUS = ["healthy", "degraded", "unhealthy", "draining", "offline"] as const;
 export type AgentStatus = (typeof AGENT_STATUS)[number];

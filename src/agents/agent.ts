@@ -1,7 +1,7 @@
 /** What an agent is: how it is kept, and what readers see of it. */
 import type { JsonSchema } from "../shared/json-schema.ts";
 import { durationMs, durationText, isoTime } from "../shared/time.ts";
-import type { AgentRegistration } from "./registration.ts";
+import type { AgentRegistration } from "./registry/registration.ts";
 
 export interface Price {
   readonly perCallUsd?: number;

@@ -8,9 +8,9 @@
 import { z } from "zod";
 import { log, messageOf } from "../shared/log.ts";
 import { LIMITS } from "../shared/limits.ts";
-import type { AgentRegistry, KnownAgent } from "./registry.ts";
+import type { AgentRegistry, KnownAgent } from "./registry/registry.ts";
 import type { AgentState } from "./agent-state.ts";
-import { snapshotOf, type DirectorySnapshot } from "./selection.ts";
+import { snapshotOf, type DirectorySnapshot } from "./selection/selection.ts";
 
 /** PERSISTED in KV under `directory/{tenant}`; another version is read as absent. */
 const storedDirectory = z.object({ v: z.literal(2), at: z.number(), agents: z.array(z.custom<KnownAgent>()) });

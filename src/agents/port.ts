@@ -1,15 +1,15 @@
 /** What a task's object asks of the agents, and what an agent's object asks of the tasks. */
-import type { Failure } from "../engine/event.ts";
+import type { Failure } from "../engine/facts/event.ts";
 import type { Json } from "../shared/json.ts";
-import type { AgentCall, CarriedCall, Outcome } from "./protocol.ts";
-import type { AttemptName, StartAnswer } from "./admission.ts";
-import type { AgentContract } from "./agent-contract.ts";
+import type { AgentCall, CarriedCall, Outcome } from "./transports/protocol.ts";
+import type { AttemptName, StartAnswer } from "./object/admission.ts";
+import type { AgentContract } from "./object/agent-contract.ts";
 import type { AgentState } from "./agent-state.ts";
 import type { AgentRecord } from "./agent.ts";
-import type { AttemptAddress } from "./callback-token.ts";
-import type { DispatchMessage } from "./dispatch-queue.ts";
-import type { OutcomeBuffer } from "./outcome-buffer.ts";
-import type { DirectorySnapshot } from "./selection.ts";
+import type { AttemptAddress } from "./transports/callback-token.ts";
+import type { DispatchMessage } from "./transports/dispatch-queue.ts";
+import type { OutcomeBuffer } from "./transports/outcome-buffer.ts";
+import type { DirectorySnapshot } from "./selection/selection.ts";
 
 export interface DirectoryPort {
   /** What this isolate knows of a tenant's agents, if it is fresh enough to decide on. */

@@ -1,6 +1,6 @@
 /** The built-in agent that does a page of a bulk order, and the workflow that asks it until there are no more. */
 import { z } from "zod";
-import type { WorkflowDefinition } from "../engine/definition.ts";
+import type { WorkflowDefinition } from "../language/definition.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";

@@ -1,6 +1,6 @@
 /** What is to be done to many tasks, and how far that has come. */
 import { z } from "zod";
-import type { TaskStatus } from "../engine/state.ts";
+import type { TaskStatus } from "../engine/state/state.ts";
 import { LIMITS } from "../shared/limits.ts";
 
 const time = z.iso.datetime({ offset: true });

@@ -1,7 +1,7 @@
 /** A page of tasks, and something done to each of them. Doing a page again does nothing twice. */
-import type { TaskFilter, TaskPosition } from "../history/task-rows.ts";
-import type { TaskStatus } from "../engine/state.ts";
-import type { TaskHead } from "../engine/view.ts";
+import type { TaskFilter, TaskPosition } from "../tasks/history/task-rows.ts";
+import type { TaskStatus } from "../engine/state/state.ts";
+import type { TaskHead } from "../tasks/views/view.ts";
 import type { Rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { messageOf } from "../shared/log.ts";

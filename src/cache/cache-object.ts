@@ -6,7 +6,7 @@
  * C2. Who is to be told is in a row until they have answered; the alarm tells again.
  */
 import { DurableObject } from "cloudflare:workers";
-import { EarliestAlarm } from "../shared/earliest-alarm.ts";
+import { EarliestAlarm } from "../objects/earliest-alarm.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { factsOf, type AskAnswer, type Asker, type CacheContract, type CachePorts } from "./cache-contract.ts";

@@ -7,18 +7,18 @@
  */
 import type { Rejection } from "../shared/errors.ts";
 import { ok, type Result } from "../shared/result.ts";
-import { admit } from "./admit.ts";
-import { advance } from "./advance.ts";
-import { commandsFor, type Command } from "./command.ts";
-import type { TaskEvent } from "./event.ts";
-import type { TaskCreated } from "./created.ts";
-import { begin, evolve } from "./evolve.ts";
-import { scheduleHedge } from "./evolve-attempt.ts";
-import type { Graph } from "./graph.ts";
-import type { TaskInput } from "./input.ts";
-import { stepAt, type TaskState } from "./state.ts";
-import { stageValues } from "./value.ts";
-import { lookUntil, nextWakeAt, scheduleLook } from "./wake.ts";
+import { admit } from "./rules/admit.ts";
+import { advance } from "./rules/advance.ts";
+import { commandsFor, type Command } from "./facts/command.ts";
+import type { TaskEvent } from "./facts/event.ts";
+import type { TaskCreated } from "./facts/created.ts";
+import { begin, evolve } from "./state/evolve.ts";
+import { scheduleHedge } from "./state/evolve-attempt.ts";
+import type { Graph } from "../language/graph.ts";
+import type { TaskInput } from "./facts/input.ts";
+import { stepAt, type TaskState } from "./state/state.ts";
+import { stageValues } from "./facts/value.ts";
+import { lookUntil, nextWakeAt, scheduleLook } from "./rules/wake.ts";
 import type { World } from "./world.ts";
 
 /** Whether an input changed anything, or why it may not. */

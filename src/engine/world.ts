@@ -1,10 +1,10 @@
 /** What a transition may know besides the journal: plain data and synchronous lookups. */
 import type { Json } from "../shared/json.ts";
-import type { Reserved } from "./budget.ts";
-import type { Way } from "./event.ts";
-import type { Receipt } from "./receipt.ts";
-import type { Selection, Target } from "./staffing.ts";
-import type { Values } from "./value.ts";
+import type { Reserved } from "./aspects/budget.ts";
+import type { Way } from "./facts/event.ts";
+import type { Receipt } from "./facts/receipt.ts";
+import type { Selection, Target } from "../language/staffing.ts";
+import type { Values } from "./facts/value.ts";
 
 export interface World {
   readonly now: number;

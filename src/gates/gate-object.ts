@@ -7,7 +7,7 @@
  * O3. A key that nobody uses any more leaves nothing behind.
  */
 import { DurableObject } from "cloudflare:workers";
-import { EarliestAlarm } from "../shared/earliest-alarm.ts";
+import { EarliestAlarm } from "../objects/earliest-alarm.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { burstNow, type Burst } from "./burst.ts";

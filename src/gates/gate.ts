@@ -10,8 +10,8 @@
  *     predecessors come. Who runs keeps its place until it has ended.
  */
 import { LIMITS } from "../shared/limits.ts";
-import { Leases } from "../shared/leases.ts";
-import { RankedLine } from "../shared/ranked-line.ts";
+import { Leases } from "../objects/leases.ts";
+import { RankedLine } from "../objects/ranked-line.ts";
 import { isBefore, type Dismissed, type Holding, type Member, type Waiting } from "./member.ts";
 
 /** PERSISTED. Who said last how many there may be. */

@@ -1,6 +1,6 @@
 /** PERSISTED: a task under a key, as the gate knows it. */
-import type { Lease } from "../shared/leases.ts";
-import type { Ranked } from "../shared/ranked-line.ts";
+import type { Lease } from "../objects/leases.ts";
+import type { Ranked } from "../objects/ranked-line.ts";
 
 interface AnyMember {
   readonly task: string;

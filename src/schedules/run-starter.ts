@@ -10,7 +10,7 @@ import { REJECTIONS, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import type { Result } from "../shared/result.ts";
-import { isTrouble } from "../shared/trouble.ts";
+import { isTrouble } from "../objects/trouble.ts";
 import { overlapVerdict, SUPERSEDED } from "./overlap.ts";
 import {
   isPlanned,

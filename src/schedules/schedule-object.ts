@@ -8,7 +8,7 @@
  * S4. Nothing runs before the list has accepted the schedule, nor after it was deleted; a deletion is final at once.
  */
 import { DurableObject } from "cloudflare:workers";
-import { EarliestAlarm } from "../shared/earliest-alarm.ts";
+import { EarliestAlarm } from "../objects/earliest-alarm.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { randomText } from "../shared/ids.ts";
 import { LIMITS } from "../shared/limits.ts";

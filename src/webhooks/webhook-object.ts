@@ -9,7 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "../shared/limits.ts";
 import { log, messageOf } from "../shared/log.ts";
-import { EarliestAlarm } from "../shared/earliest-alarm.ts";
+import { EarliestAlarm } from "../objects/earliest-alarm.ts";
 import { freshCondition, learned, type Condition, type Lesson } from "./condition.ts";
 import type { Answer, DueDelivery, LoggedDelivery, NewDelivery, Try, Verdict } from "./delivery.ts";
 import { DeliveryLog } from "./delivery-log.ts";

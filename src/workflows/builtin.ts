@@ -1,5 +1,5 @@
 /** Workflows that are there from the start. */
-import type { WorkflowDefinition } from "../engine/definition.ts";
+import type { WorkflowDefinition } from "../language/definition.ts";
 import { bulkWorkflow } from "../bulk/agent.ts";
 import type { WorkflowVersion } from "./registry.ts";
 

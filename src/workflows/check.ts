@@ -1,5 +1,5 @@
 /** Everything that is checked of a definition before it may run. */
-import { compileWorkflow, type Workflow } from "../engine/compile.ts";
+import { compileWorkflow, type Workflow } from "../language/compile.ts";
 import type { Fault } from "../shared/errors.ts";
 import { err, type Result } from "../shared/result.ts";
 import { schemaFaults } from "./input-schema.ts";

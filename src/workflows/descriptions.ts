@@ -1,7 +1,7 @@
 /** What to know of workflows to submit one: read out of their definitions where these are stored, for they may be large. */
 import { and, eq, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import type { WorkflowDefinition } from "../engine/definition.ts";
+import type { WorkflowDefinition } from "../language/definition.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { builtinWorkflow } from "./builtin.ts";
 import type { WorkflowSummary, WorkflowVersion } from "./registry.ts";

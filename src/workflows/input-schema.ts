@@ -1,5 +1,5 @@
 /** The JSON Schemas that a workflow declares, and a task's input against one of them. */
-import type { WorkflowDefinition } from "../engine/definition.ts";
+import type { WorkflowDefinition } from "../language/definition.ts";
 import type { Fault } from "../shared/errors.ts";
 import { pointer, type Json } from "../shared/json.ts";
 import { schemaProblem, violationsOf } from "../shared/json-schema.ts";

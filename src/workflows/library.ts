@@ -3,7 +3,7 @@
  * one version. A task that has its library reads the registry no more. References may go in circles.
  */
 import type { Fault, Rejection } from "../shared/errors.ts";
-import type { Library, LibraryEntry } from "../shared/library.ts";
+import type { Library, LibraryEntry } from "../language/library.ts";
 import { isJsonObject, pointer, type Json } from "../shared/json.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";

@@ -7,7 +7,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import { parseReference } from "../shared/workflow-reference.ts";
+import { parseReference } from "../language/workflow-reference.ts";
 import { BUILTIN_WORKFLOWS, builtinWorkflow } from "./builtin.ts";
 import { channelsOf, versionOn, type Channels } from "./channels.ts";
 import { readDescriptions, type WorkflowDescription } from "./descriptions.ts";

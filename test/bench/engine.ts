@@ -1,14 +1,14 @@
 /** What the engine costs by itself, in this process: no object, no journal, no network. */
-import { BUILTIN_AGENTS } from "../../src/agents/builtin.ts";
+import { BUILTIN_AGENTS } from "../../src/agents/transports/builtin.ts";
 import type { AgentRecord } from "../../src/agents/agent.ts";
-import { lookupIn, snapshotOf } from "../../src/agents/selection.ts";
-import { compileWorkflow } from "../../src/engine/compile.ts";
-import type { TaskEvent } from "../../src/engine/event.ts";
-import type { TaskCreated } from "../../src/engine/created.ts";
-import type { Graph } from "../../src/engine/graph.ts";
+import { lookupIn, snapshotOf } from "../../src/agents/selection/selection.ts";
+import { compileWorkflow } from "../../src/language/compile.ts";
+import type { TaskEvent } from "../../src/engine/facts/event.ts";
+import type { TaskCreated } from "../../src/engine/facts/created.ts";
+import type { Graph } from "../../src/language/graph.ts";
 import { create, fold, transition } from "../../src/engine/transition.ts";
 import type { World } from "../../src/engine/world.ts";
-import { statusOf } from "../../src/engine/state.ts";
+import { statusOf } from "../../src/engine/state/state.ts";
 import { median } from "./statistics.ts";
 import type { Shape } from "./targets.ts";
 

@@ -1,12 +1,12 @@
 /** What an estimate costs, in this process: a thousand runs of a workflow of fifty steps, under one policy. */
 import type { AgentState } from "../../src/agents/agent-state.ts";
 import type { AgentRecord } from "../../src/agents/agent.ts";
-import { BUILTIN_AGENTS } from "../../src/agents/builtin.ts";
-import { snapshotOf } from "../../src/agents/selection.ts";
-import { Statistics } from "../../src/agents/statistics.ts";
-import { compileWorkflow } from "../../src/engine/compile.ts";
-import { estimate, type EstimateQuestion } from "../../src/planning/estimate.ts";
-import { surroundingsOf } from "../../src/planning/surroundings.ts";
+import { BUILTIN_AGENTS } from "../../src/agents/transports/builtin.ts";
+import { snapshotOf } from "../../src/agents/selection/selection.ts";
+import { Statistics } from "../../src/agents/object/statistics.ts";
+import { compileWorkflow } from "../../src/language/compile.ts";
+import { estimate, type EstimateQuestion } from "../../src/estimates/estimate.ts";
+import { surroundingsOf } from "../../src/estimates/surroundings.ts";
 import { unitFromText } from "../../src/shared/random.ts";
 import type { Figures } from "./report.ts";
 import { median } from "./statistics.ts";

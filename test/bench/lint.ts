@@ -1,8 +1,8 @@
 /** What checking a definition costs, in this process: compiling it, and everything that lint looks at. */
-import { snapshotOf } from "../../src/agents/selection.ts";
+import { snapshotOf } from "../../src/agents/selection/selection.ts";
 import type { AgentRecord } from "../../src/agents/agent.ts";
-import { BUILTIN_AGENTS } from "../../src/agents/builtin.ts";
-import { compileWorkflow } from "../../src/engine/compile.ts";
+import { BUILTIN_AGENTS } from "../../src/agents/transports/builtin.ts";
+import { compileWorkflow } from "../../src/language/compile.ts";
 import { faultsIn } from "../../src/workflows/check.ts";
 import { lintWorkflow } from "../../src/workflows/lint/lint.ts";
 import type { Figures } from "./report.ts";

@@ -1,5 +1,5 @@
 /** A map over ten thousand items, each of which an agent is asked about: how long, how many rows, how much memory. */
-import type { WorkflowDefinition } from "../../src/engine/definition.ts";
+import type { WorkflowDefinition } from "../../src/language/definition.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import { progress, type Figures } from "./report.ts";
 import { settled } from "./server.ts";

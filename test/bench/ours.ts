@@ -5,7 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import service, { Agent as ProductionAgent, Gate as ProductionGate, Task as ProductionTask } from "../../src/index.ts";
 import type { Env } from "../../src/env.ts";
-import type { Cost } from "../../src/task/journal.ts";
+import type { Cost } from "../../src/tasks/object/journal.ts";
 
 export { ResultCache, Schedule, Webhook } from "../../src/index.ts";
 

@@ -1,6 +1,6 @@
 /** The flight recorder: what a fork costs its caller, and how fast journals are played again. */
-import { readJournal, sourceOf } from "../../src/task/journal-import.ts";
-import { playAgain } from "../../src/task/played-again.ts";
+import { readJournal, sourceOf } from "../../src/tasks/recorder/journal-import.ts";
+import { playAgain } from "../../src/tasks/recorder/played-again.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import type { Figures } from "./report.ts";
 import { chain, type Service } from "./service.ts";

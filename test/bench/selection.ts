@@ -1,11 +1,11 @@
 /** What choosing an agent costs, in this process: `select` alone, over a directory as large as a tenant's may be. */
 import type { AgentState } from "../../src/agents/agent-state.ts";
 import type { AgentRecord } from "../../src/agents/agent.ts";
-import { BUILTIN_AGENTS } from "../../src/agents/builtin.ts";
-import { select, snapshotOf } from "../../src/agents/selection.ts";
-import { Statistics } from "../../src/agents/statistics.ts";
-import { POLICIES, type SelectDefinition } from "../../src/engine/agent-definition.ts";
-import { selectionOf } from "../../src/engine/staffing.ts";
+import { BUILTIN_AGENTS } from "../../src/agents/transports/builtin.ts";
+import { select, snapshotOf } from "../../src/agents/selection/selection.ts";
+import { Statistics } from "../../src/agents/object/statistics.ts";
+import { POLICIES, type SelectDefinition } from "../../src/language/agent-definition.ts";
+import { selectionOf } from "../../src/language/staffing.ts";
 import type { Wanted } from "../../src/engine/world.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
 import { unitFromText } from "../../src/shared/random.ts";

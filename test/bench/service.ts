@@ -1,12 +1,12 @@
 /** The service under the launcher, with meters (`ours.ts`), and what the bench asks of it. */
 import { join } from "node:path";
-import type { ConcurrencyDefinition } from "../../src/engine/concurrency.ts";
-import type { AgentBody } from "../../src/api/agent-schemas.ts";
-import type { AgentRegistration } from "../../src/agents/registration.ts";
-import type { AgentStepDefinition, WorkflowDefinition } from "../../src/engine/definition.ts";
-import type { EventView } from "../../src/engine/event-view.ts";
-import type { StepView } from "../../src/engine/step-view.ts";
-import type { TaskResult } from "../../src/engine/view.ts";
+import type { ConcurrencyDefinition } from "../../src/language/concurrency.ts";
+import type { AgentBody } from "../../src/agents/routes/agent-schemas.ts";
+import type { AgentRegistration } from "../../src/agents/registry/registration.ts";
+import type { AgentStepDefinition, WorkflowDefinition } from "../../src/language/definition.ts";
+import type { EventView } from "../../src/tasks/views/event-view.ts";
+import type { StepView } from "../../src/tasks/views/step-view.ts";
+import type { TaskResult } from "../../src/tasks/views/view.ts";
 import type { JsonObject } from "../../src/shared/json.ts";
 import { ensureSettings } from "../../scripts/settings.ts";
 import { freePort } from "../../scripts/free-port.ts";

@@ -1,5 +1,5 @@
 /** A thousand timers of one task that ring one after another: what each costs in rows, and how often the alarm is moved for it. */
-import type { WorkflowDefinition } from "../../src/engine/definition.ts";
+import type { WorkflowDefinition } from "../../src/language/definition.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import { progress, type Figures } from "./report.ts";
 import { settled } from "./server.ts";

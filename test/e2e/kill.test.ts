@@ -1,6 +1,6 @@
 /** The server is killed in the middle of everything and started again. Nobody asks; the alarms alone finish the work. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { EventView } from "../../src/engine/event-view.ts";
+import type { EventView } from "../../src/tasks/views/event-view.ts";
 import { Agent, Server, until, type Logged } from "./processes.ts";
 
 let server: Server;

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
 import { ServerProcess } from "../../scripts/server-process.ts";
-import type { EventView } from "../../src/engine/event-view.ts";
-import type { TaskView } from "../../src/task/reading.ts";
+import type { EventView } from "../../src/tasks/views/event-view.ts";
+import type { TaskView } from "../../src/tasks/object/reading.ts";
 
 function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "orchestrator-"));

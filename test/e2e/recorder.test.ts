@@ -7,8 +7,8 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { TaskHead } from "../../src/engine/view.ts";
-import type { TaskDiff } from "../../src/task/task-diff.ts";
+import type { TaskHead } from "../../src/tasks/views/view.ts";
+import type { TaskDiff } from "../../src/tasks/recorder/task-diff.ts";
 import { Agent, Server, until } from "./processes.ts";
 
 let server: Server;

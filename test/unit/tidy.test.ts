@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
-import { problemSchema } from "../../src/api/problem.ts";
+import { problemSchema } from "../../src/http/problem.ts";
 import { REJECTIONS } from "../../src/shared/errors.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -42,11 +42,11 @@ describe("the code", () => {
 
   test("writes shapes that outlive a deploy down as such", () => {
     for (const path of [
-      "src/engine/event.ts",
+      "src/engine/facts/event.ts",
       "src/agents/agent.ts",
-      "src/agents/dispatch-queue.ts",
-      "src/history/tables.ts",
-      "src/task/archive.ts",
+      "src/agents/transports/dispatch-queue.ts",
+      "src/tasks/history/tables.ts",
+      "src/tasks/history/archive.ts",
       "src/webhooks/webhook.ts",
       "src/webhooks/delivery-log.ts",
       "src/schedules/schedule.ts",
@@ -99,7 +99,7 @@ describe("the documents", () => {
   test("list every route of the API", () => {
     const readme = readFileSync(join(root, "README.md"), "utf8");
     const routes = sources
-      .filter(({ path }) => path.startsWith("src/api/"))
+      .filter(({ path }) => path.startsWith("src/"))
       .flatMap(({ text }) => [...text.matchAll(/^ {2}path: "(\/[^"]*)"/gm)].map((match) => match[1] as string));
     expect(routes.length).toBeGreaterThan(20);
     const isNamed = (route: string): boolean =>

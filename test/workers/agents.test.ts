@@ -2,11 +2,11 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { Admission, type Slot } from "../../src/agents/admission.ts";
+import { Admission, type Slot } from "../../src/agents/object/admission.ts";
 import { AgentDirectory } from "../../src/agents/directory.ts";
-import { AgentObject } from "../../src/agents/agent-object.ts";
+import { AgentObject } from "../../src/agents/object/agent-object.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
-import { Attempts } from "../../src/task/attempts.ts";
+import { Attempts } from "../../src/tasks/object/attempts.ts";
 import {
   agentsAnswer,
   api,

@@ -1,7 +1,7 @@
 /** What tasks cost that others do not see: how often they wake, what they write, and that neither grows with time. */
 import { abortAllDurableObjects, evictAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
-import { ArchiveStore } from "../../src/history/archive-store.ts";
+import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import { drive, familyOf, hasEnded, type Family } from "./family.ts";
 import { agentsAnswer, api, calls, registerAgent, resultOf, stubOf, submit, untilEnded } from "./harness.ts";
 

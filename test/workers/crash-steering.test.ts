@@ -4,9 +4,9 @@
  */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
-import type { TaskHead } from "../../src/engine/view.ts";
+import type { TaskHead } from "../../src/tasks/views/view.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
-import { TaskObject } from "../../src/task/task-object.ts";
+import { TaskObject } from "../../src/tasks/object/task-object.ts";
 import { drive, essenceOf, familyOf, hasEnded, insistently, isPutAway, type Family } from "./family.ts";
 import { agentsAnswer, api, calls, clockAhead, registerAgent, resultOf, stubOf, submit, taskOf, type Asked } from "./harness.ts";
 import { atEvery, CALL_MOMENTS, interrupted, momentCounts, seldom, type Choice, type Moment } from "./interruptions.ts";

@@ -5,7 +5,7 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import type { EventView } from "../../src/engine/event-view.ts";
+import type { EventView } from "../../src/tasks/views/event-view.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
 import { interrupted, moment } from "./interruptions.ts";
 import {

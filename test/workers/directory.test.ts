@@ -2,9 +2,9 @@ import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AgentState } from "../../src/agents/agent-state.ts";
-import { isBuiltinAgent } from "../../src/agents/builtin.ts";
+import { isBuiltinAgent } from "../../src/agents/transports/builtin.ts";
 import { AgentDirectory } from "../../src/agents/directory.ts";
-import { AgentRegistry } from "../../src/agents/registry.ts";
+import { AgentRegistry } from "../../src/agents/registry/registry.ts";
 import { createKeyring } from "../../src/shared/keyring.ts";
 
 const keyring = createKeyring([{ name: "k1", secret: new Uint8Array(32).fill(1) }]);

@@ -1,7 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import type { EventView } from "../../src/engine/event-view.ts";
+import type { EventView } from "../../src/tasks/views/event-view.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
 import { agentsAnswer, api, calls, eventsOf, gate, registerAgent, ROOT_KEY, stubOf, submit, untilEnded, untilStatus } from "./harness.ts";
 

@@ -4,9 +4,9 @@
  */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
-import type { EventView } from "../../src/engine/event-view.ts";
-import { Journal } from "../../src/task/journal.ts";
-import { loadTask, TaskReading, type TaskView } from "../../src/task/reading.ts";
+import type { EventView } from "../../src/tasks/views/event-view.ts";
+import { Journal } from "../../src/tasks/object/journal.ts";
+import { loadTask, TaskReading, type TaskView } from "../../src/tasks/object/reading.ts";
 import { api, calls, ENDED, stubOf } from "./harness.ts";
 import { requestsTo, webhookStub } from "./endpoints.ts";
 

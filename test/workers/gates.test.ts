@@ -2,7 +2,7 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { TaskHead } from "../../src/engine/view.ts";
+import type { TaskHead } from "../../src/tasks/views/view.ts";
 import { LIMITS } from "../../src/shared/limits.ts";
 import {
   agentsAnswer,

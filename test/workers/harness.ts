@@ -2,9 +2,9 @@
 import { abortAllDurableObjects, listDurableObjectIds, runDurableObjectAlarm } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, vi } from "vitest";
-import type { EventView } from "../../src/engine/event-view.ts";
-import type { TaskHead } from "../../src/engine/view.ts";
-import type { TaskView } from "../../src/task/reading.ts";
+import type { EventView } from "../../src/tasks/views/event-view.ts";
+import type { TaskHead } from "../../src/tasks/views/view.ts";
+import type { TaskView } from "../../src/tasks/object/reading.ts";
 
 export const ROOT_KEY = "root-key-of-the-tests-0123456789abcdef";
 const BASE = "https://orchestrator.example/api/v1";

@@ -11,10 +11,10 @@ import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { describe, expect, test, vi } from "vitest";
 import worker from "../../src/index.ts";
-import type { TaskHead } from "../../src/engine/view.ts";
-import type { HistoryRow } from "../../src/history/port.ts";
-import { Statements } from "../../src/history/statements.ts";
-import { TaskRows, type TaskFilter } from "../../src/history/task-rows.ts";
+import type { TaskHead } from "../../src/tasks/views/view.ts";
+import type { HistoryRow } from "../../src/tasks/history/port.ts";
+import { Statements } from "../../src/tasks/history/statements.ts";
+import { TaskRows, type TaskFilter } from "../../src/tasks/history/task-rows.ts";
 import {
   agentsAnswer,
   api,

@@ -8,14 +8,14 @@
  */
 import { abortAllDurableObjects, evictAllDurableObjects } from "cloudflare:test";
 import { vi } from "vitest";
-import { ArchiveStore } from "../../src/history/archive-store.ts";
+import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import { hashText } from "../../src/shared/random.ts";
-import { Children } from "../../src/task/children.ts";
-import { Chronicle } from "../../src/task/chronicle.ts";
-import { Farewell } from "../../src/task/farewell.ts";
-import { Journal } from "../../src/task/journal.ts";
-import { Outbox } from "../../src/task/outbox.ts";
-import { TaskObject } from "../../src/task/task-object.ts";
+import { Children } from "../../src/tasks/object/children.ts";
+import { Chronicle } from "../../src/tasks/object/chronicle.ts";
+import { Farewell } from "../../src/tasks/object/farewell.ts";
+import { Journal } from "../../src/tasks/object/journal.ts";
+import { Outbox } from "../../src/tasks/object/outbox.ts";
+import { TaskObject } from "../../src/tasks/object/task-object.ts";
 import { WebhookObject } from "../../src/webhooks/webhook-object.ts";
 
 export type Moment = string;

@@ -1,7 +1,7 @@
 /** Tasks that start tasks: sub-workflows, chains, and who is told when one ends. */
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
-import type { TaskHead } from "../../src/engine/view.ts";
+import type { TaskHead } from "../../src/tasks/views/view.ts";
 import { agentsAnswer, api, calls, eventsOf, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded, untilStatus } from "./harness.ts";
 
 const put = async (name: string, definition: object): Promise<void> => {

@@ -2,7 +2,7 @@
 import { exports } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { AgentDirectory } from "../../src/agents/directory.ts";
-import { snapshotOf } from "../../src/agents/selection.ts";
+import { snapshotOf } from "../../src/agents/selection/selection.ts";
 import { WorkflowRegistry } from "../../src/workflows/registry.ts";
 import { LINT_CODES, type Warning } from "../../src/workflows/lint/codes.ts";
 import { api, registerAgent } from "./harness.ts";

@@ -1,7 +1,7 @@
 /** Tasks as only history has them left. */
 import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { vi } from "vitest";
-import { Journal } from "../../src/task/journal.ts";
+import { Journal } from "../../src/tasks/object/journal.ts";
 import { api, stubOf } from "./harness.ts";
 
 /** Until its archive is written. */

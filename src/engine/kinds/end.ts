@@ -1,11 +1,11 @@
 /** A step that ends the task, completed or failed, wherever it stands. */
-import { endFacts } from "../ending.ts";
-import type { Failure } from "../event.ts";
-import type { EndNode } from "../graph.ts";
-import { scopeOfStep } from "../scope.ts";
-import { cancelSteps, expressionError, failStep, startedFacts } from "../step.ts";
-import { asText } from "../template.ts";
-import { VALUE_TOO_LARGE } from "../value.ts";
+import { endFacts } from "../rules/ending.ts";
+import type { Failure } from "../facts/event.ts";
+import type { EndNode } from "../../language/graph.ts";
+import { scopeOfStep } from "../state/scope.ts";
+import { cancelSteps, expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { asText } from "../../language/expressions/template.ts";
+import { VALUE_TOO_LARGE } from "../facts/value.ts";
 import type { Kind } from "./kind.ts";
 
 export const end: Kind<EndNode> = {

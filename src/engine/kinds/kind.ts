@@ -1,9 +1,9 @@
 /** What a kind of step is to the engine: how it begins, and how it goes on. */
 import { LIMITS } from "../../shared/limits.ts";
-import type { Failure, TaskEvent } from "../event.ts";
-import type { Block, StepNode } from "../graph.ts";
-import type { TaskState } from "../state.ts";
-import type { Step } from "../step-state.ts";
+import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { Block, StepNode } from "../../language/graph.ts";
+import type { TaskState } from "../state/state.ts";
+import type { Step } from "../state/step-state.ts";
 import type { World } from "../world.ts";
 
 type Facts = readonly TaskEvent[];

@@ -5,14 +5,14 @@
  */
 import { LIMITS } from "../../shared/limits.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Failure, TaskEvent } from "../event.ts";
-import type { MapNode } from "../graph.ts";
-import { startChild } from "../kept.ts";
-import { evaluateOver } from "../scope.ts";
-import { childrenOf, expressionError, failStep, startedFacts } from "../step.ts";
-import type { TaskState } from "../state.ts";
-import type { Branches, Step } from "../step-state.ts";
-import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../value.ts";
+import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { MapNode } from "../../language/graph.ts";
+import { startChild } from "../rules/kept.ts";
+import { evaluateOver } from "../state/scope.ts";
+import { childrenOf, expressionError, failStep, startedFacts } from "../rules/step.ts";
+import type { TaskState } from "../state/state.ts";
+import type { Branches, Step } from "../state/step-state.ts";
+import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 import { mayOpen, tooManySteps, type Kind } from "./kind.ts";
 

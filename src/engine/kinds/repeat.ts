@@ -1,13 +1,13 @@
 /** A step that does the same again until a condition holds, and no more often than it says. */
 import { LIMITS } from "../../shared/limits.ts";
-import type { Failure, TaskEvent } from "../event.ts";
-import type { RepeatNode } from "../graph.ts";
-import { scopeIn, withName } from "../scope.ts";
-import { expressionError, failStep, startedFacts } from "../step.ts";
-import { isPartial } from "../spending.ts";
-import type { TaskState } from "../state.ts";
-import type { Branches, Step } from "../step-state.ts";
-import { readValue } from "../value.ts";
+import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { RepeatNode } from "../../language/graph.ts";
+import { scopeIn, withName } from "../state/scope.ts";
+import { expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { isPartial } from "../aspects/spending.ts";
+import type { TaskState } from "../state/state.ts";
+import type { Branches, Step } from "../state/step-state.ts";
+import { readValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 import { mayOpen, tooManySteps, type Kind } from "./kind.ts";
 

@@ -5,13 +5,13 @@
 import type { Json } from "../../shared/json.ts";
 import { assert } from "../../shared/result.ts";
 import { durationText } from "../../shared/time.ts";
-import type { Failure, TaskEvent } from "../event.ts";
-import type { SignalNode } from "../graph.ts";
-import { scopeOfStep, withName } from "../scope.ts";
-import { failStep, startedFacts } from "../step.ts";
-import { stepAt, type TaskState } from "../state.ts";
-import { isKind, type Step } from "../step-state.ts";
-import { readValue, resident, type StoredValue } from "../value.ts";
+import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { SignalNode } from "../../language/graph.ts";
+import { scopeOfStep, withName } from "../state/scope.ts";
+import { failStep, startedFacts } from "../rules/step.ts";
+import { stepAt, type TaskState } from "../state/state.ts";
+import { isKind, type Step } from "../state/step-state.ts";
+import { readValue, resident, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 import type { Kind } from "./kind.ts";
 

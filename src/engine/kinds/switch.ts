@@ -1,8 +1,8 @@
 /** A step that goes one of several ways: the first case whose condition holds, else the default, else none. */
-import type { TaskEvent } from "../event.ts";
-import type { SwitchNode } from "../graph.ts";
-import { scopeOfStep } from "../scope.ts";
-import { expressionError, failStep, startedFacts } from "../step.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import type { SwitchNode } from "../../language/graph.ts";
+import { scopeOfStep } from "../state/scope.ts";
+import { expressionError, failStep, startedFacts } from "../rules/step.ts";
 import type { Kind } from "./kind.ts";
 
 export const switchKind: Kind<SwitchNode> = {

@@ -1,13 +1,13 @@
 /** Every kind of step there is: a kind without its arm does not compile. */
-import type { StepKind } from "../definition.ts";
-import { cacheIsDue } from "../caching.ts";
-import { startRound } from "../choose.ts";
-import type { TaskEvent } from "../event.ts";
-import type { NodeOf, StepNode } from "../graph.ts";
-import { keptOutcome } from "../kept.ts";
-import { isCut, skipped } from "../spending.ts";
-import type { TaskState } from "../state.ts";
-import type { Step } from "../step-state.ts";
+import type { StepKind } from "../../language/definition.ts";
+import { cacheIsDue } from "../aspects/caching.ts";
+import { startRound } from "../rules/choose.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import type { NodeOf, StepNode } from "../../language/graph.ts";
+import { keptOutcome } from "../rules/kept.ts";
+import { isCut, skipped } from "../aspects/spending.ts";
+import type { TaskState } from "../state/state.ts";
+import type { Step } from "../state/step-state.ts";
 import type { World } from "../world.ts";
 import { approval } from "./approval.ts";
 import { end } from "./end.ts";

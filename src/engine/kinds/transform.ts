@@ -1,8 +1,8 @@
 /** A step that only computes: it is over as soon as it begins. */
-import type { TransformNode } from "../graph.ts";
-import { scopeOfStep } from "../scope.ts";
-import { expressionError, failStep, startedFacts } from "../step.ts";
-import { VALUE_TOO_LARGE } from "../value.ts";
+import type { TransformNode } from "../../language/graph.ts";
+import { scopeOfStep } from "../state/scope.ts";
+import { expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { VALUE_TOO_LARGE } from "../facts/value.ts";
 import type { Kind } from "./kind.ts";
 
 export const transform: Kind<TransformNode> = {

@@ -3,11 +3,11 @@ import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { isoTime, parseDuration } from "../../shared/time.ts";
-import type { TaskEvent } from "../event.ts";
-import type { WaitNode } from "../graph.ts";
-import { scopeOfStep } from "../scope.ts";
-import { expressionError, failStep, startedFacts } from "../step.ts";
-import type { Step } from "../step-state.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import type { WaitNode } from "../../language/graph.ts";
+import { scopeOfStep } from "../state/scope.ts";
+import { expressionError, failStep, startedFacts } from "../rules/step.ts";
+import type { Step } from "../state/step-state.ts";
 import type { Kind } from "./kind.ts";
 
 /** A date, or a time with its zone: whatever else `Date` can read means something else to somebody. */

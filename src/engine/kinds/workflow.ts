@@ -1,10 +1,10 @@
 /** A step that is a task of its own: another workflow, started, waited for, and canceled with this one. */
-import type { Failure, TaskEvent } from "../event.ts";
-import type { WorkflowNode } from "../graph.ts";
-import { scopeOfStep } from "../scope.ts";
-import { startChild } from "../kept.ts";
-import { loanFor } from "../spending.ts";
-import { expressionError, failStep, startedFacts } from "../step.ts";
+import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { WorkflowNode } from "../../language/graph.ts";
+import { scopeOfStep } from "../state/scope.ts";
+import { startChild } from "../rules/kept.ts";
+import { loanFor } from "../aspects/spending.ts";
+import { expressionError, failStep, startedFacts } from "../rules/step.ts";
 import type { Kind } from "./kind.ts";
 
 export const workflow: Kind<WorkflowNode> = {

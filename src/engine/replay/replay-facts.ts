@@ -1,7 +1,7 @@
 /** Whether two facts say the same, wherever their values are. */
 import { canonicalJson, type Json } from "../../shared/json.ts";
-import type { TaskEvent } from "../event.ts";
-import { readValue, type RecordedValue, type StoredValue, type Values } from "../value.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import { readValue, type RecordedValue, type StoredValue, type Values } from "../facts/value.ts";
 
 /** Members that hold a value, which may stand in the event or somewhere else. */
 export const VALUES: readonly string[] = ["definition", "input", "output", "payload", "library"];

@@ -1,10 +1,10 @@
 /** What the outside must have said for a fact to be there, most likely first; nothing where it can only follow by itself. */
 import type { Json } from "../../shared/json.ts";
-import type { CachedFrom, EventOf, Failure } from "../event.ts";
-import type { InputOf, TaskInput } from "../input.ts";
+import type { CachedFrom, EventOf, Failure } from "../facts/event.ts";
+import type { InputOf, TaskInput } from "../facts/input.ts";
 import { childFailure } from "../kinds/workflow.ts";
-import type { PastChild, PastStep } from "../past.ts";
-import type { StoredValue } from "../value.ts";
+import type { PastChild, PastStep } from "../state/past.ts";
+import type { StoredValue } from "../facts/value.ts";
 import type { Moment } from "./replay-world.ts";
 
 export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): readonly TaskInput[] {

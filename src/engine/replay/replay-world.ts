@@ -5,9 +5,9 @@
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { LIMITS } from "../../shared/limits.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Amounts, Reserved } from "../budget.ts";
-import type { EventOf, TaskEvent } from "../event.ts";
-import type { RecordedValue } from "../value.ts";
+import type { Amounts, Reserved } from "../aspects/budget.ts";
+import type { EventOf, TaskEvent } from "../facts/event.ts";
+import type { RecordedValue } from "../facts/value.ts";
 import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../world.ts";
 
 /** What is recorded of one moment. */

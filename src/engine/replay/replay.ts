@@ -8,15 +8,15 @@
  * P2. State is folded from the record, so values stay where they are recorded, and a replay stops at the first difference.
  */
 import type { Json } from "../../shared/json.ts";
-import { admit } from "../admit.ts";
-import { advance } from "../advance.ts";
-import type { TaskEvent } from "../event.ts";
-import type { TaskCreated } from "../created.ts";
-import { begin, evolve } from "../evolve.ts";
-import type { Graph } from "../graph.ts";
+import { admit } from "../rules/admit.ts";
+import { advance } from "../rules/advance.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import type { TaskCreated } from "../facts/created.ts";
+import { begin, evolve } from "../state/evolve.ts";
+import type { Graph } from "../../language/graph.ts";
 import { lookAgain } from "../transition.ts";
-import type { TaskState } from "../state.ts";
-import { readValue, type RecordedValue } from "../value.ts";
+import type { TaskState } from "../state/state.ts";
+import { readValue, type RecordedValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 import { inputsFor } from "./replay-inputs.ts";
 import { isSameFact } from "./replay-facts.ts";

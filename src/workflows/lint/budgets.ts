@@ -1,6 +1,6 @@
 /** A definition's own budget that does not suffice for what its tasks do in any case: the steps that nothing holds back. */
-import type { WorkflowDefinition } from "../../engine/definition.ts";
-import type { AgentNode } from "../../engine/graph.ts";
+import type { WorkflowDefinition } from "../../language/definition.ts";
+import type { AgentNode } from "../../language/graph.ts";
 import type { Warning } from "./codes.ts";
 import { inOrder, type PlacedBlock } from "./places.ts";
 import { Offers, type KnownAgents, type Offer } from "./surroundings.ts";

@@ -1,7 +1,7 @@
 /** What takes longer than the definition's own deadline allows, each taken alone. A task may be given another one. */
-import type { WorkflowDefinition } from "../../engine/definition.ts";
-import type { NodeOf } from "../../engine/graph.ts";
-import { retryDelayMs } from "../../engine/retry.ts";
+import type { WorkflowDefinition } from "../../language/definition.ts";
+import type { NodeOf } from "../../language/graph.ts";
+import { retryDelayMs } from "../../language/retry.ts";
 import { durationMs, durationText, parseDuration } from "../../shared/time.ts";
 import type { Warning } from "./codes.ts";
 import { placesIn, type Place, type PlacedBlock } from "./places.ts";

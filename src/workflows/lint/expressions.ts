@@ -1,8 +1,8 @@
 /** Every expression of a definition, with its place and with what it can start from beside `input`, `steps` and `task`. */
-import type { ChainDefinition, WorkflowDefinition } from "../../engine/definition.ts";
-import type { Expression } from "../../engine/expression.ts";
-import type { Graph } from "../../engine/graph.ts";
-import type { Template } from "../../engine/template.ts";
+import type { ChainDefinition, WorkflowDefinition } from "../../language/definition.ts";
+import type { Expression } from "../../language/expressions/expression.ts";
+import type { Graph } from "../../language/graph.ts";
+import type { Template } from "../../language/expressions/template.ts";
 import type { Place, PlacedBlock } from "./places.ts";
 import { ANYTHING } from "./shape.ts";
 import { FAILURE, NO_NAMES, type Names, type Shapes } from "./shapes.ts";

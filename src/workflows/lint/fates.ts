@@ -2,10 +2,10 @@
  * What can become of each step, whatever agents answer: a step that cannot run here can never run. It is the other way
  * round that is not certain, for steps are looked at one by one and what excludes each other is not seen.
  */
-import type { Template } from "../../engine/template.ts";
-import type { RunIf } from "../../engine/definition.ts";
-import type { Expression } from "../../engine/expression.ts";
-import type { EndNode, StepNode } from "../../engine/graph.ts";
+import type { Template } from "../../language/expressions/template.ts";
+import type { RunIf } from "../../language/definition.ts";
+import type { Expression } from "../../language/expressions/expression.ts";
+import type { EndNode, StepNode } from "../../language/graph.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { truthOf, UNKNOWN, type Budget, type SeenStatus, type Truth } from "./conditions.ts";
 import { inOrder, placeOf, type Place, type PlacedBlock } from "./places.ts";

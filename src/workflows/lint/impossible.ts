@@ -1,7 +1,7 @@
 /** Parts of a definition that can never work: they read nothing, so what they come to is known beforehand. */
-import type { Workflow } from "../../engine/compile.ts";
-import type { Expression } from "../../engine/expression.ts";
-import type { Template } from "../../engine/template.ts";
+import type { Workflow } from "../../language/compile.ts";
+import type { Expression } from "../../language/expressions/expression.ts";
+import type { Template } from "../../language/expressions/template.ts";
 import type { Fault } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { violationsOf } from "../../shared/json-schema.ts";

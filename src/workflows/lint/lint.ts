@@ -2,7 +2,7 @@
  * What about a definition that is valid is probably not meant. Pure: the definition, its graph, and what was looked up
  * for it. A warning is something that a person would want to be told of; what may well be meant is none.
  */
-import type { Workflow } from "../../engine/compile.ts";
+import type { Workflow } from "../../language/compile.ts";
 import { segmentsOf } from "../../shared/json.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { budgetWarnings } from "./budgets.ts";

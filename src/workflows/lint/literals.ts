@@ -1,5 +1,5 @@
 /** Texts that look like expressions and are none, because they are not in `${ … }`. */
-import type { WorkflowDefinition } from "../../engine/definition.ts";
+import type { WorkflowDefinition } from "../../language/definition.ts";
 import { pointer, type Json, type JsonObject } from "../../shared/json.ts";
 import { excerpt } from "../../shared/text.ts";
 import type { Warning } from "./codes.ts";

@@ -1,7 +1,7 @@
 /** A definition as it was written, beside its graph: both have the same steps in the same order. */
-import type { Workflow } from "../../engine/compile.ts";
-import type { StepDefinition, StepList } from "../../engine/definition.ts";
-import { innerBlocks, type Block, type StepNode } from "../../engine/graph.ts";
+import type { Workflow } from "../../language/compile.ts";
+import type { StepDefinition, StepList } from "../../language/definition.ts";
+import { innerBlocks, type Block, type StepNode } from "../../language/graph.ts";
 import type { Json } from "../../shared/json.ts";
 
 export interface PlacedBlock {

@@ -1,6 +1,6 @@
 /** Steps and cases that can never run, and conditions that always come out the same. */
-import type { Expression } from "../../engine/expression.ts";
-import type { NodeOf } from "../../engine/graph.ts";
+import type { Expression } from "../../language/expressions/expression.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { excerpt } from "../../shared/text.ts";
 import type { Warning } from "./codes.ts";
 import type { Truth } from "./conditions.ts";

@@ -1,9 +1,9 @@
 /** What a definition refers to that is not there, and whether it starts itself without end. */
-import { compileWorkflow, type Workflow } from "../../engine/compile.ts";
-import type { Graph } from "../../engine/graph.ts";
+import { compileWorkflow, type Workflow } from "../../language/compile.ts";
+import type { Graph } from "../../language/graph.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Library } from "../../shared/library.ts";
-import { parseReference } from "../../shared/workflow-reference.ts";
+import type { Library } from "../../language/library.ts";
+import { parseReference } from "../../language/workflow-reference.ts";
 import type { Warning } from "./codes.ts";
 import { missingFrom, requiredBy } from "./missing-input.ts";
 import { inOrder, placed, placesIn, type Place, type PlacedBlock } from "./places.ts";

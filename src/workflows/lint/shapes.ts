@@ -2,11 +2,11 @@
  * What is known of the values that a definition works with: its input by the schema, the outputs of its steps by how they
  * come about. Outputs are found in the order in which steps need each other, so that each is known before it is read.
  */
-import type { WorkflowDefinition } from "../../engine/definition.ts";
-import type { AgentNode } from "../../engine/graph.ts";
-import type { Target } from "../../engine/staffing.ts";
+import type { WorkflowDefinition } from "../../language/definition.ts";
+import type { AgentNode } from "../../language/graph.ts";
+import type { Target } from "../../language/staffing.ts";
 import { isJsonObject, type Json } from "../../shared/json.ts";
-import type { Library } from "../../shared/library.ts";
+import type { Library } from "../../language/library.ts";
 import { pathIn, type Path } from "./accesses.ts";
 import { inOrder, placeOf, type Place, type PlacedBlock } from "./places.ts";
 import { ANYTHING, either, follow, isMiss, NULL, NUMBER, objectOf, shapeOfJson, shapeOfSchema, TEXT, type Shape } from "./shape.ts";

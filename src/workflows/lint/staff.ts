@@ -1,7 +1,7 @@
 /** Steps for which there is nobody, among the agents that are registered now. */
-import type { AgentDefinition } from "../../engine/agent-definition.ts";
-import type { AgentNode } from "../../engine/graph.ts";
-import type { Selection, Target } from "../../engine/staffing.ts";
+import type { AgentDefinition } from "../../language/agent-definition.ts";
+import type { AgentNode } from "../../language/graph.ts";
+import type { Selection, Target } from "../../language/staffing.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { nearest } from "../../shared/text.ts";

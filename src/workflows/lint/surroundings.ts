@@ -1,9 +1,9 @@
 /** What a definition is held against beside itself. `null`: it could not be looked up, or nobody asked. */
-import type { WorkflowDefinition } from "../../engine/definition.ts";
-import type { Target } from "../../engine/staffing.ts";
+import type { WorkflowDefinition } from "../../language/definition.ts";
+import type { Target } from "../../language/staffing.ts";
 import type { Fault } from "../../shared/errors.ts";
 import type { JsonSchema } from "../../shared/json-schema.ts";
-import type { Library, LibraryEntry } from "../../shared/library.ts";
+import type { Library, LibraryEntry } from "../../language/library.ts";
 import type { Result } from "../../shared/result.ts";
 
 export interface Surroundings {

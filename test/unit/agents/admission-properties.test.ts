@@ -8,7 +8,7 @@ import {
   type AttemptName,
   type Gate,
   type StartAnswer,
-} from "../../../src/agents/admission.ts";
+} from "../../../src/agents/object/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { memoryStore } from "./admission-store.ts";

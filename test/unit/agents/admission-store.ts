@@ -1,5 +1,5 @@
 /** What an agent's object keeps of its line and slots, in memory: as text, like the rows that it stands for. */
-import type { AdmissionStore, Slot, Waiter } from "../../../src/agents/admission.ts";
+import type { AdmissionStore, Slot, Waiter } from "../../../src/agents/object/admission.ts";
 
 export function memoryStore(): AdmissionStore {
   const [waiters, slots] = [new Map<string, string>(), new Map<string, string>()];

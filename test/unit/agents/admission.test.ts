@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Admission, type AttemptName, type Gate, type Slot, type Waiter } from "../../../src/agents/admission.ts";
+import { Admission, type AttemptName, type Gate, type Slot, type Waiter } from "../../../src/agents/object/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { memoryStore } from "./admission-store.ts";

@@ -1,9 +1,9 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { secretPlace, type AgentRecord } from "../../../src/agents/agent.ts";
-import { callbackToken, parseCallbackToken } from "../../../src/agents/callback-token.ts";
-import { checkedAgainst, failureOf, parseCompletion, requestOf, type AgentCall } from "../../../src/agents/protocol.ts";
-import { agentRegistration } from "../../../src/agents/registration.ts";
+import { callbackToken, parseCallbackToken } from "../../../src/agents/transports/callback-token.ts";
+import { checkedAgainst, failureOf, parseCompletion, requestOf, type AgentCall } from "../../../src/agents/transports/protocol.ts";
+import { agentRegistration } from "../../../src/agents/registry/registration.ts";
 import { createKeyring } from "../../../src/shared/keyring.ts";
 import { parseRetryAfter } from "../../../src/shared/retry-after.ts";
 import { brokenUrlRule } from "../../../src/shared/url-guard.ts";

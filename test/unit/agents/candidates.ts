@@ -1,10 +1,10 @@
 /** Agents, what is known of them, and what a step asks for: the three things that a choice depends on. */
 import type { AgentState } from "../../../src/agents/agent-state.ts";
 import type { AgentRecord } from "../../../src/agents/agent.ts";
-import { snapshotOf, type DirectorySnapshot } from "../../../src/agents/selection.ts";
-import type { CapabilityStatistics } from "../../../src/agents/statistics.ts";
-import type { SelectDefinition } from "../../../src/engine/agent-definition.ts";
-import { selectionOf } from "../../../src/engine/staffing.ts";
+import { snapshotOf, type DirectorySnapshot } from "../../../src/agents/selection/selection.ts";
+import type { CapabilityStatistics } from "../../../src/agents/object/statistics.ts";
+import type { SelectDefinition } from "../../../src/language/agent-definition.ts";
+import { selectionOf } from "../../../src/language/staffing.ts";
 import type { AgentEvidence, Wanted } from "../../../src/engine/world.ts";
 
 export const NOW = 1_000_000_000;

@@ -4,9 +4,9 @@
  */
 import { describe, expect, test } from "vitest";
 import type { AgentState } from "../../../src/agents/agent-state.ts";
-import { WEIGHTS } from "../../../src/agents/score.ts";
-import { select, snapshotOf } from "../../../src/agents/selection.ts";
-import { Statistics } from "../../../src/agents/statistics.ts";
+import { WEIGHTS } from "../../../src/agents/selection/score.ts";
+import { select, snapshotOf } from "../../../src/agents/selection/selection.ts";
+import { Statistics } from "../../../src/agents/object/statistics.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { unitFromText } from "../../../src/shared/random.ts";
 import { agent, directoryOf, NOW, seen, stateOf, wanted } from "./candidates.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { AgentState } from "../../../src/agents/agent-state.ts";
 import type { AgentRecord } from "../../../src/agents/agent.ts";
-import { select } from "../../../src/agents/selection.ts";
-import type { SelectDefinition } from "../../../src/engine/agent-definition.ts";
+import { select } from "../../../src/agents/selection/selection.ts";
+import type { SelectDefinition } from "../../../src/language/agent-definition.ts";
 import type { Choice, Wanted } from "../../../src/engine/world.ts";
 import { DEFAULTS } from "../../../src/shared/limits.ts";
 import { agent, directoryOf, failed, NOW, seen, stateOf, wanted } from "./candidates.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { OutcomeBuffer, outcomesMessage, outcomesOf, type OutcomesMessage } from "../../../src/agents/outcome-buffer.ts";
+import { OutcomeBuffer, outcomesMessage, outcomesOf, type OutcomesMessage } from "../../../src/agents/transports/outcome-buffer.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import type { AttemptOutcome } from "../../../src/shared/outcome.ts";
 

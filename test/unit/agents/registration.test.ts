@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { agentView, declaredOf, registrationOf, type AgentRecord } from "../../../src/agents/agent.ts";
-import { registrationFaults } from "../../../src/agents/registration-check.ts";
-import { agentRegistration, type AgentRegistration } from "../../../src/agents/registration.ts";
+import { registrationFaults } from "../../../src/agents/registry/registration-check.ts";
+import { agentRegistration, type AgentRegistration } from "../../../src/agents/registry/registration.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { agent } from "./candidates.ts";
 

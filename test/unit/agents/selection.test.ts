@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { AgentRecord } from "../../../src/agents/agent.ts";
 import type { AgentState } from "../../../src/agents/agent-state.ts";
-import { lookupIn, select } from "../../../src/agents/selection.ts";
-import type { SelectDefinition } from "../../../src/engine/agent-definition.ts";
-import type { Policy } from "../../../src/engine/staffing.ts";
+import { lookupIn, select } from "../../../src/agents/selection/selection.ts";
+import type { SelectDefinition } from "../../../src/language/agent-definition.ts";
+import type { Policy } from "../../../src/language/staffing.ts";
 import type { Wanted } from "../../../src/engine/world.ts";
 import { agent, directoryOf, failed, KNOWN, seen, stateOf, wanted, type Candidates } from "./candidates.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TaskInput } from "../../../src/engine/input.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { completes, fails, given, step, STARTED_AT, type Scenario } from "./scenario.ts";
 

@@ -1,8 +1,8 @@
 /** What a budget lets a task spend, and what becomes of it at its limits. */
 import { describe, expect, test } from "vitest";
-import { taskBudget } from "../../../src/engine/budget-definition.ts";
-import { approvalHead } from "../../../src/engine/approval-view.ts";
-import type { TaskInput } from "../../../src/engine/input.ts";
+import { taskBudget } from "../../../src/language/budget-definition.ts";
+import { approvalHead } from "../../../src/tasks/views/approval-view.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { completes, decides, fails, given, step, type Options } from "./scenario.ts";
 
 const costs = { agent_1: 40, agent_2: 15 };

@@ -1,8 +1,8 @@
 /** A step whose result may have been made before. */
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/shared/limits.ts";
-import type { TaskInput } from "../../../src/engine/input.ts";
-import type { WaitingForCache } from "../../../src/engine/waiting.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
+import type { WaitingForCache } from "../../../src/engine/facts/waiting.ts";
 import { completes, failsForGood, given, step, type Scenario } from "./scenario.ts";
 
 const cached = (id: string): TaskInput => ({ type: "cached", step: id, output: { value: 9 }, task: "task_0", madeAt: 5 });

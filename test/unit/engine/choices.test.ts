@@ -1,8 +1,8 @@
 /** The engine with the real selection: what a step asks for, what it gets, and what is written down of it. */
 import { describe, expect, test } from "vitest";
 import type { AgentRecord } from "../../../src/agents/agent.ts";
-import { lookupIn } from "../../../src/agents/selection.ts";
-import type { TaskInput } from "../../../src/engine/input.ts";
+import { lookupIn } from "../../../src/agents/selection/selection.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import type { Json } from "../../../src/shared/json.ts";
 import { DEFAULTS } from "../../../src/shared/limits.ts";
 import { agent, directoryOf, KNOWN, seen, stateOf, type Candidates } from "../agents/candidates.ts";

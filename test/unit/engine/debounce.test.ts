@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { burstOf, debounceDefinition } from "../../../src/engine/debounce.ts";
+import { burstOf, debounceDefinition } from "../../../src/language/debounce.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { durationText } from "../../../src/shared/time.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compileWorkflow } from "../../../src/engine/compile.ts";
+import { compileWorkflow } from "../../../src/language/compile.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 
 const faultsOf = (definition: unknown): readonly string[] => {

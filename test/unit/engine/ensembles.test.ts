@@ -1,6 +1,6 @@
 /** Several agents at once, and when their replies decide. */
 import { describe, expect, test } from "vitest";
-import type { TaskInput } from "../../../src/engine/input.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { completes, fails, failsForGood, given, step, type Options, type Scenario } from "./scenario.ts";
 

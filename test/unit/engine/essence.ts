@@ -1,4 +1,4 @@
-import type { TaskState } from "../../../src/engine/state.ts";
+import type { TaskState } from "../../../src/engine/state/state.ts";
 
 /** State without the indexes that may hold entries out of date. */
 export function essence(state: TaskState): unknown {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { compileExpression, type Scope } from "../../../src/engine/expression.ts";
-import { compileTemplate } from "../../../src/engine/template.ts";
+import { compileExpression, type Scope } from "../../../src/language/expressions/expression.ts";
+import { compileTemplate } from "../../../src/language/expressions/template.ts";
 import type { Json } from "../../../src/shared/json.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 

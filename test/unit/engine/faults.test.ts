@@ -1,6 +1,6 @@
 /** How faults of a definition are worded, and what they suggest. */
 import { describe, expect, test } from "vitest";
-import { compileWorkflow } from "../../../src/engine/compile.ts";
+import { compileWorkflow } from "../../../src/language/compile.ts";
 import type { Fault } from "../../../src/shared/errors.ts";
 
 function faultsOf(definition: unknown): readonly Fault[] {

@@ -1,7 +1,7 @@
 /** Agents that limit how many may use them: attempts in line, let in, turned away, or given up. */
 import { describe, expect, test } from "vitest";
-import type { TaskInput } from "../../../src/engine/input.ts";
-import { nextWakeAt } from "../../../src/engine/wake.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
+import { nextWakeAt } from "../../../src/engine/rules/wake.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { completes, fails, given, step, STARTED_AT, type Options, type Scenario } from "./scenario.ts";
 

@@ -1,13 +1,13 @@
 /** What holds for workflows of every kind of step, nested in each other, over thousands of random histories. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUDGET_RESOURCES } from "../../../src/engine/budget.ts";
-import { commandsFor } from "../../../src/engine/command.ts";
-import type { TaskEvent } from "../../../src/engine/event.ts";
-import type { TaskInput } from "../../../src/engine/input.ts";
-import { isSettled } from "../../../src/engine/step-state.ts";
-import { stepViews } from "../../../src/engine/step-view.ts";
-import { nextWakeAt } from "../../../src/engine/wake.ts";
+import { BUDGET_RESOURCES } from "../../../src/engine/aspects/budget.ts";
+import { commandsFor } from "../../../src/engine/facts/command.ts";
+import type { TaskEvent } from "../../../src/engine/facts/event.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
+import { isSettled } from "../../../src/engine/state/step-state.ts";
+import { stepViews } from "../../../src/tasks/views/step-view.ts";
+import { nextWakeAt } from "../../../src/engine/rules/wake.ts";
 import { spending } from "./arbitrary-budget.ts";
 import { essence } from "./essence.ts";
 import { completes, fails, Scenario, type Options, type Steps } from "./scenario.ts";

@@ -1,15 +1,15 @@
 /** What holds for every workflow and every history, over thousands of random ones. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUDGET_RESOURCES } from "../../../src/engine/budget.ts";
-import { commandsFor } from "../../../src/engine/command.ts";
-import { RUN_IF } from "../../../src/engine/definition.ts";
-import type { TaskEvent } from "../../../src/engine/event.ts";
-import type { TaskInput } from "../../../src/engine/input.ts";
-import { decide, type NeedCounts } from "../../../src/engine/run-if.ts";
-import { isSettled } from "../../../src/engine/step-state.ts";
-import { stepViews } from "../../../src/engine/step-view.ts";
-import { nextWakeAt } from "../../../src/engine/wake.ts";
+import { BUDGET_RESOURCES } from "../../../src/engine/aspects/budget.ts";
+import { commandsFor } from "../../../src/engine/facts/command.ts";
+import { RUN_IF } from "../../../src/language/definition.ts";
+import type { TaskEvent } from "../../../src/engine/facts/event.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
+import { decide, type NeedCounts } from "../../../src/engine/rules/run-if.ts";
+import { isSettled } from "../../../src/engine/state/step-state.ts";
+import { stepViews } from "../../../src/tasks/views/step-view.ts";
+import { nextWakeAt } from "../../../src/engine/rules/wake.ts";
 import type { AgentChoice } from "../../../src/engine/world.ts";
 import { spending } from "./arbitrary-budget.ts";
 import { essence } from "./essence.ts";

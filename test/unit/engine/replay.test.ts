@@ -1,6 +1,6 @@
 /** A journal played again: agreement is shown for random histories by the properties; here, that disagreement is found. */
 import { describe, expect, test } from "vitest";
-import type { TaskEvent } from "../../../src/engine/event.ts";
+import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import type { RecordedRow } from "../../../src/engine/replay/replay.ts";
 import { completes, fails, given, step, type Scenario } from "./scenario.ts";
 

@@ -1,9 +1,9 @@
 /** What a step does when its agent is slow, fails or is not there: a second agent, another one, a fallback. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { TaskInput } from "../../../src/engine/input.ts";
-import { degradedSteps } from "../../../src/engine/view.ts";
-import { nextHedgeAt, nextWakeAt } from "../../../src/engine/wake.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
+import { degradedSteps } from "../../../src/tasks/views/view.ts";
+import { nextHedgeAt, nextWakeAt } from "../../../src/engine/rules/wake.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { completes, fails, failsForGood, given, step, STARTED_AT, type Options, type Scenario } from "./scenario.ts";
 

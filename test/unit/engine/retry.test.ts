@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { retryDelayMs, retryPolicy } from "../../../src/engine/retry.ts";
-import { nextLookAt } from "../../../src/engine/wake.ts";
-import { TimerHeap } from "../../../src/engine/timers.ts";
-import { unlocksSomething } from "../../../src/engine/urgency.ts";
+import { retryDelayMs, retryPolicy } from "../../../src/language/retry.ts";
+import { nextLookAt } from "../../../src/engine/rules/wake.ts";
+import { TimerHeap } from "../../../src/engine/state/timers.ts";
+import { unlocksSomething } from "../../../src/engine/rules/urgency.ts";
 import { given, step } from "./scenario.ts";
 
 const delays = (definition: Parameters<typeof retryPolicy>[0], failures = 6): number[] =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TaskInput } from "../../../src/engine/input.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { completes, fails, failsForGood, given, step } from "./scenario.ts";
 
 describe("order", () => {

@@ -1,9 +1,9 @@
 /** Every status a step can have, met by every input there is. A pair that is missing here does not compile. */
 import { describe, expect, test } from "vitest";
-import type { TaskInput } from "../../../src/engine/input.ts";
-import type { Hold } from "../../../src/engine/hold.ts";
-import type { StepKind } from "../../../src/engine/definition.ts";
-import type { StepStatus } from "../../../src/engine/step-state.ts";
+import type { TaskInput } from "../../../src/engine/facts/input.ts";
+import type { Hold } from "../../../src/engine/aspects/hold.ts";
+import type { StepKind } from "../../../src/language/definition.ts";
+import type { StepStatus } from "../../../src/engine/state/step-state.ts";
 import { completes, factOf, fails, failsForGood, given, STARTED_AT, step, type Scenario } from "./scenario.ts";
 
 /** What an input of the kind leads to: facts, or the code of a refusal, or nothing. */

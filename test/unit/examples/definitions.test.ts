@@ -6,7 +6,7 @@ import { definitionOf, WORKFLOWS } from "../../../examples/workflows/definitions
 import { redrawn } from "../../../examples/workflows/drawings.ts";
 import { SCENARIOS } from "../../../examples/workflows/scenarios.ts";
 import { readYaml } from "../../../src/shared/yaml.ts";
-import { parseReference } from "../../../src/shared/workflow-reference.ts";
+import { parseReference } from "../../../src/language/workflow-reference.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { referencesIn } from "../../../src/workflows/library.ts";
 import { checkWorkflow } from "../../../src/workflows/check.ts";

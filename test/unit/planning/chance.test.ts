@@ -1,10 +1,10 @@
 /** What an estimate is drawn from: time that only goes on, and numbers as they are distributed. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { around, Chance, shareBelow } from "../../../src/planning/chance.ts";
-import { Clock } from "../../../src/planning/clock.ts";
-import { Processor } from "../../../src/planning/processor.ts";
-import { Spread } from "../../../src/planning/spread.ts";
+import { around, Chance, shareBelow } from "../../../src/estimates/chance.ts";
+import { Clock } from "../../../src/estimates/clock.ts";
+import { Processor } from "../../../src/estimates/processor.ts";
+import { Spread } from "../../../src/estimates/spread.ts";
 import { randomFrom } from "../../../src/shared/random.ts";
 
 const DRAWS = 20_000;

@@ -1,11 +1,11 @@
 /** Given a workflow and agents, it would take so long and cost so much: in a world where nothing but agents takes time. */
-import { snapshotOf, type DirectorySnapshot } from "../../../src/agents/selection.ts";
-import { BUILTIN_AGENTS } from "../../../src/agents/builtin.ts";
-import { compileWorkflow } from "../../../src/engine/compile.ts";
-import { estimate, type Estimate, type EstimateQuestion, type PolicyEstimate } from "../../../src/planning/estimate.ts";
-import { Spread } from "../../../src/planning/spread.ts";
-import type { Surroundings } from "../../../src/planning/surroundings.ts";
-import type { Library } from "../../../src/shared/library.ts";
+import { snapshotOf, type DirectorySnapshot } from "../../../src/agents/selection/selection.ts";
+import { BUILTIN_AGENTS } from "../../../src/agents/transports/builtin.ts";
+import { compileWorkflow } from "../../../src/language/compile.ts";
+import { estimate, type Estimate, type EstimateQuestion, type PolicyEstimate } from "../../../src/estimates/estimate.ts";
+import { Spread } from "../../../src/estimates/spread.ts";
+import type { Surroundings } from "../../../src/estimates/surroundings.ts";
+import type { Library } from "../../../src/language/library.ts";
 import type { Rejection } from "../../../src/shared/errors.ts";
 import type { Result } from "../../../src/shared/result.ts";
 import type { Steps } from "../engine/scenario.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { failureOf, replyInvalid } from "../../../src/agents/protocol.ts";
+import { failureOf, replyInvalid } from "../../../src/agents/transports/protocol.ts";
 import { classOf, isFault, OUTCOME_CLASSES, type OutcomeClass } from "../../../src/shared/outcome.ts";
 
 describe("whose fault a failure is", () => {

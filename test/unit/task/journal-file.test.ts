@@ -1,8 +1,8 @@
 /** A task as a file: pages of whole lines, each value once, and what was left behind named as that. */
 import { expect, test } from "vitest";
-import type { TaskEvent } from "../../../src/engine/event.ts";
-import { journalSource } from "../../../src/task/archive.ts";
-import { journalPage, linesIn } from "../../../src/task/journal-file.ts";
+import type { TaskEvent } from "../../../src/engine/facts/event.ts";
+import { journalSource } from "../../../src/tasks/history/archive.ts";
+import { journalPage, linesIn } from "../../../src/tasks/recorder/journal-file.ts";
 import { createdEvent } from "../engine/scenario.ts";
 
 const text = "x".repeat(3 * 1024 * 1024);

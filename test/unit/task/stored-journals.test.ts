@@ -5,9 +5,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readJournal, sourceOf, type ReadJournal } from "../../../src/task/journal-import.ts";
-import { playAgain } from "../../../src/task/played-again.ts";
-import { STEP_KINDS } from "../../../src/engine/definition.ts";
+import { readJournal, sourceOf, type ReadJournal } from "../../../src/tasks/recorder/journal-import.ts";
+import { playAgain } from "../../../src/tasks/recorder/played-again.ts";
+import { STEP_KINDS } from "../../../src/language/definition.ts";
 
 const folder = join(import.meta.dirname, "..", "..", "journals");
 const files = readdirSync(folder).filter((name) => name.endsWith(".ndjson"));

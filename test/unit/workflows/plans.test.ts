@@ -1,6 +1,6 @@
 /** Two thousand plans as models make them, right ones and wrong ones. */
 import { describe, expect, test } from "vitest";
-import type { Workflow } from "../../../src/engine/compile.ts";
+import type { Workflow } from "../../../src/language/compile.ts";
 import type { Fault } from "../../../src/shared/errors.ts";
 import { segmentsOf } from "../../../src/shared/json.ts";
 import { unitFromText } from "../../../src/shared/random.ts";

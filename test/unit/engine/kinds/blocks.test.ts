@@ -1,7 +1,7 @@
 /** Steps with steps inside them: ways to go, items, iterations. */
 import { describe, expect, test } from "vitest";
 import { concurrencyOfChild } from "../../../../src/engine/kinds/map.ts";
-import { isKind } from "../../../../src/engine/step-state.ts";
+import { isKind } from "../../../../src/engine/state/step-state.ts";
 import { assert } from "../../../../src/shared/result.ts";
 import { completes, fails, failsForGood, given, step } from "../scenario.ts";
 

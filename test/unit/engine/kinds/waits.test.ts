@@ -1,7 +1,7 @@
 /** Steps that wait: for time, for a signal, for people, for another task. */
 import { describe, expect, test } from "vitest";
-import { approvalHead } from "../../../../src/engine/approval-view.ts";
-import type { TaskInput } from "../../../../src/engine/input.ts";
+import { approvalHead } from "../../../../src/tasks/views/approval-view.ts";
+import type { TaskInput } from "../../../../src/engine/facts/input.ts";
 import type { Json } from "../../../../src/shared/json.ts";
 import { LIMITS } from "../../../../src/shared/limits.ts";
 import { given, STARTED_AT, step, type Scenario } from "../scenario.ts";

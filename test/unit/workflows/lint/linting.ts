@@ -2,7 +2,7 @@
 import { rejection } from "../../../../src/shared/errors.ts";
 import type { Json } from "../../../../src/shared/json.ts";
 import { err, ok } from "../../../../src/shared/result.ts";
-import { compileWorkflow } from "../../../../src/engine/compile.ts";
+import { compileWorkflow } from "../../../../src/language/compile.ts";
 import { loadLibrary } from "../../../../src/workflows/library.ts";
 import type { Warning } from "../../../../src/workflows/lint/codes.ts";
 import { lintWorkflow } from "../../../../src/workflows/lint/lint.ts";

@@ -1,8 +1,8 @@
 /** What lint says can never be never is, over random definitions and everything that agents may do. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { compileWorkflow } from "../../../../src/engine/compile.ts";
-import { RUN_IF } from "../../../../src/engine/definition.ts";
+import { compileWorkflow } from "../../../../src/language/compile.ts";
+import { RUN_IF } from "../../../../src/language/definition.ts";
 import { lintWorkflow } from "../../../../src/workflows/lint/lint.ts";
 import { unitFromText } from "../../../../src/shared/random.ts";
 import { stepsBegun, play } from "../plans/player.ts";

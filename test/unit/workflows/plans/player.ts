@@ -1,9 +1,9 @@
 /** Plays a plan to its end with obliging partners: agents answer, people approve, signals come, other tasks complete, time passes. */
-import type { TaskEvent } from "../../../../src/engine/event.ts";
-import { stepIn } from "../../../../src/engine/frame.ts";
-import type { TaskInput } from "../../../../src/engine/input.ts";
-import type { Step } from "../../../../src/engine/step-state.ts";
-import { nextWakeAt } from "../../../../src/engine/wake.ts";
+import type { TaskEvent } from "../../../../src/engine/facts/event.ts";
+import { stepIn } from "../../../../src/engine/state/frame.ts";
+import type { TaskInput } from "../../../../src/engine/facts/input.ts";
+import type { Step } from "../../../../src/engine/state/step-state.ts";
+import { nextWakeAt } from "../../../../src/engine/rules/wake.ts";
 import { Scenario } from "../../engine/scenario.ts";
 import { INPUT, VALUE, type Plan } from "./plan.ts";
 

@@ -1,0 +1,208 @@
+/** How an agent is: breaker, statistics, signs of life. Kept in its object's storage, published when others should know. */
+import { LIMITS } from "../../shared/limits.ts";
+import { log, messageOf } from "../../shared/log.ts";
+import type { AttemptOutcome } from "../../shared/outcome.ts";
+import type { AgentName } from "./agent-contract.ts";
+import { breakerView, healthOf, type AgentState, type HealthFacts } from "../agent-state.ts";
+import type { AgentRecord } from "../agent.ts";
+import { breakerAt, CLOSED, recordOutcome, retrial, type BreakerState } from "./breaker.ts";
+import type { AgentPorts } from "../port.ts";
+import { Statistics, type StoredStatistics } from "./statistics.ts";
+
+/** PERSISTED in the agent's object, under `condition`. */
+interface StoredCondition {
+  readonly v: 1;
+  readonly breaker: BreakerState;
+  readonly facts: HealthFacts;
+  readonly status: Pick<AgentState, "status" | "since"> | null;
+  readonly probedAt: number;
+}
+
+const NEVER: HealthFacts = { seenAt: Number.MAX_SAFE_INTEGER, failedProbes: 0, probeFault: null };
+
+type Loaded = Omit<StoredCondition, "v"> & { readonly name: AgentName | null; readonly statistics: Statistics };
+
+export class Condition {
+  readonly #storage: DurableObjectStorage;
+  readonly #ports: AgentPorts;
+  readonly #isAwaited: () => boolean;
+  #loaded: Loaded | null = null;
+  #publishedAt = 0;
+  #isDirty = false;
+  #isProbing = false;
+
+  /** `isAwaited`: whether some worker of the agent waits for work right now. */
+  constructor(storage: DurableObjectStorage, ports: AgentPorts, isAwaited: () => boolean) {
+    this.#storage = storage;
+    this.#ports = ports;
+    this.#isAwaited = isAwaited;
+  }
+
+  /** Whose object this is, once it has been used. */
+  get name(): AgentName | null {
+    return this.#state.name;
+  }
+
+  get breaker(): BreakerState {
+    return this.#state.breaker;
+  }
+
+  /** Remembers whose object this is: an alarm comes without a name. */
+  identify(name: AgentName): void {
+    if (this.#state.name !== null) return;
+    this.#update({ name });
+    this.#storage.kv.put("name", name);
+  }
+
+  /** A sign of life. */
+  seen(now: number): void {
+    const { facts } = this.#state;
+    this.#update({ facts: { ...facts, seenAt: now } });
+    this.#isDirty = true;
+  }
+
+  /** A change of the registration by somebody is no sign of life, and says nothing about the agent. */
+  registered(how: "new" | "again" | "changed", now: number): void {
+    if (how === "changed") return;
+    if (how === "new") this.#update({ statistics: new Statistics(now) });
+    this.#update({ facts: { seenAt: now, failedProbes: 0, probeFault: null }, breaker: retrial(this.#state.breaker, now), probedAt: 0 });
+    this.#save();
+  }
+
+  learn(capability: string | null, outcome: AttemptOutcome, isProbe: boolean, record: AgentRecord, now: number): void {
+    const { statistics, breaker } = this.#state;
+    statistics.add(capability || record.capabilities[0]?.name || "", outcome, now);
+    const after = recordOutcome(breaker, outcome, isProbe, record.breaker, now);
+    // What it did before its outage says little about how it will do.
+    if (breaker.status !== "closed" && after.status === "closed") statistics.restart();
+    this.#update({ breaker: after });
+    this.#isDirty = true;
+    if (breaker.status !== after.status) this.#save();
+  }
+
+  health(record: AgentRecord, now: number) {
+    const { facts, breaker } = this.#state;
+    return healthOf(record, { ...facts, seenAt: this.#seenAt(record, now) }, breakerAt(breaker, now), LIMITS, now);
+  }
+
+  #seenAt(record: AgentRecord, now: number): number {
+    if (this.#isAwaited()) return now;
+    const { seenAt } = this.#state.facts;
+    // Before its first sign of life the registration is one.
+    return seenAt === NEVER.seenAt ? record.updatedAt : seenAt;
+  }
+
+  state(record: AgentRecord | null, load: { readonly inFlight: number; readonly waiting: number }, now: number): AgentState {
+    const { status, breaker, statistics } = this.#state;
+    const health = record === null ? { status: "healthy" as const, reason: null } : this.health(record, now);
+    const capabilities = Object.entries(statistics.all(now))
+      .toSorted(([, a], [, b]) => b.lastAt - a.lastAt)
+      .slice(0, LIMITS.publishedCapabilities);
+    return {
+      v: 1,
+      at: now,
+      ...health,
+      since: status?.status === health.status ? status.since : now,
+      breaker: breakerView(breakerAt(breaker, now)),
+      ...load,
+      capabilities: Object.fromEntries(capabilities),
+    };
+  }
+
+  /** Publishes a change of status at once, or what is `told` although it is none; figures once they have been silent for long. */
+  async changed(name: AgentName, record: AgentRecord, stateNow: () => AgentState, now: number, isTold: boolean): Promise<void> {
+    const before = this.#state.status;
+    if (isTold || before?.status !== this.health(record, now).status) {
+      const state = stateNow();
+      this.#update({ status: { status: state.status, since: state.since } });
+      this.#save();
+      await this.#publish(name, state, now);
+      const isBack = before !== null && before.status !== state.status && (state.status === "healthy" || state.status === "degraded");
+      if (isBack) await this.#ports.poke(name.tenant, record);
+    } else {
+      await this.publishIfDue(name, stateNow, now);
+    }
+  }
+
+  async publishIfDue(name: AgentName, stateNow: () => AgentState, now: number): Promise<void> {
+    if (this.#isDirty && now >= this.#publishedAt + LIMITS.publishMs) await this.#publish(name, stateNow(), now);
+  }
+
+  /** Asks the health URL when it is time. Not awaited: the alarm has other things to do. */
+  probe(record: AgentRecord, now: number, changed: () => void): void {
+    const { health } = record;
+    if (health === undefined || this.#isProbing || now < this.#state.probedAt + health.intervalMs) return;
+    this.#isProbing = true;
+    this.#update({ probedAt: now });
+    void this.#probed(this.#ports.probe(health.url), changed);
+  }
+
+  async #probed(answer: Promise<string | null>, changed: () => void): Promise<void> {
+    const fault = await answer;
+    this.#isProbing = false;
+    if (this.#loaded === null) return; // deleted meanwhile
+    const { facts } = this.#state;
+    this.#update({ facts: { ...facts, failedProbes: fault === null ? 0 : facts.failedProbes + 1, probeFault: fault } });
+    if (fault !== null || facts.failedProbes > 0) this.#save();
+    changed();
+  }
+
+  /** When time alone changes something: figures to publish, silence to notice, a probe to make, a trial to begin. */
+  nextAt(record: AgentRecord, now: number): number | null {
+    const { breaker, probedAt } = this.#state;
+    const moments: number[] = [];
+    if (this.#isDirty) moments.push(this.#publishedAt + LIMITS.publishMs);
+    if (record.heartbeatMs !== undefined) {
+      const silentAt = this.#seenAt(record, now) + record.heartbeatMs * LIMITS.missedHeartbeats;
+      if (silentAt > now) moments.push(silentAt);
+    }
+    if (record.health !== undefined && !this.#isProbing) moments.push(Math.max(now, probedAt + record.health.intervalMs));
+    if (breaker.status === "open" && breaker.until > now) moments.push(breaker.until);
+    return moments.length === 0 ? null : Math.min(...moments);
+  }
+
+  /** Of an agent that is gone only the name is kept, which its alarm needs. */
+  clear(): void {
+    this.#storage.kv.delete("condition");
+    this.#storage.kv.delete("statistics");
+    this.forget();
+  }
+
+  /** The storage was emptied. */
+  forget(): void {
+    this.#loaded = null;
+    this.#isDirty = false;
+  }
+
+  get #state(): Loaded {
+    if (this.#loaded !== null) return this.#loaded;
+    const stored = this.#storage.kv.get<StoredCondition>("condition");
+    const statistics = new Statistics(Date.now(), this.#storage.kv.get<StoredStatistics>("statistics"));
+    const name = this.#storage.kv.get<AgentName>("name") ?? null;
+    const { breaker = CLOSED, facts = NEVER, status = null, probedAt = 0 } = stored ?? {};
+    return (this.#loaded = { breaker, facts, status, probedAt, name, statistics });
+  }
+
+  #update(change: Partial<Loaded>): void {
+    this.#loaded = { ...this.#state, ...change };
+  }
+
+  async #publish(name: AgentName, state: AgentState, now: number): Promise<void> {
+    this.#isDirty = false;
+    this.#publishedAt = Math.max(now, this.#publishedAt + 1);
+    this.#save();
+    this.#storage.kv.put("statistics", this.#state.statistics.stored());
+    try {
+      // Later than what was published before, also within one millisecond: D1 keeps the latest.
+      await this.#ports.publish(name.tenant, name.agent, { ...state, at: this.#publishedAt });
+    } catch (error) {
+      this.#isDirty = true;
+      log("warn", "state not published, will be", { ...name, error: messageOf(error) });
+    }
+  }
+
+  #save(): void {
+    const { breaker, facts, status, probedAt } = this.#state;
+    this.#storage.kv.put("condition", { v: 1, breaker, facts, status, probedAt } satisfies StoredCondition);
+  }
+}

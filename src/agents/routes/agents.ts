@@ -1,0 +1,236 @@
+/** `/agents`: register, find, change, delete. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { registrationFromCard } from "../registry/agent-card.ts";
+import { AGENT_STATUS, type AgentState } from "../agent-state.ts";
+import { registrationOf, type AgentRecord } from "../agent.ts";
+import { agentRegistration, type AgentRegistration } from "../registry/registration.ts";
+import type { Expectation, KnownAgent, Registered } from "../registry/registry.ts";
+import { faultsOf } from "../../language/compile.ts";
+import { identifier } from "../../language/definition-words.ts";
+import { rejection, rejectionOf } from "../../shared/errors.ts";
+import { newId } from "../../shared/ids.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { log, messageOf } from "../../shared/log.ts";
+import { agent, agentBody, agentChange, newAgent, registration, type AgentBody } from "./agent-schemas.ts";
+import { etag, expectedRevision, requiredRevision } from "../../http/etag.ts";
+import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
+import { accepted, Refused } from "../../http/problem.ts";
+import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
+
+const params = z.object({ id: z.string() });
+const ofNewAgent = z.object({ id: identifier });
+
+const postRoute = defineRoute({
+  method: "post",
+  path: "/agents",
+  summary: "Register an agent",
+  description: "With only a `url` (and, if you like, an `id`) its own A2A agent card is read: skills become capabilities.",
+  access: "agents:write",
+  request: { body: { required: true, content: { "application/json": { schema: newAgent } } } },
+  responses: { 201: json(agent, "The agent") },
+});
+const putRoute = defineRoute({
+  method: "put",
+  path: "/agents/{id}",
+  summary: "Register or replace an agent",
+  description:
+    "For agents that register at every boot. It replaces the whole registration; only a signing secret that is not given stays as it is.",
+  access: "agents:write",
+  request: { params: ofNewAgent, body: { required: true, content: { "application/json": { schema: registration } } } },
+  responses: { 200: json(agent, "The replaced agent"), 201: json(agent, "The new agent") },
+});
+const patchRoute = defineRoute({
+  method: "patch",
+  path: "/agents/{id}",
+  summary: "Change parts of an agent",
+  description: "A JSON Merge Patch (RFC 7396); needs `If-Match`. Credentials that are not named stay.",
+  access: "agents:write",
+  request: { params, body: { required: true, content: { "application/json": { schema: agentChange } } } },
+  responses: { 200: json(agent, "The agent") },
+});
+const listRoute = defineRoute({
+  method: "get",
+  path: "/agents",
+  summary: "Find agents",
+  access: "agents:read",
+  request: {
+    query: z.strictObject({
+      ...pageQuery,
+      capability: z.string().max(LIMITS.idLength).optional(),
+      tag: z.string().max(LIMITS.tagLength).optional(),
+      status: z.enum(AGENT_STATUS).optional(),
+      q: z.string().max(LIMITS.nameLength).optional().openapi({ description: "Text in its id, name, description or capabilities" }),
+    }),
+  },
+  responses: { 200: json(pageOf(agent), "A page of agents, in the order of their ids") },
+});
+const readRoute = defineRoute({
+  method: "get",
+  path: "/agents/{id}",
+  summary: "Read an agent with its statistics",
+  access: "agents:read",
+  request: { params },
+  responses: { 200: json(agent, "The agent") },
+});
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/agents/{id}",
+  summary: "Delete an agent",
+  access: "agents:write",
+  request: { params },
+  responses: { 204: { description: "Deleted" } },
+});
+
+export const agentRoutes = createRouter()
+  .openapi(postRoute, async (c) => {
+    const { id = newId("agent", Date.now()), ...given } = c.req.valid("json");
+    const complete = await completed(c, given);
+    const registered = await register(c, id, complete, { type: "absent" });
+    c.header("Location", `/api/v1/agents/${id}`);
+    c.header("ETag", etag(registered.agent.revision));
+    return c.json(registeredBody(registered), 201);
+  })
+  .openapi(putRoute, async (c) => {
+    const registered = await register(c, c.req.valid("param").id, c.req.valid("json"), expectation(expectedRevision(c)));
+    c.header("ETag", etag(registered.agent.revision));
+    return c.json(registeredBody(registered), registered.isNew ? 201 : 200);
+  })
+  .openapi(patchRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const expected = requiredRevision(c);
+    const record = found(await c.var.services.agents.find(c.var.principal.tenant, id), id);
+    if (expected !== null && record.revision !== expected) {
+      throw new Refused(
+        rejection("precondition_failed", `Agent "${id}" is at revision ${record.revision}, not ${expected}; read it again`),
+      );
+    }
+    const patch = c.req.valid("json") as JsonObject;
+    const changed = agentRegistration.safeParse(merged(registrationOf(record) as unknown as Json, patch));
+    if (!changed.success) throw new Refused(rejectionOf(faultsOf(changed.error), "invalid_request"));
+    const keepsAuth = !("auth" in patch);
+    const registered = await register(c, id, changed.data, { type: "revision", revision: record.revision }, true, keepsAuth);
+    c.header("ETag", etag(registered.agent.revision));
+    return c.json(registeredBody(registered), 200);
+  })
+  .openapi(listRoute, async (c) => {
+    const { limit, cursor, ...filter } = c.req.valid("query");
+    const { tenant } = c.var.principal;
+    const snapshot = await c.var.services.directory.refresh(tenant, Date.now());
+    const after = readCursor(cursor, z.string());
+    const matching = [...snapshot.byId.values()]
+      .map((record) => ({ agent: record, state: snapshot.states.get(record.id) ?? null }))
+      .filter((known) => (after === null || known.agent.id > after) && matches(known, filter))
+      .toSorted((a, b) => (a.agent.id < b.agent.id ? -1 : 1))
+      .slice(0, limit + 1);
+    return c.json(
+      page(
+        matching.map((known) => agentBody(known.agent, known.state)),
+        limit,
+        (listed) => listed.id,
+      ),
+      200,
+    );
+  })
+  .openapi(readRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const { tenant } = c.var.principal;
+    const record = found(await c.var.services.agents.find(tenant, id), id);
+    c.header("ETag", etag(record.revision));
+    return c.json(agentBody(record, await stateOf(c, record)), 200);
+  })
+  .openapi(deleteRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const { agents, directory, agentObject } = c.var.services;
+    const { tenant } = c.var.principal;
+    const deleted = accepted(await agents.delete(tenant, id, expectation(expectedRevision(c))));
+    if (!deleted) found(null, id);
+    await directory.changed(tenant, Date.now());
+    // If this is lost, the object finds out by itself.
+    c.executionCtx.waitUntil(aside("agent's object not told", id, agentObject(tenant, id).removed({ tenant, agent: id })));
+    return c.body(null, 204);
+  });
+
+const expectation = (revision: number | null): Expectation => (revision === null ? { type: "none" } : { type: "revision", revision });
+
+/** A registration with only a URL is completed from the agent's own card. */
+async function completed(c: Context<Api>, given: Omit<z.infer<typeof newAgent>, "id">): Promise<AgentRegistration> {
+  const isBare = given.capabilities === undefined && given.kind !== "pull" && given.url !== undefined;
+  const card = isBare
+    ? accepted(await registrationFromCard(given.url as string, { allowLoopback: c.var.services.config.allowLoopbackAgents }))
+    : {};
+  const parsed = agentRegistration.safeParse({ ...card, ...given });
+  if (!parsed.success) throw new Refused(rejectionOf(faultsOf(parsed.error), "invalid_request"));
+  return parsed.data;
+}
+
+async function register(
+  c: Context<Api>,
+  id: string,
+  registered: AgentRegistration,
+  expected: Expectation,
+  isChange = false,
+  keepsAuth = false,
+): Promise<Registered> {
+  const { agents, directory, agentObject, pokeWaiting } = c.var.services;
+  const { tenant } = c.var.principal;
+  const result = accepted(await agents.register(tenant, id, registered, expected, keepsAuth, Date.now()));
+  await directory.changed(tenant, Date.now());
+  const told = agentObject(tenant, id).registered({ tenant, agent: id }, result.isNew ? "new" : isChange ? "changed" : "again");
+  c.executionCtx.waitUntil(aside("agent's object not told", id, told));
+  c.executionCtx.waitUntil(pokeWaiting(tenant, result.agent));
+  return result;
+}
+
+async function aside(what: string, id: string, message: Promise<void>): Promise<void> {
+  await message.catch((error: unknown) => log("warn", what, { agent: id, error: messageOf(error) }));
+}
+
+/** The state from the agent's object, which is exact; as published, where that does not answer. */
+async function stateOf(c: Context<Api>, { id, kind }: AgentRecord): Promise<AgentState | null> {
+  if (kind === "builtin") return null;
+  const { tenant } = c.var.principal;
+  try {
+    return await c.var.services.agentObject(tenant, id).state({ tenant, agent: id });
+  } catch (error) {
+    log("warn", "agent's object did not answer", { agent: id, error: messageOf(error) });
+    return (await c.var.services.directory.load(tenant, Date.now())).states.get(id) ?? null;
+  }
+}
+
+interface Filter {
+  readonly capability?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly status?: AgentState["status"] | undefined;
+  readonly q?: string | undefined;
+}
+
+function matches({ agent: record, state }: KnownAgent, { capability, tag, status, q }: Filter): boolean {
+  if (capability !== undefined && !record.capabilities.some(({ name }) => name === capability)) return false;
+  if (tag !== undefined && !record.capabilities.some(({ tags }) => tags?.includes(tag))) return false;
+  if (status !== undefined && agentBody(record, state).status !== status) return false;
+  if (q === undefined) return true;
+  const said = record.capabilities.flatMap(({ name, description }) => [name, description ?? ""]);
+  return [record.id, record.name, record.description ?? "", ...said].some((text) => text.toLowerCase().includes(q.toLowerCase()));
+}
+
+/** RFC 7396. */
+function merged(target: Json, patch: Json): Json {
+  if (!isJsonObject(patch)) return patch;
+  const result: Record<string, Json> = isJsonObject(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = merged(result[name] ?? null, value);
+  }
+  return result;
+}
+
+function registeredBody({ agent: record, signingSecret }: Registered): AgentBody {
+  return { ...agentBody(record, null), ...(signingSecret !== undefined && { signing_secret: signingSecret }) };
+}
+
+export function found<T>(record: T | null, id: string): T {
+  if (record === null) throw new Refused(rejection("not_found", `There is no agent "${id}"`));
+  return record;
+}

@@ -1,0 +1,137 @@
+/** Calls an agent over HTTP and reads its reply, within the attempt's time and a bound on bytes. Never throws. */
+import type { Failure } from "../../engine/facts/event.ts";
+import { nestingDepth } from "../../shared/json.ts";
+import { log, messageOf } from "../../shared/log.ts";
+import type { Keyring } from "../../shared/keyring.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import {
+  failureOf,
+  parseCompletion,
+  replyInvalid,
+  requestOf,
+  SecretUnreadable,
+  type AgentCall,
+  type AgentRequest,
+  type Outcome,
+} from "./protocol.ts";
+import { readText, TooLarge } from "../../shared/read-text.ts";
+import { excerpt } from "../../shared/text.ts";
+import { brokenUrlRule, type UrlPolicy } from "../../shared/url-guard.ts";
+
+/** `controller` ends the call: at its timeout, or early by whoever made it, who then does not care about the outcome. */
+export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPolicy, controller: AbortController): Promise<Outcome> {
+  const startedAt = Date.now();
+  const fail = (error: Failure, isGone = false): Outcome => ({
+    type: "failed",
+    error,
+    ms: Date.now() - startedAt,
+    ...(isGone && { isGone }),
+  });
+
+  const broken = brokenUrlRule(call.agent.url, policy);
+  if (broken !== null)
+    return fail({ code: "url_refused", message: `The URL of agent "${call.agent.id}" is not allowed: ${broken}`, retryable: false });
+  let isTimedOut = false;
+  const timer = setTimeout(
+    () => {
+      isTimedOut = true;
+      controller.abort();
+    },
+    Math.min(call.timeoutMs, LIMITS.awaitMs),
+  );
+  try {
+    const { url, headers, body } = requestOf(call, keyring, new Date(startedAt));
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: controller.signal });
+    const { status } = response;
+    if (status === 202) {
+      await response.body?.cancel();
+      return { type: "accepted", ms: Date.now() - startedAt };
+    }
+    if (status >= 300 && status < 400) {
+      await response.body?.cancel();
+      return fail({
+        code: "redirect_refused",
+        message: `The agent answered with status ${status}; redirects are not followed, register the final URL`,
+        retryable: false,
+        status,
+      });
+    }
+    const text = await readText(response, LIMITS.valueBytes);
+    if (!response.ok)
+      return fail(failureOf(status, response.headers.get("retry-after"), parseJson(text), Date.now()), status === 404 || status === 410);
+    return completed(text, Date.now() - startedAt);
+  } catch (error) {
+    if (isTimedOut) return fail({ code: "timeout", message: timeoutMessage(call.timeoutMs), retryable: true });
+    if (error instanceof TooLarge)
+      return fail({ code: "reply_too_large", message: `The agent's reply is larger than ${LIMITS.valueBytes} bytes`, retryable: false });
+    if (error instanceof SecretUnreadable) return fail({ code: "agent_misconfigured", message: error.message, retryable: false });
+    if (isPlatformTrouble(error)) return { type: "lost", message: messageOf(error) };
+    return fail({ code: "agent_unreachable", message: `The agent could not be reached: ${messageOf(error)}`, retryable: true }, true);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A best-effort request; whether it was answered with success. Never throws. */
+export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Promise<boolean> {
+  if (brokenUrlRule(request.url, policy) !== null) return false;
+  try {
+    const { url, headers, body } = request;
+    const response = await fetch(url, {
+      method: "POST",
+      headers,
+      body,
+      redirect: "manual",
+      signal: AbortSignal.timeout(LIMITS.courtesyCallMs),
+    });
+    await response.body?.cancel();
+    return response.ok;
+  } catch (error) {
+    log("info", "courtesy call failed", { url: request.url, error: messageOf(error) });
+    return false;
+  }
+}
+
+/** Asks a health URL: what is wrong, or `null`. Never throws. */
+export async function probeHealth(url: string, policy: UrlPolicy): Promise<string | null> {
+  const rule = brokenUrlRule(url, policy);
+  if (rule !== null) return rule;
+  try {
+    const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(LIMITS.probeMs) });
+    await response.body?.cancel();
+    return response.ok ? null : `status ${response.status}`;
+  } catch (error) {
+    return excerpt(messageOf(error), 200);
+  }
+}
+
+function completed(text: string, ms: number): Outcome {
+  if (nestingDepth(text) > LIMITS.jsonDepth) {
+    return { type: "failed", error: replyInvalid(`its JSON nests deeper than ${LIMITS.jsonDepth} levels`), ms };
+  }
+  const body = parseJson(text);
+  if (body === undefined) return { type: "failed", error: replyInvalid(text === "" ? "with an empty body" : "not in JSON"), ms };
+  const reply = parseCompletion(body);
+  return "code" in reply ? { type: "failed", error: reply, ms } : { type: "completed", ...reply, bytes: text.length, ms };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function timeoutMessage(timeoutMs: number): string {
+  if (timeoutMs <= LIMITS.awaitMs) return `The agent did not answer within ${timeoutMs} ms`;
+  return `The agent did not answer within ${LIMITS.awaitMs} ms, the longest a request is awaited; for longer work it should answer 202 and call back`;
+}
+
+/** What the runtime says when it, not the network or the agent, ended something. */
+const PLATFORM_TROUBLE = /code was updated|has been reset|memory limit|exceeded its CPU|overloaded|shutting down|starting up/i;
+
+export function isPlatformTrouble(error: unknown): boolean {
+  const { overloaded, durableObjectReset } = error as { overloaded?: unknown; durableObjectReset?: unknown };
+  return overloaded === true || durableObjectReset === true || PLATFORM_TROUBLE.test(messageOf(error));
+}

@@ -1,0 +1,203 @@
+/**
+ * The contract with an agent: what it receives and what its reply means, whatever carried it. One place reads replies,
+ * so a fetch, a queue consumer and a callback cannot disagree.
+ */
+import { z } from "zod";
+import type { Failure, Usage } from "../../engine/facts/event.ts";
+import { excerpt } from "../../shared/text.ts";
+import type { Json } from "../../shared/json.ts";
+import type { Keyring } from "../../shared/keyring.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Mac } from "../../shared/mac.ts";
+import { violationsOf } from "../../shared/json-schema.ts";
+import { parseRetryAfter } from "../../shared/retry-after.ts";
+import { macOfSecret, signedHeaders } from "../../shared/signing.ts";
+import { isoTime } from "../../shared/time.ts";
+import { secretPlace, type AgentRecord, type Capability } from "../agent.ts";
+
+/** One attempt, ready to be sent: everything a transport needs and nothing it has to look up. */
+export interface AgentCall {
+  readonly tenant: string;
+  readonly agent: AgentRecord;
+  readonly taskId: string;
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly capability: string | null;
+  readonly input: Json;
+  readonly workflow: { readonly name: string | null; readonly version: number | null };
+  /** RFC 3339, or `null`. */
+  readonly deadline: string | null;
+  readonly callbackUrl: string;
+  /** The same for all attempts at a step. */
+  readonly idempotencyKey: string;
+  readonly traceparent: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * A call on its way from its task's object to whoever makes it. RPC carries 32 MiB and spends two bytes on a character of
+ * any text that is not Latin-1, so the input travels as JSON in UTF-8, of which a value has at most half as much.
+ */
+export interface CarriedCall extends Omit<AgentCall, "input"> {
+  readonly input: Uint8Array;
+}
+
+/** The same for a worker of the agent, who knows the agent. */
+export type PulledCall = Omit<CarriedCall, "tenant" | "agent">;
+
+/** What came of calling an agent. `ms`: from the request to the reply, where somebody awaited it. */
+export type Outcome =
+  /** `bytes`: the size of the reply that the output came in. */
+  | { readonly type: "completed"; readonly output: Json; readonly bytes: number; readonly usage?: Usage; readonly ms?: number }
+  /** It will call back. */
+  | { readonly type: "accepted"; readonly ms: number }
+  /** `isGone`: what we know of the agent may be out of date. */
+  | { readonly type: "failed"; readonly error: Failure; readonly ms?: number; readonly isGone?: boolean }
+  /** Not called after all: meanwhile it turned out that it should be left alone. */
+  | { readonly type: "withheld"; readonly reason: string }
+  /** Trouble of the platform: no fault of the agent, no attempt spent. */
+  | { readonly type: "lost"; readonly message: string };
+
+export interface AgentRequest {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+export function requestOf(call: AgentCall, keyring: Keyring, now: Date): AgentRequest {
+  const body = JSON.stringify(workOf(call));
+  return { url: call.agent.url, headers: headersFor(call, body, keyring, now), body };
+}
+
+/** What an agent is asked to do. */
+function workOf<Input>(call: Omit<AgentCall, "tenant" | "agent" | "input"> & { readonly input: Input }) {
+  return {
+    task_id: call.taskId,
+    step_id: call.stepId,
+    attempt: call.attempt,
+    capability: call.capability,
+    input: call.input,
+    context: { workflow: call.workflow, deadline: call.deadline, callback_url: call.callbackUrl },
+  };
+}
+
+/** The same for a worker that pulled it, as JSON text in parts: what HTTP has in headers is beside it. */
+export function pulledWorkOf(call: PulledCall, now: number): readonly Uint8Array[] {
+  const text = JSON.stringify({
+    ...workOf({ ...call, input: undefined }),
+    idempotency_key: call.idempotencyKey,
+    traceparent: call.traceparent,
+    lease_until: isoTime(now + call.timeoutMs),
+  });
+  const encoder = new TextEncoder();
+  return [encoder.encode('{"input":'), call.input, encoder.encode(`,${text.slice(1)}`)];
+}
+
+/** A reply whose output is not what its agent promised is none. The agent may do better next time. */
+export function checkedAgainst(capability: Capability | undefined, output: Json): Failure | null {
+  const violations = capability?.outputSchema === undefined ? [] : violationsOf(capability.outputSchema, output);
+  if (violations.length === 0) return null;
+  const places = violations.slice(0, 5).map(({ pointer, message }) => `/output${pointer}: ${message}`);
+  return replyInvalid(`its output violates the schema that it declares: ${places.join("; ")}`);
+}
+
+/** Tells an agent that nobody wants a reply any more. `null` when it did not ask to be told. */
+export function cancelRequestOf(call: AgentCall, reason: string, keyring: Keyring, now: Date): AgentRequest | null {
+  if (call.agent.cancelUrl === null) return null;
+  const body = JSON.stringify({ task_id: call.taskId, step_id: call.stepId, attempt: call.attempt, reason });
+  return { url: call.agent.cancelUrl, headers: headersFor(call, body, keyring, now), body };
+}
+
+function headersFor(call: AgentCall, body: string, keyring: Keyring, now: Date): Record<string, string> {
+  const messageId = `${call.idempotencyKey}/${call.attempt}`;
+  return {
+    "content-type": "application/json",
+    "idempotency-key": call.idempotencyKey,
+    traceparent: call.traceparent,
+    ...signedHeaders([opened(call, call.agent.signing, "signing", keyring).mac()], messageId, body, now),
+    ...authHeader(call, keyring),
+  };
+}
+
+function authHeader(call: AgentCall, keyring: Keyring): Record<string, string> {
+  const { auth } = call.agent;
+  if (auth === null) return {};
+  const value = opened(call, auth.sealed, "auth", keyring).secret;
+  return auth.type === "bearer" ? { authorization: `Bearer ${value}` } : { [auth.name.toLowerCase()]: value };
+}
+
+interface OpenedSecret {
+  readonly secret: string;
+  /** Of a signing secret. */
+  readonly mac: () => Mac;
+}
+
+/** Secrets opened lately, by place and sealed text: opening one costs as much as the rest of a request. */
+const openedSecrets = new Map<string, OpenedSecret>();
+
+function opened(call: AgentCall, sealed: string, field: "auth" | "signing", keyring: Keyring): OpenedSecret {
+  const place = secretPlace(call.tenant, call.agent.id, field);
+  const known = openedSecrets.get(place + sealed);
+  if (known !== undefined) return known;
+  const secret = keyring.open(sealed, place);
+  if (secret === null) throw new SecretUnreadable(call.agent.id);
+  let mac: Mac | undefined;
+  const entry: OpenedSecret = { secret, mac: () => (mac ??= macOfSecret(secret)) };
+  if (openedSecrets.size >= LIMITS.openedSecrets) openedSecrets.clear();
+  openedSecrets.set(place + sealed, entry);
+  return entry;
+}
+
+/** An agent's secrets were sealed under a key that the key ring no longer has. */
+export class SecretUnreadable extends Error {
+  constructor(agent: string) {
+    super(`The secrets of agent "${agent}" cannot be decrypted with the present ENCRYPTION_KEYS; register the agent again`);
+  }
+}
+
+const tokens = z.int().min(0);
+const usage = z.object({ input_tokens: tokens.optional(), output_tokens: tokens.optional(), cost_usd: z.number().min(0).optional() });
+const completion = z
+  .object({ output: z.unknown(), usage: usage.optional() })
+  .refine((reply) => "output" in reply && reply.output !== undefined, { message: 'expected an "output"', path: ["output"] });
+
+export type Completion = { readonly output: Json; readonly usage?: Usage };
+
+/** The body of a successful reply, or the failure that a malformed one is. */
+export function parseCompletion(body: unknown): Completion | Failure {
+  const parsed = completion.safeParse(body);
+  if (parsed.success) return { output: parsed.data.output as Json, ...(parsed.data.usage && { usage: parsed.data.usage as Usage }) };
+  const [issue] = parsed.error.issues;
+  const place = issue?.path.length ? ` at /${issue.path.join("/")}` : "";
+  return replyInvalid(`the reply is not {"output": …}${place}: ${issue?.message ?? "malformed"}`);
+}
+
+/** A reply that cannot be read. The agent may do better next time. */
+export function replyInvalid(what: string): Failure {
+  return { code: "reply_invalid", message: excerpt(`The agent answered, but ${what}`, LIMITS.errorMessageLength), retryable: true };
+}
+
+const problem = z.object({
+  code: z.string().min(1).max(LIMITS.nameLength).optional().catch(undefined),
+  message: z.string().optional().catch(undefined),
+  detail: z.string().optional().catch(undefined),
+  title: z.string().optional().catch(undefined),
+  retryable: z.boolean().optional().catch(undefined),
+});
+
+const RETRYABLE_STATUS: readonly number[] = [408, 425, 429];
+
+/** What an error status means. Overload and server faults may pass, other client errors will not; the body may know better. */
+export function failureOf(status: number, retryAfter: string | null, body: unknown, now: number): Failure {
+  const said = problem.safeParse(body).data ?? {};
+  const isTransient = status >= 500 || RETRYABLE_STATUS.includes(status);
+  const text = said.message ?? said.detail ?? said.title;
+  const retryAfterMs = parseRetryAfter(retryAfter, now);
+  return {
+    code: said.code ?? (isTransient ? "agent_unavailable" : "agent_refused"),
+    message: excerpt(text ?? `The agent answered with status ${status}`, LIMITS.errorMessageLength),
+    retryable: said.retryable ?? isTransient,
+    ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }),
+    status,
+  };
+}

@@ -1,0 +1,133 @@
+/** `/keys`: API keys of a tenant. */
+import { z } from "@hono/zod-openapi";
+import type { ApiKey } from "./keys.ts";
+import { ROLES } from "./scopes.ts";
+import { duration, identifier } from "../language/definition-words.ts";
+import { rejection } from "../shared/errors.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { durationMs, isoTime } from "../shared/time.ts";
+import { page, pageOf, pageQuery, readCursor } from "../http/page.ts";
+import { accepted, Refused } from "../http/problem.ts";
+import { createRouter, defineRoute } from "../http/route.ts";
+
+const time = z.iso.datetime();
+const key = z
+  .object({
+    id: z.string(),
+    tenant: z.string(),
+    name: z.string(),
+    prefix: z.string().openapi({ description: "The first characters of the key, to recognise it by" }),
+    roles: z.array(z.enum(ROLES)).readonly(),
+    agent: z.string().nullable().openapi({ description: "The only agent that it speaks for" }),
+    created_at: time,
+    expires_at: time.nullable(),
+    revoked_at: time.nullable(),
+  })
+  .openapi("Key");
+
+const createRoute = defineRoute({
+  method: "post",
+  path: "/keys",
+  summary: "Make an API key",
+  description: "The key itself is in this answer and nowhere else. Only the root key may name another tenant.",
+  access: "keys:write",
+  request: {
+    body: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: z
+            .strictObject({
+              name: z.string().min(1).max(LIMITS.nameLength),
+              tenant: z
+                .string()
+                .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "expected lower-case letters, digits and hyphens, at most 63")
+                .optional(),
+              roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length),
+              agent: identifier.optional().openapi({ description: 'With the role "agent": the one that the key is for' }),
+              expires_in: duration.optional(),
+            })
+            .refine(
+              ({ roles, agent }) => roles.includes("agent") === (agent !== undefined) && (agent === undefined || roles.length === 1),
+              {
+                message: 'a key of an agent has the role "agent" alone and names the agent',
+                path: ["agent"],
+              },
+            ),
+        },
+      },
+    },
+  },
+  responses: { 201: { description: "The key", content: { "application/json": { schema: key.extend({ key: z.string() }) } } } },
+});
+const listRoute = defineRoute({
+  method: "get",
+  path: "/keys",
+  summary: "List API keys",
+  access: "keys:read",
+  request: { query: z.strictObject(pageQuery) },
+  responses: { 200: { description: "A page of keys", content: { "application/json": { schema: pageOf(key) } } } },
+});
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/keys/{id}",
+  summary: "Revoke an API key",
+  description: "Felt everywhere within 60 s.",
+  access: "keys:write",
+  request: { params: z.object({ id: z.string() }) },
+  responses: { 204: { description: "Revoked" } },
+});
+
+export const keyRoutes = createRouter()
+  .openapi(createRoute, async (c) => {
+    const { principal, services } = c.var;
+    const { name, roles, agent = null, expires_in, tenant = principal.tenant } = c.req.valid("json");
+    if (tenant !== principal.tenant && !principal.scopes.has("tenants:manage")) {
+      throw new Refused(
+        rejection("forbidden", 'Only the root key may make keys for another tenant (scope "tenants:manage")', {
+          facts: { required_scope: "tenants:manage" },
+        }),
+      );
+    }
+    const now = Date.now();
+    const made = accepted(
+      await services.keys.create(
+        tenant,
+        name,
+        [...new Set(roles)],
+        agent,
+        expires_in === undefined ? null : now + durationMs(expires_in),
+        now,
+      ),
+    );
+    return c.json({ ...view(made), key: made.key }, 201);
+  })
+  .openapi(listRoute, async (c) => {
+    const { limit, cursor } = c.req.valid("query");
+    const keys = await c.var.services.keys.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
+    return c.json(
+      page(keys.map(view), limit, (listed) => listed.id),
+      200,
+    );
+  })
+  .openapi(deleteRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    if (!(await c.var.services.keys.revoke(c.var.principal.tenant, id, Date.now())))
+      throw new Refused(rejection("not_found", `There is no key "${id}"`));
+    return c.body(null, 204);
+  });
+
+function view({ id, tenant, name, prefix, roles, agent, createdAt, expiresAt, revokedAt }: ApiKey) {
+  const timeOrNull = (at: number | null): string | null => (at === null ? null : isoTime(at));
+  return {
+    id,
+    tenant,
+    name,
+    prefix,
+    roles,
+    agent,
+    created_at: isoTime(createdAt),
+    expires_at: timeOrNull(expiresAt),
+    revoked_at: timeOrNull(revokedAt),
+  };
+}

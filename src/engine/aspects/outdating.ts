@@ -1,0 +1,31 @@
+/** Tags of kept results: those of a step's own, and those that its completion makes out of date. */
+import type { Json } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { err, ok, type Result } from "../../shared/result.ts";
+import { scopeOfStep } from "../state/scope.ts";
+import type { TaskState } from "../state/state.ts";
+import type { AgentStep } from "../state/step-state.ts";
+import type { Template } from "../../language/expressions/template.ts";
+import type { Values } from "../facts/value.ts";
+import type { World } from "../world.ts";
+
+/** What the step's completion says of the results of others. It was checked when the step began, and is the same since. */
+export function outdates(state: TaskState, step: AgentStep, world: World): { readonly invalidates?: readonly string[] } {
+  const tags = outdatedTags(state, step, world.values);
+  return tags.ok && tags.value.length > 0 ? { invalidates: tags.value } : {};
+}
+
+export function outdatedTags(state: TaskState, step: AgentStep, values: Values): Result<readonly string[], string> {
+  return tagsIn(step.node.invalidates, state, step, values);
+}
+
+export function tagsIn(template: Template | null, state: TaskState, step: AgentStep, values: Values): Result<readonly string[], string> {
+  if (template === null) return NONE;
+  const tags = template.evaluate(() => scopeOfStep(state, step, values));
+  if (!tags.ok) return tags;
+  const texts = tags.value as readonly Json[];
+  if (texts.every((tag): tag is string => typeof tag === "string" && tag !== "" && tag.length <= LIMITS.tagLength)) return ok(texts);
+  return err(`expected texts of 1 to ${LIMITS.tagLength} characters, got ${JSON.stringify(texts).slice(0, 100)}`);
+}
+
+const NONE = ok([]);

@@ -1,0 +1,182 @@
+/**
+ * What a step may spend: its agents begin if the budget allows for them. If it does not, the step waits as long as a call
+ * under way may give some back; then the budget is exhausted, and the task does what it was told to do in that case.
+ */
+import { LIMITS } from "../../shared/limits.ts";
+import { microsOf } from "../../shared/money.ts";
+import { excerpt } from "../../shared/text.ts";
+import { lacks, NO_AMOUNTS, plus, remaining, worded, type Amounts, type Budget, type BudgetResource, type Reserved } from "./budget.ts";
+import { askForMore } from "./budget-ask.ts";
+import { endEarly } from "../rules/ending.ts";
+import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { WorkflowNode } from "../../language/graph.ts";
+import type { Selection } from "../../language/staffing.ts";
+import type { TaskState } from "../state/state.ts";
+import { cacheFact } from "../rules/step.ts";
+import { stepAt } from "../state/state.ts";
+import type { AgentStep, Step } from "../state/step-state.ts";
+import type { AgentChoice, Choice, World } from "../world.ts";
+
+type Facts = readonly TaskEvent[];
+
+/** What is set aside for a call: the most that the step allows, else what the agent is expected to cost. */
+export function reservedFor(
+  { budget }: TaskState,
+  { node }: AgentStep,
+  { isFrugal }: Pick<Choice, "isFrugal">,
+  { cost }: AgentChoice,
+): { readonly reserved?: Reserved } {
+  if (budget === null) return {};
+  const maxCostUsd = isFrugal ? null : node.selection.maxCostUsd;
+  const expected = cost?.cost_micros ?? 0;
+  return {
+    reserved: {
+      cost_micros: maxCostUsd === null ? expected : Math.max(expected, microsOf(maxCostUsd)),
+      tokens: cost?.tokens ?? 0,
+      ...(cost?.price !== undefined && { price: cost.price }),
+    },
+  };
+}
+
+function needsOf(state: TaskState, step: AgentStep, choice: Choice): Amounts {
+  const ofCall = (agent: AgentChoice): Amounts => ({ ...NO_AMOUNTS, ...reservedFor(state, step, choice, agent).reserved, calls: 1 });
+  return choice.agents.reduce((sum, agent) => plus(sum, ofCall(agent)), NO_AMOUNTS);
+}
+
+/** Undoing what was done is not stopped for want of money; it is counted all the same. */
+const isBound = ({ budget, ending }: TaskState): boolean => budget !== null && ending === null;
+
+/** Whether one more call fits, beside those at work. */
+export function canAfford(state: TaskState, step: AgentStep, choice: Choice): boolean {
+  const { budget } = state;
+  if (budget === null || !isBound(state)) return true;
+  return budget.cut === null && budget.waiting.size === 0 && lacks(budget, needsOf(state, step, choice)) === null;
+}
+
+/**
+ * A choice that the budget allows for, or the facts that follow from there being none. `again` asks selection once more, in
+ * another way.
+ */
+export function affordable(
+  state: TaskState,
+  step: AgentStep,
+  choice: Choice,
+  again: (selection: Selection) => Choice | null,
+  world: World,
+): { readonly choice: Choice } | { readonly facts: Facts } {
+  const { budget } = state;
+  if (budget === null || !isBound(state)) return { choice };
+  const [first] = budget.waiting;
+  const isNext = first === undefined || first === step.index;
+  const wanted = needsOf(state, step, choice);
+  const short = lacks(budget, wanted);
+  if (short === null && isNext) return { choice };
+  const cheaper = short === null || budget.onExhausted !== "cheaper" || !isNext ? null : cheaperThan(budget, step, choice, again);
+  const needs = cheaper === null ? wanted : needsOf(state, step, cheaper);
+  if (cheaper !== null && lacks(budget, needs) === null) return { choice: cheaper };
+  if (!isNext || budget.open.size > 0) return { facts: waitFor(step, needs) };
+  return { facts: exhausted(state, budget, step, needs, lacks(budget, needs) ?? "calls", world) };
+}
+
+/** Who costs least, within what is left. */
+function cheaperThan(budget: Budget, { node }: AgentStep, choice: Choice, again: (selection: Selection) => Choice | null): Choice | null {
+  const left = remaining(budget, "cost_micros") / 1e6 / choice.agents.length;
+  if (left < 0) return null;
+  const { maxCostUsd } = node.selection;
+  const most = Math.min(left, maxCostUsd ?? Number.POSITIVE_INFINITY);
+  const found = again({ ...node.selection, policy: "cheapest", meet: null, maxCostUsd: Number.isFinite(most) ? most : null });
+  if (found === null || found.agents.length < choice.agents.length) return null;
+  return { ...found, isFrugal: true, receipt: { ...found.receipt, note: "the budget allows for nothing dearer" } };
+}
+
+/**
+ * What a task that a step starts may spend: all that is left, or what the step allows of it. It is set aside until the task
+ * has ended and says what it spent.
+ */
+export function loanFor(state: TaskState, step: Step<WorkflowNode>, world: World): { readonly lent?: Amounts } | { readonly facts: Facts } {
+  const { budget } = state;
+  if (budget === null || !isBound(state)) return {};
+  const allowed: Partial<Amounts> = step.node.budget ?? {};
+  const ofEach = (amount: (resource: BudgetResource) => number): Amounts => {
+    const limited = (resource: BudgetResource): number => (budget.limits[resource] === null ? 0 : amount(resource));
+    return { cost_micros: limited("cost_micros"), tokens: limited("tokens"), calls: limited("calls") };
+  };
+  const [first] = budget.waiting;
+  const isNext = first === undefined || first === step.index;
+  const needs = ofEach((resource) => Math.min(1, allowed[resource] ?? 1));
+  const short = lacks(budget, needs);
+  if (short === null && isNext) {
+    return {
+      lent: ofEach((resource) => Math.max(0, Math.min(remaining(budget, resource), allowed[resource] ?? Number.POSITIVE_INFINITY))),
+    };
+  }
+  if (!isNext || budget.open.size > 0) return { facts: waitFor(step, needs) };
+  return { facts: exhausted(state, budget, step, needs, short ?? "calls", world) };
+}
+
+function waitFor(step: Step, needs: Amounts): Facts {
+  const { phase, path } = step;
+  if (phase.status === "waiting" && phase.on.type === "budget") return [];
+  return [{ type: "step.waiting", step: path, waiting_on: { type: "budget", needs } }];
+}
+
+function exhausted(state: TaskState, budget: Budget, step: Step, needs: Amounts, resource: BudgetResource, world: World): Facts {
+  const { onExhausted: outcome } = budget;
+  const fact: TaskEvent = { type: "budget.exhausted", step: step.path, resource, needs, outcome };
+  switch (outcome) {
+    case "ask":
+      return [...waitFor(step, needs), fact, askForMore(state, budget, step, needs, world)];
+    case "finish":
+      return [fact, skipped(step)];
+    case "stop":
+    case "cheaper":
+      return [fact, ...endEarly(state, { status: "failed", error: exhaustion(budget, resource, needs, step) }, "budget")];
+  }
+}
+
+function exhaustion(budget: Budget, resource: BudgetResource, needs: Amounts, step: Step): Failure {
+  const left = Math.max(0, remaining(budget, resource));
+  const message = `The budget is exhausted: step "${step.path}" needs ${worded(resource, needs[resource])}, and ${worded(resource, left)} of ${worded(resource, budget.limits[resource] ?? 0)} are left`;
+  return { code: "budget_exhausted", message: excerpt(message, LIMITS.textLength), retryable: false, step_id: step.path };
+}
+
+/** Whoever waited longest, once something has been given back; `null` when nothing follows. */
+export function goOnSpending(state: TaskState, start: (step: Step) => Facts): Facts | null {
+  const { budget } = state;
+  if (budget === null || !budget.isFreed || budget.asked !== null || state.ending !== null) return null;
+  const [first] = budget.waiting;
+  const step = first === undefined ? null : stepAt(state, first);
+  const facts = step === null ? [] : start(step);
+  if (facts.length > 0) return facts;
+  budget.isFreed = false;
+  return null;
+}
+
+/** The time that the task may take is over. */
+export function timeIsUp(state: TaskState): Facts {
+  const { budget, created } = state;
+  if (budget === null || state.ending !== null || budget.cut === "time") return [];
+  const outcome = budget.onExhausted === "finish" ? "finish" : "stop";
+  const fact: TaskEvent = { type: "budget.exhausted", resource: "duration", outcome };
+  if (outcome === "finish") {
+    const idle = [...state.waiting, ...state.retrying].map((index): TaskEvent => skipped(stepAt(state, index)));
+    return [fact, ...idle];
+  }
+  const seconds = (created.budget?.duration_ms ?? 0) / 1_000;
+  const error: Failure = { code: "budget_exhausted", message: `The task has run for the ${seconds} s that it may take`, retryable: false };
+  return [fact, ...endEarly(state, { status: "failed", error }, "budget")];
+}
+
+/** Whether a step of this kind is not begun any more: the task ends with what it has. */
+export function isCut({ budget, ending }: TaskState, { node }: Step): boolean {
+  if (budget === null || budget.cut === null || ending !== null) return false;
+  if (node.kind === "agent" || node.kind === "workflow") return true;
+  return budget.cut === "time" && (node.kind === "wait" || node.kind === "signal" || node.kind === "approval");
+}
+
+export function skipped(step: Step): TaskEvent {
+  return { type: "step.skipped", step: step.path, reason: "budget", ...cacheFact(step, false) };
+}
+
+/** The task ends with what it has: what cannot be made of it is null. */
+export const isPartial = ({ budget }: TaskState): boolean => budget !== null && budget.cut !== null;

@@ -1,0 +1,75 @@
+/** PERSISTED: the fact that a task begins with, and what it says of where the task comes from and what becomes of it. */
+import type { TaskBudget } from "../aspects/budget.ts";
+import type { Failure } from "./event.ts";
+import type { StoredValue } from "./value.ts";
+
+export interface TaskCreated {
+  readonly type: "task.created";
+  readonly v: 1;
+  readonly tenant: string;
+  readonly task: string;
+  /** The type it was submitted as; absent for an inline workflow. */
+  readonly task_type?: string;
+  readonly workflow: { readonly name: string | null; readonly version: number | null };
+  readonly definition: StoredValue;
+  readonly input: StoredValue;
+  readonly priority: number;
+  readonly tags: readonly string[];
+  readonly deadline_at?: number;
+  /** What it may spend, where that is limited. */
+  readonly budget?: TaskBudget;
+  readonly queue_ttl_ms: number;
+  readonly on_no_agent: "wait" | "fail";
+  readonly fail_fast: boolean;
+  /** SHA-256 of the submitted body, for a task with an idempotency key. */
+  readonly fingerprint?: string;
+  readonly traceparent: string;
+  /** Where the service was reached: the base of callback URLs. */
+  readonly origin: string;
+  /** The step that started it, in the task that waits for it; `depth`: how many are inside each other. */
+  readonly parent?: { readonly task: string; readonly step: string; readonly branch: number; readonly depth: number };
+  /** It works on a part of a map's items: its input has them, and what the steps inside read from outside. */
+  readonly spread?: Spread;
+  /** The task whose end started it, and how many there have been in a row. */
+  readonly chain?: { readonly from: string; readonly depth: number };
+  /** The task whose past it shares, up to which of its events; `retry`: to do again what had failed, without any change. */
+  readonly forked?: { readonly from: string; readonly seq: number; readonly retry?: true };
+  /** It was brought here from elsewhere, where it had this id; nothing of it happened here. */
+  readonly imported?: { readonly from: string };
+  /** It does not begin before this. */
+  readonly start_at?: number;
+  /** It stands for a burst of submissions under the key, which is over at `due_at` unless another comes, or at the latest. */
+  readonly debounce?: { readonly key: string; readonly due_at: number; readonly latest_at: number };
+  /** How many tasks run at once under its key. */
+  readonly gate?: GateTerms;
+  /** The schedule that started it, and the time that it is for. */
+  readonly schedule?: string;
+  readonly scheduled_at?: number;
+  /** The definitions that its steps and chains may start, by how they are referred to. */
+  readonly library?: StoredValue;
+  /** Who is told of its end; the secret is sealed. */
+  readonly webhook?: { readonly url: string; readonly secret?: string };
+}
+
+/** Tasks of a tenant under one key; `overlap`: what becomes of one that finds no place. */
+export interface GateTerms {
+  readonly key: string;
+  readonly limit: number;
+  readonly overlap: "queue" | "reject" | "cancel_previous" | "return_existing";
+}
+
+/** A workflow that was to be started when the task had ended: the task it became, or why it did not. */
+export interface Chained {
+  readonly workflow: string;
+  readonly task?: string;
+  readonly error?: Failure;
+}
+
+/** `path`: ids from the outermost block to the map. `first`: the index of its first item among all. */
+export interface Spread {
+  readonly path: readonly string[];
+  readonly first: number;
+  readonly concurrency: number;
+  /** How many items may fail, of all. */
+  readonly tolerate: number;
+}

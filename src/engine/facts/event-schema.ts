@@ -1,0 +1,267 @@
+/**
+ * The shape of facts that come from elsewhere: a journal is imported only if every reader can read it. A member means the
+ * same in every event that has it, so the members are described once, and each event says which it must have. Members
+ * that nobody here knows, from a later version, are let be.
+ */
+import { z } from "zod";
+import { LIMITS } from "../../shared/limits.ts";
+import { BUDGET_ACTIONS } from "../aspects/budget.ts";
+import { STEP_KINDS } from "../../language/definition.ts";
+import type { EventType, TaskEvent } from "./event.ts";
+
+const text = z.string().max(LIMITS.bodyBytes);
+const texts = z.array(text);
+const count = z.int().min(0);
+const time = z.int().min(0).max(8_640_000_000_000_000);
+const number = z.int().min(1);
+
+const failure = z.looseObject({
+  code: text,
+  message: text,
+  retryable: z.boolean(),
+  retry_after_ms: z.number().optional(),
+  by: z.literal("agent").optional(),
+  status: z.int().optional(),
+  step_id: text.optional(),
+  pointer: text.optional(),
+});
+const value = z.union([
+  z.looseObject({ value: z.json(), bytes: count.optional() }),
+  z.looseObject({ payload: count, bytes: count }),
+  z.looseObject({ seq: number, bytes: count }),
+]);
+const receipt = z.looseObject({
+  policy: text,
+  candidates: z.array(
+    z.looseObject({
+      agent: text,
+      verdict: text,
+      score: z.number().optional(),
+      parts: z.record(z.string(), z.number()).optional(),
+      reason: text.optional(),
+    }),
+  ),
+  more: count.optional(),
+  note: text.optional(),
+});
+const amounts = z.looseObject({ cost_micros: count, tokens: count, calls: count });
+const waitingOn = z.discriminatedUnion("type", [
+  z.looseObject({ type: z.literal("agent"), capability: text.optional(), agent: text.optional() }),
+  z.looseObject({ type: z.enum(["timer", "debounce"]), until: time }),
+  z.looseObject({ type: z.literal("concurrency"), key: text, limit: number }),
+  z.looseObject({ type: z.literal("signal"), name: text, until: time.optional() }),
+  z.looseObject({ type: z.literal("approval"), approval: number, until: time.optional() }),
+  z.looseObject({ type: z.literal("capacity"), agent: text }),
+  z.looseObject({
+    type: z.literal("cache"),
+    key: text,
+    ttl_ms: number,
+    tags: texts.optional(),
+    versions: text.optional(),
+    until: time,
+  }),
+  z.looseObject({ type: z.literal("budget"), needs: amounts }),
+]);
+
+type MemberOf<E> = E extends TaskEvent ? keyof E : never;
+
+/** What may be true or a list of attempts. */
+const inLine = z.union([z.literal(true), z.array(number)]);
+
+const MEMBERS = {
+  type: text,
+  v: z.literal(1),
+  tenant: text,
+  task: text,
+  tasks: texts,
+  start_at: time,
+  debounce: z.looseObject({ key: text, due_at: time, latest_at: time }),
+  gate: z.looseObject({
+    key: z.string().min(1).max(LIMITS.gateKeyLength),
+    limit: number.max(LIMITS.gateLimit),
+    overlap: z.enum(["queue", "reject", "cancel_previous", "return_existing"]),
+  }),
+  until: time,
+  schedule: text,
+  scheduled_at: time,
+  task_type: text,
+  workflow: z.looseObject({ name: text.nullable(), version: z.int().nullable() }),
+  definition: value,
+  input: value,
+  output: value,
+  payload: value,
+  library: value,
+  priority: z.int().min(0).max(9),
+  tags: texts,
+  deadline_at: time,
+  queue_ttl_ms: count,
+  on_no_agent: z.enum(["wait", "fail"]),
+  fail_fast: z.boolean(),
+  fingerprint: text,
+  traceparent: text,
+  origin: text,
+  parent: z.looseObject({ task: text, step: text, branch: count, depth: count }),
+  spread: z.looseObject({ path: texts, first: count, concurrency: number, tolerate: count }),
+  chain: z.looseObject({ from: text, depth: count }),
+  forked: z.looseObject({ from: text, seq: count, retry: z.literal(true).optional() }),
+  imported: z.looseObject({ from: text }),
+  webhook: z.looseObject({ url: text, secret: text.optional() }),
+  error: failure,
+  degraded: failure,
+  reason: text,
+  parts: count,
+  bytes: count,
+  chained: z.array(z.looseObject({ workflow: text, task: text.optional(), error: failure.optional() })),
+  ending: z.enum(["failed", "canceled", "timed_out"]),
+  step: text,
+  items: count,
+  chunk: number,
+  waiting_on: waitingOn,
+  receipt,
+  attempt: number,
+  hedge: z.literal(true),
+  joins: z.literal(true),
+  kept: z.literal(true),
+  fallback: count,
+  agent: text,
+  usage: z.looseObject({ input_tokens: z.number().optional(), output_tokens: z.number().optional(), cost_usd: z.number().optional() }),
+  cached: z.looseObject({ key: text, task: text, made_at: time }),
+  cache: z.enum(["fill", "free"]),
+  invalidates: texts,
+  steps: texts,
+  signal: number,
+  digest: text,
+  ms: z.number(),
+  capability: text,
+  slot: z.literal(true),
+  in_line: inLine,
+  children: texts,
+  attempts: z.array(number),
+  agents: texts,
+  slots: z.array(number),
+  retry_at: time,
+  way: z.enum(["inline", "queue", "pull"]),
+  hedge_at: time,
+  timeout_ms: count,
+  via: z.enum(["queue", "callback", "pull"]),
+  delivery: count,
+  lease_until: time,
+  progress: z.json(),
+  key: text,
+  score: z.number(),
+  sends: count,
+  branch: count,
+  after: text,
+  status: z.enum(["completed", "failed", "canceled", "timed_out", "rejected"]),
+  failed_items: count,
+  kind: z.enum(STEP_KINDS),
+  of: text,
+  name: text,
+  approval: number,
+  title: text,
+  hash: text,
+  assignees: texts,
+  quorum: number,
+  editable: z.literal(true),
+  due_at: time,
+  by: text,
+  decision: z.enum(["approve", "reject"]),
+  comment: text,
+  outcome: z.enum(["fail", "approve", "reject", ...BUDGET_ACTIONS]),
+  budget: amounts.partial().extend({ duration_ms: count.optional(), on_exhausted: z.enum(BUDGET_ACTIONS) }),
+  reserved: z.looseObject({
+    cost_micros: count,
+    tokens: count,
+    price: z.looseObject({ call: z.number(), input: z.number(), output: z.number() }).optional(),
+  }),
+  resource: z.enum(["cost_micros", "tokens", "calls", "duration"]),
+  needs: amounts,
+  amounts,
+  lent: amounts,
+  spent: amounts,
+  partial: z.literal(true),
+} satisfies { readonly [M in MemberOf<TaskEvent>]: z.ZodType };
+
+/** What each kind of fact cannot do without. */
+const REQUIRED: { readonly [T in EventType]: readonly Exclude<MemberOf<Extract<TaskEvent, { readonly type: T }>>, "type">[] } = {
+  "task.created": [
+    "v",
+    "tenant",
+    "task",
+    "workflow",
+    "definition",
+    "input",
+    "priority",
+    "tags",
+    "queue_ttl_ms",
+    "on_no_agent",
+    "fail_fast",
+  ],
+  "task.queued": ["waiting_on"],
+  "task.replaced": ["input", "until"],
+  "task.admitted": [],
+  "task.started": [],
+  "task.paused": [],
+  "task.resumed": [],
+  "task.completed": ["output"],
+  "task.failed": ["error"],
+  "task.canceled": [],
+  "task.timed_out": ["error"],
+  "task.rejected": ["error"],
+  "task.archived": ["parts", "bytes"],
+  "task.ending": ["ending"],
+  "step.started": ["step"],
+  "step.waiting": ["step", "waiting_on"],
+  "cache.missed": ["step", "reason"],
+  "cache.invalidated": ["steps"],
+  "step.degraded": ["step", "error", "fallback"],
+  "step.completed": ["step", "output"],
+  "step.failed": ["step", "error"],
+  "step.skipped": ["step", "reason"],
+  "step.canceled": ["step", "reason"],
+  "step.retry_scheduled": ["step", "attempt", "retry_at"],
+  "step.kept": ["step", "kind", "output"],
+  "agent.selected": ["step", "attempt", "agent", "receipt"],
+  "attempt.started": ["step", "attempt", "agent", "way"],
+  "attempt.claimed": ["step", "attempt", "via", "lease_until"],
+  "attempt.progressed": ["step", "attempt"],
+  "attempt.completed": ["step", "attempt", "output"],
+  "attempt.failed": ["step", "attempt", "error"],
+  "attempt.declined": ["step", "attempt", "agent", "reason", "retry_at"],
+  "attempt.canceled": ["step", "attempt", "reason"],
+  "attempt.lost": ["step", "attempt", "sends"],
+  "branch.started": ["step", "branch"],
+  "branch.completed": ["step", "branch", "output"],
+  "branch.failed": ["step", "branch", "error"],
+  "child.started": ["step", "branch", "task"],
+  "child.ended": ["step", "branch", "task", "status"],
+  "child.canceled": ["tasks"],
+  "child.kept": ["step", "branch", "task"],
+  "timer.fired": ["step"],
+  "signal.received": ["name", "payload", "key"],
+  "approval.requested": ["step", "approval", "title", "payload", "hash", "assignees", "quorum"],
+  "approval.decided": ["step", "approval", "by", "decision", "hash"],
+  "approval.escalated": ["step", "approval", "assignees", "due_at"],
+  "approval.expired": ["step", "approval", "outcome"],
+  "budget.exhausted": ["resource", "outcome"],
+  "budget.raised": ["amounts"],
+  "compensation.started": ["step"],
+  "compensation.completed": ["step"],
+  "compensation.failed": ["step", "error"],
+};
+
+/** Why something is no fact that can be read, or `null`. */
+export function faultOfEvent(event: unknown): string | null {
+  if (typeof event !== "object" || event === null || Array.isArray(event)) return "expected an event, an object with a type";
+  const { type } = event as { readonly type?: unknown };
+  if (typeof type !== "string" || !Object.hasOwn(REQUIRED, type)) return `there is no event "${String(type)}"`;
+  const members = event as { readonly [member: string]: unknown };
+  const missing = REQUIRED[type as EventType].find((member) => members[member] === undefined);
+  if (missing !== undefined) return `${type} without "${missing}"`;
+  for (const [member, given] of Object.entries(members)) {
+    const schema = Object.hasOwn(MEMBERS, member) ? MEMBERS[member as keyof typeof MEMBERS] : undefined;
+    const checked = schema?.safeParse(given);
+    if (checked?.success === false) return `${type}, "${member}": ${checked.error.issues[0]?.message ?? "not as expected"}`;
+  }
+  return null;
+}

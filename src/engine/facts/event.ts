@@ -1,0 +1,277 @@
+/**
+ * PERSISTED: the facts of a task, past tense, never refused once recorded. Fields are only ever added, and optional.
+ * Times are milliseconds since the epoch and end in `_at` or `_until`; readers outside get them in RFC 3339.
+ */
+import type { Json } from "../../shared/json.ts";
+import type { Amounts, BudgetAction, BudgetResource, Reserved } from "../aspects/budget.ts";
+import type { StepKind } from "../../language/definition.ts";
+import type { Receipt } from "./receipt.ts";
+import type { Chained, TaskCreated } from "./created.ts";
+import type { StoredValue } from "./value.ts";
+import type { Waiting, WaitingForCapacity, WaitingToBegin } from "./waiting.ts";
+
+/** Why an attempt, a step or a task failed. `retryable` says whether trying again may help. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly retry_after_ms?: number;
+  /** The agent's own word, whatever code it uses; a reply with a `status` is that anyway. */
+  readonly by?: "agent";
+  /** The HTTP status an agent answered with. */
+  readonly status?: number;
+  /** The step that made the task fail, and the place in the definition that says what cannot be done. */
+  readonly step_id?: string;
+  readonly pointer?: string;
+}
+
+/** What an agent says its work used. */
+export interface Usage {
+  readonly input_tokens?: number;
+  readonly output_tokens?: number;
+  readonly cost_usd?: number;
+}
+
+/** How an attempt reaches its agent. */
+export type Way = "inline" | "queue" | "pull";
+
+type OfStep = { readonly step: string };
+type OfAttempt = OfStep & { readonly attempt: number };
+/** Tasks that it had started and that nobody wants any more. */
+type WithChildren = { readonly children?: readonly string[] };
+/** An item's index, the number of a case, or of an iteration from 1. */
+type OfBranch = OfStep & { readonly branch: number };
+/** `approval`: its number in the task. */
+type OfApproval = OfStep & { readonly approval: number };
+/** The step had to bring a result for the cache, or waited for one: `fill` when its output is that. */
+type ForCache = { readonly cache?: "fill" | "free" };
+/** What the reply that settled an attempt is recognised by when it comes again, and how long the agent took. */
+type OfReply = { readonly digest?: string; readonly ms?: number };
+/**
+ * Who held the attempt, and for what capability; `slot` when it held one of the agent's slots, or was in line for one;
+ * `in_line` when nobody worked on it yet.
+ */
+type OfAgent = {
+  readonly agent?: string;
+  readonly capability?: string;
+  readonly slot?: true;
+  readonly hedge?: true;
+  readonly in_line?: true;
+};
+
+export type TaskEvent =
+  | TaskCreated
+  /** It does not begin yet. */
+  | { readonly type: "task.queued"; readonly waiting_on: WaitingToBegin }
+  /** A later submission of its burst has brought another input. */
+  | { readonly type: "task.replaced"; readonly input: StoredValue; readonly until: number }
+  /** Nothing keeps it from beginning any more. */
+  | { readonly type: "task.admitted" }
+  | { readonly type: "task.started" }
+  /** `by`: with the task that started it. */
+  | { readonly type: "task.paused"; readonly by?: "parent" }
+  | { readonly type: "task.resumed"; readonly by?: "parent" }
+  /** `partial`: with what it had when its budget was exhausted. */
+  | { readonly type: "task.completed"; readonly output: StoredValue; readonly partial?: true }
+  | { readonly type: "task.failed"; readonly error: Failure }
+  | { readonly type: "task.canceled"; readonly reason?: string }
+  | { readonly type: "task.timed_out"; readonly error: Failure }
+  | { readonly type: "task.rejected"; readonly error: Failure }
+  | { readonly type: "task.archived"; readonly parts: number; readonly bytes: number; readonly chained?: readonly Chained[] }
+  /** The task must end, and first undoes what it has done. */
+  | {
+      readonly type: "task.ending";
+      readonly ending: "failed" | "canceled" | "timed_out";
+      readonly error?: Failure;
+      readonly reason?: string;
+    }
+  /** `items`: of a map; `chunk`: how many of them each task gets, where they are spread over several. */
+  | (OfStep & { readonly type: "step.started"; readonly items?: number; readonly chunk?: number })
+  | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: Waiting; readonly receipt?: Receipt })
+  | (OfAttempt & {
+      readonly type: "step.waiting";
+      readonly waiting_on: WaitingForCapacity;
+      readonly hedge?: true;
+      readonly joins?: true;
+      readonly reserved?: Reserved;
+    })
+  /** The cache has no result: the step gets one itself. */
+  | (OfStep & { readonly type: "cache.missed"; readonly reason: CacheMiss })
+  /** What the steps made out of date is not in the cache any more. */
+  | { readonly type: "cache.invalidated"; readonly steps: readonly string[] }
+  /** The step goes on with less than was asked for: its next fallback. */
+  | (OfStep & { readonly type: "step.degraded"; readonly error: Failure; readonly fallback: number })
+  | (OfAttempt & { readonly type: "agent.selected"; readonly agent: string; readonly receipt: Receipt })
+  | (OfStep &
+      OfReply &
+      OfAgent & {
+        readonly type: "step.completed";
+        readonly output: StoredValue;
+        readonly attempt?: number;
+        readonly usage?: Usage;
+        readonly degraded?: Failure;
+        /** The number of the event that brought the signal. */
+        readonly signal?: number;
+        /** It had completed already in the task whose past this one shares. */
+        readonly kept?: true;
+        /** The cache had it. */
+        readonly cached?: CachedFrom;
+        /** Tags of kept results that are out of date with it. */
+        readonly invalidates?: readonly string[];
+      } & ForCache &
+      WithChildren)
+  | (OfStep & ForCache & WithChildren & { readonly type: "step.failed"; readonly error: Failure })
+  | (OfStep & ForCache & { readonly type: "step.skipped"; readonly reason: SkipReason })
+  | (OfStep &
+      ForCache &
+      WithChildren & {
+        readonly type: "step.canceled";
+        readonly reason: CancelReason;
+        readonly attempts?: readonly number[];
+        /** The agents of those attempts, in the same order. */
+        readonly agents?: readonly string[];
+        /** Those of the attempts that held a slot or were in line for one. */
+        readonly slots?: readonly number[];
+        /** Those that were in line still. */
+        readonly in_line?: readonly number[];
+      })
+  | (OfStep & { readonly type: "step.retry_scheduled"; readonly attempt: number; readonly retry_at: number })
+  | (OfAttempt & {
+      readonly type: "attempt.started";
+      readonly agent: string;
+      readonly way: Way;
+      readonly slot?: true;
+      readonly hedge?: true;
+      /** It takes the place of one that was turned away, in the same round. */
+      readonly joins?: true;
+      /** When a second agent is asked, unless there is a reply by then. */
+      readonly hedge_at?: number;
+      /** Where the agent allows less than the step. */
+      readonly timeout_ms?: number;
+      /** Of the task's budget. */
+      readonly reserved?: Reserved;
+    })
+  | (OfAttempt & { readonly type: "attempt.claimed"; readonly via: "queue"; readonly delivery: number; readonly lease_until: number })
+  | (OfAttempt & {
+      readonly type: "attempt.claimed";
+      readonly via: "callback" | "pull";
+      readonly lease_until: number;
+      readonly ms?: number;
+    })
+  | (OfAttempt & { readonly type: "attempt.progressed"; readonly lease_until?: number; readonly progress?: Json })
+  /** One reply of an ensemble. `key` and `score` are what it is compared and ranked by. */
+  | (OfAttempt &
+      OfReply &
+      OfAgent & {
+        readonly type: "attempt.completed";
+        readonly output: StoredValue;
+        readonly usage?: Usage;
+        readonly key?: string;
+        readonly score?: number;
+      })
+  | (OfAttempt & OfReply & OfAgent & { readonly type: "attempt.failed"; readonly error: Failure; readonly usage?: Usage })
+  /** The agent's line turned it away: nobody worked on it. */
+  | (OfAttempt & { readonly type: "attempt.declined"; readonly agent: string; readonly reason: string; readonly retry_at: number })
+  /** Another attempt at the same step was faster, or has decided. */
+  | (OfAttempt &
+      OfAgent & { readonly type: "attempt.canceled"; readonly reason: "superseded" | "decided" | "expired"; readonly ms?: number })
+  | (OfAttempt & { readonly type: "attempt.lost"; readonly sends: number })
+  /** One run of the steps inside a step: a case, an item, an iteration. */
+  | (OfBranch & { readonly type: "branch.started" })
+  | (OfBranch & { readonly type: "branch.completed"; readonly output: StoredValue })
+  | (OfBranch & { readonly type: "branch.failed"; readonly error: Failure })
+  /** A branch that is a task of its own; `after`: the one whose past it shares. */
+  | (OfBranch & {
+      readonly type: "child.started";
+      readonly task: string;
+      readonly items?: number;
+      readonly after?: string;
+      readonly lent?: Amounts;
+    })
+  /** Tasks that nobody wants any more have been told so. */
+  | { readonly type: "child.canceled"; readonly tasks: readonly string[] }
+  | (OfBranch & {
+      readonly type: "child.ended";
+      readonly task: string;
+      readonly status: "completed" | "failed" | "canceled" | "timed_out" | "rejected";
+      readonly output?: StoredValue;
+      /** With an output: of the first item that failed. */
+      readonly error?: Failure;
+      readonly failed_items?: number;
+      /** Of what was lent to it. */
+      readonly spent?: Amounts;
+    })
+  /** What a step had come to in the task whose past this one shares; `of`: the items it was about (`kept.ts`). */
+  | (OfStep & { readonly type: "step.kept"; readonly kind: StepKind; readonly output: StoredValue; readonly of?: string })
+  /** A task that a step had started there. With an output it had completed. */
+  | (OfBranch & {
+      readonly type: "child.kept";
+      readonly task: string;
+      readonly output?: StoredValue;
+      readonly failed_items?: number;
+      readonly of?: string;
+    })
+  | (OfStep & { readonly type: "timer.fired" })
+  /** `key`: under which it came, so that it counts once. */
+  | { readonly type: "signal.received"; readonly name: string; readonly payload: StoredValue; readonly key: string }
+  | (OfApproval & {
+      readonly type: "approval.requested";
+      readonly title: string;
+      readonly payload: StoredValue;
+      /** SHA-256 of the payload: what is approved is this and nothing else. */
+      readonly hash: string;
+      readonly assignees: readonly string[];
+      readonly quorum: number;
+      readonly editable?: true;
+      readonly due_at?: number;
+    })
+  /** One person's word. With a changed payload, `hash` is of that. */
+  | (OfApproval & {
+      readonly type: "approval.decided";
+      readonly by: string;
+      readonly decision: "approve" | "reject";
+      readonly hash: string;
+      readonly comment?: string;
+      readonly payload?: StoredValue;
+    })
+  | (OfApproval & { readonly type: "approval.escalated"; readonly assignees: readonly string[]; readonly due_at: number })
+  | (OfApproval & { readonly type: "approval.expired"; readonly outcome: "fail" | "approve" | "reject" })
+  /** What is left does not allow for the step's next call, and nothing under way may give any back; what comes of that. */
+  | (OfStep & {
+      readonly type: "budget.exhausted";
+      readonly resource: BudgetResource;
+      readonly needs: Amounts;
+      readonly outcome: BudgetAction;
+    })
+  | { readonly type: "budget.exhausted"; readonly resource: "duration"; readonly outcome: BudgetAction }
+  | { readonly type: "budget.raised"; readonly amounts: Amounts }
+  | (OfStep & { readonly type: "compensation.started" })
+  | (OfStep & { readonly type: "compensation.completed" })
+  | (OfStep & { readonly type: "compensation.failed"; readonly error: Failure });
+
+/** The task that a result was made for, and when. */
+export interface CachedFrom {
+  readonly key: string;
+  readonly task: string;
+  readonly made_at: number;
+}
+/**
+ * `first`: others wait for what this one brings · `skipped`: what was brought is not worth keeping · `unavailable`: the cache
+ * did not answer · `expired`: nobody brought it in time.
+ */
+export type CacheMiss = "first" | "skipped" | "unavailable" | "expired";
+/** `needs`: `run_if` cannot hold any more · `when`: the condition was false · `budget`: the task ends with what it has. */
+export type SkipReason = "needs" | "when" | "budget";
+/** `task_ended`: by a step that says so · `block_ended`: the step around it has ended without it. */
+export type CancelReason =
+  | "task_canceled"
+  | "task_timed_out"
+  | "task_rejected"
+  | "task_failed"
+  | "task_ended"
+  | "block_ended"
+  | "budget"
+  | "fail_fast";
+
+export type EventType = TaskEvent["type"];
+export type EventOf<T extends EventType> = Extract<TaskEvent, { readonly type: T }>;

@@ -1,0 +1,87 @@
+/** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
+import type { Json } from "../../shared/json.ts";
+import type { Amounts } from "../aspects/budget.ts";
+import type { PastChild, PastStep } from "../state/past.ts";
+import type { CacheMiss, Failure, Usage } from "./event.ts";
+import type { Chained } from "./created.ts";
+import type { EndStatus } from "../state/state.ts";
+import type { StoredValue } from "./value.ts";
+
+interface OfAttempt {
+  readonly step: string;
+  readonly attempt: number;
+}
+
+/** A reply that called back carries a digest, by which its repetition is recognised. */
+interface OfReply extends OfAttempt {
+  readonly digest?: string;
+  /** From sending the request to having the reply. */
+  readonly ms?: number;
+}
+
+export type TaskInput =
+  /** Time has passed: see what follows. */
+  | { readonly type: "wake" }
+  /** The agents were looked up afresh: steps that wait for one look again. */
+  | { readonly type: "look" }
+  /** `by`: the task that started this one says so, maybe again; it is never refused. */
+  | { readonly type: "pause"; readonly by?: "parent" }
+  | { readonly type: "resume"; readonly by?: "parent" }
+  | { readonly type: "cancel"; readonly reason?: string }
+  /** The gate lets the task begin, … */
+  | { readonly type: "admit" }
+  /** … or has no place for it, and it does not wait; `by`: a task that has one. */
+  | { readonly type: "refuse"; readonly by: string }
+  /** Another submission of the burst that the task stands for: the burst goes on until then. */
+  | { readonly type: "replace"; readonly input: StoredValue; readonly until: number }
+  /** A queue consumer is about to call the agent. A higher `delivery` takes over from a lower one. */
+  | (OfAttempt & { readonly type: "claim"; readonly delivery: number })
+  /** The agent answered 202: it will call back. */
+  | (OfReply & { readonly type: "accept" })
+  | (OfAttempt & { readonly type: "heartbeat"; readonly extendMs?: number; readonly progress?: Json })
+  | (OfReply & { readonly type: "complete"; readonly output: StoredValue; readonly usage?: Usage })
+  | (OfReply & { readonly type: "fail"; readonly error: Failure })
+  /** The attempt met trouble of the platform, not of the agent. */
+  | (OfAttempt & { readonly type: "lose" })
+  /** An attempt in line got a slot of its agent; `isPull` when one of the agent's workers takes it along. */
+  | (OfAttempt & { readonly type: "grant"; readonly isPull: boolean })
+  /** … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. */
+  | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
+  /** The result cache has what a step asked it for; `madeAt`: when, for `task`. */
+  | { readonly type: "cached"; readonly step: string; readonly output: StoredValue; readonly task: string; readonly madeAt: number }
+  /** … or has not. */
+  | { readonly type: "uncached"; readonly step: string; readonly reason: Exclude<CacheMiss, "expired"> }
+  /** The cache has dropped what these steps made out of date. */
+  | { readonly type: "invalidated"; readonly steps: readonly string[] }
+  /** Something from outside that a step waits for, or will. It counts once under its key. */
+  | { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string }
+  /** A person's word on approval number so-and-so. */
+  | {
+      readonly type: "decide";
+      readonly approval: number;
+      readonly decision: "approve" | "reject";
+      readonly by: string;
+      readonly roles: readonly string[];
+      readonly comment?: string;
+      /** In the place of what was asked. */
+      readonly payload?: Json;
+      /** Of what they believe to decide on. */
+      readonly hash?: string;
+    }
+  /** A task that a step has started has ended. */
+  | {
+      readonly type: "child";
+      readonly task: string;
+      readonly status: EndStatus;
+      readonly output: StoredValue | null;
+      readonly error: Failure | null;
+      readonly failedItems: number;
+      readonly spent?: Amounts;
+    }
+  /** What is kept of the task whose past this one shares, before anything else happens. */
+  | { readonly type: "keep"; readonly steps: readonly PastStep[]; readonly children: readonly PastChild[] }
+  /** Tasks that nobody wants any more know that, or were never there. */
+  | { readonly type: "dismissed"; readonly tasks: readonly string[] }
+  | { readonly type: "archive"; readonly parts: number; readonly bytes: number; readonly chained?: readonly Chained[] };
+
+export type InputOf<T extends TaskInput["type"]> = Extract<TaskInput, { readonly type: T }>;

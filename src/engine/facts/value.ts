@@ -1,0 +1,59 @@
+/** Where a recorded value is. Recorded values never change. */
+import type { Json } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Failure, TaskEvent } from "./event.ts";
+
+/**
+ * PERSISTED: a value in an event. Small ones are there themselves (`bytes` only once they are worth mentioning), large
+ * ones in payload chunks, and one that an earlier event has already is named by that event's number.
+ */
+export type StoredValue =
+  | { readonly value: Json; readonly bytes?: number }
+  | { readonly payload: number; readonly bytes: number }
+  | { readonly seq: number; readonly bytes: number };
+
+/** A value that has to be fetched from the journal or from payloads. */
+export type RecordedValue = Exclude<StoredValue, { readonly value: Json }>;
+
+/** How the engine reaches values. All of it is synchronous and belongs to the transaction of the transition. */
+export interface Values {
+  readonly read: (recorded: RecordedValue) => Json;
+  /** Event `seq` carries this value and is about to be recorded: until then it is read from here. */
+  readonly stage: (seq: number, value: Json) => void;
+  /** `null` when the value is larger than a value may be. */
+  readonly write: (value: Json) => StoredValue | null;
+}
+
+/** Stages what state will know by its number only, for the rest of the transition that establishes it. */
+export function stageValues(events: readonly TaskEvent[], after: number, values: Values): void {
+  events.forEach((event, index) => {
+    const stored = carriedBy(event);
+    if (stored !== undefined && "value" in stored && isTooLargeToStay(stored)) values.stage(after + index + 1, stored.value);
+  });
+}
+
+/** The value that an event is there to record, by whose number it is known. */
+export function carriedBy(event: TaskEvent): StoredValue | undefined {
+  if (event.type === "task.created" || event.type === "task.replaced") return event.input;
+  if ("output" in event) return event.output;
+  return "payload" in event ? event.payload : undefined;
+}
+
+/** What state keeps of the value in event `seq`: the value if it is small, else where to find it. */
+export function resident(stored: StoredValue, seq: number): StoredValue {
+  return "value" in stored && isTooLargeToStay(stored) ? { seq, bytes: stored.bytes ?? 0 } : stored;
+}
+
+function isTooLargeToStay({ bytes = 0 }: { readonly bytes?: number }): boolean {
+  return bytes > LIMITS.residentValueBytes;
+}
+
+export function readValue(stored: StoredValue, values: Values): Json {
+  return "value" in stored ? stored.value : values.read(stored);
+}
+
+export const VALUE_TOO_LARGE: Failure = {
+  code: "result_too_large",
+  message: "The result is larger than a value may be; keep less of it",
+  retryable: false,
+};

@@ -1,0 +1,51 @@
+/** How a task comes to its end: at once, or after it has undone what it did. */
+import type { CancelReason, Failure, TaskEvent } from "../facts/event.ts";
+import type { Frame } from "../state/frame.ts";
+import { nextToUndo } from "../state/evolve-branch.ts";
+import { cancelSteps } from "./step.ts";
+import type { Ending, TaskState } from "../state/state.ts";
+
+type Outcome =
+  | { readonly status: "failed" | "timed_out"; readonly error: Failure }
+  | { readonly status: "canceled"; readonly reason?: string | undefined };
+
+/** Facts that follow once nothing else is to be done: the end, or first the undoing. */
+export function endFacts(state: TaskState, outcome: Outcome): readonly TaskEvent[] {
+  if (state.undoable.length === 0) return [terminal(outcome)];
+  const { status } = outcome;
+  const why = "error" in outcome ? { error: outcome.error } : outcome.reason === undefined ? {} : { reason: outcome.reason };
+  return [{ type: "task.ending", ending: status, ...why }];
+}
+
+/** Facts that end a task early, whatever it is doing. */
+export function endEarly(state: TaskState, outcome: Outcome, because?: CancelReason): readonly TaskEvent[] {
+  const byStatus = outcome.status === "canceled" ? "task_canceled" : outcome.status === "timed_out" ? "task_timed_out" : "fail_fast";
+  return [...cancelSteps(state, because ?? byStatus), ...endFacts(state, outcome)];
+}
+
+/** The next step to undo, or the end when all have been; `null` while one is being undone. */
+export function goOnEnding(state: TaskState, ending: Ending): readonly TaskEvent[] | null {
+  if (state.compensations.at(-1)?.status === "running") return null;
+  const next = nextToUndo(state);
+  if (next !== null) return state.paused ? null : [{ type: "compensation.started", step: next.path }];
+  if (ending.status === "canceled") return [terminal({ status: "canceled", reason: ending.reason ?? undefined })];
+  const error = ending.error ?? { code: "internal", message: "The task ended without a reason", retryable: false };
+  return [terminal({ status: ending.status, error })];
+}
+
+/** What undoing a step came to. A failure is told, and never hides what made the task end. */
+export function compensationEnded(frame: Frame): TaskEvent {
+  const step = frame.owner?.path ?? "";
+  return frame.failure === null ? { type: "compensation.completed", step } : { type: "compensation.failed", step, error: frame.failure };
+}
+
+function terminal(outcome: Outcome): TaskEvent {
+  switch (outcome.status) {
+    case "failed":
+      return { type: "task.failed", error: outcome.error };
+    case "timed_out":
+      return { type: "task.timed_out", error: outcome.error };
+    case "canceled":
+      return { type: "task.canceled", ...(outcome.reason !== undefined && { reason: outcome.reason }) };
+  }
+}

@@ -1,0 +1,39 @@
+/** The fold of ends: of steps, of what is around them, and of the task. */
+import { releaseLive } from "../aspects/budget.ts";
+import type { Failure } from "../facts/event.ts";
+import { enter } from "./evolve-attempt.ts";
+import { stepIn } from "./frame.ts";
+import { decide } from "../rules/run-if.ts";
+import type { EndStatus, TaskState } from "./state.ts";
+import type { Phase, Step } from "./step-state.ts";
+import { resident, type StoredValue } from "../facts/value.ts";
+
+export function failFrame(state: TaskState, step: Step, error: Failure): void {
+  const { frame } = step;
+  frame.failure ??= { ...error, step_id: error.step_id ?? step.path };
+  if (state.created.fail_fast) state.ended.push(frame);
+}
+
+export function settle(state: TaskState, step: Step, phase: Phase): void {
+  const { frame } = step;
+  releaseLive(state, step);
+  enter(state, step, phase);
+  step.settledAt = state.at;
+  step.settledSeq = state.seq;
+  if (step.branches !== null) step.branches.items = null;
+  frame.unsettled--;
+  if (frame.unsettled === 0) state.ended.push(frame);
+  for (const dependent of step.node.dependents) {
+    const waiter = stepIn(state, frame, dependent);
+    waiter.needs.unsettled--;
+    if (phase.status === "completed") waiter.needs.completed++;
+    else if (phase.status === "failed") waiter.needs.failed++;
+    else waiter.needs.absent++;
+    if (waiter.phase.status === "pending" && decide(waiter.node.runIf, waiter.needs) !== "undecided") state.agenda.push(waiter.index);
+  }
+}
+
+export function endTask(state: TaskState, status: EndStatus, output: StoredValue | null, error: Failure | null): void {
+  state.hold = null;
+  state.end = { status, at: state.at, output: output === null ? null : resident(output, state.seq), error };
+}

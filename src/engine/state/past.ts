@@ -1,0 +1,151 @@
+/** What a task that shares another one's past is given of it, read from a state folded up to where the two part. */
+import type { Json } from "../../shared/json.ts";
+import type { StepKind } from "../../language/definition.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import type { Frame } from "./frame.ts";
+import { stepIn } from "./frame.ts";
+import { itemsAround, itemsOfChild } from "../rules/kept.ts";
+import type { TaskInput } from "../facts/input.ts";
+import type { TaskState } from "./state.ts";
+import type { Step } from "./step-state.ts";
+import type { StoredValue, Values } from "../facts/value.ts";
+
+/** PERSISTED on the way to the new task: a step that had completed. */
+export interface PastStep {
+  readonly path: string;
+  readonly kind: StepKind;
+  readonly output: Json;
+  /** The items it was about, where it is inside a map. */
+  readonly of: string | null;
+}
+
+/** PERSISTED on the way to the new task: a task that a step had started; `output` where it had completed. */
+export interface PastChild {
+  readonly step: string;
+  readonly branch: number;
+  readonly task: string;
+  readonly output: { readonly value: Json } | null;
+  readonly failedItems: number;
+  readonly of: string | null;
+}
+
+/** PERSISTED on the way to the new task: a signal that no step had taken. */
+export interface PastSignal {
+  readonly name: string;
+  readonly payload: Json;
+  readonly key: string;
+}
+
+export interface Past {
+  readonly steps: readonly PastStep[];
+  readonly children: readonly PastChild[];
+  readonly signals: readonly PastSignal[];
+}
+
+/** What the new task is told before it does anything. */
+export function inputsOfPast({ steps, children, signals }: Past): readonly TaskInput[] {
+  return [{ type: "keep", steps, children }, ...signals.map((signal): TaskInput => ({ ...signal, type: "signal" }))];
+}
+
+/** Steps that are asked for their work or for their time; what only computes is computed again. */
+const KEPT: readonly StepKind[] = ["agent", "workflow", "wait", "signal", "approval"];
+
+/**
+ * `again`: steps that are done again, with all that depends on them. `events` are all up to where the two part. `read` gives `undefined` for what is kept no longer:
+ * that is done again as well.
+ */
+export function pastOf(
+  state: TaskState,
+  events: Iterable<TaskEvent>,
+  again: readonly Step[],
+  values: Values,
+  read: (stored: StoredValue) => Json | undefined,
+): Past {
+  const redone = redoneWith(state, again);
+  const undone = new Set(state.compensations.map(({ step }) => step));
+  const steps = state.steps.flatMap((step): readonly PastStep[] => {
+    const { phase, path, node, frame } = step;
+    if (phase.status !== "completed" || !KEPT.includes(node.kind) || redone.has(step) || undone.has(path) || isUndoing(frame)) return [];
+    // An output in the place of what failed is not what the step was to bring.
+    if (phase.degraded !== null && phase.degraded !== step.degraded) return [];
+    const output = read(phase.output);
+    return output === undefined ? [] : [{ path, kind: node.kind, output, of: itemsAround(state, frame, values) }];
+  });
+  const record = [...events];
+  return { steps, children: childrenIn(state, record, redone, values, read), signals: signalsIn(state, record, read) };
+}
+
+function signalsIn(state: TaskState, record: readonly TaskEvent[], read: (stored: StoredValue) => Json | undefined): readonly PastSignal[] {
+  const seqs = [...state.signals.values()].flatMap((kept) => kept.map(({ seq }) => seq)).toSorted((a, b) => a - b);
+  return seqs.flatMap((seq): readonly PastSignal[] => {
+    const event = record[seq - 1];
+    const payload = event?.type === "signal.received" ? read(event.payload) : undefined;
+    return event?.type !== "signal.received" || payload === undefined ? [] : [{ name: event.name, payload, key: event.key }];
+  });
+}
+
+/** The last of what is known of each branch that is a task of its own. */
+function childrenIn(
+  state: TaskState,
+  events: readonly TaskEvent[],
+  redone: ReadonlySet<Step>,
+  values: Values,
+  read: (stored: StoredValue) => Json | undefined,
+): readonly PastChild[] {
+  const children = new Map<string, PastChild>();
+  for (const event of events) {
+    if (event.type !== "child.started" && event.type !== "child.ended") continue;
+    const step = state.stepByPath.get(event.step);
+    // A step that is kept needs none of its tasks.
+    if (step === undefined || redone.has(step) || (step.node.kind === "workflow" && step.phase.status === "completed")) continue;
+    const key = `${event.step}/${event.branch}`;
+    if (event.type === "child.started") {
+      const of = itemsOfChild(state, step, event.branch, event.items, values);
+      children.set(key, { step: event.step, branch: event.branch, task: event.task, output: null, failedItems: 0, of });
+      continue;
+    }
+    const started = children.get(key);
+    const value = event.output === undefined ? undefined : read(event.output);
+    if (started !== undefined && value !== undefined) {
+      children.set(key, { ...started, output: { value }, failedItems: event.failed_items ?? 0 });
+    }
+  }
+  return [...children.values()];
+}
+
+/** The steps, whatever depends on them in their blocks and around, and what is inside all these. */
+function redoneWith(state: TaskState, again: readonly Step[]): ReadonlySet<Step> {
+  const redone = new Set<Step>(again);
+  for (const first of again) {
+    for (let step: Step | null = first; step !== null; step = step.frame.owner) {
+      addDependents(state, step, redone);
+      addLaterIterations(state, step, redone);
+    }
+  }
+  if (redone.size === 0) return redone;
+  // What is inside comes after what it is inside of.
+  for (const step of state.steps) if (step.frame.owner !== null && redone.has(step.frame.owner)) redone.add(step);
+  return redone;
+}
+
+function addDependents(state: TaskState, step: Step, redone: Set<Step>): void {
+  for (const index of step.node.dependents) {
+    const dependent = stepIn(state, step.frame, index);
+    if (redone.has(dependent)) continue;
+    redone.add(dependent);
+    addDependents(state, dependent, redone);
+  }
+}
+
+/** An iteration follows from the one before. */
+function addLaterIterations(state: TaskState, { frame }: Step, redone: Set<Step>): void {
+  const { owner, branch } = frame;
+  if (owner?.node.kind !== "repeat" || branch === null) return;
+  for (const step of state.steps) {
+    const { frame: other } = step;
+    if (other.owner === owner && other.branch !== null && other.branch > branch) redone.add(step);
+  }
+}
+
+const isUndoing = (frame: Frame | null): boolean =>
+  frame !== null && frame.owner !== null && (frame.branch === null || isUndoing(frame.owner.frame));

@@ -1,0 +1,92 @@
+/**
+ * How a route is declared. `access` is required: a route that does not say who may use it does not compile. Everything a
+ * request passes before its handler is decided here, in one order: credentials, scope, body, schemas.
+ */
+import { createRoute, OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
+import { faultsOf } from "../language/compile.ts";
+import type { Env } from "../env.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { Scope } from "../auth/scopes.ts";
+import { rejection, rejectionOf } from "../shared/errors.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { jsonBody, linesBody } from "./body.ts";
+import { authenticate } from "./credentials.ts";
+import { problemSchema, Refused } from "./problem.ts";
+import type { Services } from "./services.ts";
+
+export interface Api {
+  Bindings: Env;
+  Variables: {
+    requestId: string;
+    services: Services;
+    /** Set on every route with a scope. */
+    principal: Principal;
+  };
+}
+
+/** Who may use a route: holders of a scope, or whoever has the URL (discovery, health, signed callbacks). */
+export type Access = Scope | "anyone";
+
+type Declared = RouteConfig & {
+  readonly access: Access;
+  /** The most a body may weigh; 1 MiB unless said otherwise. */
+  readonly maxBodyBytes?: number;
+};
+
+export function defineRoute<P extends string, R extends Omit<Declared, "path"> & { path: P }>(
+  declared: R,
+): R & { getRoutingPath(): string } {
+  const { access, maxBodyBytes = LIMITS.smallBodyBytes, ...config } = declared;
+  const { body } = config.request ?? {};
+  const middleware = [
+    ...(access === "anyone" ? [] : [requireScope(access)]),
+    ...(body === undefined ? [] : [bodyReader(body, maxBodyBytes)]),
+  ];
+  const responses = {
+    ...config.responses,
+    default: { description: "A refusal", content: { "application/problem+json": { schema: problemSchema } } },
+  };
+  const security = access === "anyone" ? [] : [{ bearer: [access] }];
+  const route = { ...config, middleware, responses, security } as unknown as RouteConfig & { path: P };
+  return createRoute(route) as unknown as R & { getRoutingPath(): string };
+}
+
+function bodyReader(
+  { content, required }: NonNullable<NonNullable<RouteConfig["request"]>["body"]>,
+  maxBytes: number,
+): MiddlewareHandler<Api> {
+  if ("application/x-ndjson" in content) return linesBody(maxBytes);
+  return jsonBody(maxBytes, required ?? false, "application/yaml" in content);
+}
+
+/** A JSON response in a route's declaration. */
+export function json<T extends z.ZodType>(schema: T, description: string) {
+  return { description, content: { "application/json": { schema } } };
+}
+
+/** A router whose validation faults all read alike. */
+export function createRouter(): OpenAPIHono<Api> {
+  return new OpenAPIHono<Api>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const root = result.target === "query" ? "/query" : "";
+      throw new Refused(rejectionOf(faultsOf(result.error, root), "invalid_request"));
+    },
+  });
+}
+
+function requireScope(scope: Scope): MiddlewareHandler<Api> {
+  return async (c, next) => {
+    const principal = await authenticate(c);
+    if (!principal.scopes.has(scope)) {
+      throw new Refused(
+        rejection("forbidden", `This needs the scope "${scope}"; the credentials have the roles ${principal.roles.join(", ")}`, {
+          facts: { required_scope: scope },
+        }),
+      );
+    }
+    c.set("principal", principal);
+    return next();
+  };
+}

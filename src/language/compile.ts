@@ -1,0 +1,53 @@
+/** From JSON to a graph, remembered by text: tasks of one workflow share its compiled form. */
+import type { Fault } from "../shared/errors.ts";
+import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import type { z } from "zod";
+import { compileGraph } from "./compile-graph.ts";
+import { faultsBeyond } from "./wording/compile-rest.ts";
+import { shapeFaults, type Checked } from "./wording/compile-shape.ts";
+import { workflowDefinition, type WorkflowDefinition } from "./definition.ts";
+import type { Graph } from "./graph.ts";
+
+export interface Workflow {
+  readonly definition: WorkflowDefinition;
+  readonly graph: Graph;
+}
+
+/** Validates and compiles a definition given as JSON text; every fault with its pointer. */
+export function compileWorkflow(text: string): Result<Workflow, readonly Fault[]> {
+  const known = workflowByText.get(text);
+  if (known !== undefined) return ok(known);
+
+  const value = JSON.parse(text) as Json;
+  const parsed = workflowDefinition.safeParse(value);
+  if (!parsed.success) {
+    const faults = faultsOf(parsed.error, "", { value, schema: workflowDefinition });
+    return err([...faults, ...faultsBeyond(value, faults)].slice(0, LIMITS.faults));
+  }
+  const graph = compileGraph(parsed.data);
+  if (!graph.ok) return graph;
+  const workflow = { definition: parsed.data, graph: graph.value };
+  remember(text, workflow);
+  return ok(workflow);
+}
+
+/** Shape faults of any strict schema, in the words of this project; with what was `checked` they say what came, too. */
+export function faultsOf(error: z.ZodError, root = "", checked: Checked | null = null): readonly Fault[] {
+  return shapeFaults(error.issues, checked, root);
+}
+
+const workflowByText = new Map<string, Workflow>();
+let rememberedBytes = 0;
+
+function remember(text: string, workflow: Workflow): void {
+  if (text.length > LIMITS.compiledGraphBytes) return;
+  workflowByText.set(text, workflow);
+  rememberedBytes += text.length;
+  for (const oldest of workflowByText.keys()) {
+    if (rememberedBytes <= LIMITS.compiledGraphBytes) break;
+    workflowByText.delete(oldest);
+    rememberedBytes -= oldest.length;
+  }
+}

@@ -1,0 +1,63 @@
+/** How many tasks run at once under one key: as a workflow or a submission says it, and as a task has it. */
+import { z } from "zod";
+import type { Json } from "../shared/json.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import type { GateTerms, TaskCreated } from "../engine/facts/created.ts";
+import { expression } from "./definition-words.ts";
+import { compileExpression, type Expression, type ExpressionProblem } from "./expressions/expression.ts";
+
+export const concurrencyDefinition = z.strictObject({
+  /** CEL over `input` and `task`: tasks of the same key share the places. The workflow's name unless said. */
+  key: expression.optional(),
+  limit: z.int().min(1).max(LIMITS.gateLimit),
+  /** What becomes of a task that finds no place; it waits unless said. */
+  overlap: z.enum(["queue", "reject", "cancel_previous", "return_existing"]).optional(),
+});
+export type ConcurrencyDefinition = z.infer<typeof concurrencyDefinition>;
+
+export interface Concurrency {
+  readonly key: Expression | null;
+  readonly limit: number;
+  readonly overlap: GateTerms["overlap"];
+}
+
+export function compileConcurrency({ key, limit, overlap }: ConcurrencyDefinition): Result<Concurrency, readonly ExpressionProblem[]> {
+  const compiled = key === undefined ? ok(null) : compileKey(key);
+  return compiled.ok ? ok({ key: compiled.value, limit, overlap: overlap ?? "queue" }) : compiled;
+}
+
+/** An expression that names what a task belongs with: it is evaluated before the task begins. */
+export function compileKey(written: string): Result<Expression, readonly ExpressionProblem[]> {
+  const compiled = compileExpression(written, "any");
+  if (!compiled.ok || compiled.value.steps.length === 0) return compiled;
+  return err([{ code: "unknown_reference", message: `in "${written}": a key is made before any step, of input and task alone` }]);
+}
+
+/** What is known of a task before it is created. */
+export interface TaskToBe {
+  readonly task: string;
+  readonly type: string | null;
+  readonly workflow: TaskCreated["workflow"];
+  readonly input: Json;
+  readonly priority: number;
+  readonly tags: readonly string[];
+}
+
+export function gateOf({ key, limit, overlap }: Concurrency, of: TaskToBe): Result<GateTerms, string> {
+  const text = key === null ? nameOf(of) : keyFrom(key, of);
+  return text.ok ? ok({ key: text.value, limit, overlap }) : text;
+}
+
+export function keyFrom(key: Expression, { task, type, workflow, input, priority, tags }: TaskToBe): Result<string, string> {
+  const value = key.evaluate({ input, task: { id: task, type, workflow, priority, tags: [...tags] }, steps: {} });
+  if (!value.ok) return value;
+  const text = typeof value.value === "string" ? value.value : JSON.stringify(value.value);
+  if (typeof value.value === "object" || text === "")
+    return err(`in "${key.source}": expected a text, a number or a boolean, got ${text.slice(0, 100) || "nothing"}`);
+  return text.length <= LIMITS.gateKeyLength ? ok(text) : err(`in "${key.source}": a key has at most ${LIMITS.gateKeyLength} characters`);
+}
+
+function nameOf({ workflow: { name } }: TaskToBe): Result<string, string> {
+  return name === null ? err("a workflow without a name needs a key") : ok(name);
+}

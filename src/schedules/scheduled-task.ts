@@ -1,0 +1,63 @@
+/** The task of a schedule: kept as the body that every run submits, the secret in it sealed; and how a run submits it. */
+import type { RunSubmission, SchedulePorts } from "./schedule-contract.ts";
+import type { Rejection } from "../shared/errors.ts";
+import { scheduledTaskKey } from "../shared/ids.ts";
+import type { JsonObject } from "../shared/json.ts";
+import type { Keyring } from "../shared/keyring.ts";
+import { ok, type Result } from "../shared/result.ts";
+import type { Services } from "../http/services.ts";
+import { submitTask } from "../tasks/submission/submit.ts";
+import type { SubmissionBody } from "../tasks/routes/task-schemas.ts";
+
+export function keptTask(body: SubmissionBody, keyring: Keyring, tenant: string, schedule: string): string {
+  return JSON.stringify(withSecret(body, (secret) => keyring.seal(secret, secretPlace(tenant, schedule))));
+}
+
+/** As it is shown: without the secret. */
+export function shownTask(kept: string): JsonObject {
+  return withSecret(JSON.parse(kept) as SubmissionBody, () => null) as JsonObject;
+}
+
+/** What the objects of schedules need. `services` are there when one of them asks for something. */
+export function schedulePorts(services: () => Services): SchedulePorts {
+  return {
+    list: (tenant, head) => services().scheduleList.put(tenant, head),
+    unlist: (name) => services().scheduleList.remove(name),
+    submit: (run) => submitRun(run, services()),
+    hasEnded: async (tenant, task) => {
+      // An object forgets only what has ended; nothing needs to be read of its archive.
+      const head = await services().tasks.ask(tenant, task, (owner) => owner.head());
+      return head === null || head.finished_at !== null;
+    },
+    cancel: async (tenant, task, reason) => void (await services().tasks.ask(tenant, task, (owner) => owner.cancel(reason))),
+  };
+}
+
+/** The id of the task. A repetition starts nothing, whatever has become of the schedule meanwhile. */
+async function submitRun(run: RunSubmission, services: Services): Promise<Result<string, Rejection>> {
+  const { tenant, schedule, at, key, task, origin } = run;
+  const place = secretPlace(tenant, schedule);
+  const body = withSecret(JSON.parse(task) as SubmissionBody, (sealed) => services.config.keyring.open(sealed, place));
+  const submitted = await submitTask(body, {
+    services,
+    tenant,
+    idempotencyKey: scheduledTaskKey(schedule, key),
+    traceparent: null,
+    origin,
+    waitMs: 0,
+    scheduled: { schedule, at },
+  });
+  return submitted.ok ? ok(submitted.value.head.id) : submitted;
+}
+
+/** `null`: the webhook has none any more. */
+function withSecret(body: SubmissionBody, change: (secret: string) => string | null): SubmissionBody {
+  const { webhook } = body;
+  if (webhook?.secret === undefined) return body;
+  const secret = change(webhook.secret);
+  return { ...body, webhook: { url: webhook.url, ...(secret !== null && { secret }) } };
+}
+
+function secretPlace(tenant: string, schedule: string): string {
+  return `schedules/${tenant}/${schedule}/webhook`;
+}

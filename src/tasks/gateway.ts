@@ -1,0 +1,90 @@
+/**
+ * The way to a task: its object while that has it, history afterwards. Objects answer with data; what they throw is
+ * trouble, and is met with one more try on a new stub, because a stub that threw is broken.
+ */
+import { Unavailable, type Rejection } from "../shared/errors.ts";
+import { isTaskId } from "../shared/ids.ts";
+import { jsonToBytes } from "../shared/json-bytes.ts";
+import type { Result } from "../shared/result.ts";
+import { archivedJournal } from "./history/archive.ts";
+import type { ChildOutcome, TaskContract } from "./contract.ts";
+import { loadTask, TaskReading } from "./object/reading.ts";
+import { recorded, type RecorderQuestion } from "./recorder/recorder.ts";
+
+/** Stubs are made by name: `{tenant}/{id}`. */
+export interface ObjectNamespace {
+  readonly getByName: (name: string) => unknown;
+}
+
+export class TaskGateway {
+  readonly #namespace: ObjectNamespace;
+  readonly #readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>;
+
+  constructor(namespace: ObjectNamespace, readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>) {
+    this.#namespace = namespace;
+    this.#readArchive = readArchive;
+  }
+
+  stub(tenant: string, id: string): TaskContract {
+    return this.#namespace.getByName(`${tenant}/${id}`) as TaskContract;
+  }
+
+  /** Asks the object. Only for what may be asked twice. */
+  async ask<T>(tenant: string, id: string, question: (task: TaskContract) => Promise<T>): Promise<T> {
+    try {
+      return await question(this.stub(tenant, id));
+    } catch (error) {
+      // More of the same does not help an object that has too much to do.
+      if ((error as { overloaded?: unknown }).overloaded === true) throw new Unavailable("The task's object is overloaded", error);
+    }
+    try {
+      return await question(this.stub(tenant, id));
+    } catch (error) {
+      throw new Unavailable("The task's object did not answer", error);
+    }
+  }
+
+  /** Asks the object, or what history kept of it; `null` when neither knows the task. */
+  async read<T>(
+    tenant: string,
+    id: string,
+    live: (stub: TaskContract) => Promise<T | null>,
+    archived: (reading: TaskReading) => T | Promise<T>,
+  ): Promise<T | null> {
+    if (!isTaskId(tenant, id)) return null;
+    const answer = await this.ask(tenant, id, live);
+    if (answer !== null) return answer;
+    const reading = await this.archive(tenant, id);
+    return reading && archived(reading);
+  }
+
+  /** What the flight recorder asks of a task, as its answer comes; `null` when nobody knows the task. */
+  recorded(tenant: string, id: string, question: RecorderQuestion): Promise<Result<Uint8Array, Rejection> | null> {
+    return this.read<Result<Uint8Array, Rejection>>(
+      tenant,
+      id,
+      (task) => task.recorded(question),
+      (reading) => reading.of((loaded, source) => recorded(loaded, source, question)),
+    );
+  }
+
+  /** A finished task as history kept it. */
+  async archive(tenant: string, id: string): Promise<TaskReading | null> {
+    const bodies = await this.#readArchive(tenant, id);
+    if (bodies === null) return null;
+    const journal = archivedJournal(bodies);
+    const loaded = loadTask(journal);
+    return loaded && new TaskReading(loaded, journal);
+  }
+}
+
+/** What a task that only history has left came to. */
+export function endOf(reading: TaskReading | null): ChildOutcome {
+  const result = reading?.result() ?? null;
+  if (result === null || "expired" in result) {
+    const error = { code: "result_expired", message: "The task's result is no longer kept", retryable: false };
+    return { status: "failed", output: null, error, failedItems: 0 };
+  }
+  const error = result.error === null ? null : { ...result.error, retryable: false };
+  return { status: result.status, output: jsonToBytes(result.output), error, failedItems: 0 };
+}

@@ -1,0 +1,166 @@
+/** Attempts as others see them: who may have one, what came of it, whether it is still wanted. */
+import type { ClaimAnswer } from "../../agents/transports/dispatch-queue.ts";
+import type { Holding } from "../../agents/port.ts";
+import type { CarriedCall, Outcome } from "../../agents/transports/protocol.ts";
+import type { Failure } from "../../engine/facts/event.ts";
+import type { TaskInput } from "../../engine/facts/input.ts";
+import { liveAttempt, type Attempt } from "../../engine/state/step-state.ts";
+import type { Answer } from "../../engine/transition.ts";
+import { unlocksSomething } from "../../engine/rules/urgency.ts";
+import type { Rejection } from "../../shared/errors.ts";
+import type { Json } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { assert, ok, type Result } from "../../shared/result.ts";
+import { callOf, carried, inputFor } from "./call.ts";
+import type { AttemptOf, Heartbeat } from "../contract.ts";
+import type { Outbox } from "./outbox.ts";
+import type { TaskPorts } from "../ports.ts";
+import type { Loaded } from "./reading.ts";
+import type { TaskRunner } from "./runner.ts";
+
+export class Attempts {
+  readonly #ports: TaskPorts;
+  readonly #runner: TaskRunner;
+  readonly #outbox: Outbox;
+
+  constructor(ports: TaskPorts, runner: TaskRunner, outbox: Outbox) {
+    this.#ports = ports;
+    this.#runner = runner;
+    this.#outbox = outbox;
+  }
+
+  /** A queue consumer gets the attempt, unless its agent's rate lets the call leave only after a while. */
+  async claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null> {
+    const inMs = await this.#leavesIn(at);
+    if (inMs > LIMITS.startNearMs) return { type: "later", inMs };
+    const call = await this.handOver(at, { ...at, type: "claim", delivery });
+    return call && { type: "call", call };
+  }
+
+  async #leavesIn(at: AttemptOf): Promise<number> {
+    const loaded = await this.#runner.ready();
+    const attempt = loaded === null ? undefined : attemptOf(loaded, at);
+    // A claim is taken over at once: whoever does so is asked about the rate when the call is about to leave.
+    if (loaded === null || attempt === undefined || !attempt.slot || attempt.claim !== null) return 0;
+    return this.#outbox.leavesIn(loaded, at, attempt);
+  }
+
+  /** Records who has the attempt from now on and gives them what they need for it; `null` when it is not wanted from them. */
+  async handOver(at: AttemptOf, input: TaskInput): Promise<CarriedCall | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    const attempt = attemptOf(loaded, at);
+    const agentId = attempt?.agent ?? null;
+    // What was claimed already may be at the agent: the claim is taken over, whatever became of the agent.
+    const refusal = agentId === null || attempt?.slot === true || attempt?.claim !== null ? null : this.#outbox.refusal(loaded, agentId);
+    if (refusal !== null) {
+      await this.decline([at], refusal, 0);
+      return null;
+    }
+    const agent = agentId === null ? null : await this.#outbox.agent(loaded, agentId);
+    const answer = await this.#runner.apply(input);
+    // What somebody else has already is not handed over a second time.
+    if (!answer.ok || answer.value === "unchanged") return null;
+    this.#outbox.claimed(at);
+    const call = agent && callOf(await this.#loaded(), at, agent, this.#runner.journal, this.#ports, Date.now());
+    const sent = call?.ok === true ? carried(call.value) : call;
+    if (sent?.ok) return sent.value;
+    const error = sent?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
+    await this.#runner.apply({ ...at, type: "fail", error });
+    return null;
+  }
+
+  /** Starts what was in line; whether each of them is under way now. */
+  async grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]> {
+    if ((await this.#runner.ready()) === null) return attempts.map(() => false);
+    await Promise.all(attempts.map((at) => this.#runner.apply({ ...at, type: "grant", isPull: false })));
+    const loaded = await this.#loaded();
+    return attempts.map((at) => isUnderWay(loaded, at));
+  }
+
+  /** Whether a worker has them, or nobody does yet. */
+  async verify(attempts: readonly AttemptOf[]): Promise<readonly Holding[]> {
+    const loaded = await this.#runner.ready();
+    return attempts.map((at) => {
+      if (loaded === null) return "gone";
+      if (isUnderWay(loaded, at)) return "held";
+      return attemptOf(loaded, at) === undefined ? "gone" : "wanted";
+    });
+  }
+
+  async decline(attempts: readonly AttemptOf[], reason: string, retryAt: number): Promise<void> {
+    if ((await this.#runner.ready()) === null) return;
+    await Promise.all(attempts.map((at) => this.#runner.apply({ ...at, type: "decline", reason, retryAt })));
+  }
+
+  async report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
+    // Somebody is through with an attempt that was canceled meanwhile: now its slot is free. Who has accepted it only begins.
+    if (outcome.type !== "accepted") this.#outbox.giveBack(loaded, at);
+    const reply = await this.#checked(loaded, at, outcome);
+    const isUrgent = reply.type !== "completed" || unlocksSomething(loaded.state, at.step, this.#runner.pending);
+    return this.#runner.apply(
+      (current) =>
+        inputFor(
+          at,
+          reply,
+          (completed) =>
+            attemptOf(current, at) === undefined ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes),
+          digest,
+        ),
+      isUrgent,
+    );
+  }
+
+  /** A reply that cannot be recorded, even tried again, must not be asked for again for ever: it fails its attempt. */
+  async replied(at: AttemptOf, outcome: Outcome): Promise<void> {
+    const report = async (): Promise<void> => void (await this.report(at, outcome));
+    const error = { code: "internal", message: "The reply could not be recorded", retryable: false };
+    await report()
+      .catch(report)
+      .catch(async () => void (await this.#runner.apply({ ...at, type: "fail", error })));
+  }
+
+  async heartbeat(at: AttemptOf, beat: Heartbeat): Promise<Result<{ readonly leaseUntil: number | null }, Rejection> | null> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return null;
+    const answer = await this.#runner.apply({ ...at, ...beat, type: "heartbeat" });
+    // Who is told now that nobody waits for it stops working on it.
+    if (!answer.ok) this.#outbox.giveBack(loaded, at);
+    if (!answer.ok) return answer;
+    return ok({ leaseUntil: attemptOf(await this.#loaded(), at)?.claim?.leaseUntil ?? null });
+  }
+
+  /** A reply that breaks what its agent promised is a failure. */
+  async #checked(loaded: Loaded, at: AttemptOf, outcome: Outcome): Promise<Outcome> {
+    const attempt = attemptOf(loaded, at);
+    if (outcome.type !== "completed" || attempt === undefined) return outcome;
+    const error = await this.#violation(loaded, attempt, outcome.output);
+    return error === null ? outcome : { type: "failed", error, ...(outcome.ms !== undefined && { ms: outcome.ms }) };
+  }
+
+  /** A directory that cannot be read loses no reply. */
+  async #violation(loaded: Loaded, { agent, capability }: Attempt, output: Json): Promise<Failure | null> {
+    const record = await this.#outbox.agent(loaded, agent).catch(() => null);
+    return record && this.#ports.agents.violation(record, capability, output);
+  }
+
+  async #loaded(): Promise<Loaded> {
+    const loaded = await this.#runner.ready();
+    assert(loaded !== null, "the task is gone");
+    return loaded;
+  }
+}
+
+/** It is at work, or its request goes on although nobody waits for the reply. */
+function isUnderWay(loaded: Loaded, at: AttemptOf): boolean {
+  const until = loaded.state.lingering.get(`${at.step}/${at.attempt}`)?.until ?? 0;
+  return until > Date.now() || (attemptOf(loaded, at)?.way ?? null) !== null;
+}
+
+/** The attempt, if it is under way or in line. */
+function attemptOf({ state }: Loaded, at: AttemptOf): Attempt | undefined {
+  return liveAttempt(state.stepByPath.get(at.step), at.attempt);
+}

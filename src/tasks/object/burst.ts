@@ -1,0 +1,63 @@
+/** The task that stands for a burst of submissions: the first creates it, those after it replace its input while it waits. */
+import { rejection, type Rejection } from "../../shared/errors.ts";
+import { canonicalJson, type Json } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { assert, err, ok, type Result } from "../../shared/result.ts";
+import type { TaskState } from "../../engine/state/state.ts";
+import type { Arrival } from "./arrival.ts";
+import type { Submitted } from "../contract.ts";
+import type { Journal } from "./journal.ts";
+import { createdIn, TaskReading } from "./reading.ts";
+import type { TaskRunner } from "./runner.ts";
+import type { Submission } from "../submission/submission.ts";
+
+type Joined = Result<Submitted, Rejection> | "over";
+
+/** Whoever comes first creates it, be it the one that gave it its id or not: that one may have died on the way here. */
+export async function joinBurst(submission: Submission, arrival: Arrival, runner: TaskRunner): Promise<Joined> {
+  if ((await runner.ready()) === null) {
+    const created = await arrival.create(submission);
+    assert(created.ok, "a task that stands for a burst has no key");
+    // Otherwise another one was faster.
+    if (!created.value.isReplay) return created;
+  }
+  return replaceInput(submission, runner);
+}
+
+async function replaceInput(submission: Submission, runner: TaskRunner): Promise<Joined> {
+  const { input, debounce } = submission;
+  const loaded = await runner.ready();
+  assert(loaded !== null && debounce !== undefined, "a burst without its task");
+  if (!isWaiting(loaded.state)) return "over";
+  const differs = difference(submission, runner.journal);
+  if (differs !== null) {
+    const { task } = loaded.state.created;
+    const detail = `Task ${task}, which waits under "${debounce.key}", has another ${differs}; use another key, or submit again when it has begun`;
+    return err(rejection("debounce_conflict", detail, { facts: { task_id: task, key: debounce.key } }));
+  }
+  const answer = await runner.apply(({ state }) => {
+    // What nobody will read is not written.
+    const stored = isWaiting(state) ? runner.journal.write(input) : state.input;
+    assert(stored !== null, `a submission is at most ${LIMITS.bodyBytes} bytes`);
+    return { type: "replace", input: stored, until: debounce.due_at };
+  });
+  if (!answer.ok) return answer;
+  if (answer.value === "unchanged") return "over";
+  const after = await runner.ready();
+  assert(after !== null, "a task that was changed just now is there");
+  return ok({ head: new TaskReading(after, runner.journal).head(), isReplay: false, result: null });
+}
+
+/** It takes another input: its time has not come, and its journal has room. */
+function isWaiting({ hold, end, seq }: TaskState): boolean {
+  return hold?.type === "debounce" && hold.until > Date.now() && end === null && seq < LIMITS.debounceFacts;
+}
+
+/** The input alone is replaced, so it must be one for the same work, before the same gate. */
+function difference({ type, definition, gate }: Submission, journal: Journal): string | null {
+  const created = createdIn(journal);
+  if ((created.task_type ?? null) !== type) return "type";
+  const own = "value" in created.definition ? created.definition.value : journal.value(created.definition);
+  if (canonicalJson(own) !== canonicalJson(JSON.parse(definition) as Json)) return "workflow";
+  return created.gate?.key === gate?.key ? null : "concurrency key";
+}

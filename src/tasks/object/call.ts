@@ -1,0 +1,91 @@
+/** Turns a live attempt into what a transport sends. Inputs are not recorded: they are evaluated again, to the same. */
+import type { AgentRecord } from "../../agents/agent.ts";
+import type { AgentCall, CarriedCall, Outcome } from "../../agents/transports/protocol.ts";
+import { attemptTimeoutMs, idempotencyKey } from "../../engine/rules/attempt.ts";
+import type { Failure } from "../../engine/facts/event.ts";
+import type { TaskInput } from "../../engine/facts/input.ts";
+import { scopeOfStep } from "../../engine/state/scope.ts";
+import { stepNamed } from "../../engine/state/state.ts";
+import { liveAttempt, targetOfStep, type AgentStep } from "../../engine/state/step-state.ts";
+import type { StoredValue, Values } from "../../engine/facts/value.ts";
+import { jsonToBytes } from "../../shared/json-bytes.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { hexFromText } from "../../shared/random.ts";
+import { err, ok, type Result } from "../../shared/result.ts";
+import { isoTime } from "../../shared/time.ts";
+import type { TaskPorts } from "../ports.ts";
+import type { Loaded } from "./reading.ts";
+
+export function callOf(
+  { state }: Loaded,
+  at: { readonly step: string; readonly attempt: number },
+  agent: AgentRecord,
+  values: Values,
+  ports: TaskPorts,
+  now: number,
+): Result<AgentCall, Failure> {
+  const step = stepNamed(state, at.step) as AgentStep;
+  const input = step.node.input.evaluate(() => scopeOfStep(state, step, values));
+  if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+  const target = targetOfStep(step);
+  const { tenant, task, workflow, deadline_at, origin, traceparent } = state.created;
+  return ok({
+    tenant,
+    agent,
+    taskId: task,
+    stepId: step.path,
+    attempt: at.attempt,
+    capability: target.type === "capability" ? target.capability : null,
+    input: input.value,
+    workflow,
+    deadline: deadline_at === undefined ? null : isoTime(deadline_at),
+    callbackUrl: ports.agents.callbackUrl(origin, { tenant, task, ...at }),
+    idempotencyKey: idempotencyKey(state, step),
+    traceparent: childSpan(traceparent, `${task}/${step.path}/${at.attempt}`),
+    timeoutMs: attemptTimeoutMs(state, step, liveAttempt(step, at.attempt), now),
+  });
+}
+
+/** As another isolate can be given it. An input that is made of several values may be larger than one may be. */
+export function carried(call: AgentCall): Result<CarriedCall, Failure> {
+  const input = jsonToBytes(call.input);
+  if (input.byteLength <= LIMITS.valueBytes) return ok({ ...call, input });
+  const message = `Step "${call.stepId}", input: it has ${input.byteLength} bytes, a value has at most ${LIMITS.valueBytes}`;
+  return err({ code: "expression_error", message, retryable: false });
+}
+
+/** What an outcome tells the task. `store` puts the output where it belongs; `null` means it is too large. */
+export function inputFor(
+  at: { readonly step: string; readonly attempt: number },
+  outcome: Outcome,
+  store: (output: Extract<Outcome, { type: "completed" }>) => StoredValue | null,
+  digest?: string,
+): TaskInput {
+  const reply = { ...at, ...("ms" in outcome && outcome.ms !== undefined && { ms: outcome.ms }), ...(digest !== undefined && { digest }) };
+  switch (outcome.type) {
+    case "completed": {
+      const output = store(outcome);
+      if (output === null)
+        return {
+          ...reply,
+          type: "fail",
+          error: { code: "reply_too_large", message: "The output is larger than a value may be", retryable: false },
+        };
+      return { ...reply, type: "complete", output, ...(outcome.usage && { usage: outcome.usage }) };
+    }
+    case "accepted":
+      return { ...reply, type: "accept" };
+    case "failed":
+      return { ...reply, type: "fail", error: outcome.error };
+    case "withheld":
+      return { ...at, type: "decline", reason: outcome.reason, retryAt: 0 };
+    case "lost":
+      return { ...at, type: "lose" };
+  }
+}
+
+/** W3C trace context for one attempt: the task's trace, a span of its own that is the same however often it is sent. */
+export function childSpan(traceparent: string, attempt: string): string {
+  const [version, trace, , flags] = traceparent.split("-");
+  return [version, trace, hexFromText(attempt), flags].join("-");
+}

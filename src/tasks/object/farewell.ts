@@ -1,0 +1,110 @@
+/**
+ * What a task still has to do when it has ended: tell its parent, give its place to the next under its key, start what its
+ * workflow chains to it, and tell whoever wants to know. All of it is safe to repeat, and is repeated until everybody has answered; only then is the task put away.
+ */
+import type { Chained } from "../../engine/facts/created.ts";
+import { readValue } from "../../engine/facts/value.ts";
+import { errorView } from "../views/waiting-view.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { assert } from "../../shared/result.ts";
+import type { CacheRequests } from "./cache-requests.ts";
+import type { Children } from "./children.ts";
+import { ChildSubmissions } from "../submission/child-submission.ts";
+import type { GatePass } from "./gate-pass.ts";
+import type { Journal } from "./journal.ts";
+import type { EndedTask, TaskPorts } from "../ports.ts";
+import type { Loaded } from "./reading.ts";
+
+export class Farewell {
+  readonly #ports: TaskPorts;
+  readonly #journal: Journal;
+  readonly #children: Children;
+  readonly #caching: CacheRequests;
+  readonly #submissions: ChildSubmissions;
+  readonly #gate: GatePass;
+  /** Under way or done, in this instance. */
+  #said: Promise<readonly Chained[]> | null = null;
+
+  constructor(ports: TaskPorts, journal: Journal, children: Children, caching: CacheRequests, gate: GatePass) {
+    this.#ports = ports;
+    this.#journal = journal;
+    this.#children = children;
+    this.#caching = caching;
+    this.#gate = gate;
+    this.#submissions = new ChildSubmissions(journal);
+  }
+
+  /** What was started in a chain. Throws where somebody did not answer; asking again is trying again. */
+  async say(loaded: Loaded): Promise<readonly Chained[]> {
+    this.#said ??= this.#sayTo(loaded);
+    try {
+      return await this.#said;
+    } catch (error) {
+      this.#said = null;
+      throw error;
+    }
+  }
+
+  /** The task was deleted; there may be another one under its id. */
+  startOver(): void {
+    this.#said = null;
+  }
+
+  /** All at once: that one of them cannot be told keeps nobody else waiting. */
+  async #sayTo(loaded: Loaded): Promise<readonly Chained[]> {
+    // A part of a map's items is nobody's task but its parent's.
+    const isPart = loaded.state.created.spread !== undefined;
+    const [chained, ...others] = await Promise.allSettled([
+      isPart ? [] : this.#chain(loaded),
+      this.#children.report(loaded),
+      this.#children.dismiss(loaded),
+      this.#dropOutdated(loaded),
+      this.#gate.leave(loaded),
+      isPart ? undefined : this.#ports.webhooks.notify(loaded.state.created.tenant, this.#ended(loaded)),
+    ]);
+    for (const other of others) if (other.status === "rejected") throw other.reason;
+    if (chained.status === "rejected") throw chained.reason;
+    return chained.value;
+  }
+
+  async #dropOutdated(loaded: Loaded): Promise<void> {
+    if (loaded.state.outdated.size === 0 || (await this.#caching.invalidate(loaded))) return;
+    throw new Error("the cache did not answer");
+  }
+
+  async #chain(loaded: Loaded): Promise<readonly Chained[]> {
+    const { end, graph } = loaded.state;
+    const chains =
+      end?.status === "completed" ? graph.onCompleted : end?.status === "failed" || end?.status === "timed_out" ? graph.onFailed : [];
+    return Promise.all(
+      chains.map(async (chain, index): Promise<Chained> => {
+        const submission = this.#submissions.chained(loaded, chain, index, end?.at ?? 0);
+        if (!submission.ok) return { workflow: chain.workflow, error: submission.error };
+        await this.#ports.tasks.start(submission.value, false);
+        return { workflow: chain.workflow, task: submission.value.task };
+      }),
+    );
+  }
+
+  #ended({ state }: Loaded): EndedTask {
+    const { created, end, createdAt } = state;
+    assert(end !== null, "only a task that has ended says farewell");
+    const bytes = end.output?.bytes ?? 0;
+    const text = end.output === null || bytes > LIMITS.webhookBodyBytes ? null : JSON.stringify(readValue(end.output, this.#journal));
+    return {
+      id: created.task,
+      type: created.task_type ?? null,
+      workflow: created.workflow,
+      status: end.status,
+      outputText: text,
+      outputBytes: text?.length ?? bytes,
+      error: errorView(end.error),
+      tags: created.tags,
+      ...(created.parent && { parent: { task: created.parent.task, step: created.parent.step } }),
+      ...(created.chain && { chainedFrom: created.chain.from }),
+      createdAt,
+      finishedAt: end.at,
+      ...(created.webhook && { webhook: created.webhook }),
+    };
+  }
+}

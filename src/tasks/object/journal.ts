@@ -1,0 +1,216 @@
+/**
+ * The journal: every fact about a task, in order, and the values too large to stand in it. It is the only authority;
+ * state, outbox and history are folds of it.
+ *
+ * J1. The facts of one flush are one row, unless they are too large for one; the row's key is the number of its last
+ *     event, so `(task, seq)` names one fact.
+ * J2. Nothing here awaits: what is written together commits together, inside the caller's transaction.
+ * J3. Asking about a task that does not exist writes nothing: tables are made by the first `create`.
+ */
+import { assert } from "../../shared/result.ts";
+import type { Json } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { TaskEvent } from "../../engine/facts/event.ts";
+import { carriedBy, type RecordedValue, type StoredValue, type Values } from "../../engine/facts/value.ts";
+import type { StoredTexts } from "../history/archive.ts";
+import { ValueCache } from "./value-cache.ts";
+
+/** PERSISTED. `events` is a JSON array of `TaskEvent`; the last of them has the number `seq`. */
+export interface JournalRow {
+  readonly seq: number;
+  readonly at: number;
+  readonly events: readonly TaskEvent[];
+}
+
+/** Where recorded facts and values can be read: the object's storage, or an archive. */
+export interface JournalSource {
+  /** Rows that hold events after `seq`, in order. */
+  readonly rowsAfter: (seq: number) => Iterable<JournalRow>;
+  /** The row that holds event `seq`. */
+  readonly rowWith: (seq: number) => JournalRow | undefined;
+  /** `undefined` where the value is no longer kept. */
+  readonly value: (recorded: RecordedValue) => Json | undefined;
+}
+
+/** What an instance of the object has cost so far, in rows as they are billed: an alarm that is set is one, too. */
+export interface Cost {
+  rowsWritten: number;
+  alarmsSet: number;
+}
+
+type RowText = { seq: number; at: number; events: string };
+
+export class Journal implements JournalSource, StoredTexts, Values {
+  readonly #sql: SqlStorage;
+  readonly #cache = new ValueCache();
+  /** Values of events that the present transaction has not written yet. */
+  readonly #staged = new Map<number, Json>();
+  #exists: boolean | null = null;
+  #nextPayload: number | null = null;
+  readonly cost: Cost = { rowsWritten: 0, alarmsSet: 0 };
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  get exists(): boolean {
+    return (this.#exists ??= this.#has("journal"));
+  }
+
+  #has(table: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table).toArray().length > 0;
+  }
+
+  create(): void {
+    // An integer primary key costs one row per insert; a text key or an index would double it.
+    this.#write("CREATE TABLE journal (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL)");
+    this.#exists = true;
+  }
+
+  /** Appends the facts that follow number `after`. */
+  append(events: readonly TaskEvent[], after: number, at: number): void {
+    let seq = after;
+    for (const texts of rowsOf(events)) {
+      seq += texts.length;
+      this.#write("INSERT INTO journal (seq, at, events) VALUES (?, ?, ?)", seq, at, `[${texts.join(",")}]`);
+    }
+    this.#staged.clear();
+  }
+
+  *rowsAfter(seq: number): Iterable<JournalRow> {
+    for (const row of this.#rows(seq)) yield { seq: row.seq, at: row.at, events: JSON.parse(row.events) as TaskEvent[] };
+  }
+
+  rowTexts(): Iterable<RowText> {
+    return this.#rows(0);
+  }
+
+  #rows(after: number): Iterable<RowText> {
+    return this.#sql.exec<RowText>("SELECT seq, at, events FROM journal WHERE seq > ? ORDER BY seq", after);
+  }
+
+  payloadSizes(): Iterable<{ payload: number; bytes: number }> {
+    if (!this.#has("payload")) return [];
+    return this.#sql.exec<{ payload: number; bytes: number }>(
+      "SELECT id AS payload, sum(length(body)) AS bytes FROM payload GROUP BY id ORDER BY id",
+    );
+  }
+
+  /** Where a value goes: into its event if it is small, else into payload rows. `null` when it is too large for either. */
+  write(value: Json): StoredValue | null {
+    const text = JSON.stringify(value);
+    return text.length <= LIMITS.inlineValueBytes ? inlineValue(value, text.length) : this.#writePayload(text);
+  }
+
+  /** As `write`, for a value whose size is known from the reply it came in. */
+  writeSized(value: Json, bytes: number): StoredValue | null {
+    return bytes <= LIMITS.inlineValueBytes ? inlineValue(value, bytes) : this.write(value);
+  }
+
+  read(recorded: RecordedValue): Json {
+    const staged = "seq" in recorded ? this.#staged.get(recorded.seq) : undefined;
+    return staged ?? this.value(recorded);
+  }
+
+  stage(seq: number, value: Json): void {
+    this.#staged.set(seq, value);
+  }
+
+  value(recorded: RecordedValue): Json {
+    const key = "payload" in recorded ? `payload/${recorded.payload}` : `seq/${recorded.seq}`;
+    return this.#cache.get(key, () => ({
+      bytes: recorded.bytes,
+      value: "payload" in recorded ? this.#readPayload(recorded.payload) : this.#readEventValue(recorded.seq),
+    }));
+  }
+
+  #writePayload(text: string): StoredValue | null {
+    const bytes = new TextEncoder().encode(text);
+    if (bytes.byteLength > LIMITS.valueBytes) return null;
+    this.#nextPayload ??= this.#firstFreePayload();
+    const payload = this.#nextPayload++;
+    for (let part = 0; part * LIMITS.rowBytes < bytes.byteLength; part++) {
+      const from = part * LIMITS.rowBytes;
+      this.#write("INSERT INTO payload (id, part, body) VALUES (?, ?, ?)", payload, part, bytes.slice(from, from + LIMITS.rowBytes));
+    }
+    return { payload, bytes: bytes.byteLength };
+  }
+
+  /** Most tasks never need the table, so it is made with the first large value. */
+  #firstFreePayload(): number {
+    this.#write(
+      "CREATE TABLE IF NOT EXISTS payload (id INTEGER NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (id, part)) WITHOUT ROWID",
+    );
+    return this.#sql.exec<{ next: number }>("SELECT coalesce(max(id), 0) + 1 AS next FROM payload").one().next;
+  }
+
+  #readPayload(payload: number): Json {
+    return JSON.parse(this.payloadText(payload)) as Json;
+  }
+
+  payloadText(payload: number): string {
+    const decoder = new TextDecoder();
+    let text = "";
+    for (const { body } of this.#sql.exec<{ body: ArrayBuffer }>("SELECT body FROM payload WHERE id = ? ORDER BY part", payload)) {
+      text += decoder.decode(body, { stream: true });
+    }
+    return text + decoder.decode();
+  }
+
+  rowWith(seq: number): JournalRow | undefined {
+    const [row] = this.#sql.exec<RowText>("SELECT seq, at, events FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", seq);
+    return row && { seq: row.seq, at: row.at, events: JSON.parse(row.events) as TaskEvent[] };
+  }
+
+  #readEventValue(seq: number): Json {
+    const row = this.rowWith(seq);
+    assert(row !== undefined, `no row holds event ${seq}`);
+    return valueOfEvent(row, seq, this);
+  }
+
+  #write(statement: string, ...bindings: unknown[]): void {
+    this.cost.rowsWritten += this.#sql.exec(statement, ...bindings).rowsWritten;
+  }
+
+  /** Forgets what a rolled-back transaction may have left in memory. */
+  forget(): void {
+    this.#exists = null;
+    this.#nextPayload = null;
+    this.#cache.clear();
+    this.#staged.clear();
+  }
+}
+
+/** The value that event `seq` of a row carries. */
+export function valueOfEvent<T extends Json | undefined>(
+  row: JournalRow,
+  seq: number,
+  source: { readonly value: (recorded: RecordedValue) => T },
+): Json | T {
+  const event = row.events[row.events.length - 1 - (row.seq - seq)];
+  assert(event !== undefined, `no event ${seq} in row ${row.seq}`);
+  const stored = carriedBy(event);
+  assert(stored !== undefined, `event ${seq} (${event.type}) carries no value`);
+  return "value" in stored ? stored.value : source.value(stored);
+}
+
+function inlineValue(value: Json, bytes: number): StoredValue {
+  return bytes > LIMITS.residentValueBytes ? { value, bytes } : { value };
+}
+
+/** The texts of events, cut into rows. */
+function rowsOf(events: readonly TaskEvent[]): readonly (readonly string[])[] {
+  const rows: string[][] = [];
+  let room = 0;
+  for (const event of events) {
+    const text = JSON.stringify(event);
+    // Text is counted in UTF-16 units; three bytes each is the most they become.
+    room -= text.length * 3;
+    if (rows.length === 0 || room < 0) {
+      rows.push([]);
+      room = LIMITS.rowBytes - text.length * 3;
+    }
+    rows.at(-1)?.push(text);
+  }
+  return rows;
+}

@@ -1,0 +1,283 @@
+/**
+ * Runs the engine over the journal: inputs in, facts appended, effects handed on once they are decided.
+ *
+ * R1. Between reading state and writing the journal nothing awaits, and everything of one flush is one transaction.
+ * R2. If a flush throws, nothing of it stays: memory is dropped and folded again from the journal.
+ * R3. Effects start after the transaction; the output gate holds what leaves the object until the journal is durable.
+ * R4. The alarm is never later than what the state needs. It is moved only to an earlier time, because moving costs a row.
+ */
+import { log, messageOf } from "../../shared/log.ts";
+import { childTaskId } from "../../shared/ids.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { assert } from "../../shared/result.ts";
+import { lookupIn } from "../../agents/selection/selection.ts";
+import { nextHedgeAt } from "../../engine/rules/wake.ts";
+import { commandsFor, type Command } from "../../engine/facts/command.ts";
+import type { TaskEvent } from "../../engine/facts/event.ts";
+import type { TaskCreated } from "../../engine/facts/created.ts";
+import { evolve } from "../../engine/state/evolve.ts";
+import type { Graph } from "../../language/graph.ts";
+import type { TaskInput } from "../../engine/facts/input.ts";
+import type { TaskState } from "../../engine/state/state.ts";
+import { cancelSteps } from "../../engine/rules/step.ts";
+import { create, transition, type Answer } from "../../engine/transition.ts";
+import type { World } from "../../engine/world.ts";
+import { Journal } from "./journal.ts";
+import type { TaskPorts } from "../ports.ts";
+import { loadTask, type Loaded } from "./reading.ts";
+import { TaskAlarm } from "./task-alarm.ts";
+
+/** What one flush established. */
+export interface Commit {
+  readonly events: readonly TaskEvent[];
+  readonly commands: readonly Command[];
+  /** The number of the first event. */
+  readonly firstSeq: number;
+  readonly at: number;
+}
+
+/** Which task it is: one that was submitted again under its key is another. */
+interface TaskName {
+  readonly tenant: string;
+  readonly task: string;
+  readonly createdAt: number;
+}
+
+interface Pending {
+  /** Makes the input inside the transaction, so that a large value is stored with the fact that refers to it. */
+  readonly make: (loaded: Loaded) => TaskInput;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class TaskRunner {
+  readonly journal: Journal;
+  readonly alarm: TaskAlarm;
+  readonly #storage: DurableObjectStorage;
+  readonly #ports: TaskPorts;
+  readonly #onCommit: (loaded: Loaded, commit: Commit) => void;
+  readonly #onLoad: (loaded: Loaded) => void;
+  readonly #calledAt: World["calledAt"];
+  #loaded: Loaded | null = null;
+  #pending: Pending[] = [];
+  #timer: { readonly id: number; readonly at: number } | null = null;
+  #hedgeTimer: { readonly id: number; readonly at: number } | null = null;
+
+  constructor(
+    storage: DurableObjectStorage,
+    ports: TaskPorts,
+    on: {
+      readonly commit: (loaded: Loaded, commit: Commit) => void;
+      readonly load: (loaded: Loaded) => void;
+      readonly calledAt: World["calledAt"];
+    },
+  ) {
+    this.journal = new Journal(storage.sql);
+    this.alarm = new TaskAlarm(storage, ports.settings, this.journal.cost);
+    this.#storage = storage;
+    this.#ports = ports;
+    this.#onCommit = on.commit;
+    this.#onLoad = on.load;
+    this.#calledAt = on.calledAt;
+  }
+
+  /** The task, folded from the journal if this instance has just begun; `null` when there is none. */
+  async ready(): Promise<Loaded | null> {
+    if (this.#loaded !== null) return this.#loaded;
+    if (!this.journal.exists) return null;
+    const alarmAt = await this.#storage.getAlarm();
+    return this.#load(alarmAt);
+  }
+
+  #load(alarmAt: number | null): Loaded | null {
+    // Another request may have loaded it meanwhile.
+    if (this.#loaded !== null || !this.journal.exists) return this.#loaded;
+    const loaded = loadTask(this.journal);
+    if (loaded === null) return null;
+    this.#loaded = loaded;
+    this.alarm.isAt(alarmAt);
+    // The platform gives an alarm up after some failures; whoever looks next sets it again.
+    this.alarm.keep(loaded.state, Date.now());
+    this.#onLoad(loaded);
+    return loaded;
+  }
+
+  /** Records the first facts of a task that does not exist yet. `inputs`: what holds before it does anything. */
+  create(
+    tenant: string,
+    task: string,
+    graph: Graph,
+    createdWith: (journal: Journal) => TaskCreated,
+    inputs: readonly TaskInput[] = [],
+  ): Loaded {
+    const now = Date.now();
+    try {
+      const { state, events, commands } = this.#storage.transactionSync(() => {
+        this.journal.create();
+        const first = create(graph, createdWith(this.journal), this.#world({ tenant, task, createdAt: now }, now), inputs);
+        this.journal.append(first.events, 0, now);
+        this.alarm.keep(first.state, now);
+        return first;
+      });
+      this.#loaded = { state };
+      this.#keepHedgeTimer(state, now);
+      this.#onCommit(this.#loaded, { events, commands, firstSeq: 1, at: now });
+      return this.#loaded;
+    } catch (error) {
+      this.#drop();
+      throw error;
+    }
+  }
+
+  /**
+   * Applies an input; the answer comes once it is recorded. With nothing else in flight it is applied at once, otherwise
+   * what arrives together goes together, and what is not urgent waits a few milliseconds for company.
+   */
+  async apply(input: TaskInput | ((loaded: Loaded) => TaskInput), isUrgent = true): Promise<Answer> {
+    const loaded = await this.ready();
+    assert(loaded !== null, "an input for a task that does not exist");
+    await this.freshAgents(loaded.state.created.tenant);
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ make: typeof input === "function" ? input : () => input, resolve, reject });
+      if (loaded.state.live <= 1) this.#flush();
+      else this.#flushIn(isUrgent ? 0 : LIMITS.companyMs);
+    });
+  }
+
+  /** Inputs that wait for the next flush. */
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  #flushIn(delayMs: number): void {
+    const at = Date.now() + delayMs;
+    if (this.#timer !== null && this.#timer.at <= at) return;
+    if (this.#timer !== null) clearTimeout(this.#timer.id);
+    this.#timer = { id: setTimeout(() => this.#flush(), delayMs) as unknown as number, at };
+  }
+
+  #flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer.id);
+    this.#timer = null;
+    const batch = this.#pending.splice(0, LIMITS.flushInputs);
+    if (this.#pending.length > 0) this.#flushIn(0);
+    if (batch.length === 0) return;
+    this.#settle(batch);
+  }
+
+  /** Answers a batch. If it fails as a whole, each input is tried alone, so that one cannot take others with it. */
+  #settle(batch: readonly Pending[]): void {
+    try {
+      const answers = this.#commit(batch);
+      batch.forEach(({ resolve }, index) => resolve(answers[index] as Answer));
+    } catch (error) {
+      this.#drop();
+      log("error", "flush failed", { error: messageOf(error), inputs: batch.length });
+      if (batch.length > 1) for (const one of batch) this.#settle([one]);
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+
+  #commit(batch: readonly Pending[]): readonly Answer[] {
+    // A failed flush may have dropped the state since these inputs were queued.
+    const loaded = this.#loaded ?? this.#load(null);
+    assert(loaded !== null, "an input for a task that does not exist");
+    const { state } = loaded;
+    const now = Math.max(Date.now(), state.at);
+    const before = state.seq;
+    const { events, commands, answers } = this.#storage.transactionSync(() => {
+      const result = transition(
+        state,
+        batch.map(({ make }) => make(loaded)),
+        this.#world({ ...state.created, createdAt: state.createdAt }, now),
+      );
+      if (result.events.length > 0) this.journal.append(result.events, before, now);
+      this.alarm.keep(state, now);
+      return result;
+    });
+    this.#keepHedgeTimer(state, now);
+    if (events.length > 0) this.#onCommit(loaded, { events, commands, firstSeq: before + 1, at: now });
+    return answers;
+  }
+
+  /** A second agent that is due soon is asked by a timer: the object is awake, or soon forgotten as slow. */
+  #keepHedgeTimer(state: TaskState, now: number): void {
+    const at = nextHedgeAt(state);
+    if (at === null || at > now + LIMITS.hedgeTimerMs || (this.#hedgeTimer !== null && this.#hedgeTimer.at <= at)) return;
+    if (this.#hedgeTimer !== null) clearTimeout(this.#hedgeTimer.id);
+    const wake = (): void => {
+      this.#hedgeTimer = null;
+      this.apply({ type: "wake" }).catch((error: unknown) => log("warn", "second agent not asked", { error: messageOf(error) }));
+    };
+    this.#hedgeTimer = { id: setTimeout(wake, Math.max(0, at - now)) as unknown as number, at };
+  }
+
+  #world({ tenant, task, createdAt }: TaskName, now: number): World {
+    const snapshot = this.#ports.directory.known(tenant, now);
+    return {
+      now,
+      agents: snapshot && lookupIn(snapshot),
+      values: this.journal,
+      inlinePlaces: this.#ports.settings.inlineCalls,
+      calledAt: this.#calledAt,
+      childTask: (step, branch) => childTaskId(tenant, task, createdAt, step, branch),
+    };
+  }
+
+  /** The task at its alarm, which is no longer set. `null` when there is none, or none that can be read now. */
+  readyAtAlarm(): Loaded | null {
+    try {
+      // `rearm` follows at once, so loading need not set the alarm as well.
+      const loaded = this.#load(Number.NEGATIVE_INFINITY);
+      this.alarm.isAt(null);
+      return loaded;
+    } catch (error) {
+      // Whatever keeps the journal from being read may pass, with a deploy for one.
+      this.alarm.set(Date.now() + LIMITS.resendMaxMs);
+      log("error", "journal unreadable, will be tried again", { error: messageOf(error) });
+      return null;
+    }
+  }
+
+  /** Makes sure that a transition can choose agents. On the hot path they are known and nothing is awaited. */
+  async freshAgents(tenant: string): Promise<void> {
+    const now = Date.now();
+    if (this.#ports.directory.known(tenant, now) !== null) return;
+    try {
+      await this.#ports.directory.load(tenant, now);
+    } catch (error) {
+      log("warn", "agents unknown, steps will wait", { tenant, error: messageOf(error) });
+    }
+  }
+
+  /**
+   * Ends a task that the engine cannot move: its remaining steps are canceled and it has failed. The last resort against
+   * an object that would wake, fail and wake again for ever.
+   */
+  seal(message: string): void {
+    const loaded = this.#loaded;
+    if (loaded === null || loaded.state.end !== null) return;
+    const { state } = loaded;
+    const now = Math.max(Date.now(), state.at);
+    const before = state.seq;
+    const events: readonly TaskEvent[] = [
+      ...cancelSteps(state, "task_failed"),
+      { type: "task.failed", error: { code: "internal", message, retryable: false } },
+    ];
+    this.#storage.transactionSync(() => this.journal.append(events, before, now));
+    evolve(state, events, now);
+    this.alarm.keep(state, now);
+    this.#onCommit(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });
+  }
+
+  /** The storage was emptied. */
+  forget(): void {
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#loaded = null;
+    this.alarm.isAt(null);
+    this.journal.forget();
+  }
+}

@@ -1,0 +1,159 @@
+/** `/callbacks/{token}`: an agent that answered 202 completes, fails or reports progress. The token is the credential. */
+import { createHash } from "node:crypto";
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { parseCallbackToken, type AttemptAddress } from "../../agents/transports/callback-token.ts";
+import { parseCompletion, type Outcome } from "../../agents/transports/protocol.ts";
+import { duration } from "../../language/definition-words.ts";
+import { rejection } from "../../shared/errors.ts";
+import { canonicalJson, type Json } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { excerpt } from "../../shared/text.ts";
+import { isoTime, parseDuration } from "../../shared/time.ts";
+import { accepted, Refused } from "../../http/problem.ts";
+import { createRouter, defineRoute, type Api } from "../../http/route.ts";
+
+const lease = z.object({ lease_until: z.iso.datetime().nullable() });
+const params = z.object({ token: z.string() });
+const tokens = z.int().min(0);
+const answer = {
+  200: { description: "Recorded; until when the attempt is trusted, if it still runs", content: { "application/json": { schema: lease } } },
+};
+
+const completeRoute = defineRoute({
+  method: "post",
+  path: "/callbacks/{token}/complete",
+  summary: "Complete an attempt",
+  access: "anyone",
+  maxBodyBytes: LIMITS.bodyBytes,
+  request: {
+    params,
+    body: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: z
+            .strictObject({
+              output: z.unknown(),
+              usage: z
+                .strictObject({ input_tokens: tokens.optional(), output_tokens: tokens.optional(), cost_usd: z.number().min(0).optional() })
+                .optional(),
+            })
+            .refine((body) => "output" in body, { message: 'expected an "output"', path: ["output"] }),
+        },
+      },
+    },
+  },
+  responses: answer,
+});
+
+const failRoute = defineRoute({
+  method: "post",
+  path: "/callbacks/{token}/fail",
+  summary: "Fail an attempt",
+  access: "anyone",
+  request: {
+    params,
+    body: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: z.strictObject({
+            code: z.string().min(1).max(LIMITS.nameLength),
+            message: z.string().max(LIMITS.textLength),
+            retryable: z.boolean().optional(),
+            retry_after: z
+              .union([
+                duration,
+                z
+                  .number()
+                  .min(0)
+                  .max(LIMITS.retryAfterMs / 1_000),
+              ])
+              .optional()
+              .openapi({ description: "A duration, or seconds" }),
+          }),
+        },
+      },
+    },
+  },
+  responses: answer,
+});
+
+const heartbeatRoute = defineRoute({
+  method: "post",
+  path: "/callbacks/{token}/heartbeat",
+  summary: "Keep an attempt alive",
+  access: "anyone",
+  request: {
+    params,
+    body: {
+      content: {
+        "application/json": {
+          schema: z.strictObject({
+            progress: z
+              .unknown()
+              .refine(
+                (progress) => JSON.stringify(progress ?? null).length <= LIMITS.progressBytes,
+                `progress is at most ${LIMITS.progressBytes} bytes`,
+              )
+              .optional(),
+            extend: duration
+              .optional()
+              .openapi({ description: "How long from now the attempt is trusted; the step's timeout unless said" }),
+          }),
+        },
+      },
+    },
+  },
+  responses: answer,
+});
+
+export const callbackRoutes = createRouter()
+  .openapi(completeRoute, async (c) => {
+    const body = c.req.valid("json");
+    const completion = parseCompletion(body);
+    if ("code" in completion) throw new Refused(rejection("invalid_request", completion.message));
+    const text = canonicalJson(body as Json);
+    await settle(c, c.req.valid("param").token, `complete ${text}`, { type: "completed", ...completion, bytes: text.length });
+    return c.json({ lease_until: null }, 200);
+  })
+  .openapi(failRoute, async (c) => {
+    const body = c.req.valid("json");
+    const { code, message, retryable = true, retry_after } = body;
+    const retryAfterMs =
+      typeof retry_after === "number" ? retry_after * 1_000 : retry_after === undefined ? null : parseDuration(retry_after);
+    const error = {
+      code,
+      message: excerpt(message, LIMITS.errorMessageLength),
+      retryable,
+      by: "agent" as const,
+      ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }),
+    };
+    await settle(c, c.req.valid("param").token, `fail ${canonicalJson(body as Json)}`, { type: "failed", error });
+    return c.json({ lease_until: null }, 200);
+  })
+  .openapi(heartbeatRoute, async (c) => {
+    const { tenant, task, ...at } = attemptOf(c, c.req.valid("param").token);
+    const { progress, extend } = c.req.valid("json");
+    const extendMs = extend === undefined ? null : parseDuration(extend);
+    const beat = { ...(extendMs !== null && { extendMs }), ...(progress !== undefined && { progress: progress as Json }) };
+    const { leaseUntil } = accepted(known(await c.var.services.tasks.ask(tenant, task, (owner) => owner.heartbeat(at, beat))));
+    return c.json({ lease_until: leaseUntil === null ? null : isoTime(leaseUntil) }, 200);
+  });
+
+/** Settles the attempt. The same reply again is recognised by its digest and answered alike. */
+async function settle(c: Context<Api>, token: string, reply: string, outcome: Outcome): Promise<void> {
+  const { tenant, task, ...at } = attemptOf(c, token);
+  const digest = createHash("sha256").update(reply).digest("base64url");
+  accepted(known(await c.var.services.tasks.ask(tenant, task, (owner) => owner.report(at, outcome, digest))));
+}
+
+function attemptOf(c: Context<Api>, token: string): AttemptAddress {
+  return known(parseCallbackToken(c.var.services.config.keyring, token));
+}
+
+function known<T>(answered: T | null): T {
+  if (answered === null) throw new Refused(rejection("not_found", "There is no such attempt"));
+  return answered;
+}

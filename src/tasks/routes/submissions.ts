@@ -1,0 +1,134 @@
+/** `POST /tasks` and `/tasks/batch`. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { faultsOf } from "../../language/compile.ts";
+import type { TaskHead } from "../views/view.ts";
+import { rejectionOf, type Rejection } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { err } from "../../shared/result.ts";
+import { isTrouble } from "../../objects/trouble.ts";
+import { accepted, problemBody, TROUBLE } from "../../http/problem.ts";
+import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
+import { submitTask, type SubmitContext } from "../submission/submit.ts";
+import { endedTask, submission, taskHead } from "./task-schemas.ts";
+import { endWithin, requestedWait } from "../../http/waiting.ts";
+
+export const idempotencyHeader = z.object({ "idempotency-key": z.string().min(1).max(LIMITS.idempotencyKeyLength).optional() });
+
+const submitRoute = defineRoute({
+  method: "post",
+  path: "/tasks",
+  summary: "Submit a task",
+  description: "Answers 202 with the task, or with `?wait=30s` (or `Prefer: wait=30`) 200 with its result if it ends in time.",
+  access: "tasks:write",
+  maxBodyBytes: LIMITS.bodyBytes,
+  request: {
+    query: z.strictObject({ wait: z.string().optional().openapi({ example: "30s" }) }),
+    headers: idempotencyHeader,
+    body: { required: true, content: { "application/json": { schema: submission } } },
+  },
+  responses: {
+    200: json(z.union([endedTask, taskHead]), "The task has ended; or, with `Existing-Task: true`, the one that is returned instead"),
+    202: json(taskHead, "The task goes on"),
+  },
+});
+
+const batchRoute = defineRoute({
+  method: "post",
+  path: "/tasks/batch",
+  summary: "Submit many tasks",
+  description: "Each entry gets its own answer, in order; one that is refused does not affect the others.",
+  access: "tasks:write",
+  maxBodyBytes: LIMITS.bodyBytes,
+  request: {
+    headers: idempotencyHeader,
+    body: {
+      required: true,
+      content: { "application/json": { schema: z.strictObject({ tasks: z.array(z.unknown()).min(1).max(LIMITS.batchTasks) }) } },
+    },
+  },
+  responses: {
+    200: json(
+      z.object({ data: z.array(z.object({ status: z.int(), task: taskHead.optional(), problem: z.unknown().optional() })) }),
+      "An answer for each",
+    ),
+  },
+});
+
+export const submissionRoutes = createRouter()
+  .openapi(submitRoute, async (c) => {
+    const wait = requestedWait(c, c.req.valid("query").wait);
+    const startedAt = Date.now();
+    const context = submitContext(c, c.req.valid("header")["idempotency-key"] ?? null, wait);
+    const { head, isReplay, isExisting, result } = accepted(await submitTask(c.req.valid("json"), context));
+    // Without a key a repeat is our own, of a request that got lost on the way to the object.
+    if (isReplay && context.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
+    c.header("Location", `/api/v1/tasks/${head.id}`);
+    if (wait > 0 && result !== null && "output" in result) {
+      const { degraded, ...rest }: Omit<z.infer<typeof endedTask>, "id"> = result;
+      return c.json({ id: head.id, ...rest, ...(degraded && { degraded }) }, 200);
+    }
+    if (isExisting) c.header("Existing-Task", "true");
+    const ended = await endWithin(c, head.id, Math.max(0, wait - (Date.now() - startedAt)));
+    return ended === null ? c.json(await current(c, head, wait), isExisting ? 200 : 202) : c.json(ended, 200);
+  })
+  .openapi(batchRoute, async (c) => {
+    const key = c.req.valid("header")["idempotency-key"] ?? null;
+    const answers = await inTurns(c.req.valid("json").tasks, async (entry, index) =>
+      submitEntry(c, entry, submitContext(c, key === null ? null : `${key}/${index}`, 0)),
+    );
+    return c.json({ data: answers }, 200);
+  });
+
+export function submitContext(c: Context<Api>, idempotencyKey: string | null, waitMs: number): SubmitContext {
+  const traceparent = c.req.header("traceparent");
+  return {
+    services: c.var.services,
+    tenant: c.var.principal.tenant,
+    idempotencyKey,
+    // A malformed trace context is ignored, as its specification asks.
+    traceparent: traceparent !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent) ? traceparent : null,
+    origin: new URL(c.req.url).origin,
+    waitMs,
+  };
+}
+
+/** The task as it stands after waiting in vain. */
+async function current(c: Context<Api>, head: TaskHead, waitMs: number): Promise<TaskHead> {
+  if (waitMs === 0) return head;
+  return (
+    (await c.var.services.tasks.read(
+      c.var.principal.tenant,
+      head.id,
+      (task) => task.head(),
+      (reading) => reading.head(),
+    )) ?? head
+  );
+}
+
+type EntryAnswer = { status: number; task?: TaskHead; problem?: unknown };
+
+async function submitEntry(c: Context<Api>, entry: unknown, context: SubmitContext): Promise<EntryAnswer> {
+  const refused = (error: Rejection): EntryAnswer => {
+    const problem = problemBody(error, c.get("requestId"));
+    return { status: problem.status, problem };
+  };
+  const parsed = submission.safeParse(entry);
+  if (!parsed.success) return refused(rejectionOf(faultsOf(parsed.error), "invalid_request"));
+  const submitted = await submitTask(parsed.data, context).catch((error: unknown) => {
+    // The others are on their way: this entry's trouble is its own.
+    if (!isTrouble(error)) throw error;
+    return err(TROUBLE);
+  });
+  return submitted.ok ? { status: submitted.value.isExisting ? 200 : 202, task: submitted.value.head } : refused(submitted.error);
+}
+
+/** Answers in order, a few at a time: each entry is a request to an object. */
+async function inTurns<T, R>(items: readonly T[], answer: (item: T, index: number) => Promise<R>): Promise<R[]> {
+  const answers: R[] = [];
+  const size = 10;
+  for (let from = 0; from < items.length; from += size) {
+    answers.push(...(await Promise.all(items.slice(from, from + size).map((item, offset) => answer(item, from + offset)))));
+  }
+  return answers;
+}

@@ -1,0 +1,243 @@
+/** `/tasks`: list, read, steer. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { TaskResult } from "../views/view.ts";
+import { rejection, type Rejection } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Result } from "../../shared/result.ts";
+import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
+import { accepted, Refused } from "../../http/problem.ts";
+import type { Services } from "../../http/services.ts";
+import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
+import { cancelTask, deleteTask, pauseTask, resumeTask } from "../steering.ts";
+import { stepDetail, stepView, taskHead, taskResult, TASK_STATUS, taskView } from "./task-schemas.ts";
+import { endWithin, requestedWait } from "../../http/waiting.ts";
+
+const taskParams = z.object({ id: z.string() });
+const listRoute = defineRoute({
+  method: "get",
+  path: "/tasks",
+  summary: "List tasks, newest first",
+  description: "From history: a task appears within about a second.",
+  access: "tasks:read",
+  request: {
+    query: z.strictObject({
+      ...pageQuery,
+      status: z.enum(TASK_STATUS).optional(),
+      type: z.string().max(LIMITS.idLength).optional(),
+      tag: z.string().max(LIMITS.tagLength).optional(),
+      parent: z.string().max(LIMITS.idLength).optional().openapi({ description: "The task that started them" }),
+      created_after: z.iso.datetime({ offset: true }).optional(),
+      created_before: z.iso.datetime({ offset: true }).optional(),
+    }),
+  },
+  responses: { 200: json(pageOf(taskHead), "A page of tasks") },
+});
+
+const readRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}",
+  summary: "Read a task with its steps",
+  access: "tasks:read",
+  request: { params: taskParams },
+  responses: { 200: json(taskView, "The task") },
+});
+const statusRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}/status",
+  summary: "Read a task's status",
+  access: "tasks:read",
+  request: { params: taskParams },
+  responses: { 200: json(taskHead, "The task without its steps") },
+});
+const resultRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}/result",
+  summary: "Read a task's result",
+  access: "tasks:read",
+  request: { params: taskParams, query: z.strictObject({ wait: z.string().optional() }) },
+  responses: { 200: json(taskResult, "The result; 409 while the task goes on") },
+});
+const stepsRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}/steps",
+  summary: "List a task's steps",
+  access: "tasks:read",
+  request: { params: taskParams, query: z.strictObject(pageQuery) },
+  responses: { 200: json(pageOf(stepView), "A page of steps, in the workflow's order") },
+});
+const stepRoute = defineRoute({
+  method: "get",
+  path: "/tasks/{id}/steps/{step_id}",
+  summary: "Read a step with its output",
+  access: "tasks:read",
+  request: { params: z.object({ id: z.string(), step_id: z.string() }) },
+  responses: { 200: json(stepDetail, "The step") },
+});
+
+const cancelBody = z.strictObject({ reason: z.string().max(LIMITS.textLength).optional() });
+const cancelRoute = defineRoute({
+  method: "post",
+  path: "/tasks/{id}/cancel",
+  summary: "Cancel a task",
+  description: "Canceling a canceled task changes nothing and answers 200.",
+  access: "tasks:write",
+  request: { params: taskParams, body: { content: { "application/json": { schema: cancelBody } } } },
+  responses: { 200: json(taskHead, "The task") },
+});
+const noBody = { content: { "application/json": { schema: z.strictObject({}) } } };
+const pauseRoute = defineRoute({
+  method: "post",
+  path: "/tasks/{id}/pause",
+  summary: "Start nothing new",
+  access: "tasks:write",
+  request: { params: taskParams, body: noBody },
+  responses: { 200: json(taskHead, "The task") },
+});
+const resumeRoute = defineRoute({
+  method: "post",
+  path: "/tasks/{id}/resume",
+  summary: "Go on after a pause",
+  access: "tasks:write",
+  request: { params: taskParams, body: noBody },
+  responses: { 200: json(taskHead, "The task") },
+});
+
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/tasks/{id}",
+  summary: "Delete a task that has ended",
+  description:
+    "Its journal, its outputs and what history has of it are gone; its idempotency key may be used again. Tasks that it started are tasks of their own.",
+  access: "tasks:write",
+  request: { params: taskParams },
+  responses: { 204: { description: "Deleted" } },
+});
+
+export const taskRoutes = createRouter()
+  .openapi(listRoute, async (c) => {
+    const { limit, cursor, status, type, tag, parent, created_after, created_before } = c.req.valid("query");
+    const { services, principal } = c.var;
+    const after = readCursor(cursor, z.object({ createdAt: z.int(), id: z.string() }));
+    const filter = { status, type, tag, parent, createdAfter: timeOf(created_after), createdBefore: timeOf(created_before) };
+    const tasks = await services.history.list(principal.tenant, filter, after, limit + 1);
+    return c.json(
+      page(tasks, limit, (task) => ({ createdAt: Date.parse(task.created_at), id: task.id })),
+      200,
+    );
+  })
+  .openapi(readRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    return c.json(
+      found(
+        await c.var.services.tasks.read(
+          c.var.principal.tenant,
+          id,
+          (task) => task.task(),
+          (reading) => reading.task(),
+        ),
+        id,
+      ),
+      200,
+    );
+  })
+  .openapi(statusRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    return c.json(
+      found(
+        await c.var.services.tasks.read(
+          c.var.principal.tenant,
+          id,
+          (task) => task.head(),
+          (reading) => reading.head(),
+        ),
+        id,
+      ),
+      200,
+    );
+  })
+  .openapi(resultRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const { tenant } = c.var.principal;
+    const ended = await endWithin(c, id, requestedWait(c, c.req.valid("query").wait));
+    if (ended !== null) {
+      const { id: _, ...body } = ended;
+      return c.json(body, 200);
+    }
+    const result = found(
+      await c.var.services.tasks.read(
+        tenant,
+        id,
+        (task) => task.result(),
+        (reading) => reading.result() ?? { expired: true as const },
+      ),
+      id,
+    );
+    if ("unfinished" in result)
+      throw new Refused(
+        rejection("not_finished", `The task is ${result.status}; its result comes when it ends`, { facts: { task_status: result.status } }),
+      );
+    if ("expired" in result)
+      throw new Refused(rejection("result_expired", "The result was too large to be archived and its retention has ended"));
+    return c.json(resultBody(result), 200);
+  })
+  .openapi(stepsRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const { limit, cursor } = c.req.valid("query");
+    const from = readCursor(cursor, z.int().min(0)) ?? 0;
+    const steps = found(
+      await c.var.services.tasks.read(
+        c.var.principal.tenant,
+        id,
+        (task) => task.steps(from, limit + 1),
+        (reading) => reading.steps(from, limit + 1),
+      ),
+      id,
+    );
+    return c.json(
+      page(steps, limit, () => from + limit),
+      200,
+    );
+  })
+  .openapi(stepRoute, async (c) => {
+    const { id, step_id } = c.req.valid("param");
+    const step = found(
+      await c.var.services.tasks.read(
+        c.var.principal.tenant,
+        id,
+        (task) => task.step(step_id),
+        (reading) => reading.step(step_id) ?? ("unknown" as const),
+      ),
+      id,
+    );
+    if (step === "unknown") throw new Refused(rejection("not_found", `The task has no step "${step_id}"`));
+    return c.json(step as z.infer<typeof stepDetail>, 200);
+  })
+  .openapi(cancelRoute, async (c) =>
+    c.json(await steered(c, c.req.valid("param").id, (...task) => cancelTask(...task, c.req.valid("json").reason)), 200),
+  )
+  .openapi(pauseRoute, async (c) => c.json(await steered(c, c.req.valid("param").id, pauseTask), 200))
+  .openapi(resumeRoute, async (c) => c.json(await steered(c, c.req.valid("param").id, resumeTask), 200))
+  .openapi(deleteRoute, async (c) => {
+    await steered(c, c.req.valid("param").id, deleteTask);
+    return c.body(null, 204);
+  });
+
+function resultBody({ degraded, ...result }: TaskResult): z.infer<typeof taskResult> {
+  return { ...result, ...(degraded && { degraded }) };
+}
+
+async function steered<T>(
+  c: Context<Api>,
+  id: string,
+  verb: (services: Services, tenant: string, task: string) => Promise<Result<T, Rejection> | null>,
+): Promise<T> {
+  return accepted(found(await verb(c.var.services, c.var.principal.tenant, id), id));
+}
+
+export function found<T>(answer: T | null, id: string): T {
+  if (answer === null) throw new Refused(rejection("not_found", `There is no task "${id}"`));
+  return answer;
+}
+
+const timeOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));

@@ -1,0 +1,263 @@
+/** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
+import { compileWorkflow } from "../../language/compile.ts";
+import { gateOf } from "../../language/concurrency.ts";
+import { BUDGET_RESOURCES, loanKey, type TaskBudget } from "../../engine/aspects/budget.ts";
+import { smaller, taskBudget, type BudgetDefinition } from "../../language/budget-definition.ts";
+import { concurrencyOfChild, tolerated } from "../../engine/kinds/map.ts";
+import type { EventOf, Failure } from "../../engine/facts/event.ts";
+import { partOf, scopeIn, scopeOfStep, withName } from "../../engine/state/scope.ts";
+import { stepNamed, type TaskState } from "../../engine/state/state.ts";
+import { isKind, type Step } from "../../engine/state/step-state.ts";
+import type { Chain, MapNode, WorkflowNode } from "../../language/graph.ts";
+import { readValue } from "../../engine/facts/value.ts";
+import { errorView } from "../views/waiting-view.ts";
+import { childTaskId } from "../../shared/ids.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
+import { jsonToBytes } from "../../shared/json-bytes.ts";
+import { violationsOf } from "../../shared/json-schema.ts";
+import type { Library, LibraryEntry } from "../../language/library.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { assert, err, ok, type Result } from "../../shared/result.ts";
+import { durationMs } from "../../shared/time.ts";
+import { childSpan } from "../object/call.ts";
+import type { ChildOutcome } from "../contract.ts";
+import type { Journal } from "../object/journal.ts";
+import type { Loaded } from "../object/reading.ts";
+import type { Submission } from "./submission.ts";
+
+export interface ChildTask {
+  readonly task: string;
+  readonly step: string;
+  readonly branch: number;
+}
+
+export class ChildSubmissions {
+  readonly #journal: Journal;
+  /** The task's own definition, for those with some of its items. */
+  #definition: string | null = null;
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  startOver(): void {
+    this.#definition = null;
+  }
+
+  submissionFor(loaded: Loaded, child: ChildTask, now: number): Result<Submission, Failure> {
+    const step = stepNamed(loaded.state, child.step);
+    if (isKind(step, "map")) return this.#part(loaded, step, child);
+    assert(isKind(step, "workflow"), "only maps and workflows start tasks");
+    return this.#workflow(loaded, step, child, now);
+  }
+
+  #part(loaded: Loaded, step: Step<MapNode>, child: ChildTask): Result<Submission, Failure> {
+    const { state } = loaded;
+    const chunk = step.branches?.chunk ?? LIMITS.mapChunk;
+    const first = child.branch * chunk;
+    const created = this.#created();
+    this.#definition ??= JSON.stringify(this.#read(created.definition));
+    const input = partOf(state, step, first, first + chunk, this.#journal) as unknown as Json;
+    if (isTooLarge(input)) return err(INPUT_TOO_LARGE);
+    return ok({
+      ...this.#child(loaded, child),
+      type: created.task_type ?? null,
+      workflow: created.workflow,
+      definition: this.#definition,
+      input,
+      deadlineAt: state.created.deadline_at ?? null,
+      spread: {
+        path: step.node.path,
+        first,
+        concurrency: concurrencyOfChild(step.node),
+        tolerate: tolerated(state, step, step.branches?.count ?? 0),
+      },
+    });
+  }
+
+  #workflow(loaded: Loaded, step: Step<WorkflowNode>, child: ChildTask, now: number): Result<Submission, Failure> {
+    const { state } = loaded;
+    if (depthOf(loaded) >= LIMITS.childDepth) {
+      const message = `${LIMITS.childDepth} tasks are inside each other; does a workflow start itself?`;
+      return err({ code: "nested_too_deep", message, retryable: false });
+    }
+    const entry = this.library()[step.node.workflow];
+    if (entry === undefined) return err(unknownWorkflow(step.node.workflow));
+    const input = step.node.input.evaluate(() => scopeOfStep(state, step, this.#journal));
+    if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+    const fault = inputFault(entry, input.value);
+    if (fault !== null) return err(fault);
+    const common = this.#child(loaded, child);
+    const gate = gateFor(entry, common, input.value);
+    if (!gate.ok) return err({ code: "expression_error", message: gate.error, retryable: false });
+    const defined = taskBudget(undefined, parsed(entry.definition)["budget"] as BudgetDefinition | undefined);
+    return ok({
+      ...common,
+      ...gate.value,
+      type: entry.name,
+      workflow: { name: entry.name, version: entry.version },
+      definition: entry.definition,
+      input: input.value,
+      deadlineAt: deadlineOf(entry, state.created.deadline_at ?? null, step.startedAt ?? now),
+      ...budgetOf(smaller(smaller(loanOf(state, child.task, step.startedAt ?? now), step.node.budget ?? undefined), defined)),
+    });
+  }
+
+  /** A task that is started because this one has ended, to go its own way. */
+  chained(loaded: Loaded, chain: Chain, index: number, now: number): Result<Submission, Failure> {
+    const { state } = loaded;
+    const { tenant, task, chain: before } = state.created;
+    const depth = (before?.depth ?? 0) + 1;
+    if (depth > LIMITS.chainDepth) {
+      const message = `${LIMITS.chainDepth} tasks have started each other in a row; a chain ends there`;
+      return err({ code: "chain_too_long", message, retryable: false });
+    }
+    const entry = this.library()[chain.workflow];
+    if (entry === undefined) return err(unknownWorkflow(chain.workflow));
+    const input = this.#chainInput(loaded, chain);
+    if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+    const fault = inputFault(entry, input.value);
+    if (fault !== null) return err(fault);
+    const common = this.#common(loaded, childTaskId(tenant, task, state.createdAt, "> chain", index), `> chain/${index}`);
+    const gate = gateFor(entry, common, input.value);
+    if (!gate.ok) return err({ code: "expression_error", message: gate.error, retryable: false });
+    return ok({
+      ...common,
+      ...gate.value,
+      type: entry.name,
+      workflow: { name: entry.name, version: entry.version },
+      definition: entry.definition,
+      input: input.value,
+      deadlineAt: deadlineOf(entry, null, now),
+      ...budgetOf(taskBudget(undefined, parsed(entry.definition)["budget"] as BudgetDefinition | undefined)),
+      chain: { from: task, depth },
+    });
+  }
+
+  /** As the workflow maps it; else what the task came to. */
+  #chainInput({ state }: Loaded, chain: Chain): Result<Json, string> {
+    const { end, root } = state;
+    const stored = end?.output ?? null;
+    const output = stored === null ? null : readValue(stored, this.#journal);
+    const error = errorView(end?.error ?? null) as Json;
+    if (chain.input === null) return ok(end?.status === "completed" ? output : { error, input: readValue(state.input, this.#journal) });
+    const scope = scopeIn(state, root, chain.reads, this.#journal);
+    return chain.input.evaluate(() => withName(withName(scope, "output", output), "error", error));
+  }
+
+  /** The definitions that the task may start. */
+  library(): Library {
+    const { library } = this.#created();
+    return library === undefined ? {} : (this.#read(library) as unknown as Library);
+  }
+
+  #child(loaded: Loaded, { task, step, branch }: ChildTask) {
+    const parent = { task: loaded.state.created.task, step, branch, depth: depthOf(loaded) + 1 };
+    const after = loaded.state.children.get(task)?.after ?? null;
+    return { ...this.#common(loaded, task, `${step}/${branch}`), parent, ...(after !== null && { after }) };
+  }
+
+  #common({ state }: Loaded, task: string, why: string) {
+    const { tenant, priority, tags, queue_ttl_ms, on_no_agent, fail_fast, traceparent, origin } = state.created;
+    const { library } = this.#created();
+    return {
+      tenant,
+      task,
+      priority,
+      tags,
+      queueTtlMs: queue_ttl_ms,
+      onNoAgent: on_no_agent,
+      failFast: fail_fast,
+      // Whoever starts it again later means the same task, also when only history knows it.
+      fingerprint: `started by ${state.created.task}`,
+      traceparent: childSpan(traceparent, `${state.created.task}/${why}`),
+      origin,
+      ...(library && { library: this.#read(library) }),
+    };
+  }
+
+  outcomeOf({ state }: Loaded): ChildOutcome {
+    const { end, created } = state;
+    assert(end !== null, "only a task that has ended has come to something");
+    const items = created.spread === undefined ? null : (state.steps[0]?.branches ?? null);
+    return {
+      status: end.status,
+      output: end.output === null ? null : jsonToBytes(readValue(end.output, this.#journal)),
+      error: items?.error ?? end.error,
+      failedItems: items?.failed ?? 0,
+      ...(state.budget !== null && { spent: state.budget.spent }),
+    };
+  }
+
+  #created(): EventOf<"task.created"> {
+    const created = this.#journal.rowWith(1)?.events[0];
+    assert(created?.type === "task.created", "a journal begins with task.created");
+    return created;
+  }
+
+  #read(stored: EventOf<"task.created">["definition"]): Json {
+    return readValue(stored, this.#journal);
+  }
+}
+
+const depthOf = ({ state }: Loaded): number => state.created.parent?.depth ?? 0;
+
+function unknownWorkflow(reference: string): Failure {
+  return { code: "unknown_workflow", message: `There was no workflow "${reference}" when the task began`, retryable: false };
+}
+
+/** Whoever cannot record its input never begins, however often it is started. */
+const isTooLarge = (input: Json): boolean => jsonToBytes(input).byteLength > LIMITS.valueBytes;
+const INPUT_TOO_LARGE: Failure = {
+  code: "input_too_large",
+  message: "The input is larger than a value may be; hand on less of it",
+  retryable: false,
+};
+
+/** Why the workflow cannot have this input: it is too large, or its own schema finds a fault in it. */
+function inputFault({ name, definition }: LibraryEntry, input: Json): Failure | null {
+  if (isTooLarge(input)) return INPUT_TOO_LARGE;
+  const schema = parsed(definition)["input_schema"] as JsonObject | undefined;
+  const [violation] = schema === undefined ? [] : violationsOf(schema, input);
+  if (violation === undefined) return null;
+  const message = `The input does not match the schema of workflow "${name}": /input${violation.pointer}: ${violation.message}`;
+  return { code: "invalid_input", message, retryable: false };
+}
+
+/** The gate that the workflow's own definition sets before its tasks, whoever starts them. */
+function gateFor(
+  { name, version, definition }: LibraryEntry,
+  of: Pick<Submission, "task" | "priority" | "tags">,
+  input: Json,
+): Result<Pick<Submission, "gate">, string> {
+  const compiled = parsed(definition)["concurrency"] === undefined ? null : compileWorkflow(definition);
+  const concurrency = compiled?.ok === true ? compiled.value.graph.concurrency : null;
+  if (concurrency === null) return ok({});
+  const gate = gateOf(concurrency, { ...of, type: name, workflow: { name, version }, input });
+  return gate.ok ? ok({ gate: gate.value }) : gate;
+}
+
+/** The earlier of what the workflow allows its tasks and what is left to the one that starts it. */
+function deadlineOf({ definition }: LibraryEntry, until: number | null, startedAt: number): number | null {
+  const own = parsed(definition)["deadline"] as string | undefined;
+  const ownAt = own === undefined ? null : startedAt + durationMs(own);
+  if (ownAt === null || until === null) return ownAt ?? until;
+  return Math.min(ownAt, until);
+}
+
+const budgetOf = (budget: TaskBudget | undefined): Pick<Submission, "budget"> => (budget === undefined ? {} : { budget });
+
+/** What it may spend of this task's budget. It asks nobody for more: that would be more than it was lent. */
+function loanOf({ budget, created, startedAt }: TaskState, task: string, now: number): TaskBudget | undefined {
+  const lent = budget?.open.get(loanKey(task));
+  if (budget === null || lent === undefined) return undefined;
+  const takesMs = created.budget?.duration_ms;
+  const limited = BUDGET_RESOURCES.filter((resource) => budget.limits[resource] !== null);
+  return {
+    ...Object.fromEntries(limited.map((resource) => [resource, lent[resource]])),
+    ...(takesMs !== undefined && { duration_ms: Math.max(1, (startedAt ?? now) + takesMs - now) }),
+    on_exhausted: budget.onExhausted === "ask" ? "stop" : budget.onExhausted,
+  };
+}
+
+const parsed = (definition: string): JsonObject => JSON.parse(definition) as JsonObject;

@@ -1,0 +1,74 @@
+/** What keeps a task from beginning, as its submission or its workflow says it. */
+import { compileConcurrency, gateOf, type Concurrency, type TaskToBe } from "../../language/concurrency.ts";
+import { burstOf } from "../../language/debounce.ts";
+import type { Workflow } from "../../language/compile.ts";
+import type { GateTerms } from "../../engine/facts/created.ts";
+import { rejectionOf, type Rejection, type RejectionCode } from "../../shared/errors.ts";
+import { pointer } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { err, ok, type Result } from "../../shared/result.ts";
+import { parseDuration } from "../../shared/time.ts";
+import type { Submission } from "./submission.ts";
+import type { SubmissionBody } from "../routes/task-schemas.ts";
+
+export type HoldOptions = Pick<Submission, "startAt" | "debounce" | "gate">;
+
+export function holdOptions(
+  body: Pick<SubmissionBody, "start_at" | "debounce" | "concurrency">,
+  { graph }: Pick<Workflow, "graph">,
+  of: TaskToBe,
+  deadlineAt: number | null,
+  now: number,
+): Result<HoldOptions, Rejection> {
+  const startAt = body.start_at === undefined ? null : timeOf(body.start_at, now);
+  if (startAt !== null && startAt > now + LIMITS.durationMs) return fault("a task starts within 365d", "start_at");
+  if (startAt !== null && deadlineAt !== null && deadlineAt <= startAt) return fault("the deadline has passed by then", "start_at");
+  const gate = gateFor(body.concurrency, graph.concurrency, of);
+  if (!gate.ok) return gate;
+  const debounce = burstFor(body, of, gate.value, deadlineAt, now);
+  if (!debounce.ok) return debounce;
+  return ok({
+    ...(startAt !== null && startAt > now && { startAt }),
+    ...(debounce.value !== null && { debounce: debounce.value }),
+    ...(gate.value !== null && { gate: gate.value }),
+  });
+}
+
+function burstFor(
+  { debounce: said, start_at }: Pick<SubmissionBody, "start_at" | "debounce">,
+  of: TaskToBe,
+  gate: GateTerms | null,
+  deadlineAt: number | null,
+  now: number,
+): Result<HoldOptions["debounce"] | null, Rejection> {
+  if (said === undefined) return ok(null);
+  if (start_at !== undefined) return fault("not together with start_at: the burst decides when the task begins", "debounce");
+  // Those decide at the first submission whether there is a task at all, long before it wants its place.
+  if (gate?.overlap === "reject" || gate?.overlap === "return_existing")
+    return fault(`not together with a concurrency whose overlap is ${gate.overlap}`, "debounce");
+  const burst = burstOf(said, of, now);
+  if (!burst.ok) return fault(burst.error, "debounce", "key");
+  if (deadlineAt !== null && deadlineAt <= burst.value.due_at) return fault("the deadline has passed by then", "debounce", "for");
+  return burst;
+}
+
+/** What the submission says counts instead of what its workflow does. */
+function gateFor(said: SubmissionBody["concurrency"], ofWorkflow: Concurrency | null, of: TaskToBe): Result<GateTerms | null, Rejection> {
+  const compiled = said === undefined ? ok(ofWorkflow) : compileConcurrency(said);
+  if (!compiled.ok) {
+    const [{ code, message } = { code: "invalid_expression" as const, message: "not valid" }] = compiled.error;
+    return fault(message, "concurrency", "key", code);
+  }
+  if (compiled.value === null) return ok(null);
+  const gate = gateOf(compiled.value, of);
+  return gate.ok ? gate : fault(gate.error, "concurrency", "key");
+}
+
+function timeOf(text: string, now: number): number {
+  const ms = parseDuration(text);
+  return ms === null ? Date.parse(text) : now + ms;
+}
+
+function fault(message: string, field: string, member?: string, code: RejectionCode = "invalid_request"): Result<never, Rejection> {
+  return err(rejectionOf([{ pointer: member === undefined ? pointer(field) : pointer(field, member), message, code }], code));
+}

@@ -1,0 +1,20 @@
+/** The answer to a submission that comes again. */
+import { statusOf } from "../../engine/state/state.ts";
+import { rejection, type Rejection } from "../../shared/errors.ts";
+import { err, ok, type Result } from "../../shared/result.ts";
+import type { Submitted } from "../contract.ts";
+import { TaskReading, type Loaded } from "../object/reading.ts";
+
+export function replay(loaded: Loaded, fingerprint: string | null): Result<Submitted, Rejection> {
+  const { created } = loaded.state;
+  if (created.fingerprint !== (fingerprint ?? undefined)) {
+    return err(
+      rejection("idempotency_conflict", "The idempotency key was used for a different request; use a new key", {
+        facts: { task_id: created.task, task_status: statusOf(loaded.state) },
+      }),
+    );
+  }
+  return ok({ head: new TaskReading(loaded, NO_SOURCE).head(), isReplay: true, result: null });
+}
+
+const NO_SOURCE = { rowsAfter: () => [], rowWith: () => undefined, value: () => undefined };

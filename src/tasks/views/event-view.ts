@@ -1,0 +1,60 @@
+/** An event as readers get it, in pages and live. */
+import type { Json, JsonObject } from "../../shared/json.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { isoTime } from "../../shared/time.ts";
+import type { TaskEvent } from "../../engine/facts/event.ts";
+import type { StoredValue } from "../../engine/facts/value.ts";
+
+export interface EventView {
+  readonly seq: number;
+  readonly at: string;
+  readonly type: TaskEvent["type"];
+  readonly step_id?: string;
+  readonly data: { readonly [key: string]: Json };
+}
+
+/** Members that are ours, not the reader's. */
+const INTERNAL: readonly string[] = [
+  "type",
+  "step",
+  "v",
+  "tenant",
+  "fingerprint",
+  "origin",
+  "digest",
+  "key",
+  "library",
+  "spread",
+  "webhook",
+];
+const VALUES: readonly string[] = ["definition", "input", "output", "payload"];
+
+export function eventView(event: TaskEvent, seq: number, at: number): EventView {
+  const data: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(event) as [string, Json][]) {
+    if (INTERNAL.includes(key) || (key === "task" && event.type === "task.created")) continue;
+    if (VALUES.includes(key)) showValue(data, key, value as unknown as StoredValue);
+    else if (key === "waiting_on" || key === "cached")
+      data[key] = Object.fromEntries(Object.entries(value as JsonObject).map(([name, one]) => [name, timed(name, one)]));
+    else data[key] = timed(key, value);
+  }
+  return { seq, at: isoTime(at), type: event.type, ...("step" in event && { step_id: event.step }), data };
+}
+
+/** Times are milliseconds inside and RFC 3339 outside. */
+function timed(key: string, value: Json): Json {
+  return /(_at|until)$/.test(key) && typeof value === "number" ? isoTime(value) : value;
+}
+
+/** A small value is shown, a large one named by its size (`output_bytes`): it is read where it belongs. */
+function showValue(data: Record<string, Json>, key: string, stored: StoredValue): void {
+  if ("value" in stored && (stored.bytes ?? 0) <= LIMITS.eventValueBytes) data[key] = stored.value;
+  else data[`${key}_bytes`] = stored.bytes ?? 0;
+}
+
+/** Whether the event is a task's last word; only `task.archived` may follow. */
+export function isTerminal(type: string): boolean {
+  return (
+    type === "task.completed" || type === "task.failed" || type === "task.canceled" || type === "task.timed_out" || type === "task.rejected"
+  );
+}

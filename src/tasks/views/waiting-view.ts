@@ -1,0 +1,147 @@
+/** What a task or one of its steps waits for, as readers get it. */
+import { isoTime } from "../../shared/time.ts";
+import type { Failure } from "../../engine/facts/event.ts";
+import type { Hold } from "../../engine/aspects/hold.ts";
+import type { Waiting } from "../../engine/facts/waiting.ts";
+import { stepAt, type TaskState } from "../../engine/state/state.ts";
+import { stepStatus, type Step } from "../../engine/state/step-state.ts";
+
+/** What a task or step waits for. `count` is how many steps wait, of which this is due first. */
+export interface WaitingOn {
+  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child" | "cache" | "budget" | "concurrency" | "debounce";
+  /** Absent where the task itself waits, to begin. */
+  readonly step_id?: string;
+  readonly capability?: string;
+  readonly agent?: string;
+  /** Of a gate, and how many it lets run; of a burst of submissions. */
+  readonly key?: string;
+  readonly limit?: number;
+  /** In the line of the agent or the gate, 1 for who is next. */
+  readonly position?: number;
+  /** Why nobody has it yet. */
+  readonly why?: string;
+  readonly since?: string;
+  /** A signal's name; what is approved; the task that it waits for, or that brings the result it waits for. */
+  readonly name?: string;
+  readonly approval_id?: string;
+  readonly task_id?: string;
+  /** When it is looked at again, or given up; absent while only something from outside can end the wait. */
+  readonly until?: string;
+  readonly count?: number;
+}
+
+export interface ErrorView {
+  readonly code: string;
+  readonly message: string;
+  readonly step_id?: string;
+  readonly pointer?: string;
+}
+
+/** The reason due first among the steps that wait, and how many there are. */
+export function waitingOn(state: TaskState): WaitingOn | null {
+  if (state.hold !== null) return waitingToBegin(state, state.hold);
+  let first: { readonly step: Step; readonly at: number } | null = null;
+  let count = 0;
+  for (const step of waitingSteps(state)) {
+    count++;
+    const at = dueAt(state, step);
+    if (first === null || at < first.at) first = { step, at };
+  }
+  return first === null ? null : { ...stepWaitingOn(state, first.step), count };
+}
+
+function waitingToBegin({ created, createdAt }: TaskState, hold: Hold): WaitingOn | null {
+  switch (hold.type) {
+    case "new":
+      return null;
+    case "timer":
+    case "debounce":
+      return {
+        type: hold.type,
+        ...(hold.type === "debounce" && created.debounce && { key: created.debounce.key }),
+        since: isoTime(createdAt),
+        until: isoTime(hold.until),
+      };
+    case "concurrency": {
+      const { key, limit } = created.gate ?? { key: "", limit: 1 };
+      return { type: "concurrency", key, limit, since: isoTime(hold.since), until: isoTime(hold.since + created.queue_ttl_ms) };
+    }
+  }
+}
+
+function* waitingSteps(state: TaskState): Iterable<Step> {
+  for (const index of [...state.waiting, ...state.retrying]) yield stepAt(state, index);
+  for (const index of new Set([...state.children.values()].map(({ step }) => step))) yield stepAt(state, index);
+  if (state.queued === 0) return;
+  for (const step of state.steps) if (step.phase.status === "running" && stepStatus(step) === "waiting") yield step;
+}
+
+function dueAt(state: TaskState, { phase, waitingSince }: Step): number {
+  if (phase.status === "waiting") return phase.lookAt ?? Number.POSITIVE_INFINITY;
+  if (phase.status === "running") return (waitingSince ?? state.at) + state.created.queue_ttl_ms;
+  return phase.status === "retrying" ? phase.retryAt : Number.POSITIVE_INFINITY;
+}
+
+export function stepWaitingOn(state: TaskState, step: Step): WaitingOn {
+  const { phase, path: step_id } = step;
+  const at = dueAt(state, step);
+  const until = Number.isFinite(at) ? { until: isoTime(at) } : {};
+  switch (phase.status) {
+    case "waiting":
+      return { ...waitedFor(state, phase.on), step_id, since: isoTime(phase.since), ...until };
+    case "running": {
+      const [first] = phase.live;
+      return { type: "capacity", step_id, ...(first && { agent: first.agent, since: isoTime(first.startedAt) }), ...until };
+    }
+    case "open": {
+      const task = step.branches?.task ?? [...state.children].find(([, child]) => child.step === step.index)?.[0];
+      return {
+        type: "child",
+        step_id,
+        ...(task !== undefined && { task_id: task }),
+        ...(step.startedAt !== null && { since: isoTime(step.startedAt) }),
+      };
+    }
+    case "pending":
+    case "retrying":
+    case "completed":
+    case "failed":
+    case "skipped":
+    case "canceled":
+      return { type: "timer", step_id, ...until };
+  }
+}
+
+function waitedFor(state: TaskState, on: Waiting): Omit<WaitingOn, "step_id"> {
+  switch (on.type) {
+    case "agent":
+      return on;
+    case "timer":
+      return { type: "timer" };
+    case "cache":
+      return { type: "cache" };
+    case "budget": {
+      const asked = state.budget?.asked ?? null;
+      return { type: "budget", ...(asked !== null && { approval_id: approvalId(state.created.task, asked) }) };
+    }
+    case "signal":
+      return { type: "signal", name: on.name };
+    case "approval":
+      return { type: "approval", approval_id: approvalId(state.created.task, on.approval) };
+  }
+}
+
+/** The id of an approval leads to its task. */
+export function approvalId(task: string, number: number): string {
+  return `${task.replace(/^task_/, "approval_")}_${number}`;
+}
+
+export function errorView(failure: Failure | null): ErrorView | null {
+  if (failure === null) return null;
+  const { code, message, step_id, pointer } = failure;
+  return { code, message, ...(step_id !== undefined && { step_id }), ...(pointer !== undefined && { pointer }) };
+}
+
+export function isoOrNull(at: number | null): string | null {
+  return at === null ? null : isoTime(at);
+}

@@ -1,0 +1,92 @@
+/** `/workflows/{name}/channels`: names for versions that can be moved. */
+import { z } from "@hono/zod-openapi";
+import { identifier } from "../../language/definition-words.ts";
+import { rejection } from "../../shared/errors.ts";
+import { isoTime } from "../../shared/time.ts";
+import { isChannelName } from "../../language/workflow-reference.ts";
+import type { Channel } from "../channels.ts";
+import { etag, expectedRevision } from "../../http/etag.ts";
+import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
+import { accepted, Refused } from "../../http/problem.ts";
+import { createRouter, defineRoute, json } from "../../http/route.ts";
+
+export const channel = z
+  .object({
+    channel: z.string(),
+    version: z.int(),
+    percent: z.number().nullable().openapi({ description: "Its share of the starts that ask for `stable`" }),
+    updated_at: z.iso.datetime(),
+  })
+  .openapi("Channel");
+
+const target = z
+  .strictObject({ version: z.int().min(1), percent: z.number().min(0).max(100).optional() })
+  .openapi("ChannelTarget", { example: { version: 4, percent: 10 } });
+
+const params = z.object({ name: z.string(), channel: z.string() });
+
+const setRoute = defineRoute({
+  method: "put",
+  path: "/workflows/{name}/channels/{channel}",
+  summary: "Point a channel to a version",
+  description:
+    "The channel with a `percent` (one at most) takes that share of the starts that ask for `stable`; equal idempotency keys go the same way. The ETag is that of all channels of the workflow.",
+  access: "workflows:write",
+  request: {
+    params: z.object({
+      name: identifier,
+      channel: identifier.refine(isChannelName, '"latest" and digits alone already name versions; choose another name'),
+    }),
+    body: { required: true, content: { "application/json": { schema: target } } },
+  },
+  responses: { 200: json(channel, "The channel"), 201: json(channel, "The new channel") },
+});
+const listRoute = defineRoute({
+  method: "get",
+  path: "/workflows/{name}/channels",
+  summary: "List a workflow's channels",
+  access: "workflows:read",
+  request: { params: z.object({ name: z.string() }), query: z.strictObject(pageQuery) },
+  responses: { 200: json(pageOf(channel), "Channels in the order of their names; the ETag is that of all of them") },
+});
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/workflows/{name}/channels/{channel}",
+  summary: "Delete a channel",
+  access: "workflows:write",
+  request: { params },
+  responses: { 204: { description: "Deleted" } },
+});
+
+export const channelRoutes = createRouter()
+  .openapi(setRoute, async (c) => {
+    const { name, channel } = c.req.valid("param");
+    const { version, percent } = c.req.valid("json");
+    const change = { channel, version, ...(percent !== undefined && { percent }) };
+    const set = accepted(await c.var.services.channels.set(c.var.principal.tenant, name, change, expectedRevision(c), Date.now()));
+    c.header("ETag", etag(set.revision));
+    return c.json(channelView(set.channel), set.isNew ? 201 : 200);
+  })
+  .openapi(listRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const { limit, cursor } = c.req.valid("query");
+    const after = readCursor(cursor, z.string());
+    const set = await c.var.services.channels.read(c.var.principal.tenant, name);
+    if (set === null) throw new Refused(rejection("not_found", `There is no workflow "${name}"`));
+    const rest = set.channels.filter((candidate) => after === null || candidate.channel > after);
+    c.header("ETag", etag(set.revision));
+    return c.json(
+      page(rest.slice(0, limit + 1).map(channelView), limit, (listed) => listed.channel),
+      200,
+    );
+  })
+  .openapi(deleteRoute, async (c) => {
+    const { name, channel } = c.req.valid("param");
+    const deleted = accepted(await c.var.services.channels.delete(c.var.principal.tenant, name, channel, expectedRevision(c)));
+    if (!deleted) throw new Refused(rejection("not_found", `Workflow "${name}" has no channel "${channel}"`));
+    return c.body(null, 204);
+  });
+
+export function channelView({ channel, version, percent, updatedAt }: Channel) {
+  return { channel, version, percent: percent ?? null, updated_at: isoTime(updatedAt) };
+}

@@ -1,0 +1,208 @@
+/** `/workflows`: register, read, check, delete. */
+import { z } from "@hono/zod-openapi";
+import { compileWorkflow } from "../../language/compile.ts";
+import { checkWorkflow, faultsIn } from "../check.ts";
+import { identifier } from "../../language/definition-words.ts";
+import { rejection, rejectionOf } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { isoTime } from "../../shared/time.ts";
+import { parseVersion } from "../../language/workflow-reference.ts";
+import type { WorkflowListing, WorkflowSummary, WorkflowVersion } from "../registry.ts";
+import { YAML_TYPES } from "../../http/body.ts";
+import { channel, channelView } from "./channels.ts";
+import { anyDefinition, definitionView } from "./definition-schema.ts";
+import { etag, expectedRevision } from "../../http/etag.ts";
+import { LINT_TABLE, warningSchema, warningsFor } from "./lint.ts";
+import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
+import { accepted, faultSchema, Refused } from "../../http/problem.ts";
+import { createRouter, defineRoute, json } from "../../http/route.ts";
+import { definitionResponse, formatQuery, inFormats } from "./workflow-formats.ts";
+
+const params = z.object({ name: z.string() });
+const versionParams = z.object({ name: z.string(), version: z.string() });
+const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable() }).openapi("WorkflowSummary");
+const version = summary.extend({ definition: definitionView }).openapi("Workflow");
+const listing = summary.extend({ channels: z.array(channel).readonly() }).openapi("WorkflowListing");
+const linted = version.extend({ warnings: z.array(warningSchema).readonly() }).openapi("LintedWorkflow");
+const definitionBody = {
+  required: true,
+  content: {
+    "application/json": { schema: anyDefinition },
+    // The same in other words: it is JSON by the time it is checked.
+    ...Object.fromEntries(YAML_TYPES.map((type) => [type, { schema: anyDefinition }])),
+  },
+};
+
+const putRoute = defineRoute({
+  method: "put",
+  path: "/workflows/{name}",
+  summary: "Register a workflow",
+  description:
+    "A changed definition becomes the next version, an unchanged one stays the version it is. Versions never change. Warnings are those of `POST /workflows/validate`.",
+  access: "workflows:write",
+  maxBodyBytes: LIMITS.definitionBytes,
+  request: { params: z.object({ name: identifier }), body: definitionBody },
+  responses: { 200: json(linted, "Registered already"), 201: json(linted, "The new version") },
+});
+const listRoute = defineRoute({
+  method: "get",
+  path: "/workflows",
+  summary: "List workflows",
+  access: "workflows:read",
+  request: { query: z.strictObject(pageQuery) },
+  responses: { 200: json(pageOf(listing), "Names with their newest versions and their channels") },
+});
+const readRoute = defineRoute({
+  method: "get",
+  path: "/workflows/{name}",
+  summary: "Read a workflow's newest version",
+  access: "workflows:read",
+  request: { params, query: formatQuery },
+  responses: { 200: inFormats(version, "The newest version") },
+});
+const versionsRoute = defineRoute({
+  method: "get",
+  path: "/workflows/{name}/versions",
+  summary: "List a workflow's versions",
+  access: "workflows:read",
+  request: { params, query: z.strictObject(pageQuery) },
+  responses: { 200: json(pageOf(summary), "Versions, newest first") },
+});
+const versionRoute = defineRoute({
+  method: "get",
+  path: "/workflows/{name}/versions/{version}",
+  summary: "Read a version",
+  access: "workflows:read",
+  request: { params: versionParams, query: formatQuery },
+  responses: { 200: inFormats(version, "The version") },
+});
+const deleteVersionRoute = defineRoute({
+  method: "delete",
+  path: "/workflows/{name}/versions/{version}",
+  summary: "Delete a version",
+  description: "Stops new tasks of this version; its number is not used again. A version that a channel points to stays.",
+  access: "workflows:write",
+  request: { params: versionParams },
+  responses: { 204: { description: "Deleted" } },
+});
+const deleteRoute = defineRoute({
+  method: "delete",
+  path: "/workflows/{name}",
+  summary: "Delete a workflow",
+  description: "All versions and channels. Stops new tasks of this type; tasks that have started keep their definition.",
+  access: "workflows:write",
+  request: { params },
+  responses: { 204: { description: "Deleted" } },
+});
+const validateRoute = defineRoute({
+  method: "post",
+  path: "/workflows/validate",
+  summary: "Check a definition without registering it",
+  description: `Errors are what a definition is refused for. Warnings are about what is probably not meant; what depends on agents and workflows is held against those that are registered now.\n\n${LINT_TABLE}`,
+  access: "workflows:read",
+  maxBodyBytes: LIMITS.definitionBytes,
+  request: { body: definitionBody },
+  responses: {
+    200: json(
+      z.object({ valid: z.boolean(), errors: z.array(faultSchema).readonly(), warnings: z.array(warningSchema).readonly() }),
+      "Every fault at once, each at its place",
+    ),
+  },
+});
+
+export const workflowRoutes = createRouter()
+  .openapi(validateRoute, async (c) => {
+    const compiled = compileWorkflow(JSON.stringify(c.req.valid("json")));
+    if (!compiled.ok) return c.json({ valid: false, errors: compiled.error, warnings: [] }, 200);
+    const errors = faultsIn(compiled.value);
+    const name = compiled.value.definition.name ?? null;
+    const warnings = await warningsFor(compiled.value, name, c.var.principal.tenant, c.var.services);
+    return c.json({ valid: errors.length === 0, errors, warnings }, 200);
+  })
+  .openapi(putRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const text = JSON.stringify(c.req.valid("json"));
+    const compiled = checkWorkflow(text);
+    if (!compiled.ok) throw new Refused(rejectionOf(compiled.error, "invalid_definition"));
+    const named = compiled.value.definition.name;
+    if (named !== undefined && named !== name) {
+      throw new Refused(
+        rejectionOf(
+          [{ pointer: "/name", message: `expected "${name}" as in the path, or no name`, code: "invalid_definition" }],
+          "invalid_definition",
+        ),
+      );
+    }
+    const registered = accepted(
+      await c.var.services.workflows.register(c.var.principal.tenant, name, text, expectedRevision(c), Date.now()),
+    );
+    const warnings = await warningsFor(compiled.value, name, c.var.principal.tenant, c.var.services);
+    c.header("ETag", etag(registered.version));
+    if (!registered.isNew) return c.json({ ...versionView(registered), warnings }, 200);
+    c.header("Location", `/api/v1/workflows/${name}/versions/${registered.version}`);
+    return c.json({ ...versionView(registered), warnings }, 201);
+  })
+  .openapi(listRoute, async (c) => {
+    const { limit, cursor } = c.req.valid("query");
+    const names = await c.var.services.workflows.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
+    return c.json(
+      page(names.map(listingView), limit, (workflow) => workflow.name),
+      200,
+    );
+  })
+  .openapi(readRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const latest = found(await c.var.services.workflows.latest(c.var.principal.tenant, name), name);
+    c.header("ETag", etag(latest.version));
+    return definitionResponse(c, c.req.valid("query").format, latest.definition) ?? c.json(versionView(latest), 200);
+  })
+  .openapi(versionsRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const { limit, cursor } = c.req.valid("query");
+    const before = readCursor(cursor, z.int());
+    const versions = await c.var.services.workflows.versions(c.var.principal.tenant, name, before, limit + 1);
+    if (versions.length === 0 && before === null) found(null, name);
+    return c.json(
+      page(versions.map(summaryView), limit, (workflow) => workflow.version),
+      200,
+    );
+  })
+  .openapi(versionRoute, async (c) => {
+    const { name, version } = c.req.valid("param");
+    const number = parseVersion(version);
+    const row = number === null ? null : await c.var.services.workflows.version(c.var.principal.tenant, name, number);
+    const known = found(row, `${name} version ${version}`);
+    c.header("ETag", etag(known.version));
+    return definitionResponse(c, c.req.valid("query").format, known.definition) ?? c.json(versionView(known), 200);
+  })
+  .openapi(deleteVersionRoute, async (c) => {
+    const { name, version } = c.req.valid("param");
+    const number = parseVersion(version);
+    const { workflows } = c.var.services;
+    const deleted = number !== null && accepted(await workflows.deleteVersion(c.var.principal.tenant, name, number, expectedRevision(c)));
+    if (!deleted) found(null, `${name} version ${version}`);
+    return c.body(null, 204);
+  })
+  .openapi(deleteRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const deleted = accepted(await c.var.services.workflows.delete(c.var.principal.tenant, name, expectedRevision(c)));
+    if (!deleted) found(null, name);
+    return c.body(null, 204);
+  });
+
+function found<T>(workflow: T | null, name: string): T {
+  if (workflow === null) throw new Refused(rejection("not_found", `There is no workflow "${name}"`));
+  return workflow;
+}
+
+function summaryView({ name, version, createdAt }: WorkflowSummary) {
+  return { name, version, created_at: createdAt === 0 ? null : isoTime(createdAt) };
+}
+
+function listingView(workflow: WorkflowListing) {
+  return { ...summaryView(workflow), channels: workflow.channels.map(channelView) };
+}
+
+function versionView(workflow: WorkflowVersion) {
+  return { ...summaryView(workflow), definition: JSON.parse(workflow.definition) as z.infer<typeof definitionView> };
+}
