@@ -36,7 +36,7 @@ import type { ScheduleContract, SchedulePorts } from "./schedules/schedule-contr
 import { ScheduleList } from "./schedules/schedule-list.ts";
 import { readConfig, type Config } from "./shared/config.ts";
 import { bytesToJson } from "./shared/json-bytes.ts";
-import { LIMITS } from "./shared/limits.ts";
+import { LIMITS } from "./tasks/limits.ts";
 import { log, messageOf } from "./shared/log.ts";
 import { FOR_RETRY, type ForkOrigin } from "./tasks/submission/fork-origin.ts";
 import { endOf, TaskGateway, type ObjectNamespace } from "./tasks/gateway.ts";

@@ -13,7 +13,7 @@ import { GateObject } from "./gates/gate-object.ts";
 import { consumeHistory } from "./tasks/history/history-queue.ts";
 import type { SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleObject } from "./schedules/schedule-object.ts";
-import { LIMITS } from "./shared/limits.ts";
+import { LIMITS } from "./tasks/limits.ts";
 import { log } from "./shared/log.ts";
 import type { TaskPorts } from "./tasks/ports.ts";
 import { TaskObject } from "./tasks/object/task-object.ts";

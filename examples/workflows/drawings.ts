@@ -1,7 +1,7 @@
 /** The drawings in the README: each is of the definition that the text before it links to last. */
 import { readYaml } from "../../src/shared/yaml.ts";
 import type { JsonObject } from "../../src/shared/json.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/workflows/limits.ts";
 import { mermaidOf } from "../../src/workflows/mermaid.ts";
 import { definitionOf } from "./definitions.ts";
 

@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { log, messageOf } from "../shared/log.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { AgentRegistry, KnownAgent } from "./registry/registry.ts";
 import type { AgentState } from "./agent-state.ts";
 import { snapshotOf, type DirectorySnapshot } from "./selection/selection.ts";

@@ -4,7 +4,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId, randomText } from "../shared/ids.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { principal, ROOT, type Principal } from "./principal.ts";
 import type { Role } from "./scopes.ts";

@@ -1,5 +1,5 @@
 /** Keeps the rate limiter off the path of most requests. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 /**
  * Asks the limiter once for many requests: a permission is credit for `LIMITS.requestsPerPermit` of them in this isolate.

@@ -4,7 +4,7 @@ import type { ApiKey } from "./keys.ts";
 import { ROLES } from "./scopes.ts";
 import { duration, identifier } from "../language/definition-words.ts";
 import { rejection } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { durationMs, isoTime } from "../shared/time.ts";
 import { page, pageOf, pageQuery, readCursor } from "../http/page.ts";
 import { accepted, Refused } from "../http/problem.ts";

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { WorkflowDefinition } from "../language/definition.ts";
 import type { Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { order, pageOrder } from "./order.ts";
 import { workPage, type BulkPorts } from "./page.ts";

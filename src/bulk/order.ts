@@ -1,7 +1,7 @@
 /** What is to be done to many tasks, and how far that has come. */
 import { z } from "zod";
 import type { TaskStatus } from "../engine/state/state.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 const time = z.iso.datetime({ offset: true });
 

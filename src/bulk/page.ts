@@ -3,7 +3,7 @@ import type { TaskFilter, TaskPosition } from "../tasks/history/task-rows.ts";
 import type { TaskStatus } from "../engine/state/state.ts";
 import type { TaskHead } from "../tasks/views/view.ts";
 import type { Rejection } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { messageOf } from "../shared/log.ts";
 import type { Result } from "../shared/result.ts";
 import { STATUSES, type Action, type Order, type Page, type Progress } from "./order.ts";

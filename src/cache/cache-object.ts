@@ -7,7 +7,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { EarliestAlarm } from "../objects/earliest-alarm.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { factsOf, type AskAnswer, type Asker, type CacheContract, type CachePorts } from "./cache-contract.ts";
 import type { CacheAnswer, Named, ShardName, ShardStatistics, Terms } from "./cache-contract.ts";

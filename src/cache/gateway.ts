@@ -1,5 +1,5 @@
 /** The way to the objects that keep results. Whoever asks bounds how long that may take; here nothing is tried again. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { hashText } from "../shared/random.ts";
 import type { AskAnswer, Asker, CacheContract, Named, ShardName, ShardStatistics, Terms } from "./cache-contract.ts";
 

@@ -1,7 +1,7 @@
 /** `/cache`: results that are kept, and dropping them by hand. */
 import { z } from "@hono/zod-openapi";
 import { identifier } from "../language/definition-words.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { createRouter, defineRoute, json } from "../http/route.ts";
 
 const count = z.int();

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { positiveDuration } from "../language/definition-words.ts";
 import type { StepKind } from "../language/definition.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { durationMs, durationText } from "../shared/time.ts";
 
 const share = z.number().min(0).max(1);

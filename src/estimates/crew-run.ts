@@ -3,7 +3,7 @@
  * each call differs from that, at every call.
  */
 import type { AgentLimits } from "../agents/agent.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { Attempt } from "./attempt-run.ts";
 import { givenPrice, PRIOR, type CallFigures, type FailureClass } from "./figures.ts";
 import { around, shareBelow } from "./chance.ts";

@@ -11,7 +11,7 @@ import type { Policy } from "../language/staffing.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
 import type { Library } from "../language/library.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { randomFrom } from "../shared/random.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { Notes, type Assumption, type StepAssumption } from "./assumptions.ts";

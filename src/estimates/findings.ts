@@ -3,7 +3,7 @@ import type { Assumption, Notes, StepAssumption } from "./assumptions.ts";
 import type { Answer } from "./known.ts";
 import type { AgentPlan } from "./plan.ts";
 import type { Pool } from "./pool.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export type WarningCode =
   /** Nobody offers what a step asks for, or nobody who does may be asked now. */

@@ -1,5 +1,5 @@
 /** What each kind of step does in a simulated run, but for those that ask agents: as `engine/kinds/` has it. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { parseDuration } from "../shared/time.ts";
 import { rangeText, type Range } from "./assumptions.ts";
 import { isWanted, newFrame, type Frame, type Instance } from "./frame.ts";

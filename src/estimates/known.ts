@@ -11,7 +11,7 @@ import type { Expression, Scope, StepReading } from "../language/expressions/exp
 import type { Read } from "../language/graph.ts";
 import type { Template } from "../language/expressions/template.ts";
 import type { Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { Result } from "../shared/result.ts";
 
 export type Answer =

@@ -2,7 +2,7 @@
  * The least that a plan can cost: what happens for certain, with the cheapest of those who qualify everywhere, and nothing
  * failing, at what a call costs on average. A run that fails, or whose calls happen to be cheap, may cost less.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { givenPrice } from "./figures.ts";
 import { unknown, type Answer, type Knowledge, type Question, type Surrounding } from "./known.ts";
 import type { AgentPlan, MapPlan, Plan, PlanBlock, PlanStep, SwitchPlan } from "./plan.ts";

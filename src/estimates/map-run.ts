@@ -1,6 +1,6 @@
 /** A map in a simulated run: items as branches of its task, or, when there are many, of tasks with a part of them each. */
 import type { Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { rangeText } from "./assumptions.ts";
 import { newFrame, type Branches, type Frame, type Instance, type Part } from "./frame.ts";
 import { unknown, type Answer, type Surrounding } from "./known.ts";

@@ -5,7 +5,7 @@ import { compileWorkflow } from "../language/compile.ts";
 import type { Block, Graph, NodeOf, StepNode } from "../language/graph.ts";
 import type { Policy, Selection, Target } from "../language/staffing.ts";
 import type { Library } from "../language/library.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { ASSUMED, countOf, timeOf, type Notes, type Range, type StepAssumption } from "./assumptions.ts";
 import { figuresOf } from "./figures.ts";
 import { questionOf, unknown, type Knowledge, type Question, type Surrounding } from "./known.ts";

@@ -8,7 +8,7 @@ import { KNOWN_CALLS, lookupIn, select, type DirectorySnapshot } from "../agents
 import type { Selection, Target } from "../language/staffing.ts";
 import type { AgentChoice, Wanted } from "../engine/world.ts";
 import type { Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { figuresOf, pricesOf, type CallFigures } from "./figures.ts";
 
 /** An agent as one step may have it. */

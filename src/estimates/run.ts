@@ -3,7 +3,7 @@
  * it would. What it came to is read from it afterwards.
  */
 import { decide } from "../engine/rules/run-if.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { startAgent } from "./agent-work.ts";
 import type { Chance } from "./chance.ts";
 import { Choices } from "./choices.ts";

@@ -6,7 +6,7 @@
  * How quick the machine is, is drawn once in a run: figures from elsewhere are right to within a factor.
  */
 import type { Config } from "../shared/config.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { Spread } from "./spread.ts";
 
 export interface Surroundings {

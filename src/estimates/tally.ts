@@ -3,7 +3,7 @@ import { walkBack } from "./critical-path.ts";
 import { costOf, gbSecondsOf, newCounts, OPERATIONS_PER_MESSAGE, type Counts } from "./counts.ts";
 import type { Plan } from "./plan.ts";
 import type { Run } from "./run.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface Quantiles {
   readonly p5: number;

@@ -6,7 +6,7 @@
  *     What is recorded together is one row.
  * O3. While it works on one thing it works on nothing else.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { Attempt } from "./attempt-run.ts";
 import type { Frame } from "./frame.ts";
 import type { Processor } from "./processor.ts";

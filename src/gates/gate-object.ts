@@ -8,7 +8,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { EarliestAlarm } from "../objects/earliest-alarm.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { burstNow, type Burst } from "./burst.ts";
 import type { GateContract, GateName, GatePorts } from "./gate-contract.ts";

@@ -9,7 +9,7 @@
  * G4. Whoever cancels those before it goes by the order of submission, not of arrival: the newest wins, however late its
  *     predecessors come. Who runs keeps its place until it has ended.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { Leases } from "../objects/leases.ts";
 import { RankedLine } from "../objects/ranked-line.ts";
 import { isBefore, type Dismissed, type Holding, type Member, type Waiting } from "./member.ts";

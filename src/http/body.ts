@@ -2,7 +2,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { rejection } from "../shared/errors.ts";
 import { nestingDepth } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { readText, TooLarge } from "../shared/read-text.ts";
 import { readYaml } from "../shared/yaml.ts";
 import { Refused } from "./problem.ts";

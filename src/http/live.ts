@@ -1,6 +1,6 @@
 /** What yields events, as server-sent events or as messages of a WebSocket. */
 import type { EventView } from "../tasks/views/event-view.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { EVENTS_PROTOCOL } from "./credentials.ts";
 

@@ -1,7 +1,7 @@
 /** Pages: `?limit=&cursor=` in, `{data, next_cursor}` out. A cursor is opaque to callers and says where the next page begins. */
 import { z } from "@hono/zod-openapi";
 import { rejection } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { Refused } from "./problem.ts";
 
 export const pageQuery = {

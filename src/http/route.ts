@@ -9,7 +9,7 @@ import type { Env } from "../env.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Scope } from "../auth/scopes.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { jsonBody, linesBody } from "./body.ts";
 import { authenticate } from "./credentials.ts";
 import { problemSchema, Refused } from "./problem.ts";

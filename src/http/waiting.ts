@@ -2,7 +2,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { rejection } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { parseDuration } from "../shared/time.ts";
 import { waitForEnd } from "./follow.ts";
 import { Refused } from "./problem.ts";

@@ -1,6 +1,6 @@
 /** How a step asks agents, as its author writes it. */
 import { z } from "zod";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { parseDuration } from "../shared/time.ts";
 import { duration, expression, identifier, positiveDuration, template } from "./definition-words.ts";
 

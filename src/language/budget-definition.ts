@@ -1,6 +1,6 @@
 /** A budget as definitions and submissions write it, and as a task has it. */
 import { z } from "zod";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { microsOf } from "../shared/money.ts";
 import { durationMs } from "../shared/time.ts";
 import { BUDGET_ACTIONS, type TaskBudget } from "../engine/aspects/budget.ts";

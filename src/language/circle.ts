@@ -1,6 +1,6 @@
 /** Steps that need each other in a circle can never run. */
 import { pointer } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { excerpt } from "../shared/text.ts";
 import type { Findings } from "./compile-findings.ts";
 

@@ -3,7 +3,7 @@
  * A reference from inside a step to one outside makes the outer step a need of the one it is inside of.
  */
 import { pointer, segmentsOf, type Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { excerpt, nearest } from "../shared/text.ts";
 import { refuseCycle } from "./circle.ts";
 import { valueAt } from "./wording/compile-fields.ts";

@@ -1,6 +1,6 @@
 /** What is found wrong, or doubtful, while a definition is compiled. */
 import type { Fault, RejectionCode } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { StepDefinition, StepList } from "./definition.ts";
 
 /** What a whole definition is checked with. */

@@ -1,7 +1,7 @@
 /** A whole definition, ready to run. */
 import type { Fault } from "../shared/errors.ts";
 import { pointer, type Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { BlockCompiler } from "./compile-block.ts";
 import { Findings } from "./compile-findings.ts";

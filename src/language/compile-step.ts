@@ -1,7 +1,7 @@
 /** One step of a definition, ready to run: what every kind has, and what is its own. */
 import { taskBudget } from "./budget-definition.ts";
 import { pointer, type Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { durationMs } from "../shared/time.ts";
 import { compileAgent } from "./compile-agent.ts";
 import type { BlockCompiler } from "./compile-block.ts";

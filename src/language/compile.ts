@@ -1,7 +1,7 @@
 /** From JSON to a graph, remembered by text: tasks of one workflow share its compiled form. */
 import type { Fault } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { z } from "zod";
 import { compileGraph } from "./compile-graph.ts";

@@ -1,7 +1,7 @@
 /** How many tasks run at once under one key: as a workflow or a submission says it, and as a task has it. */
 import { z } from "zod";
 import type { Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { GateTerms, TaskCreated } from "../engine/facts/created.ts";
 import { expression } from "./definition-words.ts";

@@ -1,6 +1,7 @@
 /** Submissions that come in a burst and are one task: as a submission says it, and as a task has it. */
 import { z } from "zod";
-import { DEFAULTS, LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
+import { DEFAULTS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { parseDuration } from "../shared/time.ts";
 import { compileKey, keyFrom, type TaskToBe } from "./concurrency.ts";

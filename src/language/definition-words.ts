@@ -1,6 +1,6 @@
 /** The words that definitions are made of: ids, durations, expressions. */
 import { z } from "zod";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { parseDuration } from "../shared/time.ts";
 
 export const identifier = z

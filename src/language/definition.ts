@@ -3,7 +3,7 @@
  * when the graph is compiled. A new kind of step is one arm here, one in `kinds/`, one row in the transition table.
  */
 import { z } from "zod";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { concurrencyDefinition } from "./concurrency.ts";
 import { agentFields, compensateDefinition } from "./agent-definition.ts";
 import { budgetDefinition } from "./budget-definition.ts";

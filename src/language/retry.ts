@@ -1,5 +1,6 @@
 /** The one retry formula. */
-import { DEFAULTS, LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
+import { DEFAULTS } from "../shared/limits.ts";
 import { unitFromText } from "../shared/random.ts";
 import { durationMs } from "../shared/time.ts";
 import type { RetryDefinition } from "./agent-definition.ts";

@@ -1,5 +1,5 @@
 /** How a registered workflow is referred to: `study` or `study@latest`, `study@3`, `study@stable`. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export type VersionSelector =
   | { readonly type: "latest" }

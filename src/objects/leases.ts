@@ -3,7 +3,7 @@
  * it. Who says no loses it, and so does who cannot be asked for long. A lease carries the number of its grant, so that
  * what was said of an earlier grant cannot take a later one away.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface Lease {
   readonly grant: number;

@@ -4,7 +4,7 @@
  * D1. Every time is settled once: it is at the cursor or before, for ever, or after it.
  * D2. What this costs does not grow with how long nobody looked.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { CatchUp } from "./schedule.ts";
 import { lastStarted, lastTime, type TimeCount, type Times } from "./times.ts";
 

@@ -1,5 +1,5 @@
 /** What becomes of a run whose predecessor has not ended. Pure. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { Reason } from "./run-entry.ts";
 import type { Overlap } from "./schedule.ts";
 

@@ -1,5 +1,5 @@
 /** How far a schedule is: what is settled, what is being started, waits or runs. Small, and one value. Pure. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { Due } from "./due.ts";
 
 /** A run that is decided upon. */

@@ -2,7 +2,7 @@
  * What became of a schedule's times, in its object's storage. The table is made by the first write. What happens to many
  * times in a row alike is one row that grows, so that it pushes nothing else out of the log.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { LoggedRun, RunEntry, RunOutcome } from "./run-entry.ts";
 
 /** PERSISTED. */

@@ -7,7 +7,7 @@
  * R3. Trouble moves a run to later and is met again by the alarm; it never throws.
  */
 import { REJECTIONS, type Rejection } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import type { Result } from "../shared/result.ts";
 import { isTrouble } from "../objects/trouble.ts";

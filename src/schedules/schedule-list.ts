@@ -1,7 +1,7 @@
 /** The schedules of a tenant in D1: listed and counted. What each of them does is known to its object. */
 import { and, asc, eq, gt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { ScheduleHead } from "./schedule.ts";
 import type { ScheduleName } from "./schedule-contract.ts";
 import { schedules } from "./tables.ts";

@@ -11,7 +11,7 @@ import { DurableObject } from "cloudflare:workers";
 import { EarliestAlarm } from "../objects/earliest-alarm.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { randomText } from "../shared/ids.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { boundsRefusal } from "./check.ts";

@@ -1,5 +1,5 @@
 /** What was probably meant by a cron expression that cannot be: near ones that can, by how little they change. Pure. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { isoTime } from "../shared/time.ts";
 import { brokenFields, CRON_FIELDS, cronFaults, cronFields, cronTimes, type CronField } from "./cron.ts";
 import type { Timing } from "./schedule.ts";

@@ -4,7 +4,7 @@
  * T1. `next(t)` is later than `t`, and no time lies between them: going from time to time misses none and repeats none.
  * T2. A run starts at its time or later, before the next time: jitter keeps the order.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { unitFromText } from "../shared/random.ts";
 import { cronTimes, type NextTime } from "./cron.ts";
 import type { Timing } from "./schedule.ts";

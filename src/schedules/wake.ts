@@ -2,7 +2,7 @@
  * When a schedule's object wakes: a function of what it has stored. A schedule that is paused, or has no time left, and has
  * nothing under way, does not.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { roomIn, type Progress } from "./progress.ts";
 import type { ScheduleRecord } from "./schedule.ts";
 import type { Times } from "./times.ts";

@@ -1,5 +1,5 @@
 /** Whether an endpoint is one that nothing should be sent to any more, from what became of the deliveries. Pure. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { durationText } from "../shared/time.ts";
 
 export interface Disabled {

@@ -5,7 +5,7 @@
  * L1. A row waits exactly while it has a time at which it is due.
  * L2. Every bound is kept by dropping the oldest: of those that wait by giving them up, of the others by deleting them.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { DeliveryStatus, DueDelivery, LoggedDelivery, NewDelivery, Try, Verdict } from "./delivery.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;

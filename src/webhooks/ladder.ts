@@ -2,7 +2,7 @@
  * When a delivery is tried again: soon, for what passes by itself, then more and more rarely for about a day. Pure; the
  * jitter depends on the delivery, so that those which failed together do not come back together.
  */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { unitFromText } from "../shared/random.ts";
 import type { Answer, DueDelivery, Verdict } from "./delivery.ts";
 import { TEST_EVENT } from "./events.ts";

@@ -1,5 +1,5 @@
 /** The bodies that endpoints are sent, as Standard Webhooks has them. Made once, so that every try sends the same bytes. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { isoTime } from "../shared/time.ts";
 import { TEST_EVENT, type TaskEvent, type WebhookEvent } from "./events.ts";
 import type { TaskEnded } from "./port.ts";

@@ -2,7 +2,7 @@
 import { rejection, Unavailable, type Rejection } from "../shared/errors.ts";
 import { derivedId } from "../shared/ids.ts";
 import type { Keyring } from "../shared/keyring.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { log } from "../shared/log.ts";
 import { SIGNING_SECRET } from "../shared/signing.ts";
 import type { NewDelivery } from "./delivery.ts";

@@ -1,6 +1,6 @@
 /** Sends a delivery, signed, within a bound on time; of the answer only the status and `Retry-After` matter. Never throws. */
 import type { Keyring } from "../shared/keyring.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { messageOf } from "../shared/log.ts";
 import { parseRetryAfter } from "../shared/retry-after.ts";
 import { macOfSecret, signedHeaders } from "../shared/signing.ts";

@@ -1,5 +1,5 @@
 /** An endpoint's registration as its object knows it: as D1 has it, or had it a moment ago. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { WebhookRecord } from "./webhook.ts";
 
 export class Registration {

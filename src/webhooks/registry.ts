@@ -4,7 +4,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { derivedId, newId } from "../shared/ids.ts";
 import type { Keyring } from "../shared/keyring.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { newSigningSecret } from "../shared/signing.ts";
 import { brokenUrlRule, type UrlPolicy } from "../shared/url-guard.ts";

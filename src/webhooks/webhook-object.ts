@@ -7,7 +7,7 @@
  * W3. What one endpoint does costs no other one anything: each has its own object.
  */
 import { DurableObject } from "cloudflare:workers";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { EarliestAlarm } from "../objects/earliest-alarm.ts";
 import { freshCondition, learned, type Condition, type Lesson } from "./condition.ts";

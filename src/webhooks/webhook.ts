@@ -1,5 +1,5 @@
 /** What a registered endpoint is: how it is kept, and what changes of it mean. */
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { Disabled } from "./condition.ts";
 import { ALL_EVENTS, type EventPattern } from "./events.ts";
 

@@ -5,7 +5,7 @@
  * version meets some of the traffic before it gets all of it.
  */
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { unitFromText } from "../shared/random.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 

@@ -2,7 +2,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { WorkflowDefinition } from "../language/definition.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { builtinWorkflow } from "./builtin.ts";
 import type { WorkflowSummary, WorkflowVersion } from "./registry.ts";
 import { workflows } from "./tables.ts";

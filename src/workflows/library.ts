@@ -5,7 +5,7 @@
 import type { Fault, Rejection } from "../shared/errors.ts";
 import type { Library, LibraryEntry } from "../language/library.ts";
 import { isJsonObject, pointer, type Json } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { blocksOf, stepsIn, type Block } from "./blocks.ts";
 

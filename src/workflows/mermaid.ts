@@ -6,7 +6,7 @@
  */
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { excerpt } from "../shared/text.ts";
 import { blocksOf, stepsIn, type Block, type PlacedStep } from "./blocks.ts";

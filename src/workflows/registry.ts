@@ -5,7 +5,7 @@
 import { and, asc, count, desc, eq, gt, lt, max, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { rejection, type Rejection } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { parseReference } from "../language/workflow-reference.ts";
 import { BUILTIN_WORKFLOWS, builtinWorkflow } from "./builtin.ts";

@@ -3,7 +3,7 @@
  * later version of the language understands should not matter.
  */
 import { isJsonObject, type Json, type JsonObject } from "../shared/json.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 /** Fields that are bare CEL, unless they have `${` in them. */
 const CONDITIONS = ["when", "until", "over", "match"];

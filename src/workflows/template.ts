@@ -1,7 +1,7 @@
 /** What a workflow wants of who submits it: its parameters, and an input that it would accept. Read from its input schema. */
 import { isJsonObject, type Json, type JsonObject } from "../shared/json.ts";
 import { violationsOf } from "../shared/json-schema.ts";
-import { LIMITS } from "../shared/limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export type InputSchema = Readonly<Record<string, unknown>>;
 

@@ -1,5 +1,5 @@
 /** What an agent without limits costs beside its calls: rows in the task's object, requests to its own, queue messages. */
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/agents/limits.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import type { AgentMeter } from "./ours.ts";
 import { progress, type Figures } from "./report.ts";

@@ -7,7 +7,7 @@ import { Statistics } from "../../src/agents/object/statistics.ts";
 import { POLICIES, type SelectDefinition } from "../../src/language/agent-definition.ts";
 import { selectionOf } from "../../src/language/staffing.ts";
 import type { Wanted } from "../../src/engine/world.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/agents/limits.ts";
 import { unitFromText } from "../../src/shared/random.ts";
 import type { Figures } from "./report.ts";
 import { median } from "./statistics.ts";

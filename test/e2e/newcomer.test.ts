@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ensureSettings } from "../../scripts/settings.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/agents/limits.ts";
 import { Agent, Server, until } from "./processes.ts";
 
 let server: Server;

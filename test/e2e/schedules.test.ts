@@ -4,7 +4,7 @@
  * `SCHEDULE_SECONDS=60` makes it a minute.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/schedules/limits.ts";
 import { Agent, Server, until } from "./processes.ts";
 
 const SECONDS = Number(process.env["SCHEDULE_SECONDS"] ?? 24);

@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 import { Admission, type Slot } from "../../src/agents/object/admission.ts";
 import { AgentDirectory } from "../../src/agents/directory.ts";
 import { AgentObject } from "../../src/agents/object/agent-object.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/objects/limits.ts";
 import { Attempts } from "../../src/tasks/object/attempts.ts";
 import {
   agentsAnswer,

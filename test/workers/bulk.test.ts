@@ -2,7 +2,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS as BULK } from "../../src/bulk/limits.ts";
+import { LIMITS } from "../../src/tasks/limits.ts";
 import { agentsAnswer, api, clockAhead, registerAgent, resultOf, stubOf, submit, untilEnded, untilStatus } from "./harness.ts";
 
 const done = { workflow: { steps: [{ id: "a", type: "transform", output: 1 }] } };
@@ -110,7 +111,7 @@ describe("a task that is deleted", () => {
 
 describe("a bulk order", () => {
   test("cancels what matches, page after page, and nothing else", { timeout: 60_000 }, async () => {
-    const count = LIMITS.bulkPage + 20;
+    const count = BULK.bulkPage + 20;
     const ids = await Promise.all(Array.from({ length: count }, () => submit({ ...waits, tags: ["many"] })));
     const other = await submit({ ...waits, tags: ["other"] });
     clockAhead(LIMITS.historyWaitMs);

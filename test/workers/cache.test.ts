@@ -3,7 +3,7 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { ResultCache } from "../../src/index.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/cache/limits.ts";
 import {
   agentsAnswer,
   api,

@@ -5,7 +5,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/language/limits.ts";
 import { TaskObject } from "../../src/tasks/object/task-object.ts";
 import { drive, essenceOf, familyOf, hasEnded, insistently, isPutAway, type Family } from "./family.ts";
 import { agentsAnswer, api, calls, clockAhead, registerAgent, resultOf, stubOf, submit, taskOf, type Asked } from "./harness.ts";

@@ -6,7 +6,7 @@ import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runI
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/tasks/limits.ts";
 import { interrupted, moment } from "./interruptions.ts";
 import {
   agentsAnswer,

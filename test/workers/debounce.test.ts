@@ -3,7 +3,7 @@ import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runI
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/tasks/limits.ts";
 import { newTaskId } from "../../src/shared/ids.ts";
 import { api, calls, clockAhead, eventsOf, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded } from "./harness.ts";
 

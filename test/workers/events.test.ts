@@ -2,7 +2,7 @@ import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "
 import { exports } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/tasks/limits.ts";
 import { agentsAnswer, api, calls, eventsOf, gate, registerAgent, ROOT_KEY, stubOf, submit, untilEnded, untilStatus } from "./harness.ts";
 
 const BASE = "https://orchestrator.example/api/v1";

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/tasks/limits.ts";
 import {
   agentsAnswer,
   api,

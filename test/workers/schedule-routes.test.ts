@@ -4,7 +4,7 @@ import { env, exports } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { afterEach, describe, expect, test } from "vitest";
 import { ScheduleList } from "../../src/schedules/schedule-list.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/schedules/limits.ts";
 import { api, type ApiResponse } from "./harness.ts";
 import {
   clockAt,

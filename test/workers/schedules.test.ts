@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { RunLog } from "../../src/schedules/run-log.ts";
 import { ScheduleList } from "../../src/schedules/schedule-list.ts";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/schedules/limits.ts";
 import { newSigningSecret } from "../../src/shared/signing.ts";
 import { WorkflowRegistry } from "../../src/workflows/registry.ts";
 import { untilRequests, verified } from "./endpoints.ts";

@@ -1,6 +1,6 @@
 /** What callers are told that they can submit: to be sent as it is. */
 import { describe, expect, test } from "vitest";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/workflows/limits.ts";
 import { BUILTIN_WORKFLOWS } from "../../src/workflows/builtin.ts";
 import { api, submit, untilEnded } from "./harness.ts";
 

@@ -2,7 +2,7 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/tasks/limits.ts";
 import { newSigningSecret } from "../../src/shared/signing.ts";
 import { agentsAnswer, api, clockAhead, type ApiResponse } from "./harness.ts";
 import {

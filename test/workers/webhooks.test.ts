@@ -2,7 +2,7 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { LIMITS } from "../../src/shared/limits.ts";
+import { LIMITS } from "../../src/webhooks/limits.ts";
 import { newSigningSecret } from "../../src/shared/signing.ts";
 import { DeliveryLog } from "../../src/webhooks/delivery-log.ts";
 import { agentsAnswer, api, clockAhead, gate } from "./harness.ts";

@@ -11,7 +11,7 @@
  *     take a later one away.
  */
 import { Leases, type Lease } from "../../objects/leases.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { RankedLine } from "../../objects/ranked-line.ts";
 import type { AgentLimits } from "../agent.ts";
 import { Starts, type StartStore } from "./starts.ts";

@@ -7,7 +7,7 @@
  * O3. What others decide on (status, breaker, statistics) is published: changes of status at once, figures now and then.
  */
 import { DurableObject } from "cloudflare:workers";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log } from "../../shared/log.ts";
 import type { AttemptOutcome } from "../../shared/outcome.ts";
 import { keyOfAttempt, type AttemptName, type Slot, type StartAnswer } from "./admission.ts";

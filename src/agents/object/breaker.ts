@@ -9,7 +9,8 @@
  *     platform count as nothing.
  * B2. While it is not closed, only probes count: a reply to a call from before says nothing new.
  */
-import { DEFAULTS, LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
+import { DEFAULTS } from "../../shared/limits.ts";
 import type { BreakerSettings } from "../agent.ts";
 import { isFault, type AttemptOutcome } from "../../shared/outcome.ts";
 

@@ -1,5 +1,5 @@
 /** Workers that wait for work: hibernating WebSockets, so that nobody has to keep asking and the object may sleep. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 
 /** What a waiting worker is sent: time to claim. */

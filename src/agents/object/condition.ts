@@ -1,5 +1,5 @@
 /** How an agent is: breaker, statistics, signs of life. Kept in its object's storage, published when others should know. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { AttemptOutcome } from "../../shared/outcome.ts";
 import type { AgentName } from "./agent-contract.ts";

@@ -1,5 +1,6 @@
 /** Whether an agent takes work now, as far as its condition decides that. */
-import { DEFAULTS, LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
+import { DEFAULTS } from "../../shared/limits.ts";
 import type { Admission, Gate } from "./admission.ts";
 import type { AgentRecord } from "../agent.ts";
 import { breakerAt } from "./breaker.ts";

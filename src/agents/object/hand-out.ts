@@ -1,5 +1,5 @@
 /** Work for a worker of an agent that pulls: one attempt after another, as long as all of it fits one answer. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Slot, StartAnswer } from "./admission.ts";
 import type { CarriedCall, PulledCall } from "../transports/protocol.ts";
 

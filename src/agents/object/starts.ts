@@ -5,7 +5,7 @@
  *     the moment at which a call leaves, and that is stored before it does.
  * T2. What was let in and has not left counts as well, from when it was let in: so people wait in line, not behind it.
  */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { AgentLimits } from "../agent.ts";
 
 type Rate = NonNullable<AgentLimits["rate"]>;

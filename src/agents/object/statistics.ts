@@ -3,7 +3,7 @@
  * `LIMITS.statisticsHalfLifeMs`. Weights are kept as of a landmark and grow for what is new (forward decay, Cormode et
  * al., 2009), so that nothing has to be touched as time passes.
  */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { LatencySketch, type SketchPairs } from "./latency-sketch.ts";
 import { isFault, OUTCOME_CLASSES, type AttemptOutcome, type OutcomeClass } from "../../shared/outcome.ts";
 

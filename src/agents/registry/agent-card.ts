@@ -1,7 +1,7 @@
 /** An agent's own card (A2A, version 1) as a registration: its skills are capabilities. */
 import { z } from "zod";
 import { rejection, type Rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { messageOf } from "../../shared/log.ts";
 import { readText } from "../../shared/read-text.ts";
 import { err, ok, type Result } from "../../shared/result.ts";

@@ -2,7 +2,7 @@
 import type { Fault } from "../../shared/errors.ts";
 import { pointer } from "../../shared/json.ts";
 import { schemaProblem, type JsonSchema } from "../../shared/json-schema.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { AgentRegistration } from "./registration.ts";
 import { brokenUrlRule, type UrlPolicy } from "../../shared/url-guard.ts";
 

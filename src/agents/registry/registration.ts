@@ -1,6 +1,6 @@
 /** How an agent registers: the body of `PUT /agents/{id}`. What it declares here, selection and protection act on. */
 import { z } from "zod";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { SIGNING_SECRET } from "../../shared/signing.ts";
 import { parseDuration } from "../../shared/time.ts";
 

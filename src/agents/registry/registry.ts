@@ -3,7 +3,7 @@ import { and, count, eq, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { rejection, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import type { Keyring } from "../../shared/keyring.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { newSigningSecret } from "../../shared/signing.ts";
 import type { AgentState } from "../agent-state.ts";

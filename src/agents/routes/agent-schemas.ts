@@ -6,7 +6,7 @@ import { agentRegistration, registrationFields } from "../registry/registration.
 import type { CapabilityStatistics } from "../object/statistics.ts";
 import { selectDefinition } from "../../language/agent-definition.ts";
 import { identifier } from "../../language/definition-words.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
 
 export const registration = agentRegistration.openapi("AgentRegistration");

@@ -8,7 +8,7 @@ import { selectionOf, targetOf } from "../../language/staffing.ts";
 import { whyOf } from "../../tasks/views/why.ts";
 import { rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { selectBody, selection } from "./agent-schemas.ts";
 import { answerClaim } from "./claims.ts";
 import { found } from "./agents.ts";

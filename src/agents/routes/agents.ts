@@ -11,7 +11,7 @@ import { identifier } from "../../language/definition-words.ts";
 import { rejection, rejectionOf } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import { agent, agentBody, agentChange, newAgent, registration, type AgentBody } from "./agent-schemas.ts";
 import { etag, expectedRevision, requiredRevision } from "../../http/etag.ts";

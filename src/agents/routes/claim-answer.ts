@@ -8,7 +8,7 @@
  * C3. What goes wrong once the answer has begun makes it one without work, after which a worker asks again.
  */
 import { pulledWorkOf, type PulledCall } from "../transports/protocol.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 
 /** A compressor would keep the spaces back until there is more. */

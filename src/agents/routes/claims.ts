@@ -2,7 +2,7 @@
 import type { AgentContract, AgentName } from "../object/agent-contract.ts";
 import type { PulledCall } from "../transports/protocol.ts";
 import { rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { claimAnswer, lateClaimAnswer } from "./claim-answer.ts";
 import { Refused } from "../../http/problem.ts";
 import { messagesOf } from "../../http/sockets.ts";

@@ -6,7 +6,7 @@ import type { Receipt, ReceiptCandidate } from "../../engine/facts/receipt.ts";
 import type { Policy, Target } from "../../language/staffing.ts";
 import type { AgentChoice, AgentLookup, Choice, Wanted } from "../../engine/world.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { hashText } from "../../shared/random.ts";
 import type { AgentState } from "../agent-state.ts";
 import type { AgentRecord } from "../agent.ts";

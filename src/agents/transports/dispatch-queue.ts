@@ -10,7 +10,7 @@
  */
 import { z } from "zod";
 import { bytesToJson } from "../../shared/json-bytes.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { StartAnswer } from "../object/admission.ts";
 import type { AgentCall, CarriedCall, Outcome } from "./protocol.ts";

@@ -3,7 +3,7 @@ import type { Failure } from "../../engine/facts/event.ts";
 import { nestingDepth } from "../../shared/json.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { Keyring } from "../../shared/keyring.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import {
   failureOf,
   parseCompletion,

@@ -4,7 +4,7 @@
  * an instance loses when it dies is lost.
  */
 import { z } from "zod";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import { isFault, OUTCOME_CLASSES, type AttemptOutcome } from "../../shared/outcome.ts";
 

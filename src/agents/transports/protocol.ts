@@ -7,7 +7,7 @@ import type { Failure, Usage } from "../../engine/facts/event.ts";
 import { excerpt } from "../../shared/text.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Keyring } from "../../shared/keyring.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Mac } from "../../shared/mac.ts";
 import { violationsOf } from "../../shared/json-schema.ts";
 import { parseRetryAfter } from "../../shared/retry-after.ts";

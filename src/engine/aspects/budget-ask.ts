@@ -1,7 +1,7 @@
 /** Asking people for more when a budget is exhausted: an approval like others, of a step that is none. */
 import { z } from "zod";
 import { rejection, type Rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { microsOf } from "../../shared/money.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { excerpt } from "../../shared/text.ts";

@@ -1,6 +1,6 @@
 /** Tags of kept results: those of a step's own, and those that its completion makes out of date. */
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import type { TaskState } from "../state/state.ts";

@@ -2,7 +2,7 @@
  * What a step may spend: its agents begin if the budget allows for them. If it does not, the step waits as long as a call
  * under way may give some back; then the budget is exhausted, and the task does what it was told to do in that case.
  */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { microsOf } from "../../shared/money.ts";
 import { excerpt } from "../../shared/text.ts";
 import { lacks, NO_AMOUNTS, plus, remaining, worded, type Amounts, type Budget, type BudgetResource, type Reserved } from "./budget.ts";

@@ -4,7 +4,7 @@
  * that nobody here knows, from a later version, are let be.
  */
 import { z } from "zod";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { BUDGET_ACTIONS } from "../aspects/budget.ts";
 import { STEP_KINDS } from "../../language/definition.ts";
 import type { EventType, TaskEvent } from "./event.ts";

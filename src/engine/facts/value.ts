@@ -1,6 +1,6 @@
 /** Where a recorded value is. Recorded values never change. */
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Failure, TaskEvent } from "./event.ts";
 
 /**

@@ -6,7 +6,7 @@
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import { excerpt } from "../../shared/text.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { raiseOrEnd } from "../aspects/budget-ask.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { ApprovalNode } from "../../language/graph.ts";

@@ -1,5 +1,5 @@
 /** What a kind of step is to the engine: how it begins, and how it goes on. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Failure, TaskEvent } from "../facts/event.ts";
 import type { Block, StepNode } from "../../language/graph.ts";
 import type { TaskState } from "../state/state.ts";

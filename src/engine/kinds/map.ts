@@ -3,7 +3,7 @@
  * of this task; beyond that they are spread over tasks of their own, a chunk of items each, so that a list of thousands
  * has the places, the memory and the journal of many objects.
  */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Failure, TaskEvent } from "../facts/event.ts";
 import type { MapNode } from "../../language/graph.ts";

@@ -1,5 +1,5 @@
 /** A step that does the same again until a condition holds, and no more often than it says. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Failure, TaskEvent } from "../facts/event.ts";
 import type { RepeatNode } from "../../language/graph.ts";
 import { scopeIn, withName } from "../state/scope.ts";

@@ -1,6 +1,6 @@
 /** A step that lets time pass: for a while, or until a moment. What has passed already is not waited for. */
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { isoTime, parseDuration } from "../../shared/time.ts";
 import type { TaskEvent } from "../facts/event.ts";

@@ -3,7 +3,7 @@
  * were started. What the record does not tell was not there.
  */
 import { utf8ToBytes } from "@noble/hashes/utils.js";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Amounts, Reserved } from "../aspects/budget.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";

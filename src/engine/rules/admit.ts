@@ -3,7 +3,7 @@
  * flight (the fence), and only the reply that settled an attempt may be repeated.
  */
 import { rejection, type Rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";

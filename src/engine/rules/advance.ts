@@ -5,7 +5,7 @@
  * A1. It touches what is due and what is on an agenda, never every step: an input costs what it changes.
  * A2. Each pass records facts or uses up a timer or an agenda entry, so the loop ends; the bound catches defects.
  */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert } from "../../shared/result.ts";
 import { failAttempt, loseAttempt } from "./attempt.ts";
 import { concludeFrame, finish } from "./block-result.ts";

@@ -5,7 +5,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { decideEnsemble, type Decision } from "./ensemble.ts";
 import type { Failure, TaskEvent, Usage } from "../facts/event.ts";
 import { retryDelayMs } from "../../language/retry.ts";

@@ -1,7 +1,7 @@
 /** What a block comes to when all of its steps have settled: the task's result, a branch's, or how undoing went. */
 import type { Json } from "../../shared/json.ts";
 import { violationsOf } from "../../shared/json-schema.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { ok } from "../../shared/result.ts";
 import { compensationEnded, endFacts } from "./ending.ts";
 import type { Failure, TaskEvent } from "../facts/event.ts";

@@ -1,5 +1,5 @@
 /** How a step gets its agents: the first time, again, a second one beside the first, or by waiting for one to appear. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { hashText } from "../../shared/random.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
 import { askCache } from "../aspects/caching.ts";

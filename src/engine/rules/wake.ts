@@ -1,5 +1,5 @@
 /** When a task must be looked at next, although nothing happens to it. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { isHoldCurrent } from "../aspects/hold.ts";
 import { stepAt, type TaskState } from "../state/state.ts";
 import { liveAttempt, type Step } from "../state/step-state.ts";

@@ -3,7 +3,7 @@ import type { CancelReason, EventOf } from "../facts/event.ts";
 import { loanKey, reserve, settleReservation } from "../aspects/budget.ts";
 import { enter } from "./evolve-attempt.ts";
 import { openFrame } from "./frame.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { nodeOfBranch } from "../../language/branch-block.ts";
 import { approvalNumbered, stepAt, type TaskState } from "./state.ts";
 import type { Approval, Branches, Step } from "./step-state.ts";

@@ -2,7 +2,7 @@
  * The fold: what each fact changes. It never refuses one and never looks at a clock. State is consumed: the caller
  * keeps what is returned.
  */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { classOf, isFault } from "../../shared/outcome.ts";
 import {
   claimAttempt,

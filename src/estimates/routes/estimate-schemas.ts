@@ -7,7 +7,7 @@ import { stepAssumption } from "../assumptions.ts";
 import type { Estimate, PolicyEstimate } from "../estimate.ts";
 import type { Budget, Quantiles } from "../tally.ts";
 import { isJsonObject } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { durationMs } from "../../shared/time.ts";
 import { whatToRun } from "../../tasks/routes/task-schemas.ts";
 

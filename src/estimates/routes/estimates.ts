@@ -7,7 +7,7 @@ import { kindsByStep } from "../step-names.ts";
 import { surroundingsOf } from "../surroundings.ts";
 import { rejectionOf, type Fault, type Rejection } from "../../shared/errors.ts";
 import { pointer, type Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Library } from "../../language/library.ts";
 import type { Result } from "../../shared/result.ts";
 import { nearest } from "../../shared/text.ts";

@@ -8,7 +8,7 @@
  */
 import { Environment, EvaluationError, type ASTNode, type ParseResult } from "@marcbachmann/cel-js";
 import { RE2JS } from "re2js";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** The names an expression can start from. */
 export const CEL_VARIABLES = ["input", "steps", "task"] as const;

@@ -4,7 +4,7 @@
  */
 import type { ASTNode, ParseResult } from "@marcbachmann/cel-js";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { excerpt } from "../../shared/text.ts";
 import { CEL_VARIABLES, parseCel, runCel, withoutTwinNames } from "./cel.ts";

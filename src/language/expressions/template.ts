@@ -3,7 +3,7 @@
  * longer string the value becomes text. `$${` stands for a literal `${`.
  */
 import { pointer, type Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { compileExpression, type Expression, type ExpressionProblem, type Scope } from "./expression.ts";
 

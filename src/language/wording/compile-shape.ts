@@ -5,7 +5,7 @@
 import type { z } from "zod";
 import type { Fault } from "../../shared/errors.ts";
 import { isJsonObject, pointer, type Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { excerpt, nearest } from "../../shared/text.ts";
 import { fieldsAt, valueAt, type Path } from "./compile-fields.ts";
 import { fieldNamed, fieldsMeant, meantKind, meantValue } from "./compile-synonyms.ts";

@@ -6,7 +6,7 @@ import { OVERLAP, type CatchUp, type ScheduleHead, type Timing } from "../schedu
 import type { ScheduleReading } from "../schedule-contract.ts";
 import { jitterSeed } from "../time-settler.ts";
 import { listTimes, timesOf } from "../times.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { durationMs, durationText, isoTime, parseDuration } from "../../shared/time.ts";
 import { shownTask } from "../scheduled-task.ts";
 import { submission } from "../../tasks/routes/task-schemas.ts";

@@ -9,7 +9,7 @@ import type { ScheduleDraft } from "../schedule.ts";
 import type { ScheduleContract, ScheduleReading, TriggeredRun } from "../schedule-contract.ts";
 import { rejection, rejectionOf, REJECTIONS, type Rejection, type RejectionCode } from "../../shared/errors.ts";
 import { canonicalJson, pointer, type Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Result } from "../../shared/result.ts";
 import { isoTime } from "../../shared/time.ts";
 import { YAML_TYPES } from "../../http/body.ts";

@@ -2,7 +2,7 @@
 import { and, asc, eq, isNotNull, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { log, messageOf } from "../../shared/log.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { ApprovalRow, ArchivePart, HistoryRow } from "./port.ts";
 import type { Statements } from "./statements.ts";
 import { approvals, archiveParts, tasks, taskTags } from "./tables.ts";

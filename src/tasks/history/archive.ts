@@ -5,7 +5,7 @@
  * PERSISTED: lines are `{"v":1}`, `{"seq","at","events"}` and `{"payload","value"}`.
  */
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { RecordedValue } from "../../engine/facts/value.ts";
 import { valueOfEvent, type JournalRow, type JournalSource } from "../object/journal.ts";

@@ -1,5 +1,5 @@
 /** When the object must wake by itself. A function of state, so that whoever wakes it finds the same. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { TaskState } from "../../engine/state/state.ts";
 import { nextHedgeAt, nextWakeAt } from "../../engine/rules/wake.ts";
 

@@ -9,7 +9,7 @@ import type { Answer } from "../../engine/transition.ts";
 import { unlocksSomething } from "../../engine/rules/urgency.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert, ok, type Result } from "../../shared/result.ts";
 import { callOf, carried, inputFor } from "./call.ts";
 import type { AttemptOf, Heartbeat } from "../contract.ts";

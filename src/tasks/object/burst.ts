@@ -1,7 +1,7 @@
 /** The task that stands for a burst of submissions: the first creates it, those after it replace its input while it waits. */
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { canonicalJson, type Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import type { TaskState } from "../../engine/state/state.ts";
 import type { Arrival } from "./arrival.ts";

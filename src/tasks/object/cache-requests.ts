@@ -12,7 +12,7 @@ import { readValue } from "../../engine/facts/value.ts";
 import { stepAt } from "../../engine/state/state.ts";
 import { isKind, isSettled, keyOfTarget, type Step } from "../../engine/state/step-state.ts";
 import { bytesToJson, jsonToBytes } from "../../shared/json-bytes.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import { askAgainMs } from "./alarm-time.ts";
 import { insist } from "./insist.ts";

@@ -9,7 +9,7 @@ import { stepNamed } from "../../engine/state/state.ts";
 import { liveAttempt, targetOfStep, type AgentStep } from "../../engine/state/step-state.ts";
 import type { StoredValue, Values } from "../../engine/facts/value.ts";
 import { jsonToBytes } from "../../shared/json-bytes.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { hexFromText } from "../../shared/random.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { isoTime } from "../../shared/time.ts";

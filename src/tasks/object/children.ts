@@ -7,7 +7,7 @@
  * K3. Whoever may be about to begin, because it was asked to, does not count as told that nobody wants it: it is told again.
  */
 import { Unavailable } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import { NO_AMOUNTS } from "../../engine/aspects/budget.ts";
 import type { Command } from "../../engine/facts/command.ts";

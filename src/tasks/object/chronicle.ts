@@ -7,7 +7,7 @@
  *     recorded once history has answered; until then the alarm repeats it, and nothing is deleted.
  */
 import { log, messageOf } from "../../shared/log.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { statusOf, type TaskStatus } from "../../engine/state/state.ts";
 import { taskHead } from "../views/view.ts";
 import { approvalHead, approvalVersion } from "../views/approval-view.ts";

@@ -5,7 +5,7 @@
 import type { Chained } from "../../engine/facts/created.ts";
 import { readValue } from "../../engine/facts/value.ts";
 import { errorView } from "../views/waiting-view.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert } from "../../shared/result.ts";
 import type { CacheRequests } from "./cache-requests.ts";
 import type { Children } from "./children.ts";

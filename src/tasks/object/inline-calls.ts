@@ -4,7 +4,7 @@
  * leave soon, because its agent has a rate, gives its place back and comes again.
  */
 import type { Outcome } from "../../agents/transports/protocol.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** The call could not leave yet, and should be made in so long. */
 export interface Later {

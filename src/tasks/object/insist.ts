@@ -1,6 +1,6 @@
 /** A request that is worth a few tries, further and further apart. What then is not done, the alarm finds again. */
 import { log, messageOf } from "../../shared/log.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** Whether it was answered. */
 export async function insist(what: string, request: () => Promise<void>): Promise<boolean> {

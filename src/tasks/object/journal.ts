@@ -9,7 +9,7 @@
  */
 import { assert } from "../../shared/result.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import { carriedBy, type RecordedValue, type StoredValue, type Values } from "../../engine/facts/value.ts";
 import type { StoredTexts } from "../history/archive.ts";

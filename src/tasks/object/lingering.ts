@@ -1,5 +1,5 @@
 /** Callers that the object keeps until the task ends, for as long as it is awake anyway. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 
 export class Lingering {
   #callers: (() => void)[] = [];

@@ -2,7 +2,7 @@
  * Live readers: hibernating WebSockets. A reader gets what it has missed and then every event as it is recorded; one that
  * only waits for the end gets the result. Nothing about a reader is kept beyond its socket's attachment.
  */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import { isTerminal, type EventView } from "../views/event-view.ts";
 import type { TaskReading } from "./reading.ts";

@@ -3,7 +3,7 @@
  * arrived is sent again, by the alarm or by the next instance. Nothing here is recorded.
  */
 import { log, messageOf } from "../../shared/log.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert } from "../../shared/result.ts";
 import type { AttemptName } from "../../agents/object/admission.ts";
 import type { AgentRecord } from "../../agents/agent.ts";

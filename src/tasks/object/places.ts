@@ -1,6 +1,6 @@
 /** Where a task stands in the lines of agents. Only the agents' objects know, and only readers want to. */
 import type { AgentsPort } from "../../agents/port.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { WaitingOn } from "../views/waiting-view.ts";
 import type { Loaded } from "./reading.ts";

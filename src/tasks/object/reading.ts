@@ -1,7 +1,7 @@
 /** Answers questions about a task from its journal, be it the object's or an archived one. */
 import { assert } from "../../shared/result.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { approvalDetail, type ApprovalDetail } from "../views/approval-view.ts";
 import { compileWorkflow } from "../../language/compile.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";

@@ -8,7 +8,7 @@
  */
 import { log, messageOf } from "../../shared/log.ts";
 import { childTaskId } from "../../shared/ids.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert } from "../../shared/result.ts";
 import { lookupIn } from "../../agents/selection/selection.ts";
 import { nextHedgeAt } from "../../engine/rules/wake.ts";

@@ -1,5 +1,5 @@
 /** The object's one alarm. It is never later than what the task needs, and moved only to an earlier time: moving costs a row. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { TaskState } from "../../engine/state/state.ts";
 import { latestAlarm } from "./alarm-time.ts";
 import type { Cost } from "./journal.ts";

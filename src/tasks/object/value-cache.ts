@@ -1,6 +1,6 @@
 /** Parsed values that were read lately, up to a number of bytes. Values never change, so nothing is ever out of date. */
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 
 export class ValueCache {
   readonly #entries = new Map<string, { readonly value: Json; readonly bytes: number }>();

@@ -5,7 +5,7 @@
 import { statusOf } from "../../engine/state/state.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { log, messageOf } from "../../shared/log.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import type { CacheRequests } from "./cache-requests.ts";
 import type { Children } from "./children.ts";

@@ -10,7 +10,7 @@ import { carriedBy, type StoredValue } from "../../engine/facts/value.ts";
 import { VALUES } from "../../engine/replay/replay-facts.ts";
 import { taskHead } from "../views/view.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { LEFT_BEHIND } from "../history/archive.ts";
 import type { JournalSource } from "../object/journal.ts";
 import type { Loaded } from "../object/reading.ts";

@@ -16,7 +16,7 @@ import { carriedBy } from "../../engine/facts/value.ts";
 import { nestingDepth, type Json } from "../../shared/json.ts";
 import { schemaProblem } from "../../shared/json-schema.ts";
 import { messageOf } from "../../shared/log.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { journalSource } from "../history/archive.ts";
 import { JOURNAL_FORMAT } from "./journal-file.ts";

@@ -5,7 +5,7 @@ import { stepViews, type StepView } from "../views/step-view.ts";
 import { taskHead, type TaskHead } from "../views/view.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
 import { canonicalJson, type Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { JournalSource } from "../object/journal.ts";
 import { createdIn, type Loaded } from "../object/reading.ts";
 

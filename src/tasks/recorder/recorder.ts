@@ -2,7 +2,7 @@
 import type { Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { jsonToBytes } from "../../shared/json-bytes.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { forkOrigin, forkTooLarge, type ForkPoint } from "../submission/fork-origin.ts";
 import type { JournalSource } from "../object/journal.ts";

@@ -2,7 +2,7 @@
 import type { TaskHead } from "../views/view.ts";
 import type { Json } from "../../shared/json.ts";
 import { changesOf, type JsonChange } from "../../shared/json-changes.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { hashOfValue, type Portrait, type StepPortrait, type ValuePortrait } from "./portrait.ts";
 
 export interface Change<T> {

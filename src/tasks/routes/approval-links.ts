@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import { deciderOf, parseApprovalToken, type ApprovalLink } from "../../auth/approval-link.ts";
 import { approvalId } from "../views/waiting-view.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { rejection } from "../../shared/errors.ts";
 import { approvalDetail, decision } from "./approval-schemas.ts";
 import { decide, readApproval } from "./approvals.ts";

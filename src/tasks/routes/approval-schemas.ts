@@ -1,6 +1,6 @@
 /** What an approval looks like on the wire. */
 import { z } from "@hono/zod-openapi";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 
 export const APPROVAL_STATUS = ["pending", "approved", "rejected", "expired", "canceled"] as const;
 const DECISION = ["approve", "reject"] as const;

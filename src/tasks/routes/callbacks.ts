@@ -7,7 +7,7 @@ import { parseCompletion, type Outcome } from "../../agents/transports/protocol.
 import { duration } from "../../language/definition-words.ts";
 import { rejection } from "../../shared/errors.ts";
 import { canonicalJson, type Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { excerpt } from "../../shared/text.ts";
 import { isoTime, parseDuration } from "../../shared/time.ts";
 import { accepted, Refused } from "../../http/problem.ts";

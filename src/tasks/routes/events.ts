@@ -1,7 +1,7 @@
 /** `/tasks/{id}/events`: one journal, read as a page, as server-sent events or over a WebSocket. */
 import { z } from "@hono/zod-openapi";
 import type { EventView } from "../views/event-view.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { TaskReading } from "../object/reading.ts";
 import { follow } from "../../http/follow.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";

@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { budgetDefinition } from "../../language/budget-definition.ts";
 import { duration } from "../../language/definition-words.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { whatToRun } from "./task-schemas.ts";
 
 export const forkBody = z

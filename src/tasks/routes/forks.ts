@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { TaskHead } from "../views/view.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { forkTask } from "../submission/fork.ts";
 import { forkBody, type ForkBody } from "./fork-schemas.ts";
 import { accepted } from "../../http/problem.ts";

@@ -1,7 +1,7 @@
 /** `POST /tasks/import`: a task that ran elsewhere, to be read here like those that ran here. */
 import { z } from "@hono/zod-openapi";
 import { rejection, type Rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { importedId, importedTask } from "../recorder/imported.ts";
 import { readJournal, type WrongLine } from "../recorder/journal-import.ts";
 import { Refused } from "../../http/problem.ts";

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { identifier } from "../../language/definition-words.ts";
 import { rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
 import { taskHead } from "./task-schemas.ts";

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import { faultsOf } from "../../language/compile.ts";
 import type { TaskHead } from "../views/view.ts";
 import { rejectionOf, type Rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err } from "../../shared/result.ts";
 import { isTrouble } from "../../objects/trouble.ts";
 import { accepted, problemBody, TROUBLE } from "../../http/problem.ts";

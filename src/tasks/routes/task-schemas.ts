@@ -7,7 +7,7 @@ import { debounceDefinition } from "../../language/debounce.ts";
 import { STEP_KINDS, type WorkflowDefinition } from "../../language/definition.ts";
 import { duration } from "../../language/definition-words.ts";
 import { isJsonObject } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { parseReference } from "../../language/workflow-reference.ts";
 import { receipt } from "../../agents/routes/agent-schemas.ts";
 import { decisions } from "./approval-schemas.ts";

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { TaskResult } from "../views/view.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Result } from "../../shared/result.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";

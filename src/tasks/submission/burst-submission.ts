@@ -6,7 +6,7 @@
 import type { Burst } from "../../gates/burst.ts";
 import { rejectionOf, Unavailable, type Rejection } from "../../shared/errors.ts";
 import { newTaskId } from "../../shared/ids.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert, err, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../contract.ts";
 import type { Submission } from "./submission.ts";

@@ -16,7 +16,7 @@ import type { Json, JsonObject } from "../../shared/json.ts";
 import { jsonToBytes } from "../../shared/json-bytes.ts";
 import { violationsOf } from "../../shared/json-schema.ts";
 import type { Library, LibraryEntry } from "../../language/library.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import { durationMs } from "../../shared/time.ts";
 import { childSpan } from "../object/call.ts";

@@ -10,7 +10,7 @@ import type { Step } from "../../engine/state/step-state.ts";
 import type { StoredValue, Values } from "../../engine/facts/value.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import type { JournalSource } from "../object/journal.ts";
 import { createdIn, loadTask, type Loaded } from "../object/reading.ts";

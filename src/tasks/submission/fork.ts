@@ -9,7 +9,7 @@ import { rejection, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import { isTaskId, newTaskId, taskIdFromKey } from "../../shared/ids.ts";
 import { canonicalJson, pointer, type Json, type JsonObject } from "../../shared/json.ts";
 import { bytesToJson, jsonToBytes } from "../../shared/json-bytes.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../contract.ts";
 import { forkTooLarge, type ForkOrigin } from "./fork-origin.ts";

@@ -5,7 +5,7 @@ import type { Workflow } from "../../language/compile.ts";
 import type { GateTerms } from "../../engine/facts/created.ts";
 import { rejectionOf, type Rejection, type RejectionCode } from "../../shared/errors.ts";
 import { pointer } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { parseDuration } from "../../shared/time.ts";
 import type { Submission } from "./submission.ts";

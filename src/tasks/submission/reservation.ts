@@ -4,7 +4,7 @@
  */
 import type { Reserved } from "../../gates/gate.ts";
 import { rejection, Unavailable, type Rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../contract.ts";
 import type { Submission } from "./submission.ts";

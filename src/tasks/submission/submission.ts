@@ -3,7 +3,7 @@ import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { Past } from "../../engine/state/past.ts";
 import type { Json } from "../../shared/json.ts";
 import { bytesToJson } from "../../shared/json-bytes.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { assert } from "../../shared/result.ts";
 import type { Journal } from "../object/journal.ts";
 

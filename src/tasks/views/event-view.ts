@@ -1,6 +1,6 @@
 /** An event as readers get it, in pages and live. */
 import type { Json, JsonObject } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";

@@ -1,6 +1,6 @@
 /** The task as readers get it: another fold's projection, in the words of the API. */
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
 import { budgetView, type BudgetView } from "./budget-view.ts";
 import { statusOf, type EndStatus, type TaskState, type TaskStatus } from "../../engine/state/state.ts";

@@ -1,6 +1,6 @@
 /** What webhooks look like on the wire, in both directions, and what their endpoints are sent. */
 import { z } from "@hono/zod-openapi";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { SIGNING_SECRET } from "../../shared/signing.ts";
 import { isoTime } from "../../shared/time.ts";
 import { DELIVERY_STATUS, type LoggedDelivery } from "../delivery.ts";

@@ -2,7 +2,7 @@
  * What an expression reads, with the literal keys after it, found without parsing it: it has been compiled, so it is well
  * formed. Optional access and `has()` only test; inside `items.map(x, …)` an `x` is an item.
  */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** Any item of a list, or any member. */
 export const ANY = Symbol("any");

@@ -1,5 +1,5 @@
 /** Maps and repeats that may come to more at once, or altogether, than is good. */
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Warning } from "./codes.ts";
 import { placesIn, type Place, type PlacedBlock } from "./places.ts";
 import { mostItems } from "./shape.ts";

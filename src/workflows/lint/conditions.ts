@@ -6,7 +6,7 @@
 import type { Failure } from "../../engine/facts/event.ts";
 import type { Expression, Scope, StepReading } from "../../language/expressions/expression.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 
 export type SeenStatus = "pending" | "completed" | "failed" | "skipped";
 

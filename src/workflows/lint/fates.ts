@@ -6,7 +6,7 @@ import type { Template } from "../../language/expressions/template.ts";
 import type { RunIf } from "../../language/definition.ts";
 import type { Expression } from "../../language/expressions/expression.ts";
 import type { EndNode, StepNode } from "../../language/graph.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { truthOf, UNKNOWN, type Budget, type SeenStatus, type Truth } from "./conditions.ts";
 import { inOrder, placeOf, type Place, type PlacedBlock } from "./places.ts";
 

@@ -1,7 +1,7 @@
 /** Reads of fields that are not there, as far as schemas and the definition itself tell. What is tested for is not told. */
 import type { Workflow } from "../../language/compile.ts";
 import type { Expression } from "../../language/expressions/expression.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { excerpt, nearest } from "../../shared/text.ts";
 import { accessesIn, ANY, type Access, type Path } from "./accesses.ts";
 import type { Warning } from "./codes.ts";

@@ -5,7 +5,7 @@ import type { Template } from "../../language/expressions/template.ts";
 import type { Fault } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { violationsOf } from "../../shared/json-schema.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { parseDuration } from "../../shared/time.ts";
 import { isPlain } from "./conditions.ts";
 import { expressionsOf, ownExpressions, type PlacedExpression } from "./expressions.ts";

@@ -4,7 +4,7 @@
  */
 import type { Workflow } from "../../language/compile.ts";
 import { segmentsOf } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { budgetWarnings } from "./budgets.ts";
 import { boundWarnings } from "./bounds.ts";
 import type { Warning } from "./codes.ts";

@@ -1,7 +1,7 @@
 /** What is known of a value before there is one: from a JSON Schema, or from how it is put together. */
 import { isJsonObject, segmentsOf, type Json, type JsonObject } from "../../shared/json.ts";
 import type { JsonSchema } from "../../shared/json-schema.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import type { Path } from "./accesses.ts";
 
 export type Shape =

@@ -3,7 +3,7 @@ import type { AgentDefinition } from "../../language/agent-definition.ts";
 import type { AgentNode } from "../../language/graph.ts";
 import type { Selection, Target } from "../../language/staffing.ts";
 import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { nearest } from "../../shared/text.ts";
 import { isVersion } from "../../shared/version.ts";
 import type { Warning } from "./codes.ts";

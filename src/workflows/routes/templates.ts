@@ -1,6 +1,6 @@
 /** `/templates`: what can be submitted by `type`, with what it wants to know and a body that is ready to send. */
 import { z } from "@hono/zod-openapi";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
 import { builtinWorkflow } from "../builtin.ts";
 import { describedBy, type WorkflowDescription } from "../descriptions.ts";

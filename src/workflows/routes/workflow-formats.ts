@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { rejection } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { writeYaml } from "../../shared/yaml.ts";
 import { mermaidOf } from "../mermaid.ts";
 import { accepted, Refused } from "../../http/problem.ts";

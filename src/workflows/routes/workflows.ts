@@ -4,7 +4,7 @@ import { compileWorkflow } from "../../language/compile.ts";
 import { checkWorkflow, faultsIn } from "../check.ts";
 import { identifier } from "../../language/definition-words.ts";
 import { rejection, rejectionOf } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
 import { parseVersion } from "../../language/workflow-reference.ts";
 import type { WorkflowListing, WorkflowSummary, WorkflowVersion } from "../registry.ts";

@@ -10,7 +10,7 @@ import {
   type StartAnswer,
 } from "../../../src/agents/object/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { memoryStore } from "./admission-store.ts";
 
 const names = fc.record({

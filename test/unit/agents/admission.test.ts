@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Admission, type AttemptName, type Gate, type Slot, type Waiter } from "../../../src/agents/object/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { memoryStore } from "./admission-store.ts";
 
 const NOW = 1_000_000;

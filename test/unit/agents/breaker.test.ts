@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { BreakerSettings } from "../../../src/agents/agent.ts";
 import { breakerAt, CLOSED, recordOutcome, retrial, type BreakerState } from "../../../src/agents/object/breaker.ts";
-import { DEFAULTS, LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/agents/limits.ts";
+import { DEFAULTS } from "../../../src/shared/limits.ts";
 import { isFault, OUTCOME_CLASSES, type OutcomeClass } from "../../../src/shared/outcome.ts";
 
 const { consecutive, cooldownMs, failureRate, minCalls, windowMs } = DEFAULTS.breaker;

@@ -7,7 +7,7 @@ import type { AgentState } from "../../../src/agents/agent-state.ts";
 import { WEIGHTS } from "../../../src/agents/selection/score.ts";
 import { select, snapshotOf } from "../../../src/agents/selection/selection.ts";
 import { Statistics } from "../../../src/agents/object/statistics.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/agents/limits.ts";
 import { unitFromText } from "../../../src/shared/random.ts";
 import { agent, directoryOf, NOW, seen, stateOf, wanted } from "./candidates.ts";
 

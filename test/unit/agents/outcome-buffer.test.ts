@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { OutcomeBuffer, outcomesMessage, outcomesOf, type OutcomesMessage } from "../../../src/agents/transports/outcome-buffer.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/agents/limits.ts";
 import type { AttemptOutcome } from "../../../src/shared/outcome.ts";
 
 const outcome: AttemptOutcome = { class: "success", ms: 12, costUsd: 0.5, tokens: 7, hedge: true };

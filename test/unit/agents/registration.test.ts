@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { agentView, declaredOf, registrationOf, type AgentRecord } from "../../../src/agents/agent.ts";
 import { registrationFaults } from "../../../src/agents/registry/registration-check.ts";
 import { agentRegistration, type AgentRegistration } from "../../../src/agents/registry/registration.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { agent } from "./candidates.ts";
 
 const URL = "https://agent.example/run";

@@ -8,7 +8,7 @@ import { select, type DirectorySnapshot } from "../../../src/agents/selection/se
 import { POLICIES } from "../../../src/language/agent-definition.ts";
 import { selectionOf } from "../../../src/language/staffing.ts";
 import type { Wanted } from "../../../src/engine/world.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { agent, directoryOf, NOW, seen, stateOf, wanted } from "./candidates.ts";
 
 const ids = Array.from({ length: 15 }, (_, index) => `agent_${index}`);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LatencySketch } from "../../../src/agents/object/latency-sketch.ts";
 import { Statistics, type StoredStatistics } from "../../../src/agents/object/statistics.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/agents/limits.ts";
 import { OUTCOME_CLASSES, type AttemptOutcome } from "../../../src/shared/outcome.ts";
 
 const NOW = 1_000_000_000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/engine/limits.ts";
 import { completes, fails, given, step, STARTED_AT, type Scenario } from "./scenario.ts";
 
 const byQueue = { agent: { way: "queue" } } as const;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { burstOf, debounceDefinition } from "../../../src/language/debounce.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/language/limits.ts";
 import { durationText } from "../../../src/shared/time.ts";
 
 const of = { task: "task_1", type: "index", workflow: { name: "index", version: 3 }, input: { id: "a" }, priority: 5, tags: [] };

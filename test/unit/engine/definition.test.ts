@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileWorkflow } from "../../../src/language/compile.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/language/limits.ts";
 
 const faultsOf = (definition: unknown): readonly string[] => {
   const compiled = compileWorkflow(JSON.stringify(definition));

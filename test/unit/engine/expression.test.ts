@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { compileExpression, type Scope } from "../../../src/language/expressions/expression.ts";
 import { compileTemplate } from "../../../src/language/expressions/template.ts";
 import type { Json } from "../../../src/shared/json.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/language/limits.ts";
 
 const scope: Scope = {
   input: { n: 3, text: "abc", list: [1, 2, 3], nested: [{ v: 1 }, { v: 2 }], nothing: null, object: { a: 1 } },

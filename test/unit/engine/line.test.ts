@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { nextWakeAt } from "../../../src/engine/rules/wake.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { completes, fails, given, step, STARTED_AT, type Options, type Scenario } from "./scenario.ts";
 
 const grant = (id: string, attempt = 1, isPull = false): TaskInput => ({ type: "grant", step: id, attempt, isPull });

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { degradedSteps } from "../../../src/tasks/views/view.ts";
 import { nextHedgeAt, nextWakeAt } from "../../../src/engine/rules/wake.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { completes, fails, failsForGood, given, step, STARTED_AT, type Options, type Scenario } from "./scenario.ts";
 
 const two = { agents: ["agent_1", "agent_2"] };

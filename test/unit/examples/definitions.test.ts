@@ -7,7 +7,7 @@ import { redrawn } from "../../../examples/workflows/drawings.ts";
 import { SCENARIOS } from "../../../examples/workflows/scenarios.ts";
 import { readYaml } from "../../../src/shared/yaml.ts";
 import { parseReference } from "../../../src/language/workflow-reference.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/workflows/limits.ts";
 import { referencesIn } from "../../../src/workflows/library.ts";
 import { checkWorkflow } from "../../../src/workflows/check.ts";
 

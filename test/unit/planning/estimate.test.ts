@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AgentRecord } from "../../../src/agents/agent.ts";
 import type { DirectorySnapshot } from "../../../src/agents/selection/selection.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/estimates/limits.ts";
 import { agent, directoryOf, KNOWN, seen, stateOf } from "../agents/candidates.ts";
 import { step, type Steps } from "../engine/scenario.ts";
 import { BUILTIN, estimateOf, exactly, questionOf, SECOND, STILL, takes, tryEstimate, type Given } from "./scenario.ts";

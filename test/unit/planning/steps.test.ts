@@ -1,6 +1,6 @@
 /** Every kind of step, where what it takes and costs can be said beforehand. */
 import { describe, expect, test } from "vitest";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { agent, directoryOf, KNOWN, seen, stateOf } from "../agents/candidates.ts";
 import { step } from "../engine/scenario.ts";
 import { BUILTIN, estimateOf, exactly, SECOND, takes } from "./scenario.ts";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { dueSince, gapBetween } from "../../../src/schedules/due.ts";
 import type { CatchUp } from "../../../src/schedules/schedule.ts";
 import { listTimes, timesOf } from "../../../src/schedules/times.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/schedules/limits.ts";
 import { cronTiming, intervalTiming, timings } from "./timings.ts";
 
 const SECOND = 1_000;

@@ -28,7 +28,7 @@ import {
 } from "../../../src/schedules/schedule.ts";
 import { timesOf } from "../../../src/schedules/times.ts";
 import { wakeAt } from "../../../src/schedules/wake.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/schedules/limits.ts";
 import { cronTiming, intervalTiming } from "./timings.ts";
 
 const now = Date.parse("2026-11-25T10:00:00Z");

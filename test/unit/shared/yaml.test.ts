@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Json } from "../../../src/shared/json.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { readYaml, writeYaml } from "../../../src/shared/yaml.ts";
 
 const BYTES = LIMITS.definitionBytes;

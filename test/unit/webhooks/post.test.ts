@@ -2,7 +2,7 @@
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createKeyring } from "../../../src/shared/keyring.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/webhooks/limits.ts";
 import { newSigningSecret } from "../../../src/shared/signing.ts";
 import type { DueDelivery } from "../../../src/webhooks/delivery.ts";
 import { postDelivery } from "../../../src/webhooks/post.ts";

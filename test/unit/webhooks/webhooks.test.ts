@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/webhooks/limits.ts";
 import { macOfSecret, newSigningSecret, SIGNING_SECRET, signedHeaders } from "../../../src/shared/signing.ts";
 import { freshCondition, learned, type Condition, type Lesson } from "../../../src/webhooks/condition.ts";
 import type { Answer } from "../../../src/webhooks/delivery.ts";

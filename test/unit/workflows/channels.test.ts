@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { newTaskId } from "../../../src/shared/ids.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/workflows/limits.ts";
 import { isChannelName, parseReference } from "../../../src/language/workflow-reference.ts";
 import { channelsOf, versionOn, withChannel, withoutChannel, type Channel, type Channels } from "../../../src/workflows/channels.ts";
 

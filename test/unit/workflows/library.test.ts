@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { rejection } from "../../../src/shared/errors.ts";
 import type { Json } from "../../../src/shared/json.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/workflows/limits.ts";
 import { err, ok } from "../../../src/shared/result.ts";
 import { schemaFaults } from "../../../src/workflows/input-schema.ts";
 import { loadLibrary, referencesIn, type Lookup } from "../../../src/workflows/library.ts";

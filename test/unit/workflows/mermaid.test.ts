@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../../src/shared/json.ts";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/workflows/limits.ts";
 import { mermaidOf } from "../../../src/workflows/mermaid.ts";
 
 const draw = (definition: JsonObject): string => {

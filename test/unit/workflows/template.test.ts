@@ -1,7 +1,7 @@
 /** What a workflow tells of its input, and an input that it accepts. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LIMITS } from "../../../src/shared/limits.ts";
+import { LIMITS } from "../../../src/workflows/limits.ts";
 import { violationsOf } from "../../../src/shared/json-schema.ts";
 import { exampleOf, parametersOf, type InputSchema } from "../../../src/workflows/template.ts";
 

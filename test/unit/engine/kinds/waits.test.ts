@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { approvalHead } from "../../../../src/tasks/views/approval-view.ts";
 import type { TaskInput } from "../../../../src/engine/facts/input.ts";
 import type { Json } from "../../../../src/shared/json.ts";
-import { LIMITS } from "../../../../src/shared/limits.ts";
+import { LIMITS } from "../../../../src/engine/limits.ts";
 import { given, STARTED_AT, step, type Scenario } from "../scenario.ts";
 
 const DAY = 86_400_000;

@@ -1,0 +1,18 @@
+/** Bounds of this room, each with its reason, and those of what it stands on. Passing one is a refusal with a code, never a crash. */
+import { LIMITS as SHARED } from "../shared/limits.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1_000;
+
+export const LIMITS = {
+  ...SHARED,
+
+  /** Bodies that only name or configure something. */
+  smallBodyBytes: 1 * MIB,
+  pageSize: 1_000,
+  waitMs: 60 * SECOND,
+
+  /** What one WebSocket of a caller is sent before it has to be opened again. */
+  socketBytes: 16 * MIB,
+} as const;

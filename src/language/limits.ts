@@ -1,0 +1,68 @@
+/** Bounds of this room, each with its reason, and those of what it stands on. Passing one is a refusal with a code, never a crash. */
+import { LIMITS as SHARED } from "../shared/limits.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export const LIMITS = {
+  ...SHARED,
+
+  idLength: 128,
+  tags: 20,
+
+  steps: 10_000,
+  /** Edges of the graph: a step that needs every earlier one fits, a complete graph of ten thousand does not. */
+  needs: 200_000,
+  expressionLength: 4_096,
+  expressionNodes: 1_000,
+  expressionDepth: 32,
+  /** Sets of variables that expressions are compiled with, by isolate: each has its environment. */
+  celEnvironments: 100,
+  /** Expressions in one template string. */
+  templateParts: 100,
+  /** Steps of all comprehensions (`map`, `filter`, `exists` …) in one evaluation: about 0.1 s of CPU. */
+  expressionIterations: 1_000_000,
+  /** Compiled workflows an isolate keeps, by size of their text. */
+  compiledGraphBytes: 8 * MIB,
+  /** Items of a map, those of them at once, iterations of a repeat, cases of a switch: a plan is bounded before it runs. */
+  mapItems: 100_000,
+  mapConcurrency: 1_000,
+  repeatIterations: 10_000,
+  switchCases: 100,
+  /** Blocks inside blocks. */
+  nesting: 8,
+  variableLength: 64,
+  assignees: 50,
+  quorum: 20,
+  chains: 10,
+  durationMs: 365 * DAY,
+  attempts: 100,
+  retryAfterMs: 7 * DAY,
+
+  /** One value: an output, an input, a result. RPC carries 32 MiB, memory holds a few of these at once. */
+  valueBytes: 16 * MIB,
+
+  /** Agents that a step names as not wanted. */
+  excludedAgents: 100,
+  /** Fallbacks of a step, and agents asked at once. */
+  fallbacks: 10,
+  ensembleAgents: 10,
+
+  /** Tasks that one key may let run, and those in line for a place: an object's memory, a few hundred bytes each. */
+  gateLimit: 10_000,
+  /** A key is a part of its object's name, which the platform bounds; in characters, up to four bytes each. */
+  gateKeyLength: 200,
+  /** A burst of submissions, at most from its first to its end. */
+  debounceMs: 7 * DAY,
+
+  cacheTtlMs: 30 * DAY,
+
+  /** So that sums of any number of them, money in millionths of a dollar, are exact. */
+  budgetUsd: 1_000_000,
+  budgetTokens: 1_000_000_000_000,
+  budgetCalls: 1_000_000_000,
+} as const;

@@ -1,0 +1,15 @@
+/** Bounds of this room, each with its reason, and those of what it stands on. Passing one is a refusal with a code, never a crash. */
+import { LIMITS as SHARED } from "../shared/limits.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export const LIMITS = {
+  ...SHARED,
+
+  /** How long the holder of a slot is trusted before it is asked whether it still holds it. */
+  slotVerifyMs: 30 * SECOND,
+  /** How long a holder may fail to answer that: longer than any outage that is not its own, so that a slot is not lost for good. */
+  slotDoubtMs: 1 * HOUR,
+} as const;

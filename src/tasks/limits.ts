@@ -1,0 +1,117 @@
+/** Bounds of this room, each with its reason, and those of what it stands on. Passing one is a refusal with a code, never a crash. */
+import { LIMITS as ENGINE } from "../engine/limits.ts";
+import { LIMITS as AGENTS } from "../agents/limits.ts";
+import { LIMITS as GATES } from "../gates/limits.ts";
+import { LIMITS as CACHE } from "../cache/limits.ts";
+import { LIMITS as WORKFLOWS } from "../workflows/limits.ts";
+import { LIMITS as WEBHOOKS } from "../webhooks/limits.ts";
+import { LIMITS as HTTP } from "../http/limits.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export const LIMITS = {
+  ...ENGINE,
+  ...AGENTS,
+  ...GATES,
+  ...CACHE,
+  ...WORKFLOWS,
+  ...WEBHOOKS,
+  ...HTTP,
+
+  batchTasks: 100,
+  /** The first part of a wait, in which the object just keeps the caller: it is awake with the task's first steps anyway … */
+  lingerMs: 1 * SECOND,
+  /** … and for as long as it awaits agents itself. Afterwards a hibernating socket is cheaper. */
+  lingerAwakeMs: 20 * SECOND,
+
+  idempotencyKeyLength: 255,
+
+  signalBytes: 1 * MIB,
+  approvalsPerMessage: 20,
+  /** Tasks inside each other. */
+  childDepth: 20,
+  /** Tasks that start each other in a row when they end. */
+  chainDepth: 100,
+
+  /** A value up to this size travels inside its event, a larger one in payload chunks (a row holds 2 MB). */
+  inlineValueBytes: 32 * KIB,
+  /** One row of the journal or of payloads; the platform allows 2 MB, encodings and keys need room. */
+  rowBytes: 1 * MIB,
+  /** Recently read values an object keeps parsed, so that a fan-out does not read its input once per step. */
+  valueCacheBytes: 8 * MIB,
+
+  /** Inputs applied in one flush, hence in one row. */
+  flushInputs: 256,
+  /** How long a reply that unlocks nothing waits for company. */
+  companyMs: 8,
+  /** While anything is dispatched but not known to have arrived, the alarm is at most this far away. */
+  unclaimedMs: 30 * SECOND,
+  /** The pause before a lost inline attempt is made again; it doubles. */
+  lostPauseMs: 100,
+  /** Sending again what nobody claimed: the pause doubles up to this. */
+  resendMaxMs: 10 * MINUTE,
+  /** Alarms in a row that may fail before the task is sealed; the platform gives up after six. */
+  alarmFailures: 4,
+  /** Live readers of one task. */
+  sockets: 1_000,
+  /** What the object sends a follower in one go; who is further behind reconnects from where it stopped. */
+  replayBytes: 4 * MIB,
+  /** Steps in the view of a task; the rest are pages of `/steps`. */
+  viewSteps: 1_000,
+  progressBytes: 4 * KIB,
+  /** A second agent that is due to be asked this soon is worth a timer; later, an alarm. */
+  hedgeTimerMs: 10 * SECOND,
+
+  /** Agents whose lines a reader of a task is told its places in. */
+  positionAgents: 20,
+
+  /** All that a fork is made of, as it travels between objects: RPC carries 32 MiB. */
+  forkBytes: 24 * MIB,
+  /** Lines of an export that travel together, unless a single one is longer. */
+  exportPageBytes: 4 * MIB,
+  /** A file that is imported: as text, as lines, as events and as an archive it is in memory at once. */
+  importBytes: 8 * MIB,
+  /** Values of a task that are read to compare it with another, and those of them that are shown: all, and one … */
+  diffReadBytes: 32 * MIB,
+  diffShownBytes: 4 * MIB,
+  diffValueBytes: 256 * KIB,
+  /** … with so many changes of a value, parts that weigh no more than this, and so many steps. */
+  diffChanges: 100,
+  diffPartLength: 1_024,
+  diffSteps: 500,
+
+  /** A submission that gets what exists waits so long, so often, for that to be created: its own submission is under way. */
+  gateExistingMs: 50,
+  gateExistingLooks: 40,
+  /** Facts in the journal of a task that stands for one, an input each; the next submission begins another. */
+  debounceFacts: 1_000,
+  /** Bursts that a submission finds over, one after the other, before it is told to come again. */
+  debounceTries: 5,
+
+  /** A task that ends sooner is written to D1 once. */
+  historyQuietMs: 250,
+  /** A wait this long is worth a row. */
+  historyWaitMs: 10 * SECOND,
+  /** The end of a task to its archive: the answer to who waits, and the rest of a burst, go first. */
+  archiveDelayMs: 1 * SECOND,
+  /** … and to the alarm that archives it if this instance could not. */
+  archiveLatestMs: 60 * SECOND,
+  /** One part of an archive; D1 binds values up to 2 MB. */
+  archivePartBytes: 1 * MIB,
+  /** A single value larger than this stays in the object until its retention ends. */
+  archiveValueBytes: 1 * MIB,
+  /** All of a task's archive; D1 is 10 GB. Beyond it values are left out, facts never. */
+  archiveBytes: 32 * MIB,
+  /** An archive that KV keeps at hand after it was read, and for how long. */
+  archiveCacheBytes: 8 * MIB,
+  archiveCacheSeconds: 3_600,
+  /** A deleted task's rows are deleted once more after this: some may have been in a queue, and a queue's retries take minutes. */
+  deleteAgainMs: 1 * HOUR,
+  /** Tasks deleted in one step of the purge, and steps in one run of it. */
+  purgeRows: 500,
+  purgeSteps: 100,
+} as const;
