@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { readJournal, sourceOf } from "../src/tasks/recorder/journal-import.ts";
-import { playAgain } from "../src/tasks/recorder/played-again.ts";
+import { replayJournal } from "../src/tasks/recorder/journal-replay.ts";
 
 const files = process.argv.slice(2);
 if (files.length === 0) {
@@ -28,7 +28,7 @@ function played(file: string): { readonly code: 0 | 1 | 2; readonly said: object
   }
   const journal = readJournal(text);
   if (!journal.ok) return { code: 2, said: { error: journal.error.message, line: journal.error.line, seq: journal.error.seq } };
-  const again = playAgain(sourceOf(journal.value));
+  const again = replayJournal(sourceOf(journal.value));
   if (!again.ok) return { code: 2, said: { error: again.error.detail } };
   return { code: again.value.matches ? 0 : 1, said: again.value };
 }

@@ -14,7 +14,7 @@ import type { Rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
 import type { Result } from "../shared/result.ts";
 import type { ApprovalDetail } from "./views/approval-view.ts";
-import type { ResultReading, StepDetail, TaskView } from "./object/reading.ts";
+import type { ResultReading, StepDetail, TaskView } from "./journal/task-reading.ts";
 import type { RecorderQuestion } from "./recorder/recorder.ts";
 import type { Submission } from "./submission/submission.ts";
 

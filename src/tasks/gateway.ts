@@ -8,7 +8,8 @@ import { jsonToBytes } from "../shared/json-bytes.ts";
 import type { Result } from "../shared/result.ts";
 import { archivedJournal } from "./history/archive.ts";
 import type { ChildOutcome, TaskContract } from "./contract.ts";
-import { loadTask, TaskReading } from "./object/reading.ts";
+import { loadTask } from "./journal/load.ts";
+import { TaskReading } from "./journal/task-reading.ts";
 import { recorded, type RecorderQuestion } from "./recorder/recorder.ts";
 
 /** Stubs are made by name: `{tenant}/{id}`. */

@@ -1,6 +1,6 @@
 /** The flight recorder: what a fork costs its caller, and how fast journals are played again. */
 import { readJournal, sourceOf } from "../../src/tasks/recorder/journal-import.ts";
-import { playAgain } from "../../src/tasks/recorder/played-again.ts";
+import { replayJournal } from "../../src/tasks/recorder/journal-replay.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import type { Figures } from "./report.ts";
 import { chain, type Service } from "./service.ts";
@@ -26,7 +26,7 @@ export async function recorderFigures(_agents: AgentProcess, service: Service): 
     if (!journal.ok) throw new Error(journal.error.message);
     if (journal.value.events < 1_000) throw new Error("Too few facts");
     const startedAt = performance.now();
-    const played = playAgain(sourceOf(journal.value));
+    const played = replayJournal(sourceOf(journal.value));
     if (!played.ok || !played.value.matches) throw new Error(JSON.stringify(played));
     return played.value.events / ((performance.now() - startedAt) / 1_000);
   };

@@ -6,7 +6,8 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import { Journal } from "../../src/tasks/object/journal.ts";
-import { loadTask, TaskReading, type TaskView } from "../../src/tasks/object/reading.ts";
+import { loadTask } from "../../src/tasks/journal/load.ts";
+import { TaskReading, type TaskView } from "../../src/tasks/journal/task-reading.ts";
 import { api, calls, ENDED, stubOf } from "./harness.ts";
 import { requestsTo, webhookStub } from "./endpoints.ts";
 

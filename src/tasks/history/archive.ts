@@ -7,8 +7,7 @@
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
-import type { RecordedValue } from "../../engine/facts/value.ts";
-import { valueOfEvent, type JournalRow, type JournalSource } from "../object/journal.ts";
+import { journalSource, type JournalRow, type JournalSource } from "../journal/journal-source.ts";
 import type { ArchivePart } from "./port.ts";
 
 export interface Archive {
@@ -105,18 +104,4 @@ export function archivedJournal(bodies: readonly string[]): JournalSource {
     else if ("payload" in entry) payloads.set(entry.payload, entry.value);
   }
   return journalSource(rows, payloads);
-}
-
-/** Rows and values at hand, to be read as a journal. */
-export function journalSource(rows: readonly JournalRow[], payloads: ReadonlyMap<number, Json>): JournalSource {
-  const source: JournalSource = {
-    rowsAfter: (seq) => rows.filter((row) => row.seq > seq),
-    rowWith: (seq) => rows.find((row) => row.seq >= seq),
-    value: (recorded: RecordedValue) => {
-      if ("payload" in recorded) return payloads.get(recorded.payload);
-      const row = source.rowWith(recorded.seq);
-      return row && valueOfEvent(row, recorded.seq, source);
-    },
-  };
-  return source;
 }

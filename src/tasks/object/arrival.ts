@@ -6,8 +6,9 @@ import type { Rejection } from "../../shared/errors.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../contract.ts";
 import type { TaskPorts } from "../ports.ts";
-import { graphFor, TaskReading } from "./reading.ts";
-import { replay } from "../submission/replay.ts";
+import { graphFor } from "../journal/load.ts";
+import { TaskReading } from "../journal/task-reading.ts";
+import { answerRepetition } from "../submission/repetition.ts";
 import type { TaskRunner } from "./runner.ts";
 import { createdEvent, type Submission } from "../submission/submission.ts";
 
@@ -38,14 +39,14 @@ export class Arrival {
   async #create(submission: Submission, inputs: readonly TaskInput[]): Promise<Created> {
     const { tenant, task, fingerprint } = submission;
     const before = await this.#runner.ready();
-    if (before !== null) return replay(before, fingerprint);
+    if (before !== null) return answerRepetition(before, fingerprint);
     if (fingerprint !== null && (await this.#ports.history.has(tenant, task))) return err("archived");
     await this.#runner.freshAgents(tenant);
     const shared = await this.#withPast(submission);
 
     // Another submission under the same key may have been faster.
     const meanwhile = await this.#runner.ready();
-    if (meanwhile !== null) return replay(meanwhile, fingerprint);
+    if (meanwhile !== null) return answerRepetition(meanwhile, fingerprint);
     const compiled = compileWorkflow(submission.definition);
     assert(compiled.ok, "a submission was not checked");
     const graph = graphFor(compiled.value.graph, submission.spread?.path ?? null);

@@ -15,7 +15,7 @@ import { callOf, carried, inputFor } from "./call.ts";
 import type { AttemptOf, Heartbeat } from "../contract.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 import type { TaskRunner } from "./runner.ts";
 
 export class Attempts {

@@ -7,7 +7,8 @@ import type { TaskState } from "../../engine/state/state.ts";
 import type { Arrival } from "./arrival.ts";
 import type { Submitted } from "../contract.ts";
 import type { Journal } from "./journal.ts";
-import { createdIn, TaskReading } from "./reading.ts";
+import { createdIn } from "../journal/load.ts";
+import { TaskReading } from "../journal/task-reading.ts";
 import type { TaskRunner } from "./runner.ts";
 import type { Submission } from "../submission/submission.ts";
 

@@ -14,7 +14,7 @@ import { hexFromText } from "../../shared/random.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { isoTime } from "../../shared/time.ts";
 import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 
 export function callOf(
   { state }: Loaded,

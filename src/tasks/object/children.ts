@@ -18,7 +18,7 @@ import type { ChildOutcome } from "../contract.ts";
 import { insist } from "./insist.ts";
 import type { Journal } from "./journal.ts";
 import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 
 /** What is asked of and told the task whose children they are. */
 export interface ParentTask {

@@ -15,7 +15,7 @@ import { archiveOf } from "../history/archive.ts";
 import type { Journal } from "./journal.ts";
 import type { ApprovalRow, HistoryRow } from "../history/port.ts";
 import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 
 export class Chronicle {
   readonly #ports: TaskPorts;

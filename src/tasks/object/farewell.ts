@@ -13,7 +13,7 @@ import { ChildSubmissions } from "../submission/child-submission.ts";
 import type { GatePass } from "./gate-pass.ts";
 import type { Journal } from "./journal.ts";
 import type { EndedTask, TaskPorts } from "../ports.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 
 export class Farewell {
   readonly #ports: TaskPorts;

@@ -8,7 +8,7 @@ import { log, messageOf } from "../../shared/log.ts";
 import { askAgainMs } from "./alarm-time.ts";
 import { insist } from "./insist.ts";
 import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 import type { TaskRunner } from "./runner.ts";
 
 export class GatePass {

@@ -11,26 +11,10 @@ import { assert } from "../../shared/result.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
-import { carriedBy, type RecordedValue, type StoredValue, type Values } from "../../engine/facts/value.ts";
+import type { RecordedValue, StoredValue, Values } from "../../engine/facts/value.ts";
 import type { StoredTexts } from "../history/archive.ts";
+import { valueOfEvent, type JournalRow, type JournalSource } from "../journal/journal-source.ts";
 import { ValueCache } from "./value-cache.ts";
-
-/** PERSISTED. `events` is a JSON array of `TaskEvent`; the last of them has the number `seq`. */
-export interface JournalRow {
-  readonly seq: number;
-  readonly at: number;
-  readonly events: readonly TaskEvent[];
-}
-
-/** Where recorded facts and values can be read: the object's storage, or an archive. */
-export interface JournalSource {
-  /** Rows that hold events after `seq`, in order. */
-  readonly rowsAfter: (seq: number) => Iterable<JournalRow>;
-  /** The row that holds event `seq`. */
-  readonly rowWith: (seq: number) => JournalRow | undefined;
-  /** `undefined` where the value is no longer kept. */
-  readonly value: (recorded: RecordedValue) => Json | undefined;
-}
 
 /** What an instance of the object has cost so far, in rows as they are billed: an alarm that is set is one, too. */
 export interface Cost {
@@ -179,19 +163,6 @@ export class Journal implements JournalSource, StoredTexts, Values {
     this.#cache.clear();
     this.#staged.clear();
   }
-}
-
-/** The value that event `seq` of a row carries. */
-export function valueOfEvent<T extends Json | undefined>(
-  row: JournalRow,
-  seq: number,
-  source: { readonly value: (recorded: RecordedValue) => T },
-): Json | T {
-  const event = row.events[row.events.length - 1 - (row.seq - seq)];
-  assert(event !== undefined, `no event ${seq} in row ${row.seq}`);
-  const stored = carriedBy(event);
-  assert(stored !== undefined, `event ${seq} (${event.type}) carries no value`);
-  return "value" in stored ? stored.value : source.value(stored);
 }
 
 function inlineValue(value: Json, bytes: number): StoredValue {

@@ -5,7 +5,7 @@
 import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import { isTerminal, type EventView } from "../views/event-view.ts";
-import type { TaskReading } from "./reading.ts";
+import type { TaskReading } from "../journal/task-reading.ts";
 
 /** What a reader wants. Survives hibernation with the socket. */
 interface Attachment {

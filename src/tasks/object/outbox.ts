@@ -16,7 +16,7 @@ import { callOf } from "./call.ts";
 import { InlineCalls, type Later } from "./inline-calls.ts";
 import type { Journal } from "./journal.ts";
 import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 import { SlotRequests, type SlotTask } from "./slot-requests.ts";
 
 interface AttemptOf {

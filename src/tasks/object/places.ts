@@ -3,7 +3,7 @@ import type { AgentsPort } from "../../agents/port.ts";
 import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { WaitingOn } from "../views/waiting-view.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 import { inLine } from "./slot-requests.ts";
 
 /** Places by step and agent, 1 for who is next. */

@@ -24,7 +24,7 @@ import { create, transition, type Answer } from "../../engine/transition.ts";
 import type { World } from "../../engine/world.ts";
 import { Journal } from "./journal.ts";
 import type { TaskPorts } from "../ports.ts";
-import { loadTask, type Loaded } from "./reading.ts";
+import { loadTask, type Loaded } from "../journal/load.ts";
 import { TaskAlarm } from "./task-alarm.ts";
 
 /** What one flush established. */

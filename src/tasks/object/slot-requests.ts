@@ -9,7 +9,7 @@ import { liveAttempt, type Attempt } from "../../engine/state/step-state.ts";
 import { askAgainMs } from "./alarm-time.ts";
 import type { AttemptOf } from "../contract.ts";
 import { insist } from "./insist.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 
 /** What the task is told. */
 export interface SlotTask {

@@ -18,9 +18,10 @@ import { joinBurst } from "./burst.ts";
 import type { Cost } from "./journal.ts";
 import type { TaskPorts } from "../ports.ts";
 import { TaskParts } from "./task-parts.ts";
-import { TaskReading, type Loaded } from "./reading.ts";
+import { TaskReading } from "../journal/task-reading.ts";
+import type { Loaded } from "../journal/load.ts";
 import type { RecorderQuestion } from "../recorder/recorder.ts";
-import { replay } from "../submission/replay.ts";
+import { answerRepetition } from "../submission/repetition.ts";
 import type { TaskRunner } from "./runner.ts";
 import { submissionFrom, type Submission } from "../submission/submission.ts";
 
@@ -48,7 +49,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> implements Omit
 
   async recall(fingerprint: string): Promise<Result<Submitted, Rejection> | null> {
     const loaded = await this.#parts.runner.ready();
-    return loaded && replay(loaded, fingerprint);
+    return loaded && answerRepetition(loaded, fingerprint);
   }
 
   async pause(): Promise<Result<TaskHead, Rejection> | null> {

@@ -11,7 +11,7 @@ import type { GatePass } from "./gate-pass.ts";
 import { NO_PLACES, placeAtGate, placesOf, withPlace, type Whereabouts } from "./places.ts";
 import type { TaskPorts } from "../ports.ts";
 import { recorded, type RecorderQuestion } from "../recorder/recorder.ts";
-import { TaskReading, type ResultReading, type StepDetail, type TaskView } from "./reading.ts";
+import { TaskReading, type ResultReading, type StepDetail, type TaskView } from "../journal/task-reading.ts";
 import type { TaskRunner } from "./runner.ts";
 
 /** Everywhere `null` says that there is no such task. */

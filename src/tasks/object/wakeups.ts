@@ -15,7 +15,7 @@ import type { GatePass } from "./gate-pass.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "./reading.ts";
+import type { Loaded } from "../journal/load.ts";
 import type { TaskRunner } from "./runner.ts";
 
 /** PERSISTED, for an hour: what an object had that is empty. */

@@ -12,8 +12,8 @@ import { taskHead } from "../views/view.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { LEFT_BEHIND } from "../history/archive.ts";
-import type { JournalSource } from "../object/journal.ts";
-import type { Loaded } from "../object/reading.ts";
+import type { JournalSource } from "../journal/journal-source.ts";
+import type { Loaded } from "../journal/load.ts";
 
 export const JOURNAL_FORMAT = "orchestrator.journal";
 

@@ -18,9 +18,9 @@ import { schemaProblem } from "../../shared/json-schema.ts";
 import { messageOf } from "../../shared/log.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import { journalSource } from "../history/archive.ts";
+import { journalSource } from "../journal/journal-source.ts";
 import { JOURNAL_FORMAT } from "./journal-file.ts";
-import type { JournalRow, JournalSource } from "../object/journal.ts";
+import type { JournalRow, JournalSource } from "../journal/journal-source.ts";
 
 /** `seq`: of the event, where it is one. */
 export interface WrongLine {

@@ -5,11 +5,11 @@ import { jsonToBytes } from "../../shared/json-bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { forkOrigin, forkTooLarge, type ForkPoint } from "../submission/fork-origin.ts";
-import type { JournalSource } from "../object/journal.ts";
+import type { JournalSource } from "../journal/journal-source.ts";
 import { journalHeader, journalPage } from "./journal-file.ts";
-import { playAgain } from "./played-again.ts";
-import { portraitOf } from "./portrait.ts";
-import type { Loaded } from "../object/reading.ts";
+import { replayJournal } from "./journal-replay.ts";
+import { summaryOf } from "./task-summary.ts";
+import type { Loaded } from "../journal/load.ts";
 
 export type RecorderQuestion =
   | (ForkPoint & { readonly type: "origin" })
@@ -25,13 +25,13 @@ export function recorded(loaded: Loaded, source: JournalSource, question: Record
     case "origin":
       return forkable(forkOrigin(loaded, source, question));
     case "portrait":
-      return ok(jsonToBytes(portraitOf(loaded, source) as unknown as Json));
+      return ok(jsonToBytes(summaryOf(loaded, source) as unknown as Json));
     case "header":
       return ok(jsonToBytes(journalHeader(loaded) as unknown as Json));
     case "page":
       return ok(journalPage(source, question.after, question.last) ?? new Uint8Array());
     case "replay": {
-      const played = playAgain(source);
+      const played = replayJournal(source);
       return played.ok ? ok(jsonToBytes(played.value as unknown as Json)) : played;
     }
   }

@@ -3,7 +3,7 @@ import type { TaskHead } from "../views/view.ts";
 import type { Json } from "../../shared/json.ts";
 import { changesOf, type JsonChange } from "../../shared/json-changes.ts";
 import { LIMITS } from "../limits.ts";
-import { hashOfValue, type Portrait, type StepPortrait, type ValuePortrait } from "./portrait.ts";
+import { hashOfValue, type TaskSummary, type StepSummary, type ValueSummary } from "./task-summary.ts";
 
 export interface Change<T> {
   readonly from: T;
@@ -63,7 +63,7 @@ export interface TaskDiff {
   readonly kept: readonly string[];
 }
 
-export function diffOf(one: Portrait, other: Portrait): TaskDiff {
+export function diffOf(one: TaskSummary, other: TaskSummary): TaskDiff {
   const others = new Map(other.steps.map((step) => [step.id, step]));
   const ids = new Set(one.steps.map(({ id }) => id));
   const kept: string[] = [];
@@ -103,7 +103,7 @@ export function diffOf(one: Portrait, other: Portrait): TaskDiff {
 }
 
 /** `null` where nothing but times differs. A step that is kept came to what it came to before: who did it there is no difference. */
-function stepDiff(one: StepPortrait, other: StepPortrait): StepDiff | null {
+function stepDiff(one: StepSummary, other: StepSummary): StepDiff | null {
   const isKept = one.kept !== other.kept;
   const differences = {
     ...changed("type", one.type, other.type),
@@ -123,12 +123,12 @@ function changed(name: string, from: unknown, to: unknown): object {
   return changesOf(from as Json, to as Json, 1).length === 0 ? {} : { [name]: { from, to } };
 }
 
-function valueChange(name: string, from: ValuePortrait | null, to: ValuePortrait | null): object {
+function valueChange(name: string, from: ValueSummary | null, to: ValueSummary | null): object {
   const change = changeOf(from, to);
   return change === null ? {} : { [name]: change };
 }
 
-function changeOf(from: ValuePortrait | null, to: ValuePortrait | null): ValueChange | null {
+function changeOf(from: ValueSummary | null, to: ValueSummary | null): ValueChange | null {
   if (from === null || to === null) {
     // Beside its status, which says why there is none.
     if (from === to) return null;
@@ -147,9 +147,9 @@ function changeOf(from: ValuePortrait | null, to: ValuePortrait | null): ValueCh
   return one === two ? null : { bytes };
 }
 
-const hashOf = (value: ValuePortrait): string | null => ("value" in value ? hashOfValue(value.value) : value.hash);
+const hashOf = (value: ValueSummary): string | null => ("value" in value ? hashOfValue(value.value) : value.hash);
 
-const sizeOf = (value: ValuePortrait | null): number | null =>
+const sizeOf = (value: ValueSummary | null): number | null =>
   value === null ? null : "value" in value ? Buffer.byteLength(JSON.stringify(value.value)) : value.bytes;
 
 function shown(change: JsonChange): ShownChange {

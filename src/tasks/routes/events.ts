@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { EventView } from "../views/event-view.ts";
 import { LIMITS } from "../limits.ts";
-import type { TaskReading } from "../object/reading.ts";
+import type { TaskReading } from "../journal/task-reading.ts";
 import { follow } from "../../http/follow.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { createRouter, defineRoute } from "../../http/route.ts";

@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
-import { importedId, importedTask } from "../recorder/imported.ts";
+import { importedId, importedTask } from "../recorder/imported-task.ts";
 import { readJournal, type WrongLine } from "../recorder/journal-import.ts";
 import { Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";

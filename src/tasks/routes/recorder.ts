@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { Json } from "../../shared/json.ts";
 import { bytesToJson } from "../../shared/json-bytes.ts";
 import { assert } from "../../shared/result.ts";
-import type { Portrait } from "../recorder/portrait.ts";
+import type { TaskSummary } from "../recorder/task-summary.ts";
 import { linesIn, type JournalHeader } from "../recorder/journal-file.ts";
 import { recorded, type RecorderQuestion } from "../recorder/recorder.ts";
 import { diffOf } from "../recorder/task-diff.ts";
@@ -52,7 +52,7 @@ export const recorderRoutes = createRouter()
     const { id } = c.req.valid("param");
     const { with: other } = c.req.valid("query");
     const [one, two] = await Promise.all([ask(c, id, { type: "portrait" }), ask(c, other, { type: "portrait" })]);
-    return c.json(diffOf(one as unknown as Portrait, two as unknown as Portrait) as z.infer<typeof taskDiff>, 200);
+    return c.json(diffOf(one as unknown as TaskSummary, two as unknown as TaskSummary) as z.infer<typeof taskDiff>, 200);
   })
   .openapi(replayRoute, async (c) =>
     c.json((await ask(c, c.req.valid("param").id, { type: "replay" })) as unknown as z.infer<typeof playedAgain>, 200),

@@ -22,7 +22,7 @@ import { durationMs } from "../../shared/time.ts";
 import { childSpan } from "../object/call.ts";
 import type { ChildOutcome } from "../contract.ts";
 import type { Journal } from "../object/journal.ts";
-import type { Loaded } from "../object/reading.ts";
+import type { Loaded } from "../journal/load.ts";
 import type { Submission } from "./submission.ts";
 
 export interface ChildTask {

@@ -12,8 +12,8 @@ import { rejection, type Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
-import type { JournalSource } from "../object/journal.ts";
-import { createdIn, loadTask, type Loaded } from "../object/reading.ts";
+import type { JournalSource } from "../journal/journal-source.ts";
+import { createdIn, loadTask, type Loaded } from "../journal/load.ts";
 import type { Submission } from "./submission.ts";
 
 /** From where on a task goes another way. */

@@ -1,7 +1,7 @@
 /** A task as a file: pages of whole lines, each value once, and what was left behind named as that. */
 import { expect, test } from "vitest";
 import type { TaskEvent } from "../../../src/engine/facts/event.ts";
-import { journalSource } from "../../../src/tasks/history/archive.ts";
+import { journalSource } from "../../../src/tasks/journal/journal-source.ts";
 import { journalPage, linesIn } from "../../../src/tasks/recorder/journal-file.ts";
 import { createdEvent } from "../engine/scenario.ts";
 

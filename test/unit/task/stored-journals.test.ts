@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readJournal, sourceOf, type ReadJournal } from "../../../src/tasks/recorder/journal-import.ts";
-import { playAgain } from "../../../src/tasks/recorder/played-again.ts";
+import { replayJournal } from "../../../src/tasks/recorder/journal-replay.ts";
 import { STEP_KINDS } from "../../../src/language/definition.ts";
 
 const folder = join(import.meta.dirname, "..", "..", "journals");
@@ -21,7 +21,7 @@ function journalOf(name: string): ReadJournal {
 
 test.each(files)("%s comes out the same", (name) => {
   const journal = journalOf(name);
-  expect(playAgain(sourceOf(journal))).toEqual({ ok: true, value: { events: journal.events, matches: true } });
+  expect(replayJournal(sourceOf(journal))).toEqual({ ok: true, value: { events: journal.events, matches: true } });
 });
 
 describe("among them", () => {
@@ -47,7 +47,7 @@ test("a journal in which one fact is another is found out", () => {
     ...row,
     events: row.events.map((event) => (event.type === "compensation.started" ? { ...event, step: "nowhere" } : event)),
   }));
-  const again = playAgain(sourceOf({ rows }));
+  const again = replayJournal(sourceOf({ rows }));
   expect(again).toMatchObject({
     ok: true,
     value: { matches: false, divergence: { got: { type: "compensation.started" } } },

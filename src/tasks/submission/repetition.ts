@@ -3,9 +3,10 @@ import { statusOf } from "../../engine/state/state.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../contract.ts";
-import { TaskReading, type Loaded } from "../object/reading.ts";
+import { TaskReading } from "../journal/task-reading.ts";
+import type { Loaded } from "../journal/load.ts";
 
-export function replay(loaded: Loaded, fingerprint: string | null): Result<Submitted, Rejection> {
+export function answerRepetition(loaded: Loaded, fingerprint: string | null): Result<Submitted, Rejection> {
   const { created } = loaded.state;
   if (created.fingerprint !== (fingerprint ?? undefined)) {
     return err(

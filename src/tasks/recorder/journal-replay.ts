@@ -7,13 +7,13 @@ import { rejection, type Rejection } from "../../shared/errors.ts";
 import { messageOf } from "../../shared/log.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { isoTime } from "../../shared/time.ts";
-import type { JournalSource } from "../object/journal.ts";
-import { createdIn, graphOf } from "../object/reading.ts";
+import type { JournalSource } from "../journal/journal-source.ts";
+import { createdIn, graphOf } from "../journal/load.ts";
 
 /** A fact as it is told, or `null` where there is none. */
 type Told = Omit<EventView, "seq" | "at"> | null;
 
-export type PlayedAgain =
+export type ReplayReport =
   | { readonly events: number; readonly matches: true }
   | {
       /** How many agree. */
@@ -23,7 +23,7 @@ export type PlayedAgain =
       readonly divergence: { readonly seq: number; readonly at: string; readonly expected: Told; readonly got: Told };
     };
 
-export function playAgain(source: JournalSource): Result<PlayedAgain, Rejection> {
+export function replayJournal(source: JournalSource): Result<ReplayReport, Rejection> {
   const created = createdIn(source);
   // What was drawn by lot depends on the id that the task ran under.
   const original = created.imported === undefined ? created : { ...created, task: created.imported.from };

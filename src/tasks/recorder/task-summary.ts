@@ -6,36 +6,36 @@ import { taskHead, type TaskHead } from "../views/view.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
 import { canonicalJson, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
-import type { JournalSource } from "../object/journal.ts";
-import { createdIn, type Loaded } from "../object/reading.ts";
+import type { JournalSource } from "../journal/journal-source.ts";
+import { createdIn, type Loaded } from "../journal/load.ts";
 
 /** `hash`: `null` of what is kept no longer, or was too much to be read. */
-export type ValuePortrait = { readonly value: Json } | { readonly hash: string | null; readonly bytes: number };
+export type ValueSummary = { readonly value: Json } | { readonly hash: string | null; readonly bytes: number };
 
-export interface StepPortrait extends Pick<StepView, "id" | "type" | "status" | "agent" | "attempts" | "reason" | "kept"> {
+export interface StepSummary extends Pick<StepView, "id" | "type" | "status" | "agent" | "attempts" | "reason" | "kept"> {
   readonly error: string | null;
   readonly durationMs: number | null;
   readonly usage: Usage | null;
-  readonly output: ValuePortrait | null;
+  readonly output: ValueSummary | null;
 }
 
-export interface Portrait {
+export interface TaskSummary {
   readonly head: TaskHead;
   readonly usage: Usage | null;
-  readonly definition: ValuePortrait;
-  readonly input: ValuePortrait;
-  readonly output: ValuePortrait | null;
-  readonly steps: readonly StepPortrait[];
+  readonly definition: ValueSummary;
+  readonly input: ValueSummary;
+  readonly output: ValueSummary | null;
+  readonly steps: readonly StepSummary[];
 }
 
-export function portraitOf({ state }: Loaded, source: JournalSource): Portrait {
+export function summaryOf({ state }: Loaded, source: JournalSource): TaskSummary {
   const created = createdIn(source);
   const values = new ValueReader(source);
   const [total, byStep] = usagesIn(source);
   const views = stepViews(state, 0, state.steps.length);
   // The task's own values first: they are what a reader looks for.
-  const [input, definition] = [values.portrait(state.input), values.portrait(created.definition)];
-  const output = state.end === null || state.end.output === null ? null : values.portrait(state.end.output);
+  const [input, definition] = [values.summary(state.input), values.summary(created.definition)];
+  const output = state.end === null || state.end.output === null ? null : values.summary(state.end.output);
   return {
     head: taskHead(state),
     usage: total,
@@ -55,7 +55,7 @@ export function portraitOf({ state }: Loaded, source: JournalSource): Portrait {
         error: error?.code ?? null,
         durationMs: started_at === null || finished_at === null ? null : Date.parse(finished_at) - Date.parse(started_at),
         usage: byStep.get(path) ?? null,
-        output: phase.status === "completed" ? values.portrait(phase.output) : null,
+        output: phase.status === "completed" ? values.summary(phase.output) : null,
       };
     }),
   };
@@ -94,7 +94,7 @@ class ValueReader {
     this.#source = source;
   }
 
-  portrait(stored: StoredValue): ValuePortrait {
+  summary(stored: StoredValue): ValueSummary {
     const known = stored.bytes ?? 0;
     const value =
       this.#readBytes + known > LIMITS.diffReadBytes ? undefined : "value" in stored ? stored.value : this.#source.value(stored);

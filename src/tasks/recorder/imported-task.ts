@@ -6,7 +6,7 @@ import type { ArchivePart, HistoryRow } from "../history/port.ts";
 import { archiveOf } from "../history/archive.ts";
 import { rowOf } from "../object/chronicle.ts";
 import { sourceOf, type ReadJournal } from "./journal-import.ts";
-import { loadTask } from "../object/reading.ts";
+import { loadTask } from "../journal/load.ts";
 
 export interface ImportedTask {
   readonly row: HistoryRow;
