@@ -13,6 +13,7 @@ import { GateObject } from "./gates/gate-object.ts";
 import { consumeHistory } from "./tasks/history/history-queue.ts";
 import type { SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleObject } from "./schedules/schedule-object.ts";
+import { ROOMS } from "./rooms.ts";
 import { LIMITS } from "./tasks/limits.ts";
 import { log } from "./shared/log.ts";
 import type { TaskPorts } from "./tasks/ports.ts";
@@ -100,7 +101,7 @@ export class Gate extends GateObject<Env> {
   }
 }
 
-const app = createApp((env) => (configuration.ok ? { services: service(env) } : { fault: configuration.error }));
+const app = createApp(ROOMS, (env) => (configuration.ok ? { services: service(env) } : { fault: configuration.error }));
 
 export default {
   fetch: app.fetch,

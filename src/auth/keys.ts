@@ -6,8 +6,8 @@ import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId, randomText } from "../shared/ids.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import { principal, ROOT, type Principal } from "./principal.ts";
-import type { Role } from "./scopes.ts";
+import { principal, rootPrincipal, type Principal } from "../shared/principal.ts";
+import type { Role } from "../shared/scopes.ts";
 import { apiKeys } from "./tables.ts";
 
 const KEY_PREFIX = "orc_";
@@ -42,7 +42,7 @@ export class ApiKeys {
     const isRoot = timingSafeEqual(presented, this.#rootDigest);
     if (!isRoot && !key.startsWith(KEY_PREFIX)) return null;
     const hash = presented.toString("hex");
-    const found = isRoot ? { principal: ROOT, expiresAt: null } : await this.#lookUp(hash, now);
+    const found = isRoot ? { principal: rootPrincipal(), expiresAt: null } : await this.#lookUp(hash, now);
     if (found === null) return null;
     remember(key, {
       hash,

@@ -1,7 +1,7 @@
 /** `/keys`: API keys of a tenant. */
 import { z } from "@hono/zod-openapi";
 import type { ApiKey } from "./keys.ts";
-import { ROLES } from "./scopes.ts";
+import { ROLES } from "../shared/scopes.ts";
 import { duration, identifier } from "../language/definition-words.ts";
 import { rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";

@@ -1,5 +1,5 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import type { Role } from "./scopes.ts";
+import type { Role } from "../shared/scopes.ts";
 
 /** PERSISTED. API keys by the SHA-256 of their text; the text itself is kept nowhere. */
 export const apiKeys = sqliteTable(

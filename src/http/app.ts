@@ -4,6 +4,8 @@ import type { Context } from "hono";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId } from "../shared/ids.ts";
 import { log, messageOf } from "../shared/log.ts";
+import { SHARED_REJECTIONS } from "../shared/errors.ts";
+import type { Room } from "../shared/room.ts";
 import { isTrouble } from "../objects/trouble.ts";
 import { agentWorkRoutes } from "../agents/routes/agent-work.ts";
 import { agentRoutes } from "../agents/routes/agents.ts";
@@ -36,7 +38,10 @@ import { workflowRoutes } from "../workflows/routes/workflows.ts";
 export const BASE_PATH = "/api/v1";
 
 /** `services` is asked at every request; `null` with a message while the configuration is not valid. */
-export function createApp(services: (env: Api["Bindings"]) => { readonly services: Services } | { readonly fault: string }) {
+export function createApp(
+  rooms: readonly Room[],
+  services: (env: Api["Bindings"]) => { readonly services: Services } | { readonly fault: string },
+) {
   const app = createRouter();
 
   app.use(async (c, next) => {
@@ -84,14 +89,15 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
     description: "An API key, `orc_…`, or the root key",
   });
   app.openAPIRegistry.registerWebhook(taskEndedCall);
-  app.get("/openapi.json", (c) =>
-    c.json(
-      app.getOpenAPI31Document({
-        openapi: "3.1.0",
-        info: { title: "Orchestrator", version: "1", description: "Tasks, workflows and agents." },
-      }),
-    ),
-  );
+  app.get("/openapi.json", (c) => {
+    const document = app.getOpenAPI31Document({
+      openapi: "3.1.0",
+      info: { title: "Orchestrator", version: "1", description: "Tasks, workflows and agents." },
+    });
+    const problem = document.components?.schemas?.["Problem"] as { properties: Record<string, object> };
+    problem.properties["code"] = { type: "string", enum: codesOf(rooms), example: "not_found" };
+    return c.json(document);
+  });
   app.get("/docs", () => docsPage());
 
   app.notFound((c) => {
@@ -104,6 +110,9 @@ export function createApp(services: (env: Api["Bindings"]) => { readonly service
   app.onError(async (error, c) => withRequestId(c, problem(c, await rejectionFor(error, c))));
   return app;
 }
+
+const codesOf = (rooms: readonly Room[]): readonly string[] =>
+  [SHARED_REJECTIONS, ...rooms.map(({ rejections = {} }) => rejections)].flatMap(Object.keys);
 
 function withRequestId(c: Context<Api>, response: Response): Response {
   response.headers.set("X-Request-Id", c.get("requestId"));

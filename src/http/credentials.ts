@@ -1,6 +1,6 @@
 /** Who makes a request, from its credentials; and whether that caller has made too many. */
 import type { Context } from "hono";
-import type { Principal } from "../auth/principal.ts";
+import type { Principal } from "../shared/principal.ts";
 import { rejection } from "../shared/errors.ts";
 import { Refused } from "./problem.ts";
 import type { Api } from "./route.ts";

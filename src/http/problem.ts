@@ -1,7 +1,7 @@
 /** Refusals on the wire: RFC 9457, one body for every one of them. */
 import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
-import { rejection, REJECTIONS, type Rejection, type RejectionCode } from "../shared/errors.ts";
+import { rejection, meaningOf, type Rejection } from "../shared/errors.ts";
 import type { Api } from "./route.ts";
 
 /** One fault in a document. */
@@ -22,7 +22,7 @@ export const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.enum(Object.keys(REJECTIONS) as RejectionCode[]).openapi({ example: "not_found" }),
+    code: z.string().openapi({ example: "not_found" }),
     retryable: z.boolean(),
     request_id: z.string(),
     errors: z.array(faultSchema).optional(),
@@ -30,7 +30,7 @@ export const problemSchema = z
   .openapi("Problem");
 
 export function problemBody(rejection: Rejection, requestId: string) {
-  const { status, title, retryable } = REJECTIONS[rejection.code];
+  const { status, title, retryable } = meaningOf(rejection.code);
   return {
     type: `urn:orchestrator:problem:${rejection.code}`,
     title,
@@ -45,7 +45,7 @@ export function problemBody(rejection: Rejection, requestId: string) {
 }
 
 export function problem(c: Context<Api>, rejection: Rejection): Response {
-  const { status } = REJECTIONS[rejection.code];
+  const { status } = meaningOf(rejection.code);
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
   if (rejection.retryAfterMs !== undefined) headers["retry-after"] = String(Math.ceil(rejection.retryAfterMs / 1_000));
   if (status === 401) headers["www-authenticate"] = "Bearer";

@@ -6,8 +6,8 @@ import { createRoute, OpenAPIHono, type RouteConfig, type z } from "@hono/zod-op
 import type { MiddlewareHandler } from "hono";
 import { faultsOf } from "../language/compile.ts";
 import type { Env } from "../env.ts";
-import type { Principal } from "../auth/principal.ts";
-import type { Scope } from "../auth/scopes.ts";
+import type { Principal } from "../shared/principal.ts";
+import type { Scope } from "../shared/scopes.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
 import { jsonBody, linesBody } from "./body.ts";

@@ -6,7 +6,7 @@
  * R2. What is decided after something was awaited is decided on what is stored by then.
  * R3. Trouble moves a run to later and is met again by the alarm; it never throws.
  */
-import { REJECTIONS, type Rejection } from "../shared/errors.ts";
+import { meaningOf, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import type { Result } from "../shared/result.ts";
@@ -110,7 +110,7 @@ export class RunStarter {
   async #start(record: ScheduleRecord, run: PlannedRun): Promise<boolean> {
     const submitted = await this.#submit(record, run);
     if (submitted.ok) this.#settle(record, run, "started", submitted.value, null);
-    else if (REJECTIONS[submitted.error.code].retryable) return this.#troubled(record, run, submitted.error, Date.now());
+    else if (meaningOf(submitted.error.code).retryable) return this.#troubled(record, run, submitted.error, Date.now());
     else this.#settle(record, run, "failed", null, { code: submitted.error.code, message: submitted.error.detail });
     return true;
   }

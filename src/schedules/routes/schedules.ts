@@ -7,7 +7,7 @@ import { timingRefusal } from "../check.ts";
 import { RUN_OUTCOMES } from "../run-entry.ts";
 import type { ScheduleDraft } from "../schedule.ts";
 import type { ScheduleContract, ScheduleReading, TriggeredRun } from "../schedule-contract.ts";
-import { rejection, rejectionOf, REJECTIONS, type Rejection, type RejectionCode } from "../../shared/errors.ts";
+import { rejection, isRejectionCode, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import { canonicalJson, pointer, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import type { Result } from "../../shared/result.ts";
@@ -242,7 +242,7 @@ function body(c: Context<Api>, reading: ScheduleReading, count: number = LIMITS.
 /** Who asks for a run and gets none is told why, as if it had been a submission. */
 function triggeredBody({ at, outcome, task, reason }: TriggeredRun): z.infer<typeof triggeredRun> {
   if (outcome === "failed" || outcome === "skipped" || outcome === "missed") {
-    const code = outcome === "failed" && reason !== null && reason.code in REJECTIONS ? (reason.code as RejectionCode) : "run_overlaps";
+    const code = outcome === "failed" && reason !== null && isRejectionCode(reason.code) ? reason.code : "run_overlaps";
     throw new Refused(rejection(code, reason?.message ?? "It was not started"));
   }
   return { scheduled_at: isoTime(at), outcome, task_id: task };

@@ -1,5 +1,5 @@
 /** Who makes a request. Whatever the credentials were, the rest of the service sees only this. */
-import { scopesOf, SCOPES, type Role, type Scope } from "./scopes.ts";
+import { allScopes, scopesOf, type Role, type Scope } from "./scopes.ts";
 
 export interface Principal {
   readonly tenant: string;
@@ -14,7 +14,13 @@ export interface Principal {
 export const DEFAULT_TENANT = "default";
 
 /** The root key from the configuration: admin of the default tenant, and alone in managing tenants. */
-export const ROOT: Principal = { tenant: DEFAULT_TENANT, subject: "root", roles: ["admin"], scopes: new Set(SCOPES), agent: null };
+export const rootPrincipal = (): Principal => ({
+  tenant: DEFAULT_TENANT,
+  subject: "root",
+  roles: ["admin"],
+  scopes: allScopes(),
+  agent: null,
+});
 
 export function principal(tenant: string, subject: string, roles: readonly Role[], agent: string | null): Principal {
   return { tenant, subject, roles, scopes: scopesOf(roles), agent };

@@ -1,0 +1,5 @@
+import type { Room } from "../shared/room.ts";
+import { LIMITS } from "./limits.ts";
+import { REJECTIONS } from "./rejections.ts";
+
+export const languageRoom = { name: "language", limits: LIMITS, rejections: REJECTIONS } as const satisfies Room;

@@ -1,0 +1,6 @@
+import type { Room } from "../shared/room.ts";
+import { LIMITS } from "./limits.ts";
+import { REJECTIONS } from "./rejections.ts";
+import { SCOPES } from "./scopes.ts";
+
+export const webhooksRoom = { name: "webhooks", limits: LIMITS, rejections: REJECTIONS, scopes: SCOPES } as const satisfies Room;
