@@ -32,3 +32,8 @@ export function actorOf({
 export function byOf({ type, id, name, made_by }: By): By {
   return { type, id, ...(name !== undefined && { name }), ...(made_by && { made_by }) };
 }
+
+/** The member of a fact that says who caused it, where somebody did. */
+export function causedBy({ actor }: { readonly actor?: By | undefined }): { readonly actor?: By } {
+  return actor === undefined ? {} : { actor };
+}

@@ -1,4 +1,5 @@
 /** PERSISTED: the fact that a task begins with, and what it says of where the task comes from and what becomes of it. */
+import type { By } from "../../shared/actor.ts";
 import type { TaskBudget } from "../aspects/budget.ts";
 import type { Failure } from "./event.ts";
 import type { StoredValue } from "./value.ts";
@@ -34,8 +35,10 @@ export interface TaskCreated {
   readonly chain?: { readonly from: string; readonly depth: number };
   /** The task whose past it shares, up to which of its events; `retry`: to do again what had failed, without any change. */
   readonly forked?: { readonly from: string; readonly seq: number; readonly retry?: true };
-  /** It was brought here from elsewhere, where it had this id; nothing of it happened here. */
-  readonly imported?: { readonly from: string };
+  /** It was brought here by somebody from elsewhere, where it had this id; nothing of it happened here. */
+  readonly imported?: { readonly from: string; readonly by?: By };
+  /** Who submitted it, or had it start; of an imported one as its file says. */
+  readonly actor?: By;
   /** It does not begin before this. */
   readonly start_at?: number;
   /** It stands for a burst of submissions under the key, which is over at `due_at` unless another comes, or at the latest. */

@@ -105,6 +105,7 @@ const MEMBERS = {
   chain: z.looseObject({ from: text, depth: count }),
   forked: z.looseObject({ from: text, seq: count, retry: z.literal(true).optional() }),
   imported: z.looseObject({ from: text }),
+  actor: z.looseObject({ type: text, id: text, name: text.optional() }),
   webhook: z.looseObject({ url: text, secret: text.optional() }),
   error: failure,
   degraded: failure,

@@ -2,6 +2,7 @@
  * PERSISTED: the facts of a task, past tense, never refused once recorded. Fields are only ever added, and optional.
  * Times are milliseconds since the epoch and end in `_at` or `_until`; readers outside get them in RFC 3339.
  */
+import type { By } from "../../shared/actor.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Amounts, BudgetAction, BudgetResource, Reserved } from "../aspects/budget.ts";
 import type { StepKind } from "../../language/definition.ts";
@@ -35,6 +36,8 @@ export interface Usage {
 /** How an attempt reaches its agent. */
 export type Way = "inline" | "queue" | "pull";
 
+/** Who caused it; nobody where it follows by itself, or was recorded before that was. */
+type OfActor = { readonly actor?: By };
 type OfStep = { readonly step: string };
 type OfAttempt = OfStep & { readonly attempt: number };
 /** Tasks that it had started and that nobody wants any more. */
@@ -64,27 +67,27 @@ export type TaskEvent =
   /** It does not begin yet. */
   | { readonly type: "task.queued"; readonly waiting_on: WaitingToBegin }
   /** A later submission of its burst has brought another input. */
-  | { readonly type: "task.replaced"; readonly input: StoredValue; readonly until: number }
+  | (OfActor & { readonly type: "task.replaced"; readonly input: StoredValue; readonly until: number })
   /** Nothing keeps it from beginning any more. */
   | { readonly type: "task.admitted" }
   | { readonly type: "task.started" }
   /** `by`: with the task that started it. */
-  | { readonly type: "task.paused"; readonly by?: "parent" }
-  | { readonly type: "task.resumed"; readonly by?: "parent" }
+  | (OfActor & { readonly type: "task.paused"; readonly by?: "parent" })
+  | (OfActor & { readonly type: "task.resumed"; readonly by?: "parent" })
   /** `partial`: with what it had when its budget was exhausted. */
   | { readonly type: "task.completed"; readonly output: StoredValue; readonly partial?: true }
   | { readonly type: "task.failed"; readonly error: Failure }
-  | { readonly type: "task.canceled"; readonly reason?: string }
+  | (OfActor & { readonly type: "task.canceled"; readonly reason?: string })
   | { readonly type: "task.timed_out"; readonly error: Failure }
   | { readonly type: "task.rejected"; readonly error: Failure }
   | { readonly type: "task.archived"; readonly parts: number; readonly bytes: number; readonly chained?: readonly Chained[] }
   /** The task must end, and first undoes what it has done. */
-  | {
+  | (OfActor & {
       readonly type: "task.ending";
       readonly ending: "failed" | "canceled" | "timed_out";
       readonly error?: Failure;
       readonly reason?: string;
-    }
+    })
   /** `items`: of a map; `chunk`: how many of them each task gets, where they are spread over several. */
   | (OfStep & { readonly type: "step.started"; readonly items?: number; readonly chunk?: number })
   | (OfStep & { readonly type: "step.waiting"; readonly waiting_on: Waiting; readonly receipt?: Receipt })
@@ -213,7 +216,7 @@ export type TaskEvent =
     })
   | (OfStep & { readonly type: "timer.fired" })
   /** `key`: under which it came, so that it counts once. */
-  | { readonly type: "signal.received"; readonly name: string; readonly payload: StoredValue; readonly key: string }
+  | (OfActor & { readonly type: "signal.received"; readonly name: string; readonly payload: StoredValue; readonly key: string })
   | (OfApproval & {
       readonly type: "approval.requested";
       readonly title: string;
@@ -225,15 +228,16 @@ export type TaskEvent =
       readonly editable?: true;
       readonly due_at?: number;
     })
-  /** One person's word. With a changed payload, `hash` is of that. */
-  | (OfApproval & {
-      readonly type: "approval.decided";
-      readonly by: string;
-      readonly decision: "approve" | "reject";
-      readonly hash: string;
-      readonly comment?: string;
-      readonly payload?: StoredValue;
-    })
+  /** One person's word; `by`: what a quorum counts them by. With a changed payload, `hash` is of that. */
+  | (OfApproval &
+      OfActor & {
+        readonly type: "approval.decided";
+        readonly by: string;
+        readonly decision: "approve" | "reject";
+        readonly hash: string;
+        readonly comment?: string;
+        readonly payload?: StoredValue;
+      })
   | (OfApproval & { readonly type: "approval.escalated"; readonly assignees: readonly string[]; readonly due_at: number })
   | (OfApproval & { readonly type: "approval.expired"; readonly outcome: "fail" | "approve" | "reject" })
   /** What is left does not allow for the step's next call, and nothing under way may give any back; what comes of that. */

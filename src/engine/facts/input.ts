@@ -1,4 +1,5 @@
 /** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
+import type { By } from "../../shared/actor.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Amounts } from "../aspects/budget.ts";
 import type { PastChild, PastStep } from "../state/past.ts";
@@ -19,21 +20,26 @@ interface OfReply extends OfAttempt {
   readonly ms?: number;
 }
 
+/** Who says so, as the fact will name them. */
+interface OfActor {
+  readonly actor?: By;
+}
+
 export type TaskInput =
   /** Time has passed: see what follows. */
   | { readonly type: "wake" }
   /** The agents were looked up afresh: steps that wait for one look again. */
   | { readonly type: "look" }
   /** `by`: the task that started this one says so, maybe again; it is never refused. */
-  | { readonly type: "pause"; readonly by?: "parent" }
-  | { readonly type: "resume"; readonly by?: "parent" }
-  | { readonly type: "cancel"; readonly reason?: string }
+  | (OfActor & { readonly type: "pause"; readonly by?: "parent" })
+  | (OfActor & { readonly type: "resume"; readonly by?: "parent" })
+  | (OfActor & { readonly type: "cancel"; readonly reason?: string })
   /** The gate lets the task begin, … */
   | { readonly type: "admit" }
   /** … or has no place for it, and it does not wait; `by`: a task that has one. */
   | { readonly type: "refuse"; readonly by: string }
   /** Another submission of the burst that the task stands for: the burst goes on until then. */
-  | { readonly type: "replace"; readonly input: StoredValue; readonly until: number }
+  | (OfActor & { readonly type: "replace"; readonly input: StoredValue; readonly until: number })
   /** A queue consumer is about to call the agent. A higher `delivery` takes over from a lower one. */
   | (OfAttempt & { readonly type: "claim"; readonly delivery: number })
   /** The agent answered 202: it will call back. */
@@ -54,9 +60,9 @@ export type TaskInput =
   /** The cache has dropped what these steps made out of date. */
   | { readonly type: "invalidated"; readonly steps: readonly string[] }
   /** Something from outside that a step waits for, or will. It counts once under its key. */
-  | { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string }
+  | (OfActor & { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string })
   /** A person's word on approval number so-and-so. */
-  | {
+  | (OfActor & {
       readonly type: "decide";
       readonly approval: number;
       readonly decision: "approve" | "reject";
@@ -67,7 +73,7 @@ export type TaskInput =
       readonly payload?: Json;
       /** Of what they believe to decide on. */
       readonly hash?: string;
-    }
+    })
   /** A task that a step has started has ended. */
   | {
       readonly type: "child";

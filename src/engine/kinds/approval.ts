@@ -3,6 +3,7 @@
  * once on the same: who edits it asks those anew who had approved what it was. The step is over with the decision that
  * settles it.
  */
+import { causedBy } from "../../shared/actor.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import { excerpt } from "../../shared/text.ts";
@@ -111,6 +112,7 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
     step: step.path,
     approval: asked.number,
     by: input.by,
+    ...causedBy(input),
     decision: input.decision,
     hash,
     ...(input.comment !== undefined && { comment: input.comment }),

@@ -2,10 +2,12 @@
  * A step that waits for something from outside. Signals are kept in the order they came; each is taken by the first step
  * that it matches, once, and whether it matches is asked once of every step.
  */
+import { causedBy } from "../../shared/actor.ts";
 import type { Json } from "../../shared/json.ts";
 import { assert } from "../../shared/result.ts";
 import { durationText } from "../../shared/time.ts";
 import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { InputOf } from "../facts/input.ts";
 import type { SignalNode } from "../../language/graph.ts";
 import { scopeOfStep, withName } from "../state/scope.ts";
 import { failStep, startedFacts } from "../rules/step.ts";
@@ -32,10 +34,11 @@ export const signal: Kind<SignalNode> = {
 };
 
 /** Facts when a signal comes: it is kept, or taken at once by a step that waits for it. */
-export function receive(state: TaskState, name: string, value: Json, key: string, world: World): readonly TaskEvent[] {
+export function receive(state: TaskState, input: InputOf<"signal">, world: World): readonly TaskEvent[] {
+  const { name, payload: value, key } = input;
   const payload = world.values.write(value);
   assert(payload !== null, "a signal is smaller than a value may be");
-  const received: TaskEvent = { type: "signal.received", name, payload, key };
+  const received: TaskEvent = { type: "signal.received", name, payload, key, ...causedBy(input) };
   for (const index of state.listening.get(name) ?? []) {
     const step = stepAt(state, index);
     if (isKind(step, "signal") && matches(state, step, value, world)) {

@@ -1,4 +1,5 @@
 /** What the outside must have said for a fact to be there, most likely first; nothing where it can only follow by itself. */
+import { causedBy } from "../../shared/actor.ts";
 import type { Json } from "../../shared/json.ts";
 import type { CachedFrom, EventOf, Failure } from "../facts/event.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
@@ -13,13 +14,13 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
     case undefined:
       return [];
     case "task.paused":
-      return [{ type: "pause", ...(fact.by && { by: fact.by }) }];
+      return [{ type: "pause", ...(fact.by && { by: fact.by }), ...causedBy(fact) }];
     case "task.resumed":
-      return [...cancellations(moment), { type: "resume", ...(fact.by && { by: fact.by }) }];
+      return [...cancellations(moment), { type: "resume", ...(fact.by && { by: fact.by }), ...causedBy(fact) }];
     case "task.admitted":
       return [{ type: "admit" }];
     case "task.replaced":
-      return [{ type: "replace", input: fact.input, until: fact.until }];
+      return [{ type: "replace", input: fact.input, until: fact.until, ...causedBy(fact) }];
     case "child.canceled":
       return [{ type: "dismissed", tasks: fact.tasks }];
     case "cache.invalidated":
@@ -30,7 +31,7 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
     case "child.kept":
       return [past(moment, read)];
     case "signal.received":
-      return [{ type: "signal", name: fact.name, payload: read(fact.payload), key: fact.key }];
+      return [{ type: "signal", name: fact.name, payload: read(fact.payload), key: fact.key, ...causedBy(fact) }];
     case "approval.decided":
       return [decision(fact, read)];
     case "child.ended":
@@ -84,10 +85,10 @@ function past(moment: Moment, read: (stored: StoredValue) => Json): TaskInput {
 }
 
 function decision(
-  { approval, decision: word, by, comment, payload }: EventOf<"approval.decided">,
+  { approval, decision: word, by, comment, payload, ...of }: EventOf<"approval.decided">,
   read: (stored: StoredValue) => Json,
 ): TaskInput {
-  const said = { ...(comment !== undefined && { comment }), ...(payload !== undefined && { payload: read(payload) }) };
+  const said = { ...causedBy(of), ...(comment !== undefined && { comment }), ...(payload !== undefined && { payload: read(payload) }) };
   // Whoever was let decide then is let now.
   return { type: "decide", approval, decision: word, by, roles: ["admin"], ...said };
 }
@@ -146,5 +147,5 @@ function grants(moment: Moment): readonly TaskInput[] {
 function cancellations(moment: Moment): readonly TaskInput[] {
   const fact = moment.find((one) => one.type === "task.canceled" || (one.type === "task.ending" && one.ending === "canceled"));
   if (fact?.type !== "task.canceled" && fact?.type !== "task.ending") return [];
-  return [{ type: "cancel", ...(fact.reason !== undefined && { reason: fact.reason }) }];
+  return [{ type: "cancel", ...(fact.reason !== undefined && { reason: fact.reason }), ...causedBy(fact) }];
 }

@@ -2,6 +2,7 @@
  * What an input establishes. Stale and repeated inputs establish nothing: a reply counts only while its attempt is in
  * flight (the fence), and only the reply that settled an attempt may be repeated.
  */
+import { causedBy } from "../../shared/actor.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
@@ -37,8 +38,10 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
       if (state.end !== null || state.ending !== null) return forbidden(state, "canceled");
       // It may have something to undo, and who cancels it waits for nobody to resume it.
       return ok([
-        ...(state.paused ? ([{ type: "task.resumed", ...(state.pausedWithParent && { by: "parent" as const }) }] as const) : []),
-        ...endEarly(state, { status: "canceled", reason: input.reason }),
+        ...(state.paused
+          ? ([{ type: "task.resumed", ...(state.pausedWithParent && { by: "parent" as const }), ...causedBy(input) }] as const)
+          : []),
+        ...endEarly(state, { status: "canceled", reason: input.reason, actor: input.actor }),
       ]);
     case "admit":
       return admitThrough(state);
@@ -81,8 +84,9 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
 }
 
 /** What the task's parent says takes back nothing but itself, and holds up no undoing that it has asked for. */
-function admitPause(state: TaskState, { type, by }: InputOf<"pause" | "resume">): Admission {
-  const facts: Admission = ok([{ type: type === "pause" ? "task.paused" : "task.resumed", ...(by && { by }) }]);
+function admitPause(state: TaskState, input: InputOf<"pause" | "resume">): Admission {
+  const { type, by } = input;
+  const facts: Admission = ok([{ type: type === "pause" ? "task.paused" : "task.resumed", ...(by && { by }), ...causedBy(input) }]);
   if (by === "parent") {
     const isNews = type === "pause" ? !state.paused && state.ending?.status !== "canceled" : state.pausedWithParent;
     return isNews && state.end === null ? facts : NOTHING;
@@ -98,7 +102,7 @@ function admitPause(state: TaskState, { type, by }: InputOf<"pause" | "resume">)
 type Reply = InputOf<"claim" | "accept" | "heartbeat" | "complete" | "fail" | "lose" | "grant" | "decline">;
 
 function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): Admission {
-  const { name, payload, key } = input;
+  const { name, key } = input;
   // What came once under its key is there, whatever has become of it.
   if (state.signalKeys.has(key)) return NOTHING;
   if (!canReceive(state, name)) {
@@ -111,7 +115,7 @@ function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): 
   if (state.keptSignals >= LIMITS.keptSignals) {
     return err(rejection("limit_reached", `A task keeps at most ${LIMITS.keptSignals} signals that no step has taken`));
   }
-  return ok(receive(state, name, payload, key, world));
+  return ok(receive(state, input, world));
 }
 
 function admitChild(state: TaskState, { task, status, output, error, failedItems, spent }: InputOf<"child">): Admission {

@@ -1,4 +1,5 @@
 /** What follows for a task that is held back: its time comes, its gate lets it in or has no place, its input is replaced. */
+import { causedBy } from "../../shared/actor.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import { ok, type Result } from "../../shared/result.ts";
 import type { TaskCreated } from "../facts/created.ts";
@@ -53,10 +54,11 @@ export function refuseAt(state: TaskState, { by }: InputOf<"refuse">): Admission
 }
 
 /** A later submission of the burst: its input counts. Nothing comes of it once the burst is over. */
-export function replaceInput(state: TaskState, { input, until }: InputOf<"replace">, now: number): Admission {
+export function replaceInput(state: TaskState, replacement: InputOf<"replace">, now: number): Admission {
+  const { input, until } = replacement;
   const { hold, created } = state;
   if (hold?.type !== "debounce" || hold.until <= now || state.end !== null) return NOTHING;
-  return ok([{ type: "task.replaced", input, until: Math.min(until, created.debounce?.latest_at ?? until) }]);
+  return ok([{ type: "task.replaced", input, until: Math.min(until, created.debounce?.latest_at ?? until), ...causedBy(replacement) }]);
 }
 
 function reject(state: TaskState, error: Pick<Failure, "code" | "message">): readonly TaskEvent[] {

@@ -1,4 +1,5 @@
 /** How a task comes to its end: at once, or after it has undone what it did. */
+import { causedBy, type By } from "../../shared/actor.ts";
 import type { CancelReason, Failure, TaskEvent } from "../facts/event.ts";
 import type { Frame } from "../state/frame.ts";
 import { nextToUndo } from "../state/evolve-branch.ts";
@@ -7,14 +8,13 @@ import type { Ending, TaskState } from "../state/state.ts";
 
 type Outcome =
   | { readonly status: "failed" | "timed_out"; readonly error: Failure }
-  | { readonly status: "canceled"; readonly reason?: string | undefined };
+  | { readonly status: "canceled"; readonly reason?: string | undefined; readonly actor?: By | undefined };
 
 /** Facts that follow once nothing else is to be done: the end, or first the undoing. */
 export function endFacts(state: TaskState, outcome: Outcome): readonly TaskEvent[] {
   if (state.undoable.length === 0) return [terminal(outcome)];
   const { status } = outcome;
-  const why = "error" in outcome ? { error: outcome.error } : outcome.reason === undefined ? {} : { reason: outcome.reason };
-  return [{ type: "task.ending", ending: status, ...why }];
+  return [{ type: "task.ending", ending: status, ...("error" in outcome ? { error: outcome.error } : cancellation(outcome)) }];
 }
 
 /** Facts that end a task early, whatever it is doing. */
@@ -28,7 +28,8 @@ export function goOnEnding(state: TaskState, ending: Ending): readonly TaskEvent
   if (state.compensations.at(-1)?.status === "running") return null;
   const next = nextToUndo(state);
   if (next !== null) return state.paused ? null : [{ type: "compensation.started", step: next.path }];
-  if (ending.status === "canceled") return [terminal({ status: "canceled", reason: ending.reason ?? undefined })];
+  if (ending.status === "canceled")
+    return [terminal({ status: "canceled", reason: ending.reason ?? undefined, actor: ending.actor ?? undefined })];
   const error = ending.error ?? { code: "internal", message: "The task ended without a reason", retryable: false };
   return [terminal({ status: ending.status, error })];
 }
@@ -46,6 +47,10 @@ function terminal(outcome: Outcome): TaskEvent {
     case "timed_out":
       return { type: "task.timed_out", error: outcome.error };
     case "canceled":
-      return { type: "task.canceled", ...(outcome.reason !== undefined && { reason: outcome.reason }) };
+      return { type: "task.canceled", ...cancellation(outcome) };
   }
+}
+
+function cancellation({ reason, ...by }: Extract<Outcome, { readonly status: "canceled" }>) {
+  return { ...(reason !== undefined && { reason }), ...causedBy(by) };
 }

@@ -152,8 +152,8 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
     case "approval.decided": {
       const approval = approvalNumbered(state, event.approval);
       if (approval === null) return;
-      const { by, decision, comment = null, hash, payload } = event;
-      approval.decisions.push({ by, decision, comment, asked: approval.hash, hash, at: state.at });
+      const { by, actor = null, decision, comment = null, hash, payload } = event;
+      approval.decisions.push({ by, actor, decision, comment, asked: approval.hash, hash, at: state.at });
       if (payload === undefined) return;
       approval.payload = resident(payload, state.seq);
       approval.hash = hash;

@@ -77,7 +77,7 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
       for (const step of state.open) state.proceeding.push(step);
       return;
     case "task.ending":
-      state.ending = { status: event.ending, error: event.error ?? null, reason: event.reason ?? null };
+      state.ending = { status: event.ending, error: event.error ?? null, reason: event.reason ?? null, actor: event.actor ?? null };
       return;
     case "task.completed":
       state.isPartial = event.partial ?? false;

@@ -6,6 +6,7 @@
  * S3. A step of the graph may run many times, once in each frame of its block. Frames and steps are only ever added, up
  *     to a bound, so an index means the same for as long as the task lives.
  */
+import type { By } from "../../shared/actor.ts";
 import type { Json } from "../../shared/json.ts";
 import { Agenda } from "./agenda.ts";
 import { budgetOf, type Budget } from "../aspects/budget.ts";
@@ -34,6 +35,7 @@ export interface Ending {
   readonly status: "failed" | "canceled" | "timed_out";
   readonly error: Failure | null;
   readonly reason: string | null;
+  readonly actor: By | null;
 }
 
 /** How undoing a step came out. */

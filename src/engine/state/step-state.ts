@@ -1,4 +1,5 @@
 /** One step in one frame: where it stands, and what came of it. */
+import type { By } from "../../shared/actor.ts";
 import type { CachedFrom, CancelReason, Failure, SkipReason, Way } from "../facts/event.ts";
 import type { Waiting } from "../facts/waiting.ts";
 import type { Frame } from "./frame.ts";
@@ -160,6 +161,7 @@ export interface Approval {
 
 export interface Decision {
   readonly by: string;
+  readonly actor: By | null;
   readonly decision: "approve" | "reject";
   readonly comment: string | null;
   /** Of what they were asked, and of what they made of it. */
