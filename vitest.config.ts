@@ -13,6 +13,8 @@ export default defineConfig({
             main: "./test/workers/worker.ts",
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
+              // Beside those of the service: one that only stands on what all of them stand on.
+              durableObjects: { GROUND: { className: "Ground", useSQLite: true } },
               bindings: {
                 ROOT_API_KEY: "root-key-of-the-tests-0123456789abcdef",
                 ALLOW_LOOPBACK_AGENTS: "true",

@@ -24,7 +24,7 @@ import type { BulkPorts } from "./bulk/page.ts";
 import type { CacheContract, CachePorts } from "./cache/cache-contract.ts";
 import { CacheGateway } from "./cache/gateway.ts";
 import type { Env } from "./env.ts";
-import type { GateContract, GatePorts } from "./gates/gate-contract.ts";
+import type { GatePorts } from "./gates/gate-contract.ts";
 import { GateGateway } from "./gates/gateway.ts";
 import { ApprovalRows } from "./tasks/history/approval-rows.ts";
 import { ArchiveStore } from "./tasks/history/archive-store.ts";
@@ -88,8 +88,7 @@ function build(env: Env, config: Config): Service {
   const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
   const cacheNamespace: ObjectNamespace = env.RESULTS;
   const cache = new CacheGateway((name) => cacheNamespace.getByName(name) as CacheContract);
-  const gateNamespace: ObjectNamespace = env.GATES;
-  const gates = new GateGateway((name) => gateNamespace.getByName(name) as GateContract);
+  const gates = new GateGateway(env.GATES);
   const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
     try {
       const waiting = await history.waitingFor(tenant, [id, ...capabilities.map(({ name }) => name)], LIMITS.pokes);

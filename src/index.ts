@@ -8,7 +8,6 @@ import type { CachePorts } from "./cache/cache-contract.ts";
 import { CacheObject } from "./cache/cache-object.ts";
 import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
-import type { GatePorts } from "./gates/gate-contract.ts";
 import { GateObject } from "./gates/gate-object.ts";
 import { consumeHistory } from "./tasks/history/history-queue.ts";
 import type { SchedulePorts } from "./schedules/schedule-contract.ts";
@@ -88,16 +87,9 @@ export class ResultCache extends CacheObject<Env> {
   }
 }
 
-const NO_GATE_PORTS = {} as GatePorts;
-
 export class Gate extends GateObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, configuration.ok ? service(env).gatePorts : NO_GATE_PORTS);
-  }
-
-  override async alarm(): Promise<void> {
-    if (configuration.ok) return super.alarm();
-    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+    super(ctx, env, configuration.ok ? service(env).gatePorts : null);
   }
 }
 

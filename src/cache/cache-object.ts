@@ -6,7 +6,7 @@
  * C2. Who is to be told is in a row until they have answered; the alarm tells again.
  */
 import { DurableObject } from "cloudflare:workers";
-import { EarliestAlarm } from "../objects/earliest-alarm.ts";
+import { Alarm } from "../objects/alarm.ts";
 import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { factsOf, type AskAnswer, type Asker, type CacheContract, type CachePorts } from "./cache-contract.ts";
@@ -31,7 +31,7 @@ const BOUNDS: ShardBounds = {
 export abstract class CacheObject<Env> extends DurableObject<Env> implements CacheContract {
   readonly #ports: CachePorts;
   readonly #store: ShardStore;
-  readonly #alarm: EarliestAlarm;
+  readonly #alarm: Alarm;
   #shard: Shard | null = null;
   #countsAt = 0;
   readonly #telling = new Set<number>();
@@ -40,7 +40,7 @@ export abstract class CacheObject<Env> extends DurableObject<Env> implements Cac
     super(ctx, env);
     this.#ports = ports;
     this.#store = new ShardStore(ctx.storage);
-    this.#alarm = new EarliestAlarm(ctx.storage);
+    this.#alarm = new Alarm(ctx.storage);
   }
 
   async ask(name: ShardName, asker: Asker, terms: Terms): Promise<AskAnswer> {
@@ -65,7 +65,7 @@ export abstract class CacheObject<Env> extends DurableObject<Env> implements Cac
   }
 
   override async alarm(): Promise<void> {
-    this.#alarm.fired();
+    this.#alarm.forget();
     const name = this.ctx.storage.kv.get<ShardName>("name");
     if (name === undefined || !this.#store.exists) return;
     this.#change(name, (shard, now) => shard.trim(now));
@@ -80,14 +80,14 @@ export abstract class CacheObject<Env> extends DurableObject<Env> implements Cac
         const result = change(shard, now);
         const calls = shard.calls(now, LIMITS.cacheTelling - this.#telling.size, ({ id }) => this.#telling.has(id));
         this.#writeCounts(shard.counts, now);
-        this.#alarm.keep(shard.wakeAt(now), now);
+        this.#alarm.ringBy(shard.wakeAt(now), now);
         return { result, calls };
       });
       for (const { one, answer } of calls) void this.#tell(name, one, answer);
       return result;
     } catch (error) {
       this.#shard = null;
-      this.#alarm.fired();
+      this.#alarm.forget();
       throw error;
     }
   }
@@ -120,7 +120,7 @@ export abstract class CacheObject<Env> extends DurableObject<Env> implements Cac
       this.#change(name, (shard, now) => shard.told(one, answer, reply, now));
     } catch (error) {
       log("error", "what a step said was not stored, the alarm asks again", { ...factsOf(name), error: messageOf(error) });
-      this.#alarm.keep(Date.now() + LIMITS.cacheLeaseMs, Date.now());
+      this.#alarm.ringBy(Date.now() + LIMITS.cacheLeaseMs, Date.now());
     }
   }
 }

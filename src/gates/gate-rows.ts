@@ -1,51 +1,37 @@
-/** A gate in its object's storage. The table is made by the first write: asking about a key that nobody uses leaves nothing. */
+/** A gate in its object's storage. */
+import { JsonRows, Tables } from "../objects/table.ts";
 import type { Burst } from "./burst.ts";
-import type { GateName } from "./gate-contract.ts";
 import type { GateLimit, GateStore } from "./gate.ts";
 import type { Member } from "./member.ts";
 
 export class GateRows implements GateStore {
-  readonly #storage: DurableObjectStorage;
-  #exists: boolean;
+  readonly #kv: SyncKvStorage;
+  readonly #tables: Tables;
+  readonly #members: JsonRows<Member>;
 
-  constructor(storage: DurableObjectStorage) {
-    this.#storage = storage;
-    this.#exists = storage.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'member'").toArray().length > 0;
+  constructor({ kv, sql }: DurableObjectStorage) {
+    this.#kv = kv;
+    this.#tables = new Tables(sql, "member", ["CREATE TABLE member (task TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"]);
+    this.#members = new JsonRows(this.#tables, { table: "member", key: "task", body: "body" });
   }
 
-  get name(): GateName | null {
-    return this.#storage.kv.get<GateName>("name") ?? null;
-  }
+  readonly members = (): readonly Member[] => this.#members.all();
+  readonly put = (member: Member): void => this.#members.put(member.task, member);
+  readonly delete = (task: string): void => this.#members.delete(task);
 
-  identify(name: GateName): void {
-    if (this.name === null) this.#storage.kv.put("name", name);
-  }
-
-  readonly members = (): readonly Member[] =>
-    this.#exists
-      ? [...this.#storage.sql.exec<{ body: string }>("SELECT body FROM member")].map(({ body }) => JSON.parse(body) as Member)
-      : [];
-
-  readonly put = (member: Member): void => {
-    if (!this.#exists) this.#storage.sql.exec("CREATE TABLE member (task TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID");
-    this.#exists = true;
-    this.#storage.sql.exec("INSERT OR REPLACE INTO member (task, body) VALUES (?, ?)", member.task, JSON.stringify(member));
-  };
-
-  readonly delete = (task: string): void => {
-    if (this.#exists) this.#storage.sql.exec("DELETE FROM member WHERE task = ?", task);
-  };
-
-  readonly limit = (): GateLimit | null => this.#storage.kv.get<GateLimit>("limit") ?? null;
+  readonly limit = (): GateLimit | null => this.#kv.get<GateLimit>("limit") ?? null;
+  readonly putLimit = (limit: GateLimit): void => this.#kv.put("limit", limit);
 
   get burst(): Burst | null {
-    return this.#storage.kv.get<Burst>("burst") ?? null;
+    return this.#kv.get<Burst>("burst") ?? null;
   }
 
-  putBurst(burst: Burst | null): void {
-    if (burst === null) this.#storage.kv.delete("burst");
-    else this.#storage.kv.put("burst", burst);
+  set burst(burst: Burst | null) {
+    if (burst === null) this.#kv.delete("burst");
+    else this.#kv.put("burst", burst);
   }
 
-  readonly putLimit = (limit: GateLimit): void => this.#storage.kv.put("limit", limit);
+  forget(): void {
+    this.#tables.forget();
+  }
 }

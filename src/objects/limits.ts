@@ -8,6 +8,10 @@ const HOUR = 60 * MINUTE;
 export const LIMITS = {
   ...SHARED,
 
+  /** After an alarm that failed, or that could not work at all, the next one comes so much later; the pause doubles … */
+  alarmRetryMs: 30 * SECOND,
+  /** … up to this. */
+  alarmRetryMaxMs: 10 * MINUTE,
   /** How long the holder of a slot is trusted before it is asked whether it still holds it. */
   slotVerifyMs: 30 * SECOND,
   /** How long a holder may fail to answer that: longer than any outage that is not its own, so that a slot is not lost for good. */

@@ -8,7 +8,7 @@
  * S4. Nothing runs before the list has accepted the schedule, nor after it was deleted; a deletion is final at once.
  */
 import { DurableObject } from "cloudflare:workers";
-import { EarliestAlarm } from "../objects/earliest-alarm.ts";
+import { Alarm } from "../objects/alarm.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { randomText } from "../shared/ids.ts";
 import { LIMITS } from "./limits.ts";
@@ -38,7 +38,7 @@ import { wakeAt } from "./wake.ts";
 export abstract class ScheduleObject<Env> extends DurableObject<Env> implements ScheduleContract {
   readonly #ports: SchedulePorts;
   readonly #store: ScheduleStore;
-  readonly #alarm: EarliestAlarm;
+  readonly #alarm: Alarm;
   readonly #starter: RunStarter;
   readonly #settler: TimeSettler;
   readonly #entry: ListEntry;
@@ -49,7 +49,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
     this.#ports = ports;
     this.#store = new ScheduleStore(ctx.storage.kv);
     this.#log = new RunLog(ctx.storage.sql);
-    this.#alarm = new EarliestAlarm(ctx.storage);
+    this.#alarm = new Alarm(ctx.storage);
     const runs = (): RunLog => this.#log;
     this.#starter = new RunStarter(this.#store, runs, ports, (change) => this.#atomically(change));
     this.#settler = new TimeSettler(this.#store, runs);
@@ -133,7 +133,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
   }
 
   override async alarm(): Promise<void> {
-    this.#alarm.fired();
+    this.#alarm.forget();
     if (this.#store.stored === null) return;
     try {
       this.#atomically(() => {
@@ -142,7 +142,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
       });
     } catch (error) {
       this.#warn("what is due not settled, will be", error);
-      this.#alarm.keep(Date.now() + LIMITS.scheduleLeaseMs, Date.now());
+      this.#alarm.ringBy(Date.now() + LIMITS.scheduleLeaseMs, Date.now());
       return;
     }
     await this.#catchUp();
@@ -222,7 +222,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
     await this.#entry.bringUpToDate().catch((error: unknown) => this.#warn("schedule not listed as it is, will be", error));
     if (this.#store.stored === null) return;
     const now = Date.now();
-    this.#alarm.move(this.#nextAlarm(now), now);
+    this.#alarm.ringAt(this.#nextAlarm(now), now);
   }
 
   #nextAlarm(now: number): number | null {
@@ -239,11 +239,11 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
       this.ctx.storage.transactionSync(() => {
         change();
         const now = Date.now();
-        this.#alarm.keep(this.#nextAlarm(now), now);
+        this.#alarm.ringBy(this.#nextAlarm(now), now);
       });
     } catch (error) {
       // The alarm was taken back as well, and perhaps the table.
-      this.#alarm.fired();
+      this.#alarm.forget();
       this.#log = new RunLog(this.ctx.storage.sql);
       throw error;
     }
@@ -253,13 +253,13 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
   async #repairAlarm(): Promise<void> {
     if ((await this.ctx.storage.getAlarm()) !== null) return;
     const now = Date.now();
-    this.#alarm.fired();
-    this.#alarm.keep(this.#nextAlarm(now), now);
+    this.#alarm.forget();
+    this.#alarm.ringBy(this.#nextAlarm(now), now);
   }
 
   async #wipe(): Promise<void> {
     const emptied = [this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()];
-    this.#alarm.fired();
+    this.#alarm.forget();
     this.#log.forget();
     await Promise.all(emptied);
   }

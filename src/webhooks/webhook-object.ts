@@ -9,7 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
-import { EarliestAlarm } from "../objects/earliest-alarm.ts";
+import { Alarm } from "../objects/alarm.ts";
 import { freshCondition, learned, type Condition, type Lesson } from "./condition.ts";
 import type { Answer, DueDelivery, LoggedDelivery, NewDelivery, Try, Verdict } from "./delivery.ts";
 import { DeliveryLog } from "./delivery-log.ts";
@@ -22,7 +22,7 @@ import type { WebhookRecord } from "./webhook.ts";
 export abstract class WebhookObject<Env> extends DurableObject<Env> implements WebhookContract {
   readonly #ports: WebhookPorts;
   #log: DeliveryLog;
-  readonly #alarm: EarliestAlarm;
+  readonly #alarm: Alarm;
   readonly #registration = new Registration();
   /** Ids of what this instance is sending. A place in the log could be another delivery's by the time it is sent. */
   readonly #underWay = new Set<string>();
@@ -35,7 +35,7 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
     super(ctx, env);
     this.#ports = ports;
     this.#log = new DeliveryLog(ctx.storage.sql);
-    this.#alarm = new EarliestAlarm(ctx.storage);
+    this.#alarm = new Alarm(ctx.storage);
   }
 
   async notify(name: WebhookName, delivery: NewDelivery): Promise<void> {
@@ -43,7 +43,7 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
     this.#exactly(() => {
       this.#identify(name);
       this.#log.add(delivery, now);
-      this.#alarm.keep(this.#nextAlarm(now), now);
+      this.#alarm.ringBy(this.#nextAlarm(now), now);
     });
     this.#arrivals++;
     this.#begun = 0;
@@ -63,7 +63,7 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
     const now = Date.now();
     const isKnown = this.#exactly(() => {
       if (!this.#log.restart(delivery, now)) return false;
-      this.#alarm.keep(this.#nextAlarm(now), now);
+      this.#alarm.ringBy(this.#nextAlarm(now), now);
       return true;
     });
     if (!isKnown) return "unknown";
@@ -77,12 +77,12 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
   }
 
   override async alarm(): Promise<void> {
-    this.#alarm.fired();
+    this.#alarm.forget();
     this.#begun = 0;
     const name = this.ctx.storage.kv.get<WebhookName>("name");
     if (name === undefined) return;
     // Before anything that could end this, and moved to its proper time afterwards.
-    this.#alarm.keep(Date.now() + LIMITS.webhookLeaseMs, Date.now());
+    this.#alarm.ringBy(Date.now() + LIMITS.webhookLeaseMs, Date.now());
     try {
       this.#exactly(() => this.#log.purge(Date.now()));
       await this.#publish(name);
@@ -92,7 +92,7 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
     if (this.#log.isEmpty() && !this.#hasNews) return this.#wipe();
     const isHeld = await this.#sendDue(name);
     const now = Date.now();
-    this.#alarm.move(this.#nextAlarm(now, isHeld), now);
+    this.#alarm.ringAt(this.#nextAlarm(now, isHeld), now);
   }
 
   // --- Sending ---
@@ -104,12 +104,12 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
       if (record === null) return await this.#leaveIfGone(name);
       const now = Date.now();
       if (this.#isDisabled(record)) {
-        this.#alarm.move(this.#nextAlarm(now, true), now);
+        this.#alarm.ringAt(this.#nextAlarm(now, true), now);
         return true;
       }
       const room = Math.min(LIMITS.webhookSends - this.#underWay.size, LIMITS.webhookSendsInOneGo - this.#begun);
       for (const delivery of this.#log.due(now, room, this.#underWay)) void this.#send(name, record, delivery);
-      this.#alarm.keep(this.#nextAlarm(now), now);
+      this.#alarm.ringBy(this.#nextAlarm(now), now);
     } catch (error) {
       // What is due stays so, and the alarm is set for it.
       log("warn", "deliveries not sent, will be", { ...name, error: messageOf(error) });
@@ -152,7 +152,7 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
       if (!this.#log.settle(delivery.id, tried, verdict)) return;
       const lesson = lessonOf(delivery, answer, verdict);
       if (lesson !== null) this.#learn(name, record, lesson, now);
-      this.#alarm.keep(this.#nextAlarm(now), now);
+      this.#alarm.ringBy(this.#nextAlarm(now), now);
     });
   }
 
@@ -225,7 +225,7 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
 
   async #wipe(): Promise<void> {
     const emptied = [this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()];
-    this.#alarm.fired();
+    this.#alarm.forget();
     this.#log.forget();
     this.#registration.forget();
     await Promise.all(emptied);
@@ -237,7 +237,7 @@ export abstract class WebhookObject<Env> extends DurableObject<Env> implements W
       return this.ctx.storage.transactionSync(change);
     } catch (error) {
       // The alarm was taken back as well, and perhaps the table.
-      this.#alarm.fired();
+      this.#alarm.forget();
       this.#log = new DeliveryLog(this.ctx.storage.sql);
       throw error;
     }

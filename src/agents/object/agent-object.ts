@@ -17,7 +17,7 @@ import type { AgentRecord } from "../agent.ts";
 import { ClaimFeed } from "./claim-feed.ts";
 import { Condition } from "./condition.ts";
 import { Door } from "./door.ts";
-import { EarliestAlarm } from "../../objects/earliest-alarm.ts";
+import { Alarm } from "../../objects/alarm.ts";
 import { handOut } from "./hand-out.ts";
 import { Holders } from "./holders.ts";
 import type { AgentPorts } from "../port.ts";
@@ -31,13 +31,13 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   readonly #door: Door;
   readonly #holders: Holders;
   readonly #slots: StoredAdmission;
-  readonly #alarm: EarliestAlarm;
+  readonly #alarm: Alarm;
 
   constructor(ctx: DurableObjectState, env: Env, ports: AgentPorts) {
     super(ctx, env);
     this.#ports = ports;
     this.#feed = new ClaimFeed(ctx);
-    this.#alarm = new EarliestAlarm(ctx.storage);
+    this.#alarm = new Alarm(ctx.storage);
     this.#slots = new StoredAdmission(ctx.storage);
     this.#condition = new Condition(ctx.storage, ports, () => this.#feed.isAwaited);
     this.#door = new Door(this.#condition);
@@ -184,12 +184,12 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
     if (this.#slots.now.held > 0) {
       const due = this.#slots.exactly((slots) => slots.toVerify(now));
       this.#holders.verify(name, due);
-      return this.#alarm.keep(this.#slots.now.nextAt(undefined, now), now);
+      return this.#alarm.ringBy(this.#slots.now.nextAt(undefined, now), now);
     }
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#slots.forget();
-    this.#alarm.fired();
+    this.#alarm.forget();
     this.#condition.forget();
   }
 
@@ -212,7 +212,7 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
   // --- The alarm ---
 
   override async alarm(): Promise<void> {
-    this.#alarm.fired();
+    this.#alarm.forget();
     const name = this.#condition.name;
     if (name === null) return;
     const now = Date.now();
@@ -291,8 +291,8 @@ export abstract class AgentObject<Env> extends DurableObject<Env> implements Omi
 
   #keepAlarm(record: AgentRecord | null, now: number): void {
     if (record === null) return;
-    this.#alarm.keep(this.#slots.now.nextAt(record.limits, now), now);
-    this.#alarm.keep(this.#condition.nextAt(record, now), now);
+    this.#alarm.ringBy(this.#slots.now.nextAt(record.limits, now), now);
+    this.#alarm.ringBy(this.#condition.nextAt(record, now), now);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Failure } from "../../engine/facts/event.ts";
 import { nestingDepth } from "../../shared/json.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { Keyring } from "../../shared/keyring.ts";
+import { troubleOf } from "../../objects/trouble.ts";
 import { LIMITS } from "../limits.ts";
 import {
   failureOf,
@@ -65,7 +66,9 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
     if (error instanceof TooLarge)
       return fail({ code: "reply_too_large", message: `The agent's reply is larger than ${LIMITS.valueBytes} bytes`, retryable: false });
     if (error instanceof SecretUnreadable) return fail({ code: "agent_misconfigured", message: error.message, retryable: false });
-    if (isPlatformTrouble(error)) return { type: "lost", message: messageOf(error) };
+    // A connection that broke may be the agent's doing; what the runtime ended is not.
+    const trouble = troubleOf(error);
+    if (trouble === "reset" || trouble === "overloaded") return { type: "lost", message: messageOf(error) };
     return fail({ code: "agent_unreachable", message: `The agent could not be reached: ${messageOf(error)}`, retryable: true }, true);
   } finally {
     clearTimeout(timer);
@@ -126,12 +129,4 @@ function parseJson(text: string): unknown {
 function timeoutMessage(timeoutMs: number): string {
   if (timeoutMs <= LIMITS.awaitMs) return `The agent did not answer within ${timeoutMs} ms`;
   return `The agent did not answer within ${LIMITS.awaitMs} ms, the longest a request is awaited; for longer work it should answer 202 and call back`;
-}
-
-/** What the runtime says when it, not the network or the agent, ended something. */
-const PLATFORM_TROUBLE = /code was updated|has been reset|memory limit|exceeded its CPU|overloaded|shutting down|starting up/i;
-
-export function isPlatformTrouble(error: unknown): boolean {
-  const { overloaded, durableObjectReset } = error as { overloaded?: unknown; durableObjectReset?: unknown };
-  return overloaded === true || durableObjectReset === true || PLATFORM_TROUBLE.test(messageOf(error));
 }
