@@ -1,5 +1,5 @@
 /** What a task's object asks of the agents, and what an agent's object asks of the tasks. */
-import type { Failure } from "../engine/facts/event.ts";
+import type { Failure } from "../engine/facts/failure.ts";
 import type { Json } from "../shared/json.ts";
 import type { AgentCall, CarriedCall, Outcome } from "./transports/protocol.ts";
 import type { AttemptName, StartAnswer } from "./object/admission.ts";

@@ -17,7 +17,7 @@ import { scheduleHedge } from "./state/evolve-attempt.ts";
 import type { Graph } from "../language/graph.ts";
 import type { TaskInput } from "./facts/input.ts";
 import { stepAt, type TaskState } from "./state/state.ts";
-import { stageValues } from "./facts/value.ts";
+import { stageValues } from "./facts/carried-value.ts";
 import { lookUntil, nextWakeAt, scheduleLook } from "./rules/wake.ts";
 import type { World } from "./world.ts";
 

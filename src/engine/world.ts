@@ -1,7 +1,6 @@
 /** What a transition may know besides the journal: plain data and synchronous lookups. */
 import type { Json } from "../shared/json.ts";
-import type { Reserved } from "./aspects/budget.ts";
-import type { Way } from "./facts/event.ts";
+import type { Reserved, Way } from "./facts/call.ts";
 import type { Receipt } from "./facts/receipt.ts";
 import type { Selection, Target } from "../language/staffing.ts";
 import type { Values } from "./facts/value.ts";

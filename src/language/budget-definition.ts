@@ -1,10 +1,18 @@
 /** A budget as definitions and submissions write it, and as a task has it. */
 import { z } from "zod";
 import { LIMITS } from "./limits.ts";
-import { microsOf } from "../shared/money.ts";
+import { microsOf, type Amounts } from "../shared/money.ts";
 import { durationMs } from "../shared/time.ts";
-import { BUDGET_ACTIONS, type TaskBudget } from "../engine/aspects/budget.ts";
 import { positiveDuration } from "./definition-words.ts";
+
+export const BUDGET_ACTIONS = ["stop", "ask", "cheaper", "finish"] as const;
+export type BudgetAction = (typeof BUDGET_ACTIONS)[number];
+
+/** PERSISTED, in `task.created`: its limits, where it has some, and what becomes of a task that reaches one. */
+export interface TaskBudget extends Partial<Amounts> {
+  readonly duration_ms?: number;
+  readonly on_exhausted: BudgetAction;
+}
 
 export const budgetDefinition = z
   .strictObject({

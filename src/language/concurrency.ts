@@ -3,7 +3,6 @@ import { z } from "zod";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import type { GateTerms, TaskCreated } from "../engine/facts/created.ts";
 import { expression } from "./definition-words.ts";
 import { compileExpression, type Expression, type ExpressionProblem } from "./expressions/expression.ts";
 
@@ -15,6 +14,13 @@ export const concurrencyDefinition = z.strictObject({
   overlap: z.enum(["queue", "reject", "cancel_previous", "return_existing"]).optional(),
 });
 export type ConcurrencyDefinition = z.infer<typeof concurrencyDefinition>;
+
+/** PERSISTED, in `task.created`. Tasks of a tenant under one key; `overlap`: what becomes of one that finds no place. */
+export interface GateTerms {
+  readonly key: string;
+  readonly limit: number;
+  readonly overlap: "queue" | "reject" | "cancel_previous" | "return_existing";
+}
 
 export interface Concurrency {
   readonly key: Expression | null;
@@ -38,7 +44,7 @@ export function compileKey(written: string): Result<Expression, readonly Express
 export interface TaskToBe {
   readonly task: string;
   readonly type: string | null;
-  readonly workflow: TaskCreated["workflow"];
+  readonly workflow: { readonly name: string | null; readonly version: number | null };
   readonly input: Json;
   readonly priority: number;
   readonly tags: readonly string[];

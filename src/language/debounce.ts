@@ -5,7 +5,6 @@ import { DEFAULTS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { parseDuration } from "../shared/time.ts";
 import { compileKey, keyFrom, type TaskToBe } from "./concurrency.ts";
-import type { TaskCreated } from "../engine/facts/created.ts";
 import { expression, positiveDuration } from "./definition-words.ts";
 
 export const debounceDefinition = z
@@ -27,8 +26,15 @@ export const debounceDefinition = z
   });
 export type DebounceDefinition = z.infer<typeof debounceDefinition>;
 
+/** PERSISTED, in `task.created`: a burst of submissions under the key is over at `due_at` unless another comes, or at the latest. */
+export interface Burst {
+  readonly key: string;
+  readonly due_at: number;
+  readonly latest_at: number;
+}
+
 /** The terms of a burst that a submission begins `now`. */
-export function burstOf(written: DebounceDefinition, of: TaskToBe, now: number): Result<NonNullable<TaskCreated["debounce"]>, string> {
+export function burstOf(written: DebounceDefinition, of: TaskToBe, now: number): Result<Burst, string> {
   const compiled = compileKey(written.key);
   if (!compiled.ok) return err(compiled.error[0]?.message ?? "not valid");
   const key = keyFrom(compiled.value, of);

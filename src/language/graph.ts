@@ -6,7 +6,7 @@
  * G2. Everything that can be known before running was checked; faults are reported together, each at its place.
  */
 import type { Concurrency } from "./concurrency.ts";
-import type { TaskBudget } from "../engine/aspects/budget.ts";
+import type { TaskBudget } from "./budget-definition.ts";
 import type { Fault } from "../shared/errors.ts";
 import type { RunIf, StepKind } from "./definition.ts";
 import type { Expression } from "./expressions/expression.ts";

@@ -1,12 +1,12 @@
 /** What the object answers to, as its callers see it: plain data in, promises of plain data out. */
 import type { Asker, CacheAnswer, Reply } from "../cache/cache-contract.ts";
-import type { Amounts } from "../engine/aspects/budget.ts";
+import type { Amounts } from "../shared/money.ts";
 import type { ClaimAnswer } from "../agents/transports/dispatch-queue.ts";
 import type { Holding } from "../agents/port.ts";
 import type { CarriedCall, Outcome } from "../agents/transports/protocol.ts";
 import type { EventView } from "./views/event-view.ts";
-import type { Failure } from "../engine/facts/event.ts";
-import type { EndStatus } from "../engine/state/state.ts";
+import type { Failure } from "../engine/facts/failure.ts";
+import type { EndStatus } from "../engine/facts/event.ts";
 import type { Answer } from "../engine/transition.ts";
 import type { StepView } from "./views/step-view.ts";
 import type { TaskHead } from "./views/view.ts";

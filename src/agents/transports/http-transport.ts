@@ -1,5 +1,5 @@
 /** Calls an agent over HTTP and reads its reply, within the attempt's time and a bound on bytes. Never throws. */
-import type { Failure } from "../../engine/facts/event.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
 import { nestingDepth } from "../../shared/json.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { Keyring } from "../../shared/keyring.ts";

@@ -3,7 +3,8 @@
  * so a fetch, a queue consumer and a callback cannot disagree.
  */
 import { z } from "zod";
-import type { Failure, Usage } from "../../engine/facts/event.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
+import type { Usage } from "../../engine/facts/call.ts";
 import { excerpt } from "../../shared/text.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Keyring } from "../../shared/keyring.ts";

@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
-import { microsOf } from "../../shared/money.ts";
+import { microsOf, type Amounts } from "../../shared/money.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { excerpt } from "../../shared/text.ts";
-import { BUDGET_RESOURCES, remaining, worded, type Amounts, type Budget, type BudgetResource } from "./budget.ts";
+import { BUDGET_RESOURCES, remaining, worded, type Budget, type BudgetResource } from "./budget.ts";
 import { inDollars, limitsInDollars } from "./dollars.ts";
 import { endEarly } from "../rules/ending.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";

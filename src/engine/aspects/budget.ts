@@ -7,37 +7,16 @@
  * B2. A reservation is settled once, by the fact that settles what it was for; whatever that says not, the reservation does.
  * B3. A task without a budget has none of this: no fact, no member, no counter.
  */
+import { minus, NO_AMOUNTS, plus, type Amounts } from "../../shared/money.ts";
+import type { Reserved } from "../facts/call.ts";
+import type { BudgetAction, TaskBudget } from "../../language/budget-definition.ts";
 import { microsOf } from "../../shared/money.ts";
-import type { Usage } from "../facts/event.ts";
+import type { Usage } from "../facts/call.ts";
 import type { Attempt, Step } from "../state/step-state.ts";
 import type { TaskState } from "../state/state.ts";
 
-export const BUDGET_ACTIONS = ["stop", "ask", "cheaper", "finish"] as const;
-export type BudgetAction = (typeof BUDGET_ACTIONS)[number];
-
-/** PERSISTED, in facts. */
-export interface Amounts {
-  readonly cost_micros: number;
-  readonly tokens: number;
-  readonly calls: number;
-}
-
 export type BudgetResource = keyof Amounts;
 export const BUDGET_RESOURCES = ["cost_micros", "tokens", "calls"] as const satisfies readonly BudgetResource[];
-
-/** PERSISTED, in `task.created`: its limits, where it has some, and what becomes of a task that reaches one. */
-export interface TaskBudget extends Partial<Amounts> {
-  readonly duration_ms?: number;
-  readonly on_exhausted: BudgetAction;
-}
-
-/** PERSISTED, with the attempt: what was set aside for a call, and by which prices it is settled where only tokens are reported. */
-export interface Reserved {
-  readonly cost_micros: number;
-  readonly tokens: number;
-  /** Millionths of a dollar, for the call and for a thousand tokens. */
-  readonly price?: { readonly call: number; readonly input: number; readonly output: number };
-}
 
 export interface Budget {
   readonly onExhausted: BudgetAction;
@@ -57,8 +36,6 @@ export interface Budget {
   asked: number | null;
 }
 
-export const NO_AMOUNTS: Amounts = { cost_micros: 0, tokens: 0, calls: 0 };
-
 export function budgetOf(created: TaskBudget | undefined): Budget | null {
   if (created === undefined) return null;
   const { cost_micros = null, tokens = null, calls = null, on_exhausted } = created;
@@ -74,18 +51,6 @@ export function budgetOf(created: TaskBudget | undefined): Budget | null {
     asked: null,
   };
 }
-
-export const plus = (a: Amounts, b: Amounts): Amounts => ({
-  cost_micros: a.cost_micros + b.cost_micros,
-  tokens: a.tokens + b.tokens,
-  calls: a.calls + b.calls,
-});
-
-const minus = (a: Amounts, b: Amounts): Amounts => ({
-  cost_micros: a.cost_micros - b.cost_micros,
-  tokens: a.tokens - b.tokens,
-  calls: a.calls - b.calls,
-});
 
 /** What is neither spent nor set aside; below zero where agents reported more than was reserved. */
 export function remaining({ limits, spent, reserved }: Budget, resource: BudgetResource): number {

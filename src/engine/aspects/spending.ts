@@ -3,17 +3,18 @@
  * under way may give some back; then the budget is exhausted, and the task does what it was told to do in that case.
  */
 import { LIMITS } from "../limits.ts";
-import { microsOf } from "../../shared/money.ts";
+import { microsOf, NO_AMOUNTS, plus, type Amounts } from "../../shared/money.ts";
 import { excerpt } from "../../shared/text.ts";
-import { lacks, NO_AMOUNTS, plus, remaining, worded, type Amounts, type Budget, type BudgetResource, type Reserved } from "./budget.ts";
+import { lacks, remaining, worded, type Budget, type BudgetResource } from "./budget.ts";
+import type { Reserved } from "../facts/call.ts";
 import { askForMore } from "./budget-ask.ts";
 import { endEarly } from "../rules/ending.ts";
-import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { TaskEvent } from "../facts/event.ts";
 import type { WorkflowNode } from "../../language/graph.ts";
 import type { Selection } from "../../language/staffing.ts";
-import type { TaskState } from "../state/state.ts";
+import { type TaskState, stepAt } from "../state/state.ts";
 import { cacheFact } from "../rules/step.ts";
-import { stepAt } from "../state/state.ts";
 import type { AgentStep, Step } from "../state/step-state.ts";
 import type { AgentChoice, Choice, World } from "../world.ts";
 

@@ -1,6 +1,7 @@
 /** What a fact asks of the world. Derived from it, so that what was not done can be found again in the journal. */
 import { classOf, type AttemptOutcome } from "../../shared/outcome.ts";
-import type { TaskEvent, Usage } from "./event.ts";
+import type { TaskEvent } from "./event.ts";
+import type { Usage } from "./call.ts";
 
 interface OfAttempt {
   readonly step: string;

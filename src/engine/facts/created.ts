@@ -1,7 +1,9 @@
 /** PERSISTED: the fact that a task begins with, and what it says of where the task comes from and what becomes of it. */
 import type { By } from "../../shared/actor.ts";
-import type { TaskBudget } from "../aspects/budget.ts";
-import type { Failure } from "./event.ts";
+import type { TaskBudget } from "../../language/budget-definition.ts";
+import type { Failure } from "./failure.ts";
+import type { Burst } from "../../language/debounce.ts";
+import type { GateTerms } from "../../language/concurrency.ts";
 import type { StoredValue } from "./value.ts";
 
 export interface TaskCreated {
@@ -42,7 +44,7 @@ export interface TaskCreated {
   /** It does not begin before this. */
   readonly start_at?: number;
   /** It stands for a burst of submissions under the key, which is over at `due_at` unless another comes, or at the latest. */
-  readonly debounce?: { readonly key: string; readonly due_at: number; readonly latest_at: number };
+  readonly debounce?: Burst;
   /** How many tasks run at once under its key. */
   readonly gate?: GateTerms;
   /** The schedule that started it, and the time that it is for. */
@@ -52,13 +54,6 @@ export interface TaskCreated {
   readonly library?: StoredValue;
   /** Who is told of its end; the secret is sealed. */
   readonly webhook?: { readonly url: string; readonly secret?: string };
-}
-
-/** Tasks of a tenant under one key; `overlap`: what becomes of one that finds no place. */
-export interface GateTerms {
-  readonly key: string;
-  readonly limit: number;
-  readonly overlap: "queue" | "reject" | "cancel_previous" | "return_existing";
 }
 
 /** A workflow that was to be started when the task had ended: the task it became, or why it did not. */

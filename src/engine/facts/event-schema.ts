@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
-import { BUDGET_ACTIONS } from "../aspects/budget.ts";
+import { BUDGET_ACTIONS } from "../../language/budget-definition.ts";
 import { STEP_KINDS } from "../../language/definition.ts";
 import type { EventType, TaskEvent } from "./event.ts";
 

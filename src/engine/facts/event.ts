@@ -3,38 +3,17 @@
  * Times are milliseconds since the epoch and end in `_at` or `_until`; readers outside get them in RFC 3339.
  */
 import type { By } from "../../shared/actor.ts";
+import type { Failure } from "./failure.ts";
+import type { Reserved, Usage, Way } from "./call.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Amounts, BudgetAction, BudgetResource, Reserved } from "../aspects/budget.ts";
+import type { Amounts } from "../../shared/money.ts";
+import type { BudgetAction } from "../../language/budget-definition.ts";
+import type { BudgetResource } from "../aspects/budget.ts";
 import type { StepKind } from "../../language/definition.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Chained, TaskCreated } from "./created.ts";
 import type { StoredValue } from "./value.ts";
 import type { Waiting, WaitingForCapacity, WaitingToBegin } from "./waiting.ts";
-
-/** Why an attempt, a step or a task failed. `retryable` says whether trying again may help. */
-export interface Failure {
-  readonly code: string;
-  readonly message: string;
-  readonly retryable: boolean;
-  readonly retry_after_ms?: number;
-  /** The agent's own word, whatever code it uses; a reply with a `status` is that anyway. */
-  readonly by?: "agent";
-  /** The HTTP status an agent answered with. */
-  readonly status?: number;
-  /** The step that made the task fail, and the place in the definition that says what cannot be done. */
-  readonly step_id?: string;
-  readonly pointer?: string;
-}
-
-/** What an agent says its work used. */
-export interface Usage {
-  readonly input_tokens?: number;
-  readonly output_tokens?: number;
-  readonly cost_usd?: number;
-}
-
-/** How an attempt reaches its agent. */
-export type Way = "inline" | "queue" | "pull";
 
 /** Who caused it; nobody where it follows by itself, or was recorded before that was. */
 type OfActor = { readonly actor?: By };
@@ -196,7 +175,7 @@ export type TaskEvent =
   | (OfBranch & {
       readonly type: "child.ended";
       readonly task: string;
-      readonly status: "completed" | "failed" | "canceled" | "timed_out" | "rejected";
+      readonly status: EndStatus;
       readonly output?: StoredValue;
       /** With an output: of the first item that failed. */
       readonly error?: Failure;
@@ -276,6 +255,8 @@ export type CancelReason =
   | "block_ended"
   | "budget"
   | "fail_fast";
+
+export type EndStatus = "completed" | "failed" | "canceled" | "timed_out" | "rejected";
 
 export type EventType = TaskEvent["type"];
 export type EventOf<T extends EventType> = Extract<TaskEvent, { readonly type: T }>;

@@ -1,11 +1,15 @@
 /** What the outside tells a task. An input may come twice, late or never; what it establishes, if anything, is an event. */
 import type { By } from "../../shared/actor.ts";
+import type { Rejection } from "../../shared/errors.ts";
+import type { Result } from "../../shared/result.ts";
+import type { TaskEvent } from "./event.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Amounts } from "../aspects/budget.ts";
-import type { PastChild, PastStep } from "../state/past.ts";
-import type { CacheMiss, Failure, Usage } from "./event.ts";
+import type { Amounts } from "../../shared/money.ts";
+import type { PastChild, PastStep } from "./past.ts";
+import type { CacheMiss, EndStatus } from "./event.ts";
+import type { Failure } from "./failure.ts";
+import type { Usage } from "./call.ts";
 import type { Chained } from "./created.ts";
-import type { EndStatus } from "../state/state.ts";
 import type { StoredValue } from "./value.ts";
 
 interface OfAttempt {
@@ -91,3 +95,6 @@ export type TaskInput =
   | { readonly type: "archive"; readonly parts: number; readonly bytes: number; readonly chained?: readonly Chained[] };
 
 export type InputOf<T extends TaskInput["type"]> = Extract<TaskInput, { readonly type: T }>;
+
+/** The facts that an input establishes, none where it says nothing new, or why it may not come. */
+export type Admission = Result<readonly TaskEvent[], Rejection>;

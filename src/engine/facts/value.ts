@@ -1,7 +1,7 @@
 /** Where a recorded value is. Recorded values never change. */
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
-import type { Failure, TaskEvent } from "./event.ts";
+import type { Failure } from "./failure.ts";
 
 /**
  * PERSISTED: a value in an event. Small ones are there themselves (`bytes` only once they are worth mentioning), large
@@ -24,27 +24,12 @@ export interface Values {
   readonly write: (value: Json) => StoredValue | null;
 }
 
-/** Stages what state will know by its number only, for the rest of the transition that establishes it. */
-export function stageValues(events: readonly TaskEvent[], after: number, values: Values): void {
-  events.forEach((event, index) => {
-    const stored = carriedBy(event);
-    if (stored !== undefined && "value" in stored && isTooLargeToStay(stored)) values.stage(after + index + 1, stored.value);
-  });
-}
-
-/** The value that an event is there to record, by whose number it is known. */
-export function carriedBy(event: TaskEvent): StoredValue | undefined {
-  if (event.type === "task.created" || event.type === "task.replaced") return event.input;
-  if ("output" in event) return event.output;
-  return "payload" in event ? event.payload : undefined;
-}
-
 /** What state keeps of the value in event `seq`: the value if it is small, else where to find it. */
 export function resident(stored: StoredValue, seq: number): StoredValue {
   return "value" in stored && isTooLargeToStay(stored) ? { seq, bytes: stored.bytes ?? 0 } : stored;
 }
 
-function isTooLargeToStay({ bytes = 0 }: { readonly bytes?: number }): boolean {
+export function isTooLargeToStay({ bytes = 0 }: { readonly bytes?: number }): boolean {
   return bytes > LIMITS.residentValueBytes;
 }
 

@@ -1,5 +1,5 @@
 /** PERSISTED, as a part of facts: what a step waits for. */
-import type { Amounts } from "../aspects/budget.ts";
+import type { Amounts } from "../../shared/money.ts";
 
 export interface WaitingForAgent {
   readonly type: "agent";

@@ -1,6 +1,6 @@
 /** A step that ends the task, completed or failed, wherever it stands. */
 import { endFacts } from "../rules/ending.ts";
-import type { Failure } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
 import type { EndNode } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { cancelSteps, expressionError, failStep, startedFacts } from "../rules/step.ts";

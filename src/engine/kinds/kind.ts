@@ -1,6 +1,7 @@
 /** What a kind of step is to the engine: how it begins, and how it goes on. */
 import { LIMITS } from "../limits.ts";
-import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { TaskEvent } from "../facts/event.ts";
 import type { Block, StepNode } from "../../language/graph.ts";
 import type { TaskState } from "../state/state.ts";
 import type { Step } from "../state/step-state.ts";

@@ -5,7 +5,8 @@
  */
 import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { TaskEvent } from "../facts/event.ts";
 import type { MapNode } from "../../language/graph.ts";
 import { startChild } from "../rules/kept.ts";
 import { evaluateOver } from "../state/scope.ts";

@@ -1,6 +1,7 @@
 /** A step that does the same again until a condition holds, and no more often than it says. */
 import { LIMITS } from "../limits.ts";
-import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { TaskEvent } from "../facts/event.ts";
 import type { RepeatNode } from "../../language/graph.ts";
 import { scopeIn, withName } from "../state/scope.ts";
 import { expressionError, failStep, startedFacts } from "../rules/step.ts";

@@ -1,5 +1,6 @@
 /** A step that is a task of its own: another workflow, started, waited for, and canceled with this one. */
-import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { TaskEvent } from "../facts/event.ts";
 import type { WorkflowNode } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { startChild } from "../rules/kept.ts";

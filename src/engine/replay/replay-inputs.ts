@@ -1,10 +1,11 @@
 /** What the outside must have said for a fact to be there, most likely first; nothing where it can only follow by itself. */
 import { causedBy } from "../../shared/actor.ts";
 import type { Json } from "../../shared/json.ts";
-import type { CachedFrom, EventOf, Failure } from "../facts/event.ts";
+import type { CachedFrom, EventOf } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
 import { childFailure } from "../kinds/workflow.ts";
-import type { PastChild, PastStep } from "../state/past.ts";
+import type { PastChild, PastStep } from "../facts/past.ts";
 import type { StoredValue } from "../facts/value.ts";
 import type { Moment } from "./replay-world.ts";
 

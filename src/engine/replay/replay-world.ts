@@ -5,7 +5,8 @@
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Amounts, Reserved } from "../aspects/budget.ts";
+import type { Amounts } from "../../shared/money.ts";
+import type { Reserved } from "../facts/call.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";
 import type { RecordedValue } from "../facts/value.ts";
 import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../world.ts";

@@ -3,9 +3,10 @@
  * flight (the fence), and only the reply that settled an attempt may be repeated.
  */
 import { causedBy } from "../../shared/actor.ts";
+import type { Admission } from "../facts/input.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
-import { err, ok, type Result } from "../../shared/result.ts";
+import { err, ok } from "../../shared/result.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";
 import { admitCached, admitUncached } from "../aspects/caching.ts";
@@ -20,8 +21,6 @@ import { childFailure } from "../kinds/workflow.ts";
 import { statusOf, stepAt, type TaskState } from "../state/state.ts";
 import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "../state/step-state.ts";
 import type { World } from "../world.ts";
-
-export type Admission = Result<readonly TaskEvent[], Rejection>;
 
 const NOTHING: Admission = ok([]);
 

@@ -1,14 +1,13 @@
 /** What follows for a task that is held back: its time comes, its gate lets it in or has no place, its input is replaced. */
 import { causedBy } from "../../shared/actor.ts";
-import type { Rejection } from "../../shared/errors.ts";
-import { ok, type Result } from "../../shared/result.ts";
+import { ok } from "../../shared/result.ts";
 import type { TaskCreated } from "../facts/created.ts";
-import type { Failure, TaskEvent } from "../facts/event.ts";
-import type { InputOf } from "../facts/input.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import type { Admission, InputOf } from "../facts/input.ts";
 import { cancelSteps } from "./step.ts";
 import type { TaskState } from "../state/state.ts";
 
-type Admission = Result<readonly TaskEvent[], Rejection>;
 const NOTHING: Admission = ok([]);
 
 /** What follows for a task that is held, now that it is `now`; `null` while it goes on waiting. */

@@ -1,7 +1,8 @@
 /** How a task comes to its end: at once, or after it has undone what it did. */
 import { causedBy, type By } from "../../shared/actor.ts";
-import type { CancelReason, Failure, TaskEvent } from "../facts/event.ts";
-import type { Frame } from "../state/frame.ts";
+import type { CancelReason, TaskEvent } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { Frame } from "../state/step-state.ts";
 import { nextToUndo } from "../state/evolve-branch.ts";
 import { cancelSteps } from "./step.ts";
 import type { Ending, TaskState } from "../state/state.ts";

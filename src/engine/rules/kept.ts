@@ -3,36 +3,21 @@
  * kept of it stands in for its work. So conditions are asked, lists are made and blocks are opened as in any task, and only
  * what was kept is not done again.
  */
+import type { Admission } from "../facts/input.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { ok } from "../../shared/result.ts";
-import type { Amounts } from "../aspects/budget.ts";
-import type { Admission } from "./admit.ts";
-import type { StepKind } from "../../language/definition.ts";
-import type { EventOf, TaskEvent } from "../facts/event.ts";
-import { outerOf, type Frame } from "../state/frame.ts";
+import type { Amounts } from "../../shared/money.ts";
 import type { InputOf } from "../facts/input.ts";
+import type { EventOf, TaskEvent } from "../facts/event.ts";
+import { outerOf } from "../state/frame.ts";
+import { type Frame, isKind, type Step } from "../state/step-state.ts";
 import { itemsOf } from "../state/scope.ts";
 import type { TaskState } from "../state/state.ts";
-import { isKind, type Step } from "../state/step-state.ts";
-import { resident, type StoredValue, type Values } from "../facts/value.ts";
+import { resident, type Values } from "../facts/value.ts";
 import type { World } from "../world.ts";
-
-export interface KeptStep {
-  readonly kind: StepKind;
-  readonly output: StoredValue;
-  readonly of: string | null;
-}
-
-export interface KeptChild {
-  readonly task: string;
-  /** Of one that had completed. */
-  readonly output: StoredValue | null;
-  readonly failedItems: number;
-  readonly of: string | null;
-}
 
 const childKey = (step: string, branch: number): string => `${step}/${branch}`;
 

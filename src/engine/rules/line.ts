@@ -1,7 +1,8 @@
 /** Attempts in the line of an agent: let in, turned away, or there for too long. */
 import { afterReply, attemptTimeoutMs, cancelAttempts, othersOf, tryAgain } from "./attempt.ts";
 import { attemptFacts, begin, choose, giveUpOnAgents } from "./choose.ts";
-import type { Failure, TaskEvent } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { TaskEvent } from "../facts/event.ts";
 import { canAfford } from "../aspects/spending.ts";
 import type { TaskState } from "../state/state.ts";
 import { targetOfStep, type AgentStep, type Attempt } from "../state/step-state.ts";

@@ -1,9 +1,10 @@
 /** What follows when a step begins, fails for good or is not wanted any more. */
-import type { CancelReason, EventOf, Failure, TaskEvent } from "../facts/event.ts";
-import { stepsOf, type Frame } from "../state/frame.ts";
+import type { CancelReason, EventOf, TaskEvent } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import { stepsOf } from "../state/frame.ts";
+import { type Frame, isSettled, type Step } from "../state/step-state.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { unsettledSteps, type TaskState } from "../state/state.ts";
-import { isSettled, type Step } from "../state/step-state.ts";
 import type { World } from "../world.ts";
 
 /** A step begins, and with it maybe the task. */

@@ -1,6 +1,6 @@
 /** Inline or by queue: an awaiting object is billed and awaits few at once, a queue message costs a little and a hop. */
 import { LIMITS } from "../limits.ts";
-import type { Way } from "../facts/event.ts";
+import type { Way } from "../facts/call.ts";
 import type { TaskState } from "../state/state.ts";
 import type { AgentChoice, World } from "../world.ts";
 

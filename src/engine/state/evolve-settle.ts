@@ -1,10 +1,11 @@
 /** The fold of ends: of steps, of what is around them, and of the task. */
 import { releaseLive } from "../aspects/budget.ts";
-import type { Failure } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
 import { enter } from "./evolve-attempt.ts";
 import { stepIn } from "./frame.ts";
 import { decide } from "../rules/run-if.ts";
-import type { EndStatus, TaskState } from "./state.ts";
+import type { EndStatus } from "../facts/event.ts";
+import type { TaskState } from "./state.ts";
 import type { Phase, Step } from "./step-state.ts";
 import { resident, type StoredValue } from "../facts/value.ts";
 

@@ -1,25 +1,9 @@
 /** One run of a block: the workflow itself, a case, an item, an iteration, or what undoes a step. */
-import type { Failure } from "../facts/event.ts";
-import type { Block } from "../../language/graph.ts";
+import type { Frame } from "./step-state.ts";
+import type { Block, Graph } from "../../language/graph.ts";
 import { emptyState, type TaskState } from "./state.ts";
 import { newStep, type Step } from "./step-state.ts";
-import type { Graph } from "../../language/graph.ts";
 import type { TaskCreated } from "../facts/created.ts";
-
-export interface Frame {
-  readonly block: Block;
-  /** The step that this is inside of; `null` for the workflow itself. */
-  readonly owner: Step | null;
-  /** Which item, iteration or case; what undoes a step is none. */
-  readonly branch: number | null;
-  /** The place of its first step among all steps. */
-  readonly base: number;
-  unsettled: number;
-  /** The first failure that makes it fail. */
-  failure: Failure | null;
-  /** What came of it is recorded. */
-  isOver: boolean;
-}
 
 /** A state with the workflow's own steps in it. */
 export function initialState(graph: Graph, created: TaskCreated, at: number): TaskState {

@@ -2,10 +2,10 @@
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { ok, type Result } from "../../shared/result.ts";
 import type { Scope, StepReading } from "../../language/expressions/expression.ts";
-import { outerOf, stepIn, type Frame } from "./frame.ts";
+import { outerOf, stepIn } from "./frame.ts";
+import { type Frame, isKind, isSettled, type Step } from "./step-state.ts";
 import type { MapNode, Read } from "../../language/graph.ts";
 import { taskVariable, type TaskState } from "./state.ts";
-import { isKind, isSettled, type Step } from "./step-state.ts";
 import { readValue, type Values } from "../facts/value.ts";
 
 /**

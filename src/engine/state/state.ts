@@ -7,21 +7,20 @@
  *     to a bound, so an index means the same for as long as the task lives.
  */
 import type { By } from "../../shared/actor.ts";
+import type { StepKind } from "../../language/definition.ts";
+import type { EndStatus } from "../facts/event.ts";
 import type { Json } from "../../shared/json.ts";
 import { Agenda } from "./agenda.ts";
 import { budgetOf, type Budget } from "../aspects/budget.ts";
-import type { Failure } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
 import type { Chained, TaskCreated } from "../facts/created.ts";
-import type { Frame } from "./frame.ts";
+import { type Frame, isSettled, type Approval, type Step } from "./step-state.ts";
 import type { Graph } from "../../language/graph.ts";
 import { initialHold, type Hold } from "../aspects/hold.ts";
-import type { KeptChild, KeptStep } from "../rules/kept.ts";
-import { isSettled, type Approval, type Step } from "./step-state.ts";
 import { TimerHeap } from "./timers.ts";
 import type { StoredValue } from "../facts/value.ts";
 import type { AgentEvidence } from "../world.ts";
 
-export type EndStatus = "completed" | "failed" | "canceled" | "timed_out" | "rejected";
 export type TaskStatus = "queued" | "running" | "waiting" | "paused" | EndStatus;
 
 /** A signal that no step has taken yet. */
@@ -44,6 +43,21 @@ export interface Compensation {
   readonly frame: Frame;
   status: "running" | "completed" | "failed";
   error: Failure | null;
+}
+
+/** What a step, or a task that it had started, came to in the task whose past this one shares. */
+export interface KeptStep {
+  readonly kind: StepKind;
+  readonly output: StoredValue;
+  readonly of: string | null;
+}
+
+export interface KeptChild {
+  readonly task: string;
+  /** Of one that had completed. */
+  readonly output: StoredValue | null;
+  readonly failedItems: number;
+  readonly of: string | null;
 }
 
 /** A task that a step has started; `after`: the one whose past it shares. */

@@ -1,14 +1,31 @@
 /** One step in one frame: where it stands, and what came of it. */
 import type { By } from "../../shared/actor.ts";
-import type { CachedFrom, CancelReason, Failure, SkipReason, Way } from "../facts/event.ts";
+import type { CachedFrom, CancelReason, SkipReason } from "../facts/event.ts";
+import type { Failure } from "../facts/failure.ts";
+import type { Way } from "../facts/call.ts";
 import type { Waiting } from "../facts/waiting.ts";
-import type { Frame } from "./frame.ts";
-import type { AgentNode, NodeOf, StepNode } from "../../language/graph.ts";
+import type { AgentNode, Block, NodeOf, StepNode } from "../../language/graph.ts";
 import type { StepKind } from "../../language/definition.ts";
 import type { NeedCounts } from "../rules/run-if.ts";
 import type { Target } from "../../language/staffing.ts";
 import type { StoredValue } from "../facts/value.ts";
 import type { Json } from "../../shared/json.ts";
+
+/** One run of a block: the workflow itself, a case, an item, an iteration, or what undoes a step. */
+export interface Frame {
+  readonly block: Block;
+  /** The step that this is inside of; `null` for the workflow itself. */
+  readonly owner: Step | null;
+  /** Which item, iteration or case; what undoes a step is none. */
+  readonly branch: number | null;
+  /** The place of its first step among all steps. */
+  readonly base: number;
+  unsettled: number;
+  /** The first failure that makes it fail. */
+  failure: Failure | null;
+  /** What came of it is recorded. */
+  isOver: boolean;
+}
 
 /** An attempt under way. `(step, number)` is its fence: a number is never used twice. */
 export interface Attempt {

@@ -1,6 +1,7 @@
 /** Where a task's facts and values are read: its object's storage, an archive, a file. */
 import type { TaskEvent } from "../../engine/facts/event.ts";
-import { carriedBy, type RecordedValue } from "../../engine/facts/value.ts";
+import { carriedBy } from "../../engine/facts/carried-value.ts";
+import type { RecordedValue } from "../../engine/facts/value.ts";
 import type { Json } from "../../shared/json.ts";
 import { assert } from "../../shared/result.ts";
 

@@ -1,7 +1,7 @@
 /** How a task comes into being: once, however often and by how many at a time it is submitted. */
 import { compileWorkflow } from "../../language/compile.ts";
 import type { TaskInput } from "../../engine/facts/input.ts";
-import { inputsOfPast } from "../../engine/state/past.ts";
+import { inputsOfPast } from "../../engine/rules/past.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../contract.ts";

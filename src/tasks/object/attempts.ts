@@ -2,7 +2,7 @@
 import type { ClaimAnswer } from "../../agents/transports/dispatch-queue.ts";
 import type { Holding } from "../../agents/port.ts";
 import type { CarriedCall, Outcome } from "../../agents/transports/protocol.ts";
-import type { Failure } from "../../engine/facts/event.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
 import type { TaskInput } from "../../engine/facts/input.ts";
 import { liveAttempt, type Attempt } from "../../engine/state/step-state.ts";
 import type { Answer } from "../../engine/transition.ts";

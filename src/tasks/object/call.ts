@@ -2,7 +2,7 @@
 import type { AgentRecord } from "../../agents/agent.ts";
 import type { AgentCall, CarriedCall, Outcome } from "../../agents/transports/protocol.ts";
 import { attemptTimeoutMs, idempotencyKey } from "../../engine/rules/attempt.ts";
-import type { Failure } from "../../engine/facts/event.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
 import type { TaskInput } from "../../engine/facts/input.ts";
 import { scopeOfStep } from "../../engine/state/scope.ts";
 import { stepNamed } from "../../engine/state/state.ts";

@@ -9,7 +9,7 @@
 import { Unavailable } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
-import { NO_AMOUNTS } from "../../engine/aspects/budget.ts";
+import { NO_AMOUNTS } from "../../shared/money.ts";
 import type { Command } from "../../engine/facts/command.ts";
 import { stepAt } from "../../engine/state/state.ts";
 import { askAgainMs } from "./alarm-time.ts";

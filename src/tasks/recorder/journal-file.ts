@@ -6,7 +6,8 @@
  * `{"seq","at","event"}`. A value that was kept no longer is `{"payload":0,"bytes"}`.
  */
 import type { TaskEvent } from "../../engine/facts/event.ts";
-import { carriedBy, type StoredValue } from "../../engine/facts/value.ts";
+import { carriedBy } from "../../engine/facts/carried-value.ts";
+import type { StoredValue } from "../../engine/facts/value.ts";
 import { VALUES } from "../../engine/replay/replay-facts.ts";
 import { taskHead } from "../views/view.ts";
 import type { Json } from "../../shared/json.ts";

@@ -12,7 +12,7 @@ import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { Graph } from "../../language/graph.ts";
 import { graphOfPart } from "../../language/part-graph.ts";
 import { VALUES } from "../../engine/replay/replay-facts.ts";
-import { carriedBy } from "../../engine/facts/value.ts";
+import { carriedBy } from "../../engine/facts/carried-value.ts";
 import { nestingDepth, type Json } from "../../shared/json.ts";
 import { schemaProblem } from "../../shared/json-schema.ts";
 import { messageOf } from "../../shared/log.ts";

@@ -1,6 +1,7 @@
 /** A task as it is compared with another: what it was given, and what each of its steps came to. */
 import { createHash } from "node:crypto";
-import type { TaskEvent, Usage } from "../../engine/facts/event.ts";
+import type { TaskEvent } from "../../engine/facts/event.ts";
+import type { Usage } from "../../engine/facts/call.ts";
 import { stepViews, type StepView } from "../views/step-view.ts";
 import { taskHead, type TaskHead } from "../views/view.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";

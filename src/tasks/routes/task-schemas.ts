@@ -1,8 +1,7 @@
 /** What a task looks like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
 import { concurrencyDefinition } from "../../language/concurrency.ts";
-import { BUDGET_ACTIONS } from "../../engine/aspects/budget.ts";
-import { budgetDefinition } from "../../language/budget-definition.ts";
+import { BUDGET_ACTIONS, budgetDefinition } from "../../language/budget-definition.ts";
 import { debounceDefinition } from "../../language/debounce.ts";
 import { STEP_KINDS, type WorkflowDefinition } from "../../language/definition.ts";
 import { duration } from "../../language/definition-words.ts";

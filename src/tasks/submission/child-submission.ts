@@ -1,10 +1,11 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
 import { compileWorkflow } from "../../language/compile.ts";
 import { gateOf } from "../../language/concurrency.ts";
-import { BUDGET_RESOURCES, loanKey, type TaskBudget } from "../../engine/aspects/budget.ts";
-import { smaller, taskBudget, type BudgetDefinition } from "../../language/budget-definition.ts";
+import { BUDGET_RESOURCES, loanKey } from "../../engine/aspects/budget.ts";
+import { type TaskBudget, smaller, taskBudget, type BudgetDefinition } from "../../language/budget-definition.ts";
 import { concurrencyOfChild, tolerated } from "../../engine/kinds/map.ts";
-import type { EventOf, Failure } from "../../engine/facts/event.ts";
+import type { EventOf } from "../../engine/facts/event.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
 import { partOf, scopeIn, scopeOfStep, withName } from "../../engine/state/scope.ts";
 import { stepNamed, type TaskState } from "../../engine/state/state.ts";
 import { isKind, type Step } from "../../engine/state/step-state.ts";

@@ -2,7 +2,8 @@
  * What a task that shares this one's past is made of: how it was submitted, and what had completed. It is read from the
  * journal, be it the object's or an archived one, and travels as JSON in UTF-8.
  */
-import { pastOf, type Past } from "../../engine/state/past.ts";
+import { pastOf } from "../../engine/rules/past.ts";
+import type { Past } from "../../engine/facts/past.ts";
 import { itemsAround } from "../../engine/rules/kept.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import { statusOf, type TaskState } from "../../engine/state/state.ts";

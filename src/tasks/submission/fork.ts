@@ -4,7 +4,7 @@ import { smaller, taskBudget } from "../../language/budget-definition.ts";
 import { compileWorkflow, type Workflow } from "../../language/compile.ts";
 import { nodeAt } from "../../language/graph.ts";
 import type { TaskToBe } from "../../language/concurrency.ts";
-import type { PastStep } from "../../engine/state/past.ts";
+import type { PastStep } from "../../engine/facts/past.ts";
 import { rejection, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import { isTaskId, newTaskId, taskIdFromKey } from "../../shared/ids.ts";
 import { canonicalJson, pointer, type Json, type JsonObject } from "../../shared/json.ts";

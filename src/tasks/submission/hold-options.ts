@@ -1,8 +1,7 @@
 /** What keeps a task from beginning, as its submission or its workflow says it. */
-import { compileConcurrency, gateOf, type Concurrency, type TaskToBe } from "../../language/concurrency.ts";
+import { compileConcurrency, gateOf, type Concurrency, type TaskToBe, type GateTerms } from "../../language/concurrency.ts";
 import { burstOf } from "../../language/debounce.ts";
 import type { Workflow } from "../../language/compile.ts";
-import type { GateTerms } from "../../engine/facts/created.ts";
 import { rejectionOf, type Rejection, type RejectionCode } from "../../shared/errors.ts";
 import { pointer } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";

@@ -1,6 +1,6 @@
 /** A task as it is handed to its object: checked, with its workflow pinned. */
 import type { TaskCreated } from "../../engine/facts/created.ts";
-import type { Past } from "../../engine/state/past.ts";
+import type { Past } from "../../engine/facts/past.ts";
 import type { Json } from "../../shared/json.ts";
 import { bytesToJson } from "../../shared/json-bytes.ts";
 import { LIMITS } from "../limits.ts";

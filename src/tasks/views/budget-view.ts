@@ -1,5 +1,6 @@
 /** What a task may spend and has spent, as readers get it. */
-import { BUDGET_RESOURCES, remaining, type BudgetAction } from "../../engine/aspects/budget.ts";
+import { BUDGET_RESOURCES, remaining } from "../../engine/aspects/budget.ts";
+import type { BudgetAction } from "../../language/budget-definition.ts";
 import { dollarsOf, inDollars, limitsInDollars, type AmountsView } from "../../engine/aspects/dollars.ts";
 import type { TaskState } from "../../engine/state/state.ts";
 

@@ -2,7 +2,7 @@
 import { isoTime } from "../../shared/time.ts";
 import { decisionView, type ApprovalHead } from "./approval-view.ts";
 import type { StepKind } from "../../language/definition.ts";
-import type { Way } from "../../engine/facts/event.ts";
+import type { Way } from "../../engine/facts/call.ts";
 import type { Receipt } from "../../engine/facts/receipt.ts";
 import type { TaskState } from "../../engine/state/state.ts";
 import { stepStatus, type Approval, type Attempt, type Branches, type Step, type StepStatus } from "../../engine/state/step-state.ts";

@@ -3,7 +3,8 @@ import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
 import { budgetView, type BudgetView } from "./budget-view.ts";
-import { statusOf, type EndStatus, type TaskState, type TaskStatus } from "../../engine/state/state.ts";
+import { statusOf, type TaskState, type TaskStatus } from "../../engine/state/state.ts";
+import type { EndStatus } from "../../engine/facts/event.ts";
 import { errorView, isoOrNull, waitingOn, type ErrorView, type WaitingOn } from "./waiting-view.ts";
 
 export interface TaskHead {

@@ -1,6 +1,6 @@
 /** What a task or one of its steps waits for, as readers get it. */
 import { isoTime } from "../../shared/time.ts";
-import type { Failure } from "../../engine/facts/event.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
 import type { Hold } from "../../engine/aspects/hold.ts";
 import type { Waiting } from "../../engine/facts/waiting.ts";
 import { stepAt, type TaskState } from "../../engine/state/state.ts";

@@ -3,7 +3,7 @@
  * have by then, and everything else fails to be read. What comes out all the same does not depend on it, for `&&` and
  * `||` look past an operand that fails.
  */
-import type { Failure } from "../../engine/facts/event.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
 import type { Expression, Scope, StepReading } from "../../language/expressions/expression.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";

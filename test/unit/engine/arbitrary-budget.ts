@@ -1,6 +1,6 @@
 /** Tasks that may spend a little, and agents that cost something, for properties over all of them. */
 import fc from "fast-check";
-import { BUDGET_ACTIONS } from "../../../src/engine/aspects/budget.ts";
+import { BUDGET_ACTIONS } from "../../../src/language/budget-definition.ts";
 import type { Options } from "./scenario.ts";
 
 const budget = fc.record(

@@ -1,6 +1,6 @@
 /** A task that shares another one's past: what had completed is not done again, and everything else is. */
 import { describe, expect, test } from "vitest";
-import { inputsOfPast } from "../../../src/engine/state/past.ts";
+import { inputsOfPast } from "../../../src/engine/rules/past.ts";
 import { create, transition } from "../../../src/engine/transition.ts";
 import { completes, createdEvent, factOf, failsForGood, given, step, type Options, type Scenario, type Steps } from "./scenario.ts";
 

@@ -2,11 +2,13 @@
 import { expect } from "vitest";
 import { CheckedFold, type WrongEvent } from "../../../src/engine/replay/checked-fold.ts";
 import { compileWorkflow } from "../../../src/language/compile.ts";
-import type { Failure, TaskEvent } from "../../../src/engine/facts/event.ts";
+import type { Failure } from "../../../src/engine/facts/failure.ts";
+import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import type { TaskCreated } from "../../../src/engine/facts/created.ts";
 import type { Graph } from "../../../src/language/graph.ts";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
-import { inputsOfPast, pastOf, type Past } from "../../../src/engine/state/past.ts";
+import { inputsOfPast, pastOf } from "../../../src/engine/rules/past.ts";
+import type { Past } from "../../../src/engine/facts/past.ts";
 import { replay, type RecordedRow, type Replayed } from "../../../src/engine/replay/replay.ts";
 import { statusOf, type TaskState } from "../../../src/engine/state/state.ts";
 import { stepStatus } from "../../../src/engine/state/step-state.ts";

@@ -2,45 +2,13 @@
 import type { Json } from "../../shared/json.ts";
 import type { StepKind } from "../../language/definition.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { Frame } from "./frame.ts";
-import { stepIn } from "./frame.ts";
-import { itemsAround, itemsOfChild } from "../rules/kept.ts";
+import { stepIn } from "../state/frame.ts";
+import { itemsAround, itemsOfChild } from "./kept.ts";
 import type { TaskInput } from "../facts/input.ts";
-import type { TaskState } from "./state.ts";
-import type { Step } from "./step-state.ts";
+import type { Past, PastChild, PastSignal, PastStep } from "../facts/past.ts";
+import type { TaskState } from "../state/state.ts";
+import type { Frame, Step } from "../state/step-state.ts";
 import type { StoredValue, Values } from "../facts/value.ts";
-
-/** PERSISTED on the way to the new task: a step that had completed. */
-export interface PastStep {
-  readonly path: string;
-  readonly kind: StepKind;
-  readonly output: Json;
-  /** The items it was about, where it is inside a map. */
-  readonly of: string | null;
-}
-
-/** PERSISTED on the way to the new task: a task that a step had started; `output` where it had completed. */
-export interface PastChild {
-  readonly step: string;
-  readonly branch: number;
-  readonly task: string;
-  readonly output: { readonly value: Json } | null;
-  readonly failedItems: number;
-  readonly of: string | null;
-}
-
-/** PERSISTED on the way to the new task: a signal that no step had taken. */
-export interface PastSignal {
-  readonly name: string;
-  readonly payload: Json;
-  readonly key: string;
-}
-
-export interface Past {
-  readonly steps: readonly PastStep[];
-  readonly children: readonly PastChild[];
-  readonly signals: readonly PastSignal[];
-}
 
 /** What the new task is told before it does anything. */
 export function inputsOfPast({ steps, children, signals }: Past): readonly TaskInput[] {

@@ -1,0 +1,16 @@
+/** PERSISTED, as a part of facts: why something failed. */
+
+/** Why an attempt, a step or a task failed. `retryable` says whether trying again may help. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly retry_after_ms?: number;
+  /** The agent's own word, whatever code it uses; a reply with a `status` is that anyway. */
+  readonly by?: "agent";
+  /** The HTTP status an agent answered with. */
+  readonly status?: number;
+  /** The step that made the task fail, and the place in the definition that says what cannot be done. */
+  readonly step_id?: string;
+  readonly pointer?: string;
+}
