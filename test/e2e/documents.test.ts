@@ -54,10 +54,10 @@ async function goThrough(markdown: string, preparations: readonly Block[] = []):
   }
 }
 
-test("the README takes a newcomer from nothing to a task that survives a kill", () => goThrough(readPage("README.md")), 90_000);
+test("the README takes a newcomer from nothing to a task that survives a kill", () => goThrough(readPage("README.md")), 150_000);
 
 describe.concurrent("the guide", () => {
-  test.for(GUIDE)("%s does what it says", (path) => goThrough(readPage(path), PREPARATIONS), 90_000);
+  test.for(GUIDE)("%s does what it says", { timeout: 150_000 }, (path) => goThrough(readPage(path), PREPARATIONS));
 });
 
 test.for(["README.md", ...GUIDE])("%s shows no file that is otherwise, and no JSON that is none", (path) => {
@@ -65,6 +65,24 @@ test.for(["README.md", ...GUIDE])("%s shows no file that is otherwise, and no JS
     if (directive.type === "file") expect(`${text}\n`, `line ${line}`).toBe(readPage(directive.path));
     if (language === "json") expect(() => readShown(text), `line ${line}`).not.toThrow();
   }
+});
+
+test("the table of routes has every route of the service with its scope, and no other", async () => {
+  const { paths } = (await (await fetch(`${server.origin}/openapi.json`)).json()) as {
+    readonly paths: {
+      readonly [path: string]: { readonly [method: string]: { readonly security?: readonly { readonly bearer?: readonly string[] }[] } };
+    };
+  };
+  const served = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { security = [] }]) => {
+      const scope = security[0]?.bearer?.[0];
+      return `${method.toUpperCase()} ${path.replace("/api/v1", "")} ${scope ?? "–"}`;
+    }),
+  );
+  const written = [...readPage("docs/api.md").matchAll(/^\| `([A-Z]+ \/[^`]*)` \| `?([^`|]+?)`? \|/gm)].map(
+    ([, route, scope]) => `${route} ${scope}`,
+  );
+  expect(written.toSorted()).toEqual(served.toSorted());
 });
 
 describe("a page that is wrong fails", () => {

@@ -11,7 +11,7 @@ export interface Printed {
 }
 
 /** The longest that a block may take. */
-const BLOCK_MS = 40_000;
+const BLOCK_MS = 90_000;
 
 export class Shell {
   readonly #folder = mkdtempSync(join(tmpdir(), "shell-"));

@@ -1,6 +1,6 @@
-/** Properties of the code and its documents. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+/** Properties of the code; those of its documents are in `documents.test.ts`. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -17,7 +17,6 @@ function filesIn(folder: string): readonly string[] {
 const files = filesIn(root).map((path) => ({ path: relative(root, path), text: readFileSync(path, "utf8") }));
 const ofKind = (extension: string) => files.filter(({ path }) => path.endsWith(extension));
 const sources = ofKind(".ts").filter(({ path }) => path.startsWith("src/"));
-const documents = ofKind(".md");
 
 /** Every match as `file: match`, so that a failure names its place. */
 const found = (where: readonly { readonly path: string; readonly text: string }[], pattern: RegExp): readonly string[] =>
@@ -62,41 +61,5 @@ describe("the code", () => {
     const composition = ["src/composition.ts", "src/index.ts"].map((path) => readFileSync(join(root, path), "utf8")).join("");
     const declared = readFileSync(join(root, "src/env.ts"), "utf8");
     expect(bindings.filter((binding) => !composition.includes(`env.${binding}`) || !declared.includes(`${binding}:`))).toEqual([]);
-  });
-});
-
-describe("the documents", () => {
-  test("link to what exists", () => {
-    const broken = documents.flatMap(({ path, text }) =>
-      [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)]
-        .map((match) => match[1] as string)
-        .filter((target) => !existsSync(join(root, dirname(path), target)))
-        .map((target) => `${path}: ${target}`),
-    );
-    expect(broken).toEqual([]);
-  });
-
-  test("name files and commands that exist", () => {
-    const scripts = Object.keys((JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object }).scripts);
-    const commands = documents.flatMap(({ text }) => [...text.matchAll(/npm run ([a-z:]+)/g)].map((match) => match[1] as string));
-    expect(commands.filter((command) => !scripts.includes(command))).toEqual([]);
-    const named = documents.flatMap(({ path, text }) =>
-      [...text.matchAll(/`([a-z0-9-]+(?:\/[a-z0-9.-]+)*\/[a-z0-9-]+(?:\.test)?\.ts)`/g)]
-        .map((match) => match[1] as string)
-        .filter((file) => !existsSync(join(root, dirname(path), file)))
-        .map((file) => `${path}: ${file}`),
-    );
-    expect(named).toEqual([]);
-  });
-
-  test("list every route of the API", () => {
-    const readme = readFileSync(join(root, "README.md"), "utf8");
-    const routes = sources
-      .filter(({ path }) => path.startsWith("src/"))
-      .flatMap(({ text }) => [...text.matchAll(/^ {2}path: "(\/[^"]*)"/gm)].map((match) => match[1] as string));
-    expect(routes.length).toBeGreaterThan(20);
-    const isNamed = (route: string): boolean =>
-      route.split("/").every((part) => part === "" || part.startsWith("{") || readme.includes(part));
-    expect(routes.filter((route) => !isNamed(route))).toEqual([]);
   });
 });
