@@ -39,7 +39,8 @@ import { bytesToJson } from "./shared/json-bytes.ts";
 import { LIMITS } from "./tasks/limits.ts";
 import { log, messageOf } from "./shared/log.ts";
 import { FOR_RETRY, type ForkOrigin } from "./tasks/submission/fork-origin.ts";
-import { endOf, TaskGateway, type ObjectNamespace } from "./tasks/gateway.ts";
+import { archivedOutcome } from "./tasks/child-outcome.ts";
+import { TaskGateway, type ObjectNamespace } from "./tasks/gateway.ts";
 import { webhookSecretPlace, type TaskPorts } from "./tasks/ports.ts";
 import { WebhookGateway } from "./webhooks/gateway.ts";
 import { Notifier } from "./webhooks/notifier.ts";
@@ -211,7 +212,7 @@ function taskPorts(tasks: TaskGateway): TaskPorts["tasks"] {
       const { tenant, task } = submission;
       const state = await tasks.ask(tenant, task, (child) => child.begin(submission, isPaused));
       if (state === "running") return null;
-      return state === "archived" ? endOf(await tasks.archive(tenant, task)) : state;
+      return state === "archived" ? archivedOutcome(await tasks.archive(tenant, task)) : state;
     },
     past: async (tenant, task) => {
       const origin = await tasks.recorded(tenant, task, { ...FOR_RETRY, type: "origin" });

@@ -4,10 +4,9 @@
  */
 import { Unavailable, type Rejection } from "../shared/errors.ts";
 import { isTaskId } from "../shared/ids.ts";
-import { jsonToBytes } from "../shared/json-bytes.ts";
 import type { Result } from "../shared/result.ts";
 import { archivedJournal } from "./history/archive.ts";
-import type { ChildOutcome, TaskContract } from "./contract.ts";
+import type { TaskContract } from "./contract.ts";
 import { loadTask } from "./journal/load.ts";
 import { TaskReading } from "./journal/task-reading.ts";
 import { recorded, type RecorderQuestion } from "./recorder/recorder.ts";
@@ -77,15 +76,4 @@ export class TaskGateway {
     const loaded = loadTask(journal);
     return loaded && new TaskReading(loaded, journal);
   }
-}
-
-/** What a task that only history has left came to. */
-export function endOf(reading: TaskReading | null): ChildOutcome {
-  const result = reading?.result() ?? null;
-  if (result === null || "expired" in result) {
-    const error = { code: "result_expired", message: "The task's result is no longer kept", retryable: false };
-    return { status: "failed", output: null, error, failedItems: 0 };
-  }
-  const error = result.error === null ? null : { ...result.error, retryable: false };
-  return { status: result.status, output: jsonToBytes(result.output), error, failedItems: 0 };
 }

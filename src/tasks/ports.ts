@@ -4,7 +4,7 @@ import type { CacheGateway } from "../cache/gateway.ts";
 import type { GateContract, GateName } from "../gates/gate-contract.ts";
 import type { HistoryPort } from "./history/port.ts";
 import type { EndStatus } from "../engine/facts/event.ts";
-import type { ChildOutcome } from "./contract.ts";
+import type { ChildOutcome } from "./messages.ts";
 import type { ForkOrigin } from "./submission/fork-origin.ts";
 import type { Submission } from "./submission/submission.ts";
 

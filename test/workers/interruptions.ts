@@ -11,8 +11,8 @@ import { vi } from "vitest";
 import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import { hashText } from "../../src/shared/random.ts";
 import { Children } from "../../src/tasks/object/children.ts";
-import { Chronicle } from "../../src/tasks/object/chronicle.ts";
-import { Farewell } from "../../src/tasks/object/farewell.ts";
+import { HistoryProjection } from "../../src/tasks/object/history-projection.ts";
+import { EndNotices } from "../../src/tasks/object/end-notices.ts";
 import { Journal } from "../../src/tasks/object/journal.ts";
 import { Outbox } from "../../src/tasks/object/outbox.ts";
 import { TaskObject } from "../../src/tasks/object/task-object.ts";
@@ -79,8 +79,8 @@ export const CALL_MOMENTS: readonly Moment[] = CALLS.flatMap(([, name]) => [`${n
 const EFFECTS = [
   [Outbox.prototype, "run"],
   [Children.prototype, "run"],
-  [Chronicle.prototype, "committed"],
-  [Farewell.prototype, "say"],
+  [HistoryProjection.prototype, "committed"],
+  [EndNotices.prototype, "send"],
 ] as const;
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -108,7 +108,7 @@ function watch(): void {
   for (const { methods, name, original } of effects) {
     vi.spyOn(methods, name).mockImplementation(function (this: unknown, ...args: unknown[]) {
       if (!isDying) return original.apply(this, args);
-      return name === "say" ? new Promise(() => {}) : undefined;
+      return name === "send" ? new Promise(() => {}) : undefined;
     });
   }
 }

@@ -12,7 +12,7 @@ import { whyOf } from "../views/why.ts";
 import { stepViews, type StepView } from "../views/step-view.ts";
 import { degradedSteps, taskHead, type TaskHead, type TaskResult } from "../views/view.ts";
 import { errorView } from "../views/waiting-view.ts";
-import type { ApprovalDecision } from "../contract.ts";
+import type { ApprovalDecision } from "../messages.ts";
 import type { JournalRow, JournalSource } from "./journal-source.ts";
 import type { Loaded } from "./load.ts";
 

@@ -10,9 +10,9 @@ import { unlocksSomething } from "../../engine/rules/urgency.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
-import { assert, ok, type Result } from "../../shared/result.ts";
+import { ok, type Result } from "../../shared/result.ts";
 import { callOf, carried, inputFor } from "./call.ts";
-import type { AttemptOf, Heartbeat } from "../contract.ts";
+import type { AttemptOf, Heartbeat } from "../messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
@@ -29,7 +29,7 @@ export class Attempts {
     this.#outbox = outbox;
   }
 
-  /** A queue consumer gets the attempt, unless its agent's rate lets the call leave only after a while. */
+  /** A queue consumer is about to call the agent: the call, `null` when it should not, or how long it should not yet. */
   async claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null> {
     const inMs = await this.#leavesIn(at);
     if (inMs > LIMITS.startNearMs) return { type: "later", inMs };
@@ -62,7 +62,7 @@ export class Attempts {
     // What somebody else has already is not handed over a second time.
     if (!answer.ok || answer.value === "unchanged") return null;
     this.#outbox.claimed(at);
-    const call = agent && callOf(await this.#loaded(), at, agent, this.#runner.journal, this.#ports, Date.now());
+    const call = agent && callOf(await this.#runner.loaded(), at, agent, this.#runner.journal, this.#ports, Date.now());
     const sent = call?.ok === true ? carried(call.value) : call;
     if (sent?.ok) return sent.value;
     const error = sent?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
@@ -70,15 +70,20 @@ export class Attempts {
     return null;
   }
 
-  /** Starts what was in line; whether each of them is under way now. */
+  /** A worker of the agent takes the attempt along: the call, or `null` when nobody wants it any more. */
+  async hand(at: AttemptOf): Promise<CarriedCall | null> {
+    return this.handOver(at, { ...at, type: "grant", isPull: true });
+  }
+
+  /** Slots of an agent for attempts in line, or the question whether they are still held: `false` where nobody wants one. */
   async grant(attempts: readonly AttemptOf[]): Promise<readonly boolean[]> {
     if ((await this.#runner.ready()) === null) return attempts.map(() => false);
     await Promise.all(attempts.map((at) => this.#runner.apply({ ...at, type: "grant", isPull: false })));
-    const loaded = await this.#loaded();
+    const loaded = await this.#runner.loaded();
     return attempts.map((at) => isUnderWay(loaded, at));
   }
 
-  /** Whether a worker has them, or nobody does yet. */
+  /** What became of attempts that workers were to take along. */
   async verify(attempts: readonly AttemptOf[]): Promise<readonly Holding[]> {
     const loaded = await this.#runner.ready();
     return attempts.map((at) => {
@@ -88,11 +93,13 @@ export class Attempts {
     });
   }
 
+  /** The agent's line turned attempts away. */
   async decline(attempts: readonly AttemptOf[], reason: string, retryAt: number): Promise<void> {
     if ((await this.#runner.ready()) === null) return;
     await Promise.all(attempts.map((at) => this.#runner.apply({ ...at, type: "decline", reason, retryAt })));
   }
 
+  /** What came of an attempt. With a digest the same reply may come again and is answered alike. */
   async report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
@@ -130,7 +137,7 @@ export class Attempts {
     // Who is told now that nobody waits for it stops working on it.
     if (!answer.ok) this.#outbox.giveBack(loaded, at);
     if (!answer.ok) return answer;
-    return ok({ leaseUntil: attemptOf(await this.#loaded(), at)?.claim?.leaseUntil ?? null });
+    return ok({ leaseUntil: attemptOf(await this.#runner.loaded(), at)?.claim?.leaseUntil ?? null });
   }
 
   /** A reply that breaks what its agent promised is a failure. */
@@ -145,12 +152,6 @@ export class Attempts {
   async #violation(loaded: Loaded, { agent, capability }: Attempt, output: Json): Promise<Failure | null> {
     const record = await this.#outbox.agent(loaded, agent).catch(() => null);
     return record && this.#ports.agents.violation(record, capability, output);
-  }
-
-  async #loaded(): Promise<Loaded> {
-    const loaded = await this.#runner.ready();
-    assert(loaded !== null, "the task is gone");
-    return loaded;
   }
 }
 

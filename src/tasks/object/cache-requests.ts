@@ -80,8 +80,8 @@ export class CacheRequests {
     return this.#firsts.get(step) ?? null;
   }
 
-  /** The cache says something to a step; what that makes of it. */
-  async answered({ step: path, key }: Asker, answer: CacheAnswer): Promise<Reply> {
+  /** The result cache answers a step, or asks whether it still brings the result that others wait for. */
+  async cacheSays({ step: path, key }: Asker, answer: CacheAnswer): Promise<Reply> {
     const before = await this.#runner.ready();
     const step = before?.state.stepByPath.get(path);
     if (before === null || step?.cache?.key !== key) return { type: "gone" };

@@ -8,29 +8,23 @@
  */
 import { Unavailable } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
+import { bytesToJson } from "../../shared/json-bytes.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import { NO_AMOUNTS } from "../../shared/money.ts";
 import type { Command } from "../../engine/facts/command.ts";
 import { stepAt } from "../../engine/state/state.ts";
 import { askAgainMs } from "./alarm-time.ts";
 import { ChildSubmissions, type ChildTask } from "../submission/child-submission.ts";
-import type { ChildOutcome } from "../contract.ts";
+import type { ChildOutcome } from "../messages.ts";
 import { insist } from "./insist.ts";
-import type { Journal } from "./journal.ts";
 import type { TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
-
-/** What is asked of and told the task whose children they are. */
-export interface ParentTask {
-  readonly ready: () => Promise<Loaded | null>;
-  readonly ended: (child: string, outcome: ChildOutcome) => Promise<void>;
-  /** They know that nobody wants them. */
-  readonly dismissed: (children: readonly string[]) => Promise<void>;
-}
+import { outcomeOf } from "../child-outcome.ts";
+import type { TaskRunner } from "./runner.ts";
 
 export class Children {
   readonly #ports: TaskPorts;
-  readonly #parent: ParentTask;
+  readonly #runner: TaskRunner;
   readonly #submissions: ChildSubmissions;
   /** When this instance asked last, and which of them may be about to begin because of that. */
   readonly #askedAt = new Map<string, number>();
@@ -40,10 +34,10 @@ export class Children {
   readonly #told = new Set<string>();
   #hasReported = false;
 
-  constructor(ports: TaskPorts, journal: Journal, parent: ParentTask) {
+  constructor(ports: TaskPorts, runner: TaskRunner) {
     this.#ports = ports;
-    this.#parent = parent;
-    this.#submissions = new ChildSubmissions(journal);
+    this.#runner = runner;
+    this.#submissions = new ChildSubmissions(runner.journal);
   }
 
   run(loaded: Loaded, commands: readonly Command[]): void {
@@ -62,6 +56,20 @@ export class Children {
         default:
       }
     }
+  }
+
+  /** A task that a step of this one has started has ended. */
+  async childEnded(task: string, { output, ...outcome }: ChildOutcome): Promise<void> {
+    const before = await this.#runner.ready();
+    if (before === null || !before.state.children.has(task)) return;
+    const value = output === null ? null : bytesToJson(output);
+    await this.#runner.apply(({ state }) => ({
+      ...outcome,
+      type: "child",
+      task,
+      output: value === null || !state.children.has(task) ? null : this.#runner.journal.write(value),
+    }));
+    this.#askedAt.delete(task);
   }
 
   /** A new instance does not know what the last one got to do. */
@@ -95,17 +103,8 @@ export class Children {
   async report(loaded: Loaded): Promise<void> {
     const { tenant, task, parent } = loaded.state.created;
     if (parent === undefined || this.#hasReported) return;
-    await this.#ports.tasks.ended(tenant, parent.task, task, this.outcome(loaded));
+    await this.#ports.tasks.ended(tenant, parent.task, task, outcomeOf(loaded, this.#runner.journal));
     this.#hasReported = true;
-  }
-
-  outcome(loaded: Loaded): ChildOutcome {
-    return this.#submissions.outcomeOf(loaded);
-  }
-
-  /** It has ended. */
-  forget(task: string): void {
-    this.#askedAt.delete(task);
   }
 
   /** The task was deleted; another one under its id starts others under the ids of these. */
@@ -131,22 +130,22 @@ export class Children {
 
   async #ask(loaded: Loaded, child: ChildTask): Promise<void> {
     const { task } = child;
-    const current = (await this.#parent.ready()) ?? loaded;
+    const current = (await this.#runner.ready()) ?? loaded;
     if (!current.state.children.has(task)) return; // not wanted any more
     const isPaused = current.state.paused;
     const submission = this.#submissions.submissionFor(current, child, Date.now());
     const outcome = submission.ok
       ? await this.#ports.tasks.start(submission.value, isPaused)
       : ({ status: "failed", output: null, error: submission.error, failedItems: 0, spent: NO_AMOUNTS } satisfies ChildOutcome);
-    if (outcome !== null) return this.#parent.ended(task, outcome);
+    if (outcome !== null) return this.childEnded(task, outcome);
     // What was said meanwhile may have been said before it was there.
-    const { state } = (await this.#parent.ready()) ?? current;
+    const { state } = (await this.#runner.ready()) ?? current;
     if (state.children.has(task) && state.paused !== isPaused) await this.#follow(loaded, task, state.paused);
   }
 
   async #steer(loaded: Loaded, task: string): Promise<void> {
     await insist("child not told to pause or go on", async () => {
-      const { state } = (await this.#parent.ready()) ?? loaded;
+      const { state } = (await this.#runner.ready()) ?? loaded;
       if (state.children.has(task)) await this.#follow(loaded, task, state.paused);
     });
   }
@@ -158,10 +157,12 @@ export class Children {
   async #cancelOrphans(loaded: Loaded): Promise<void> {
     const orphans = [...loaded.state.orphans].filter(([task]) => !this.#told.has(task));
     await Promise.all(orphans.map(([task, reason]) => insist("child not canceled", () => this.#cancel(loaded, task, reason))));
-    const { state } = (await this.#parent.ready()) ?? loaded;
+    const { state } = (await this.#runner.ready()) ?? loaded;
     const known = [...state.orphans.keys()].filter((task) => this.#told.has(task));
     if (known.length === 0 || state.end !== null) return; // nothing is recorded of a task that has ended
-    await this.#parent.dismissed(known).catch((error: unknown) => log("info", "not recorded, the alarm will", { error: messageOf(error) }));
+    await this.#runner
+      .apply({ type: "dismissed", tasks: known })
+      .catch((error: unknown) => log("info", "not recorded, the alarm will", { error: messageOf(error) }));
   }
 
   /** Tells it that nobody wants it: once at a time, but nobody waits for ever for an answer that does not come. */

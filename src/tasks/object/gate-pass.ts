@@ -38,7 +38,7 @@ export class GatePass {
     void this.#enter(loaded);
   }
 
-  /** The gate lets it in, or asks. Whether it has a use for its place, now or later. */
+  /** The gate lets it begin, or asks whether it still has its place: `false` when it has ended. */
   async admit(key: string): Promise<boolean> {
     const loaded = await this.#runner.ready();
     if (loaded === null || loaded.state.created.gate?.key !== key || loaded.state.end !== null) return false;

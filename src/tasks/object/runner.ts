@@ -25,6 +25,7 @@ import type { World } from "../../engine/world.ts";
 import { Journal } from "./journal.ts";
 import type { TaskPorts } from "../ports.ts";
 import { loadTask, type Loaded } from "../journal/load.ts";
+import { TaskReading } from "../journal/task-reading.ts";
 import { TaskAlarm } from "./task-alarm.ts";
 
 /** What one flush established. */
@@ -87,6 +88,18 @@ export class TaskRunner {
     if (!this.journal.exists) return null;
     const alarmAt = await this.#storage.getAlarm();
     return this.#load(alarmAt);
+  }
+
+  /** The task, which is there. */
+  async loaded(): Promise<Loaded> {
+    const loaded = await this.ready();
+    assert(loaded !== null, "the task is gone");
+    return loaded;
+  }
+
+  /** … to be read. */
+  async reading(): Promise<TaskReading> {
+    return new TaskReading(await this.loaded(), this.journal);
   }
 
   #load(alarmAt: number | null): Loaded | null {

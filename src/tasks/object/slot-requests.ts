@@ -7,7 +7,7 @@ import type { AgentsPort } from "../../agents/port.ts";
 import type { Command } from "../../engine/facts/command.ts";
 import { liveAttempt, type Attempt } from "../../engine/state/step-state.ts";
 import { askAgainMs } from "./alarm-time.ts";
-import type { AttemptOf } from "../contract.ts";
+import type { AttemptOf } from "../messages.ts";
 import { insist } from "./insist.ts";
 import type { Loaded } from "../journal/load.ts";
 

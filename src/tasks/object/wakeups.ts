@@ -9,9 +9,9 @@ import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import type { CacheRequests } from "./cache-requests.ts";
 import type { Children } from "./children.ts";
-import type { Chronicle } from "./chronicle.ts";
-import type { Farewell } from "./farewell.ts";
+import type { EndNotices } from "./end-notices.ts";
 import type { GatePass } from "./gate-pass.ts";
+import type { HistoryProjection } from "./history-projection.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskPorts } from "../ports.ts";
@@ -31,8 +31,8 @@ interface Parts {
   readonly children: Children;
   readonly caching: CacheRequests;
   readonly gate: GatePass;
-  readonly farewell: Farewell;
-  readonly chronicle: Chronicle;
+  readonly notices: EndNotices;
+  readonly projection: HistoryProjection;
   readonly feed: LiveFeed;
 }
 
@@ -92,17 +92,17 @@ export class Wakeups {
   }
 
   async #putAway(): Promise<void> {
-    const { runner, farewell, chronicle } = this.#parts;
-    const loaded = await this.#loaded();
+    const { runner, notices, projection } = this.#parts;
+    const loaded = await this.#parts.runner.loaded();
     // The timer of a task that was deleted finds the one that came under its id.
     if (loaded.state.end === null || loaded.state.archivedAt !== null) return;
-    const chained = await farewell.say(loaded);
-    const archive = await chronicle.archive(loaded);
+    const chained = await notices.send(loaded);
+    const archive = await projection.archive(loaded);
     await runner.apply({ type: "archive", ...archive, ...(chained.length > 0 && { chained }) });
   }
 
   async #wake(loaded: Loaded): Promise<void> {
-    const { runner, outbox, children, caching, gate, chronicle } = this.#parts;
+    const { runner, outbox, children, caching, gate, projection } = this.#parts;
     if (loaded.state.end !== null) return this.#wakeEnded(loaded);
     const { tenant } = loaded.state.created;
     if (loaded.state.looking.size > 0) {
@@ -111,12 +111,12 @@ export class Wakeups {
       });
     }
     await runner.apply({ type: "wake" });
-    const current = await this.#loaded();
+    const current = await this.#parts.runner.loaded();
     outbox.sendAgain(current, Date.now());
     children.askAgain(current, Date.now());
     caching.askAgain(current, Date.now());
     gate.askAgain(current, Date.now());
-    chronicle.remind(current, Date.now());
+    projection.remind(current, Date.now());
   }
 
   async #wakeEnded(loaded: Loaded): Promise<void> {
@@ -129,9 +129,14 @@ export class Wakeups {
     }
   }
 
-  /** The task is put away first, so that whoever has to hear of its end has. */
-  async delete(): Promise<Result<"deleted", Rejection>> {
-    const { state } = await this.#loaded();
+  /**
+   * Forgets the task, its journal and what history has of it. Only when it has ended; it is put away first, so that whoever
+   * has to hear of its end has.
+   */
+  async delete(): Promise<Result<"deleted", Rejection> | null> {
+    const loaded = await this.#parts.runner.ready();
+    if (loaded === null) return null;
+    const { state } = loaded;
     const { created, end } = state;
     if (end === null) {
       const facts = { task_status: statusOf(state) };
@@ -165,14 +170,8 @@ export class Wakeups {
   async #empty(): Promise<void> {
     this.#parts.feed.close();
     await this.#storage.deleteAll();
-    const { runner, farewell, chronicle, children, caching } = this.#parts;
+    const { runner, notices, projection, children, caching } = this.#parts;
     runner.forget();
-    for (const part of [farewell, chronicle, children, caching]) part.startOver();
-  }
-
-  async #loaded(): Promise<Loaded> {
-    const loaded = await this.#parts.runner.ready();
-    assert(loaded !== null, "the task is gone");
-    return loaded;
+    for (const part of [notices, projection, children, caching]) part.startOver();
   }
 }

@@ -4,7 +4,7 @@ import { taskIdFromKey } from "../../shared/ids.ts";
 import { assert } from "../../shared/result.ts";
 import type { ArchivePart, HistoryRow } from "../history/port.ts";
 import { archiveOf } from "../history/archive.ts";
-import { rowOf } from "../object/chronicle.ts";
+import { rowOf } from "../object/history-projection.ts";
 import { sourceOf, type ReadJournal } from "./journal-import.ts";
 import { loadTask } from "../journal/load.ts";
 

@@ -9,7 +9,7 @@ import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { durationMs, isoTime } from "../../shared/time.ts";
-import type { ApprovalDecision } from "../contract.ts";
+import type { ApprovalDecision } from "../messages.ts";
 import { approval, approvalDetail, APPROVAL_STATUS, decision } from "./approval-schemas.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";

@@ -8,7 +8,7 @@ import { rejectionOf, Unavailable, type Rejection } from "../../shared/errors.ts
 import { newTaskId } from "../../shared/ids.ts";
 import { LIMITS } from "../limits.ts";
 import { assert, err, type Result } from "../../shared/result.ts";
-import type { Submitted } from "../contract.ts";
+import type { Submitted } from "../messages.ts";
 import type { Submission } from "./submission.ts";
 import type { Services } from "../../http/services.ts";
 

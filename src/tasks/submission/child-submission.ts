@@ -21,7 +21,6 @@ import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import { durationMs } from "../../shared/time.ts";
 import { childSpan } from "../object/call.ts";
-import type { ChildOutcome } from "../contract.ts";
 import type { Journal } from "../object/journal.ts";
 import type { Loaded } from "../journal/load.ts";
 import type { Submission } from "./submission.ts";
@@ -174,19 +173,6 @@ export class ChildSubmissions {
       traceparent: childSpan(traceparent, `${state.created.task}/${why}`),
       origin,
       ...(library && { library: this.#read(library) }),
-    };
-  }
-
-  outcomeOf({ state }: Loaded): ChildOutcome {
-    const { end, created } = state;
-    assert(end !== null, "only a task that has ended has come to something");
-    const items = created.spread === undefined ? null : (state.steps[0]?.branches ?? null);
-    return {
-      status: end.status,
-      output: end.output === null ? null : jsonToBytes(readValue(end.output, this.#journal)),
-      error: items?.error ?? end.error,
-      failedItems: items?.failed ?? 0,
-      ...(state.budget !== null && { spent: state.budget.spent }),
     };
   }
 

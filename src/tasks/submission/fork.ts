@@ -11,7 +11,7 @@ import { canonicalJson, pointer, type Json, type JsonObject } from "../../shared
 import { bytesToJson, jsonToBytes } from "../../shared/json-bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import type { Submitted } from "../contract.ts";
+import type { Submitted } from "../messages.ts";
 import { forkTooLarge, type ForkOrigin } from "./fork-origin.ts";
 import { webhookSecretPlace } from "../ports.ts";
 import type { Submission } from "./submission.ts";

@@ -2,7 +2,7 @@
 import { statusOf } from "../../engine/state/state.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import type { Submitted } from "../contract.ts";
+import type { Submitted } from "../messages.ts";
 import { TaskReading } from "../journal/task-reading.ts";
 import type { Loaded } from "../journal/load.ts";
 

@@ -6,7 +6,7 @@ import type { Reserved } from "../../gates/gate.ts";
 import { rejection, Unavailable, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import type { Submitted } from "../contract.ts";
+import type { Submitted } from "../messages.ts";
 import type { Submission } from "./submission.ts";
 import type { Services } from "../../http/services.ts";
 

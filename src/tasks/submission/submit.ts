@@ -8,7 +8,7 @@ import { canonicalJson, pointer, type Json } from "../../shared/json.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { parseDuration } from "../../shared/time.ts";
-import type { Submitted } from "../contract.ts";
+import type { Submitted } from "../messages.ts";
 import type { Submission } from "./submission.ts";
 import type { Library } from "../../language/library.ts";
 import { webhookSecretPlace } from "../ports.ts";

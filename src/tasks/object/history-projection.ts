@@ -17,7 +17,7 @@ import type { ApprovalRow, HistoryRow } from "../history/port.ts";
 import type { TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
 
-export class Chronicle {
+export class HistoryProjection {
   readonly #ports: TaskPorts;
   readonly #journal: Journal;
   readonly #archive: () => void;

@@ -15,7 +15,7 @@ import type { Journal } from "./journal.ts";
 import type { EndedTask, TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
 
-export class Farewell {
+export class EndNotices {
   readonly #ports: TaskPorts;
   readonly #journal: Journal;
   readonly #children: Children;
@@ -23,7 +23,7 @@ export class Farewell {
   readonly #submissions: ChildSubmissions;
   readonly #gate: GatePass;
   /** Under way or done, in this instance. */
-  #said: Promise<readonly Chained[]> | null = null;
+  #sent: Promise<readonly Chained[]> | null = null;
 
   constructor(ports: TaskPorts, journal: Journal, children: Children, caching: CacheRequests, gate: GatePass) {
     this.#ports = ports;
@@ -35,23 +35,23 @@ export class Farewell {
   }
 
   /** What was started in a chain. Throws where somebody did not answer; asking again is trying again. */
-  async say(loaded: Loaded): Promise<readonly Chained[]> {
-    this.#said ??= this.#sayTo(loaded);
+  async send(loaded: Loaded): Promise<readonly Chained[]> {
+    this.#sent ??= this.#sendAll(loaded);
     try {
-      return await this.#said;
+      return await this.#sent;
     } catch (error) {
-      this.#said = null;
+      this.#sent = null;
       throw error;
     }
   }
 
   /** The task was deleted; there may be another one under its id. */
   startOver(): void {
-    this.#said = null;
+    this.#sent = null;
   }
 
   /** All at once: that one of them cannot be told keeps nobody else waiting. */
-  async #sayTo(loaded: Loaded): Promise<readonly Chained[]> {
+  async #sendAll(loaded: Loaded): Promise<readonly Chained[]> {
     // A part of a map's items is nobody's task but its parent's.
     const isPart = loaded.state.created.spread !== undefined;
     const [chained, ...others] = await Promise.allSettled([
@@ -88,7 +88,7 @@ export class Farewell {
 
   #ended({ state }: Loaded): EndedTask {
     const { created, end, createdAt } = state;
-    assert(end !== null, "only a task that has ended says farewell");
+    assert(end !== null, "only a task that has ended tells of its end");
     const bytes = end.output?.bytes ?? 0;
     const text = end.output === null || bytes > LIMITS.webhookBodyBytes ? null : JSON.stringify(readValue(end.output, this.#journal));
     return {

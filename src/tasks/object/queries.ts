@@ -5,17 +5,17 @@ import type { StepView } from "../views/step-view.ts";
 import type { TaskHead } from "../views/view.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import type { Result } from "../../shared/result.ts";
-import type { Unfinished } from "../contract.ts";
+import type { Unfinished } from "../messages.ts";
 import type { CacheRequests } from "./cache-requests.ts";
 import type { GatePass } from "./gate-pass.ts";
-import { NO_PLACES, placeAtGate, placesOf, withPlace, type Whereabouts } from "./places.ts";
+import { NO_POSITIONS, positionAtGate, positionsInLines, withDetails, type WaitDetails } from "./line-positions.ts";
 import type { TaskPorts } from "../ports.ts";
 import { recorded, type RecorderQuestion } from "../recorder/recorder.ts";
 import { TaskReading, type ResultReading, type StepDetail, type TaskView } from "../journal/task-reading.ts";
 import type { TaskRunner } from "./runner.ts";
 
 /** Everywhere `null` says that there is no such task. */
-export class TaskReader {
+export class Queries {
   readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
   readonly #caching: CacheRequests;
@@ -29,24 +29,24 @@ export class TaskReader {
   }
 
   async head(): Promise<TaskHead | null> {
-    return this.#placed((reading, places) => withPlace(reading.head(), places));
+    return this.#detailed((reading, details) => withDetails(reading.head(), details));
   }
 
   async task(): Promise<TaskView | null> {
-    return this.#placed((reading, places) => {
+    return this.#detailed((reading, details) => {
       const view = reading.task();
-      return { ...withPlace(view, places), steps: view.steps.map((step) => withPlace(step, places)) };
+      return { ...withDetails(view, details), steps: view.steps.map((step) => withDetails(step, details)) };
     });
   }
 
   async steps(from: number, limit: number): Promise<readonly StepView[] | null> {
-    return this.#placed((reading, places) => reading.steps(from, limit).map((step) => withPlace(step, places)));
+    return this.#detailed((reading, details) => reading.steps(from, limit).map((step) => withDetails(step, details)));
   }
 
   async step(step: string): Promise<StepDetail | "unknown" | null> {
-    return this.#placed((reading, places) => {
+    return this.#detailed((reading, details) => {
       const detail = reading.step(step);
-      return detail === null ? "unknown" : withPlace(detail, places);
+      return detail === null ? "unknown" : withDetails(detail, details);
     });
   }
 
@@ -62,6 +62,7 @@ export class TaskReader {
     return this.#read((reading) => reading.events(after, limit));
   }
 
+  /** What the flight recorder asks, answered in JSON in UTF-8. */
   async recorded(question: RecorderQuestion): Promise<Result<Uint8Array, Rejection> | null> {
     return this.#read((reading) => reading.of((loaded, source) => recorded(loaded, source, question)));
   }
@@ -71,17 +72,17 @@ export class TaskReader {
     return loaded && question(new TaskReading(loaded, this.#runner.journal));
   }
 
-  /** As `#read`, with what only others know: the places in the lines of agents or of its gate, and who brings what the cache has not. */
-  async #placed<T>(question: (reading: TaskReading, places: Whereabouts) => T): Promise<T | null> {
+  /** As `#read`, with what only others know of its waits. */
+  async #detailed<T>(question: (reading: TaskReading, details: WaitDetails) => T): Promise<T | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     const { queued, hold } = loaded.state;
-    const places =
+    const positions =
       hold?.type === "concurrency"
-        ? placeAtGate(await this.#gate.position(loaded))
+        ? positionAtGate(await this.#gate.position(loaded))
         : queued === 0
-          ? NO_PLACES
-          : await placesOf(loaded, this.#ports.agents);
-    return this.#read((reading) => question(reading, { places, firstFor: (step) => this.#caching.firstFor(step) }));
+          ? NO_POSITIONS
+          : await positionsInLines(loaded, this.#ports.agents);
+    return this.#read((reading) => question(reading, { positions, firstFor: (step) => this.#caching.firstFor(step) }));
   }
 }

@@ -1,31 +1,17 @@
-/** The task that stands for a burst of submissions: the first creates it, those after it replace its input while it waits. */
+/** The task that stands for a burst of submissions takes the input of each that comes after the first, while it waits. */
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { canonicalJson, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import type { TaskState } from "../../engine/state/state.ts";
-import type { Arrival } from "./arrival.ts";
-import type { Submitted } from "../contract.ts";
+import type { Submitted } from "../messages.ts";
 import type { Journal } from "./journal.ts";
 import { createdIn } from "../journal/load.ts";
-import { TaskReading } from "../journal/task-reading.ts";
 import type { TaskRunner } from "./runner.ts";
 import type { Submission } from "../submission/submission.ts";
 
-type Joined = Result<Submitted, Rejection> | "over";
-
-/** Whoever comes first creates it, be it the one that gave it its id or not: that one may have died on the way here. */
-export async function joinBurst(submission: Submission, arrival: Arrival, runner: TaskRunner): Promise<Joined> {
-  if ((await runner.ready()) === null) {
-    const created = await arrival.create(submission);
-    assert(created.ok, "a task that stands for a burst has no key");
-    // Otherwise another one was faster.
-    if (!created.value.isReplay) return created;
-  }
-  return replaceInput(submission, runner);
-}
-
-async function replaceInput(submission: Submission, runner: TaskRunner): Promise<Joined> {
+/** `over`: it does not wait any more. */
+export async function replaceInput(submission: Submission, runner: TaskRunner): Promise<Result<Submitted, Rejection> | "over"> {
   const { input, debounce } = submission;
   const loaded = await runner.ready();
   assert(loaded !== null && debounce !== undefined, "a burst without its task");
@@ -44,9 +30,7 @@ async function replaceInput(submission: Submission, runner: TaskRunner): Promise
   });
   if (!answer.ok) return answer;
   if (answer.value === "unchanged") return "over";
-  const after = await runner.ready();
-  assert(after !== null, "a task that was changed just now is there");
-  return ok({ head: new TaskReading(after, runner.journal).head(), isReplay: false, result: null });
+  return ok({ head: (await runner.reading()).head(), isReplay: false, result: null });
 }
 
 /** It takes another input: its time has not come, and its journal has room. */
