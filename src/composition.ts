@@ -21,7 +21,7 @@ import { ApiKeys } from "./auth/keys.ts";
 import { requestCredit } from "./auth/request-credit.ts";
 import { answerBulk } from "./bulk/agent.ts";
 import type { BulkPorts } from "./bulk/page.ts";
-import type { CacheContract, CachePorts } from "./cache/cache-contract.ts";
+import type { CachePorts } from "./cache/cache-contract.ts";
 import { CacheGateway } from "./cache/gateway.ts";
 import type { Env } from "./env.ts";
 import type { GatePorts } from "./gates/gate-contract.ts";
@@ -87,8 +87,7 @@ function build(env: Env, config: Config): Service {
   const webhookNamespace: ObjectNamespace = env.WEBHOOKS;
   const webhookObjects = new WebhookGateway((name) => webhookNamespace.getByName(name) as WebhookContract);
   const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
-  const cacheNamespace: ObjectNamespace = env.RESULTS;
-  const cache = new CacheGateway((name) => cacheNamespace.getByName(name) as CacheContract);
+  const cache = new CacheGateway(env.RESULTS);
   const gates = new GateGateway(env.GATES);
   const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
     try {

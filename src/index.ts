@@ -4,7 +4,6 @@ import { consumeDispatches } from "./agents/transports/dispatch-queue.ts";
 import { outcomesMessage, outcomesOf } from "./agents/transports/outcome-buffer.ts";
 import type { AgentPorts } from "./agents/port.ts";
 import { createApp } from "./http/app.ts";
-import type { CachePorts } from "./cache/cache-contract.ts";
 import { CacheObject } from "./cache/cache-object.ts";
 import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
@@ -73,17 +72,10 @@ export class Schedule extends ScheduleObject<Env> {
   }
 }
 
-const NO_CACHE_PORTS = {} as CachePorts;
-
 /** Shares of tenants' cached results. */
 export class ResultCache extends CacheObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, configuration.ok ? service(env).cachePorts : NO_CACHE_PORTS);
-  }
-
-  override async alarm(): Promise<void> {
-    if (configuration.ok) return super.alarm();
-    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+    super(ctx, env, configuration.ok ? service(env).cachePorts : null);
   }
 }
 

@@ -1,6 +1,4 @@
 /** What an object with a share of a tenant's cached results answers to: plain data in, promises of plain data out. */
-import type { Json } from "../shared/json.ts";
-
 /** Which object; they are named `{tenant}/{shard}`. */
 export interface ShardName {
   readonly tenant: string;
@@ -68,9 +66,4 @@ export interface CacheContract {
 export interface CachePorts {
   /** Tells the task of a step; what throws is trouble, and told again. */
   readonly tell: (tenant: string, asker: Asker, answer: CacheAnswer) => Promise<Reply>;
-}
-
-/** Facts for the log. */
-export function factsOf({ tenant, shard }: ShardName): { readonly [key: string]: Json } {
-  return { tenant, shard };
 }

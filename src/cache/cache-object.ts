@@ -1,16 +1,12 @@
 /**
- * The object that keeps a share of a tenant's results. What it decides is the shard's (`shard.ts`); here that is stored in
- * one transaction, and those in line are told.
- *
- * C1. Memory and rows change together: what throws drops the memory, and the rows are read again.
- * C2. Who is to be told is in a row until they have answered; the alarm tells again.
+ * The object that keeps a share of a tenant's results. What it decides is the shard's (`shard.ts`); here that is stored, and
+ * those in line are told. Who is to be told is in a row until they have answered; the alarm tells again.
  */
-import { DurableObject } from "cloudflare:workers";
-import { Alarm } from "../objects/alarm.ts";
-import { LIMITS } from "./limits.ts";
+import { RoomObject } from "../objects/room-object.ts";
 import { log, messageOf } from "../shared/log.ts";
-import { factsOf, type AskAnswer, type Asker, type CacheContract, type CachePorts } from "./cache-contract.ts";
+import type { AskAnswer, Asker, CacheContract, CachePorts } from "./cache-contract.ts";
 import type { CacheAnswer, Named, ShardName, ShardStatistics, Terms } from "./cache-contract.ts";
+import { LIMITS } from "./limits.ts";
 import type { InLine } from "./lines.ts";
 import { NO_COUNTS, Shard, type Counts, type ShardBounds } from "./shard.ts";
 import { ShardStore } from "./shard-store.ts";
@@ -28,20 +24,11 @@ const BOUNDS: ShardBounds = {
   tells: LIMITS.cacheTells,
 };
 
-export abstract class CacheObject<Env> extends DurableObject<Env> implements CacheContract {
-  readonly #ports: CachePorts;
-  readonly #store: ShardStore;
-  readonly #alarm: Alarm;
+export abstract class CacheObject<Env> extends RoomObject<Env, CachePorts, ShardName> implements CacheContract {
+  readonly #store = new ShardStore(this.ctx.storage);
   #shard: Shard | null = null;
   #countsAt = 0;
   readonly #telling = new Set<number>();
-
-  constructor(ctx: DurableObjectState, env: Env, ports: CachePorts) {
-    super(ctx, env);
-    this.#ports = ports;
-    this.#store = new ShardStore(ctx.storage);
-    this.#alarm = new Alarm(ctx.storage);
-  }
 
   async ask(name: ShardName, asker: Asker, terms: Terms): Promise<AskAnswer> {
     return this.#change(name, (shard, now) => shard.ask(asker, terms, now));
@@ -56,49 +43,45 @@ export abstract class CacheObject<Env> extends DurableObject<Env> implements Cac
   }
 
   async invalidate(name: ShardName, named: Named): Promise<number> {
-    return this.#store.exists ? this.#change(name, (shard) => shard.invalidate(named)) : 0;
+    return this.name === null ? 0 : this.#change(name, (shard) => shard.invalidate(named));
   }
 
   async statistics(): Promise<ShardStatistics> {
-    const shard = this.#store.exists ? this.#loaded() : null;
-    return shard?.statistics() ?? { entries: 0, bytes: 0, working: 0, waiting: 0, ...NO_COUNTS };
+    return this.name === null ? { entries: 0, bytes: 0, working: 0, waiting: 0, ...NO_COUNTS } : this.#current.statistics();
   }
 
-  override async alarm(): Promise<void> {
-    this.#alarm.forget();
-    const name = this.ctx.storage.kv.get<ShardName>("name");
-    if (name === undefined || !this.#store.exists) return;
+  protected override wake(name: ShardName): void {
     this.#change(name, (shard, now) => shard.trim(now));
   }
 
-  /** One transaction; afterwards those who are to be told are told. */
-  #change<T>(name: ShardName, change: (shard: Shard, now: number) => T): T {
-    const now = Date.now();
-    try {
-      const { result, calls } = this.ctx.storage.transactionSync(() => {
-        const shard = this.#loaded(name);
-        const result = change(shard, now);
-        const calls = shard.calls(now, LIMITS.cacheTelling - this.#telling.size, ({ id }) => this.#telling.has(id));
-        this.#writeCounts(shard.counts, now);
-        this.#alarm.ringBy(shard.wakeAt(now), now);
-        return { result, calls };
-      });
-      for (const { one, answer } of calls) void this.#tell(name, one, answer);
-      return result;
-    } catch (error) {
-      this.#shard = null;
-      this.#alarm.forget();
-      throw error;
-    }
+  protected override nextWake(now: number): number | null {
+    return this.#current.wakeAt(now);
   }
 
-  #loaded(name?: ShardName): Shard {
-    if (this.#shard !== null) return this.#shard;
-    if (!this.#store.exists && name !== undefined) {
-      this.#store.create();
-      this.ctx.storage.kv.put("name", name);
+  protected override forget(): void {
+    this.#shard = null;
+    this.#store.forget();
+  }
+
+  get #current(): Shard {
+    return (this.#shard ??= new Shard(this.#store, BOUNDS, this.#store.entries(), this.#store.line(), this.#store.counts));
+  }
+
+  /** Afterwards those who are to be told are told. */
+  #change<T>(name: ShardName, change: (shard: Shard, now: number) => T): T {
+    const { result, calls } = this.atomically((now) => {
+      this.identify(name);
+      const shard = this.#current;
+      const result = change(shard, now);
+      const calls = shard.calls(now, LIMITS.cacheTelling - this.#telling.size, ({ id }) => this.#telling.has(id));
+      this.#writeCounts(shard.counts, now);
+      return { result, calls };
+    });
+    for (const { one, answer } of calls) {
+      const { task, step } = one;
+      this.aside("what a step said was not stored, the alarm asks again", { ...name, task, step }, () => this.#tell(name, one, answer));
     }
-    return (this.#shard = new Shard(this.#store, BOUNDS, this.#store.entries(), this.#store.line(), this.#store.counts));
+    return result;
   }
 
   /** They are for people: what an instance has counted in its last minute may be lost. */
@@ -111,16 +94,11 @@ export abstract class CacheObject<Env> extends DurableObject<Env> implements Cac
   async #tell(name: ShardName, one: InLine, answer: CacheAnswer): Promise<void> {
     const { id, task, step, key } = one;
     this.#telling.add(id);
-    const reply = await this.#ports.tell(name.tenant, { task, step, key }, answer).catch((error: unknown) => {
-      log("info", "a step was not told what the cache has", { ...factsOf(name), task, step, error: messageOf(error) });
+    const reply = await this.ports.tell(name.tenant, { task, step, key }, answer).catch((error: unknown) => {
+      log("info", "a step was not told what the cache has", { ...name, task, step, error: messageOf(error) });
       return null;
     });
     this.#telling.delete(id);
-    try {
-      this.#change(name, (shard, now) => shard.told(one, answer, reply, now));
-    } catch (error) {
-      log("error", "what a step said was not stored, the alarm asks again", { ...factsOf(name), error: messageOf(error) });
-      this.#alarm.ringBy(Date.now() + LIMITS.cacheLeaseMs, Date.now());
-    }
+    this.#change(name, (shard, now) => shard.told(one, answer, reply, now));
   }
 }

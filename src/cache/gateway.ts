@@ -1,13 +1,14 @@
-/** The way to the objects that keep results. Whoever asks bounds how long that may take; here nothing is tried again. */
-import { LIMITS } from "./limits.ts";
+/** The way to the objects that keep results. Whoever asks bounds how long that may take. */
+import { ObjectStubs, type ObjectNamespace } from "../objects/stub.ts";
 import { hashText } from "../shared/random.ts";
 import type { AskAnswer, Asker, CacheContract, Named, ShardName, ShardStatistics, Terms } from "./cache-contract.ts";
+import { LIMITS } from "./limits.ts";
 
 export class CacheGateway {
-  readonly #stub: (name: string) => CacheContract;
+  readonly #shards: ObjectStubs<ShardName, CacheContract>;
 
-  constructor(stub: (name: string) => CacheContract) {
-    this.#stub = stub;
+  constructor(namespace: ObjectNamespace) {
+    this.#shards = new ObjectStubs(namespace, "The cache's object", ({ tenant, shard }) => `${tenant}/${shard}`);
   }
 
   async ask(tenant: string, asker: Asker, terms: Terms): Promise<AskAnswer> {
@@ -37,12 +38,12 @@ export class CacheGateway {
   }
 
   async #at<T>(tenant: string, { key }: Asker, question: (shard: CacheContract, name: ShardName) => Promise<T>): Promise<T> {
-    const shard = hashText(key, 41) % LIMITS.cacheShards;
-    return question(this.#stub(`${tenant}/${shard}`), { tenant, shard });
+    const name = { tenant, shard: hashText(key, 41) % LIMITS.cacheShards };
+    return this.#shards.ask(name, (shard) => question(shard, name));
   }
 
   async #all<T>(tenant: string, question: (shard: CacheContract, name: ShardName) => Promise<T>): Promise<readonly T[]> {
-    const shards = Array.from({ length: LIMITS.cacheShards }, (_, shard) => ({ tenant, shard }));
-    return Promise.all(shards.map((name) => question(this.#stub(`${tenant}/${name.shard}`), name)));
+    const names = Array.from({ length: LIMITS.cacheShards }, (_, shard) => ({ tenant, shard }));
+    return Promise.all(names.map((name) => this.#shards.ask(name, (shard) => question(shard, name))));
   }
 }

@@ -5,6 +5,7 @@
  * L2. Whoever is in line is told in the end: the result, or that they are first now, or that they go on by themselves.
  * L3. Who is first is asked whether they still are, so one who is gone holds nobody up, and one who is slow is not replaced.
  */
+import { backoffMs } from "../shared/backoff.ts";
 import type { Asker, Terms } from "./cache-contract.ts";
 
 /** PERSISTED, as a row. */
@@ -31,6 +32,9 @@ export interface LineChange {
   readonly written: readonly InLine[];
   readonly gone: readonly InLine[];
 }
+
+/** The pause before somebody who did not answer is told again for the first time. */
+const TELL_AGAIN_MS = 2_000;
 
 const NOTHING: LineChange = { written: [], gone: [] };
 
@@ -108,7 +112,8 @@ export class Lines {
     if (current === null) return NOTHING;
     const failures = current.failures + 1;
     if (failures >= this.#rhythm.tells) return this.leave(current, now);
-    return { written: [this.#put({ ...current, failures, dueAt: now + 1_000 * 2 ** failures })], gone: [] };
+    const pauseMs = backoffMs({ firstMs: TELL_AGAIN_MS, mostMs: this.#rhythm.idleMs }, failures);
+    return { written: [this.#put({ ...current, failures, dueAt: now + pauseMs })], gone: [] };
   }
 
   /** What they were to be told does not hold any more: they wait on. */

@@ -1,4 +1,6 @@
-/** A shard's rows in its object's database. Tables are made by the first who asks. */
+/** A shard's rows in its object's storage. */
+import { JsonRows, Tables } from "../objects/table.ts";
+import { assert } from "../shared/result.ts";
 import type { InLine } from "./lines.ts";
 import type { Counts, ShardRows } from "./shard.ts";
 import { NO_COUNTS } from "./shard.ts";
@@ -11,73 +13,59 @@ const TABLES = [
 ];
 
 export class ShardStore implements ShardRows {
-  readonly #storage: DurableObjectStorage;
+  readonly #kv: SyncKvStorage;
+  readonly #tables: Tables;
+  readonly #line: JsonRows<InLine>;
 
-  constructor(storage: DurableObjectStorage) {
-    this.#storage = storage;
-  }
-
-  get exists(): boolean {
-    return this.#storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'line'").toArray().length > 0;
-  }
-
-  create(): void {
-    for (const table of TABLES) this.#storage.sql.exec(table);
+  constructor({ kv, sql }: DurableObjectStorage) {
+    this.#kv = kv;
+    this.#tables = new Tables(sql, "line", TABLES);
+    this.#line = new JsonRows(this.#tables, { table: "line", key: "id", body: "row" });
   }
 
   entries(): readonly Entry[] {
-    return this.#storage.sql
-      .exec<{ head: string; used_at: number }>("SELECT head, used_at FROM entry")
-      .toArray()
+    return this.#tables
+      .rows<{ head: string; used_at: number }>("SELECT head, used_at FROM entry")
       .map(({ head, used_at }) => ({ ...(JSON.parse(head) as Entry), usedAt: used_at }));
   }
 
   line(): readonly InLine[] {
-    return this.#storage.sql
-      .exec<{ row: string }>("SELECT row FROM line")
-      .toArray()
-      .map(({ row }) => JSON.parse(row) as InLine);
+    return this.#line.all();
   }
 
   get counts(): Counts {
-    return this.#storage.kv.get<Counts>("counts") ?? NO_COUNTS;
+    return this.#kv.get<Counts>("counts") ?? NO_COUNTS;
   }
 
   set counts(counts: Counts) {
-    this.#storage.kv.put("counts", counts);
+    this.#kv.put("counts", counts);
   }
 
   readonly addEntry = (entry: Entry, body: Uint8Array): void => {
     const { usedAt, ...head } = entry;
     // The bytes of this value alone: it may be a view of a larger buffer.
     const bytes = body.slice().buffer;
-    this.#storage.sql.exec(
-      "INSERT INTO entry (id, head, used_at, body) VALUES (?, ?, ?, ?)",
-      entry.id,
-      JSON.stringify(head),
-      usedAt,
-      bytes,
-    );
+    this.#tables.add("INSERT INTO entry (id, head, used_at, body) VALUES (?, ?, ?, ?)", entry.id, JSON.stringify(head), usedAt, bytes);
   };
 
   readonly useEntry = (id: number, usedAt: number): void => {
-    this.#storage.sql.exec("UPDATE entry SET used_at = ? WHERE id = ?", usedAt, id);
+    this.#tables.rows("UPDATE entry SET used_at = ? WHERE id = ?", usedAt, id);
   };
 
   readonly dropEntry = (id: number): void => {
-    this.#storage.sql.exec("DELETE FROM entry WHERE id = ?", id);
+    this.#tables.rows("DELETE FROM entry WHERE id = ?", id);
   };
 
   readonly body = (id: number): Uint8Array => {
-    const { body } = this.#storage.sql.exec<{ body: ArrayBuffer }>("SELECT body FROM entry WHERE id = ?", id).one();
-    return new Uint8Array(body);
+    const [row] = this.#tables.rows<{ body: ArrayBuffer }>("SELECT body FROM entry WHERE id = ?", id);
+    assert(row !== undefined, "an entry has a body");
+    return new Uint8Array(row.body);
   };
 
-  readonly putLine = (row: InLine): void => {
-    this.#storage.sql.exec("INSERT OR REPLACE INTO line (id, row) VALUES (?, ?)", row.id, JSON.stringify(row));
-  };
+  readonly putLine = (row: InLine): void => this.#line.put(row.id, row);
+  readonly dropLine = (id: number): void => this.#line.delete(id);
 
-  readonly dropLine = (id: number): void => {
-    this.#storage.sql.exec("DELETE FROM line WHERE id = ?", id);
-  };
+  forget(): void {
+    this.#tables.forget();
+  }
 }

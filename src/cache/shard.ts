@@ -6,6 +6,7 @@
  * S2. What was invalidated is not given to anybody afterwards, not even when it was under way.
  * S3. Only who is first fills: what others bring may be older than what was dropped meanwhile.
  */
+import { earliest } from "../objects/alarm.ts";
 import type { AskAnswer, Asker, CacheAnswer, Named, Reply, ShardStatistics, Terms } from "./cache-contract.ts";
 import { Lines, type InLine, type LineChange, type LineRhythm } from "./lines.ts";
 import { isNamed, Shelf, type Entry, type ShelfLimits } from "./shelf.ts";
@@ -134,9 +135,7 @@ export class Shard {
     const { dueAt } = this.#lines;
     // Who is due is being told; the alarm is for those who were not, for whatever reason.
     const lineAt = dueAt === null ? null : Math.max(dueAt, now + this.#bounds.againMs);
-    const moments = [lineAt, expiresAt === null ? null : Math.max(expiresAt, now + this.#bounds.trimMs)];
-    const due = moments.filter((at) => at !== null);
-    return due.length === 0 ? null : Math.min(...due);
+    return earliest(lineAt, expiresAt === null ? null : Math.max(expiresAt, now + this.#bounds.trimMs));
   }
 
   get counts(): Counts {

@@ -10,6 +10,7 @@
  *     predecessors come. Who runs keeps its place until it has ended.
  */
 import { LIMITS } from "./limits.ts";
+import { earliest } from "../objects/alarm.ts";
 import { Leases } from "../objects/leases.ts";
 import { RankedLine } from "../objects/ranked-line.ts";
 import { isBefore, type Dismissed, type Holding, type Member, type Waiting } from "./member.ts";
@@ -184,9 +185,7 @@ export class Gate {
 
   /** When somebody is to be asked or told; `null` while only others can change anything. */
   nextAt(now: number): number | null {
-    const verifyAt = this.#places.nextVerifyAt;
-    const tellAt = this.#ending.size + this.#dismissed.size > 0 ? now + LIMITS.gateTellMs : null;
-    return verifyAt === null || tellAt === null ? (verifyAt ?? tellAt) : Math.min(verifyAt, tellAt);
+    return earliest(this.#places.nextVerifyAt, this.#ending.size + this.#dismissed.size > 0 ? now + LIMITS.gateTellMs : null);
   }
 
   #leaveLine(task: string): void {

@@ -1,5 +1,6 @@
-/** The one retry formula. */
+/** How a step is tried again. */
 import { LIMITS } from "./limits.ts";
+import { backoffMs } from "../shared/backoff.ts";
 import { DEFAULTS } from "../shared/limits.ts";
 import { unitFromText } from "../shared/random.ts";
 import { durationMs } from "../shared/time.ts";
@@ -37,17 +38,16 @@ export function retryPolicy(definition: RetryDefinition = {}): RetryPolicy {
  */
 export function retryDelayMs(policy: RetryPolicy, failures: number, seed: string, retryAfterMs = 0): number {
   const share = policy.jitter === "full" ? unitFromText(seed) : 1;
-  const delay = Math.min(unjitteredDelayMs(policy, failures), policy.maxDelayMs) * share;
-  return Math.round(Math.max(delay, Math.min(retryAfterMs, LIMITS.retryAfterMs)));
+  return Math.round(Math.max(unjitteredDelayMs(policy, failures) * share, Math.min(retryAfterMs, LIMITS.retryAfterMs)));
 }
 
-function unjitteredDelayMs(policy: RetryPolicy, failures: number): number {
-  switch (policy.strategy) {
+function unjitteredDelayMs({ strategy, delayMs, factor, maxDelayMs }: RetryPolicy, failures: number): number {
+  switch (strategy) {
     case "fixed":
-      return policy.delayMs;
+      return Math.min(delayMs, maxDelayMs);
     case "linear":
-      return policy.delayMs * failures;
+      return Math.min(delayMs * failures, maxDelayMs);
     case "exponential":
-      return policy.delayMs * policy.factor ** (failures - 1);
+      return backoffMs({ firstMs: delayMs, factor, mostMs: maxDelayMs }, failures);
   }
 }

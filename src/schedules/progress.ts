@@ -1,4 +1,5 @@
 /** How far a schedule is: what is settled, what is being started, waits or runs. Small, and one value. Pure. */
+import { backoffMs, pauseOfWait } from "../shared/backoff.ts";
 import { LIMITS } from "./limits.ts";
 import type { Due } from "./due.ts";
 
@@ -98,14 +99,14 @@ export function withWaiting(progress: Progress, run: PlannedRun, now: number, lo
 export function lookedAt(progress: Progress, now: number): Progress {
   const { waiting } = progress;
   if (waiting === null) return progress;
-  const pauseMs = (now - waiting.since) * LIMITS.scheduleLookShare;
-  return { ...progress, waiting: { ...waiting, lookAt: now + within(LIMITS.scheduleLookMs, pauseMs, LIMITS.scheduleLookMaxMs) } };
+  const lookAt = now + pauseOfWait(LOOK_AGAIN, waiting.since, now);
+  return { ...progress, waiting: { ...waiting, lookAt } };
 }
 
 /** A try to start the run has failed. Where it is the one that waits, the next one, whose turn is after it, is later as well. */
 export function withRetry(progress: Progress, run: PlannedRun, now: number): Progress {
   const tries = run.tries + 1;
-  const retryAt = now + within(LIMITS.scheduleRetryMs, LIMITS.scheduleRetryMs * 2 ** (tries - 1), LIMITS.scheduleRetryMaxMs);
+  const retryAt = now + backoffMs({ firstMs: LIMITS.scheduleRetryMs, mostMs: LIMITS.scheduleRetryMaxMs }, tries);
   const { starting, waiting } = progress;
   if (waiting !== null && isSame(waiting, run)) {
     const [next, ...rest] = starting;
@@ -119,4 +120,4 @@ function isSame(one: PlannedRun, other: PlannedRun): boolean {
   return one.at === other.at && one.key === other.key;
 }
 
-const within = (least: number, value: number, most: number): number => Math.min(Math.max(least, Math.floor(value)), most);
+const LOOK_AGAIN = { leastMs: LIMITS.scheduleLookMs, share: LIMITS.scheduleLookShare, mostMs: LIMITS.scheduleLookMaxMs };

@@ -11,6 +11,11 @@ export function backoffMs({ firstMs, factor = 2, mostMs }: Backoff, failures: nu
   return Math.min(firstMs * factor ** (failures - 1), mostMs);
 }
 
+/** How long a queue keeps a message that could not be handled, `deliveries` of it so far: it counts in seconds. */
+export function redeliverySeconds(deliveries: number): number {
+  return backoffMs({ firstMs: 2_000, mostMs: 60_000 }, deliveries) / 1_000;
+}
+
 /** A pause that is a share of how long the wait has lasted already, within bounds: whole milliseconds. */
 export function pauseOfWait({ leastMs, share, mostMs }: { leastMs: number; share: number; mostMs: number }, since: number, now: number) {
   return Math.min(Math.max(leastMs, Math.floor((now - since) * share)), mostMs);

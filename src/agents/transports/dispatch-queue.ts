@@ -11,6 +11,7 @@
 import { z } from "zod";
 import { bytesToJson } from "../../shared/json-bytes.ts";
 import { LIMITS } from "../limits.ts";
+import { redeliverySeconds } from "../../shared/backoff.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { StartAnswer } from "../object/admission.ts";
 import type { AgentCall, CarriedCall, Outcome } from "./protocol.ts";
@@ -68,7 +69,7 @@ async function consume(message: Message, claims: Claims): Promise<void> {
       attempt: dispatch.attempt,
       error: messageOf(error),
     });
-    message.retry({ delaySeconds: Math.min(2 ** message.attempts, 60) });
+    message.retry({ delaySeconds: redeliverySeconds(message.attempts) });
   }
 }
 

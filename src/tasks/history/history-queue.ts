@@ -3,6 +3,7 @@
  * same. Outcomes on their way to the objects of agents: a batch is one call for each agent.
  */
 import { z } from "zod";
+import { redeliverySeconds } from "../../shared/backoff.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { ApprovalRow, HistoryRow } from "./port.ts";
 
@@ -80,7 +81,7 @@ async function settle<T>(
     for (const { message } of received) message.ack();
   } catch (error) {
     log("warn", "history not written, will come again", { error: messageOf(error), messages: received.length });
-    for (const { message } of received) message.retry({ delaySeconds: Math.min(2 ** message.attempts, 60) });
+    for (const { message } of received) message.retry({ delaySeconds: redeliverySeconds(message.attempts) });
   }
 }
 
