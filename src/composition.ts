@@ -14,7 +14,12 @@ import { cancelRequestOf, checkedAgainst, type AgentCall, type Outcome } from ".
 import { AgentRegistry } from "./agents/registry/registry.ts";
 import { BASE_PATH } from "./http/app.ts";
 import { schedulePorts } from "./schedules/scheduled-task.ts";
-import type { Services } from "./http/services.ts";
+import type { Checked } from "./http/health.ts";
+import type { Doors } from "./http/route.ts";
+import type { AgentServices } from "./agents/services.ts";
+import type { CacheServices } from "./cache/services.ts";
+import type { KeyServices } from "./auth/services.ts";
+import type { ScheduleServices } from "./schedules/services.ts";
 import { forkTask } from "./tasks/submission/fork.ts";
 import { cancelTask, deleteTask } from "./tasks/steering.ts";
 import { ApiKeys } from "./auth/keys.ts";
@@ -53,6 +58,10 @@ import { WorkflowRegistry } from "./workflows/registry.ts";
 /** Checked when the isolate starts: one clear line in the log, and the same in every answer until it is mended. */
 export const configuration = readConfig(startEnv);
 if (!configuration.ok) log("error", configuration.error);
+
+export interface Services extends AgentServices, CacheServices, KeyServices, ScheduleServices, Checked {
+  readonly mayRequest: Doors["mayRequest"];
+}
 
 export interface Service extends Services {
   readonly call: (attempt: AgentCall, controller: AbortController) => Promise<Outcome>;

@@ -3,7 +3,6 @@ import { AgentObject } from "./agents/object/agent-object.ts";
 import { consumeDispatches } from "./agents/transports/dispatch-queue.ts";
 import { outcomesMessage, outcomesOf } from "./agents/transports/outcome-buffer.ts";
 import type { AgentPorts } from "./agents/port.ts";
-import { createApp } from "./http/app.ts";
 import { CacheObject } from "./cache/cache-object.ts";
 import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
@@ -11,7 +10,7 @@ import { GateObject } from "./gates/gate-object.ts";
 import { consumeHistory } from "./tasks/history/history-queue.ts";
 import type { SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleObject } from "./schedules/schedule-object.ts";
-import { ROOMS } from "./rooms.ts";
+import { createApi } from "./rooms.ts";
 import { LIMITS } from "./tasks/limits.ts";
 import { log } from "./shared/log.ts";
 import type { TaskPorts } from "./tasks/ports.ts";
@@ -85,7 +84,7 @@ export class Gate extends GateObject<Env> {
   }
 }
 
-const app = createApp(ROOMS, (env) => (configuration.ok ? { services: service(env) } : { fault: configuration.error }));
+const app = createApi((env) => (configuration.ok ? { services: service(env as Env) } : { fault: configuration.error }));
 
 export default {
   fetch: app.fetch,

@@ -1,4 +1,4 @@
-/** The rooms, each after what it stands on. */
+/** The rooms, each after what it stands on, and the application that their routes make. */
 import { languageRoom } from "./language/room.ts";
 import { engineRoom } from "./engine/room.ts";
 import { httpRoom } from "./http/room.ts";
@@ -12,7 +12,10 @@ import { tasksRoom } from "./tasks/room.ts";
 import { bulkRoom } from "./bulk/room.ts";
 import { schedulesRoom } from "./schedules/room.ts";
 import { estimatesRoom } from "./estimates/room.ts";
-import type { Room } from "./shared/room.ts";
+import type { Services } from "./composition.ts";
+import { BASE_PATH, createApp, type Start } from "./http/app.ts";
+import { serveDocument } from "./http/openapi.ts";
+import type { Room } from "./http/room-manifest.ts";
 
 export const ROOMS: readonly Room[] = [
   languageRoom,
@@ -29,3 +32,19 @@ export const ROOMS: readonly Room[] = [
   schedulesRoom,
   estimatesRoom,
 ];
+
+/** One chain of all routes, so that a client's types follow from it. */
+export function createApi(start: Start<Services>) {
+  const app = createApp(start)
+    .route(BASE_PATH, tasksRoom.routes)
+    // Before /workflows/{name}, of which "estimate" would be one.
+    .route(BASE_PATH, estimatesRoom.routes)
+    .route(BASE_PATH, workflowsRoom.routes)
+    .route(BASE_PATH, agentsRoom.routes)
+    .route(BASE_PATH, webhooksRoom.routes)
+    .route(BASE_PATH, schedulesRoom.routes)
+    .route(BASE_PATH, cacheRoom.routes)
+    .route(BASE_PATH, authRoom.routes);
+  serveDocument(app, ROOMS);
+  return app;
+}

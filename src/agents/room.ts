@@ -1,6 +1,7 @@
-import type { Room } from "../shared/room.ts";
+import type { Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 import { SCOPES } from "./scopes.ts";
+import { routes } from "./routes/routes.ts";
 
-export const agentsRoom = { name: "agents", limits: LIMITS, rejections: REJECTIONS, scopes: SCOPES } as const satisfies Room;
+export const agentsRoom = { name: "agents", limits: LIMITS, rejections: REJECTIONS, scopes: SCOPES, routes } as const satisfies Room;

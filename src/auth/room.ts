@@ -1,5 +1,6 @@
-import type { Room } from "../shared/room.ts";
+import type { Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { SCOPES } from "./scopes.ts";
+import { keyRoutes } from "./routes.ts";
 
-export const authRoom = { name: "auth", limits: LIMITS, scopes: SCOPES } as const satisfies Room;
+export const authRoom = { name: "auth", limits: LIMITS, scopes: SCOPES, routes: keyRoutes } as const satisfies Room;

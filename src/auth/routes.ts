@@ -9,6 +9,7 @@ import { durationMs, isoTime } from "../shared/time.ts";
 import { page, pageOf, pageQuery, readCursor } from "../http/page.ts";
 import { accepted, Refused } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/route.ts";
+import type { KeyServices } from "./services.ts";
 
 const time = z.iso.datetime();
 const key = z
@@ -78,7 +79,7 @@ const deleteRoute = defineRoute({
   responses: { 204: { description: "Revoked" } },
 });
 
-export const keyRoutes = createRouter()
+export const keyRoutes = createRouter<KeyServices>()
   .openapi(createRoute, async (c) => {
     const { principal, services } = c.var;
     const { name, roles, agent = null, expires_in, tenant = principal.tenant } = c.req.valid("json");

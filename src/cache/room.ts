@@ -1,4 +1,5 @@
-import type { Room } from "../shared/room.ts";
+import type { Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
+import { cacheRoutes } from "./routes.ts";
 
-export const cacheRoom = { name: "cache", limits: LIMITS } as const satisfies Room;
+export const cacheRoom = { name: "cache", limits: LIMITS, routes: cacheRoutes } as const satisfies Room;

@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { identifier } from "../language/definition-words.ts";
 import { LIMITS } from "./limits.ts";
 import { createRouter, defineRoute, json } from "../http/route.ts";
+import type { CacheServices } from "./services.ts";
 
 const count = z.int();
 const statistics = z
@@ -48,7 +49,7 @@ const invalidateRoute = defineRoute({
   responses: { 200: json(z.object({ dropped: count }), "How many there were") },
 });
 
-export const cacheRoutes = createRouter()
+export const cacheRoutes = createRouter<CacheServices>()
   .openapi(statisticsRoute, async (c) => c.json(await c.var.services.cache.statistics(c.var.principal.tenant), 200))
   .openapi(invalidateRoute, async (c) => {
     const { tags = [], keys = [], capability, agent } = c.req.valid("json");

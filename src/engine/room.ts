@@ -1,5 +1,4 @@
-import type { Room } from "../shared/room.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 
-export const engineRoom = { name: "engine", limits: LIMITS, rejections: REJECTIONS } as const satisfies Room;
+export const engineRoom = { name: "engine", limits: LIMITS, rejections: REJECTIONS } as const;

@@ -1,4 +1,5 @@
-import type { Room } from "../shared/room.ts";
+import type { Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
+import { estimateRoutes } from "./routes/estimates.ts";
 
-export const estimatesRoom = { name: "estimates", limits: LIMITS } as const satisfies Room;
+export const estimatesRoom = { name: "estimates", limits: LIMITS, routes: estimateRoutes } as const satisfies Room;

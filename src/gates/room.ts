@@ -1,4 +1,4 @@
-import type { Room } from "../shared/room.ts";
+import type { Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 
 export const gatesRoom = { name: "gates", limits: LIMITS } as const satisfies Room;

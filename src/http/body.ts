@@ -60,7 +60,7 @@ function jsonOf(yaml: string, maxBytes: number): string {
 }
 
 /** The validators go by the media type, so from here on the request says what it has become. */
-function keepAsJson(c: Context<Api>, json: string): void {
+function keepAsJson(c: Context, json: string): void {
   const headers = new Headers(c.req.raw.headers);
   headers.set("content-type", "application/json");
   c.req.raw = new Request(c.req.url, { method: c.req.method, headers, body: json });
@@ -68,7 +68,7 @@ function keepAsJson(c: Context<Api>, json: string): void {
 }
 
 /** Where the validators look for the body. Hono keeps promises there, whatever its type says. */
-function keep(c: Context<Api>, text: string): void {
+function keep(c: Context, text: string): void {
   c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
 }
 

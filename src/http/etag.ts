@@ -2,14 +2,13 @@
 import type { Context } from "hono";
 import { rejection } from "../shared/errors.ts";
 import { Refused } from "./problem.ts";
-import type { Api } from "./route.ts";
 
 export function etag(revision: number): string {
   return `"${revision}"`;
 }
 
 /** As `expectedRevision`, where a change without having seen what is there is refused. */
-export function requiredRevision(c: Context<Api>): number | null {
+export function requiredRevision(c: Context): number | null {
   if (c.req.header("if-match") === undefined) {
     throw new Refused(
       rejection("precondition_required", 'Send If-Match with the ETag of what you have read, or "*" for whatever is there'),
@@ -19,7 +18,7 @@ export function requiredRevision(c: Context<Api>): number | null {
 }
 
 /** The revision that the caller expects, or `null` when it does not say. */
-export function expectedRevision(c: Context<Api>): number | null {
+export function expectedRevision(c: Context): number | null {
   const header = c.req.header("if-match");
   if (header === undefined || header === "*") return null;
   const revision = /^"(\d{1,15})"$/.exec(header)?.[1];

@@ -26,7 +26,12 @@ const readyRoute = defineRoute({
   },
 });
 
-export const healthRoutes = createRouter()
+export interface Checked {
+  /** Every dependency by name, each checked by using it. */
+  readonly checks: Readonly<Record<string, () => Promise<void>>>;
+}
+
+export const healthRoutes = createRouter<Checked>()
   .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
   .openapi(readyRoute, async (c) => {
     const checks = await Promise.all(

@@ -2,7 +2,6 @@
 import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
 import { rejection, meaningOf, type Rejection } from "../shared/errors.ts";
-import type { Api } from "./route.ts";
 
 /** One fault in a document. */
 export const faultSchema = z
@@ -44,7 +43,7 @@ export function problemBody(rejection: Rejection, requestId: string) {
   };
 }
 
-export function problem(c: Context<Api>, rejection: Rejection): Response {
+export function problem(c: Context, rejection: Rejection): Response {
   const { status } = meaningOf(rejection.code);
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
   if (rejection.retryAfterMs !== undefined) headers["retry-after"] = String(Math.ceil(rejection.retryAfterMs / 1_000));

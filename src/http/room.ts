@@ -1,4 +1,4 @@
-import type { Room } from "../shared/room.ts";
+import type { Room } from "./room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 

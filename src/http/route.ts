@@ -5,7 +5,6 @@
 import { createRoute, OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { faultsOf } from "../language/compile.ts";
-import type { Env } from "../env.ts";
 import type { Principal } from "../shared/principal.ts";
 import type { Scope } from "../shared/scopes.ts";
 import { rejection, rejectionOf } from "../shared/errors.ts";
@@ -13,13 +12,18 @@ import { LIMITS } from "./limits.ts";
 import { jsonBody, linesBody } from "./body.ts";
 import { authenticate } from "./credentials.ts";
 import { problemSchema, Refused } from "./problem.ts";
-import type { Services } from "./services.ts";
 
-export interface Api {
-  Bindings: Env;
+/** What every request passes before a handler: who makes it, and whether they may make another one now. */
+export interface Doors {
+  readonly keys: { authenticate(key: string, now: number): Promise<Principal | null> };
+  readonly mayRequest: (caller: string) => Promise<boolean>;
+}
+
+/** A router names the services that its handlers use; the application is given those of all. */
+export interface Api<Services = unknown> {
   Variables: {
     requestId: string;
-    services: Services;
+    services: Services & Doors;
     /** Set on every route with a scope. */
     principal: Principal;
   };
@@ -66,8 +70,8 @@ export function json<T extends z.ZodType>(schema: T, description: string) {
 }
 
 /** A router whose validation faults all read alike. */
-export function createRouter(): OpenAPIHono<Api> {
-  return new OpenAPIHono<Api>({
+export function createRouter<Services = unknown>(): OpenAPIHono<Api<Services>> {
+  return new OpenAPIHono<Api<Services>>({
     defaultHook: (result) => {
       if (result.success) return;
       const root = result.target === "query" ? "/query" : "";

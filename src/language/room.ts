@@ -1,5 +1,4 @@
-import type { Room } from "../shared/room.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 
-export const languageRoom = { name: "language", limits: LIMITS, rejections: REJECTIONS } as const satisfies Room;
+export const languageRoom = { name: "language", limits: LIMITS, rejections: REJECTIONS } as const;

@@ -1,6 +1,13 @@
-import type { Room } from "../shared/room.ts";
+import type { Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 import { SCOPES } from "./scopes.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
 
-export const schedulesRoom = { name: "schedules", limits: LIMITS, rejections: REJECTIONS, scopes: SCOPES } as const satisfies Room;
+export const schedulesRoom = {
+  name: "schedules",
+  limits: LIMITS,
+  rejections: REJECTIONS,
+  scopes: SCOPES,
+  routes: scheduleRoutes,
+} as const satisfies Room;

@@ -5,9 +5,9 @@ import { scheduledTaskKey } from "../shared/ids.ts";
 import type { JsonObject } from "../shared/json.ts";
 import type { Keyring } from "../shared/keyring.ts";
 import { ok, type Result } from "../shared/result.ts";
-import type { Services } from "../http/services.ts";
 import { submitTask } from "../tasks/submission/submit.ts";
 import type { SubmissionBody } from "../tasks/routes/task-schemas.ts";
+import type { ScheduleServices } from "./services.ts";
 
 export function keptTask(body: SubmissionBody, keyring: Keyring, tenant: string, schedule: string): string {
   return JSON.stringify(withSecret(body, (secret) => keyring.seal(secret, secretPlace(tenant, schedule))));
@@ -19,7 +19,7 @@ export function shownTask(kept: string): JsonObject {
 }
 
 /** What the objects of schedules need. `services` are there when one of them asks for something. */
-export function schedulePorts(services: () => Services): SchedulePorts {
+export function schedulePorts(services: () => ScheduleServices): SchedulePorts {
   return {
     list: (tenant, head) => services().scheduleList.put(tenant, head),
     unlist: (name) => services().scheduleList.remove(name),
@@ -34,7 +34,7 @@ export function schedulePorts(services: () => Services): SchedulePorts {
 }
 
 /** The id of the task. A repetition starts nothing, whatever has become of the schedule meanwhile. */
-async function submitRun(run: RunSubmission, services: Services): Promise<Result<string, Rejection>> {
+async function submitRun(run: RunSubmission, services: ScheduleServices): Promise<Result<string, Rejection>> {
   const { tenant, schedule, at, key, task, origin } = run;
   const place = secretPlace(tenant, schedule);
   const body = withSecret(JSON.parse(task) as SubmissionBody, (sealed) => services.config.keyring.open(sealed, place));

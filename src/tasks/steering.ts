@@ -2,9 +2,9 @@
 import type { TaskHead } from "./views/view.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { ok, type Result } from "../shared/result.ts";
-import type { Services } from "../http/services.ts";
+import type { TaskServices } from "./services.ts";
 
-type Tasks = Pick<Services, "tasks">;
+type Tasks = Pick<TaskServices, "tasks">;
 type Answer<T> = Promise<Result<T, Rejection> | null>;
 
 export function cancelTask({ tasks }: Tasks, tenant: string, id: string, reason: string | undefined): Answer<TaskHead> {
@@ -35,7 +35,7 @@ export function resumeTask({ tasks }: Tasks, tenant: string, id: string): Answer
   );
 }
 
-export function deleteTask({ tasks, archive }: Tasks & Pick<Services, "archive">, tenant: string, id: string): Answer<"deleted"> {
+export function deleteTask({ tasks, archive }: Tasks & Pick<TaskServices, "archive">, tenant: string, id: string): Answer<"deleted"> {
   return tasks.read<Result<"deleted", Rejection>>(
     tenant,
     id,

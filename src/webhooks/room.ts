@@ -1,6 +1,15 @@
-import type { Room } from "../shared/room.ts";
+import type { Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 import { SCOPES } from "./scopes.ts";
+import { taskEndedCall } from "./routes/webhook-schemas.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 
-export const webhooksRoom = { name: "webhooks", limits: LIMITS, rejections: REJECTIONS, scopes: SCOPES } as const satisfies Room;
+export const webhooksRoom = {
+  name: "webhooks",
+  limits: LIMITS,
+  rejections: REJECTIONS,
+  scopes: SCOPES,
+  routes: webhookRoutes,
+  sends: [taskEndedCall],
+} as const satisfies Room;

@@ -15,6 +15,7 @@ import { found } from "./agents.ts";
 import { Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { requestedWait } from "../../http/waiting.ts";
+import type { AgentServices } from "../services.ts";
 
 const params = z.object({ id: z.string() });
 
@@ -71,7 +72,7 @@ const selectRoute = defineRoute({
   responses: { 200: json(selection, "The choice and its receipt") },
 });
 
-export const agentWorkRoutes = createRouter()
+export const agentWorkRoutes = createRouter<AgentServices>()
   .openapi(selectRoute, async (c) => {
     const { capability, agent, input, select: wish, seed } = c.req.valid("json");
     const now = Date.now();
@@ -115,7 +116,7 @@ export const agentWorkRoutes = createRouter()
   });
 
 /** The object of an agent that the credentials speak for. Another agent's key is told that there is none. */
-async function objectOf(c: Context<Api>, id: string): Promise<AgentContract> {
+async function objectOf(c: Context<Api<AgentServices>>, id: string): Promise<AgentContract> {
   const { principal, services } = c.var;
   if (principal.agent !== null && principal.agent !== id) found(null, id);
   const record = found(await services.agents.find(principal.tenant, id), id);

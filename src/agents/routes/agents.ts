@@ -18,6 +18,7 @@ import { etag, expectedRevision, requiredRevision } from "../../http/etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
+import type { AgentServices } from "../services.ts";
 
 const params = z.object({ id: z.string() });
 const ofNewAgent = z.object({ id: identifier });
@@ -83,7 +84,7 @@ const deleteRoute = defineRoute({
   responses: { 204: { description: "Deleted" } },
 });
 
-export const agentRoutes = createRouter()
+export const agentRoutes = createRouter<AgentServices>()
   .openapi(postRoute, async (c) => {
     const { id = newId("agent", Date.now()), ...given } = c.req.valid("json");
     const complete = await completed(c, given);
@@ -155,7 +156,7 @@ export const agentRoutes = createRouter()
 const expectation = (revision: number | null): Expectation => (revision === null ? { type: "none" } : { type: "revision", revision });
 
 /** A registration with only a URL is completed from the agent's own card. */
-async function completed(c: Context<Api>, given: Omit<z.infer<typeof newAgent>, "id">): Promise<AgentRegistration> {
+async function completed(c: Context<Api<AgentServices>>, given: Omit<z.infer<typeof newAgent>, "id">): Promise<AgentRegistration> {
   const isBare = given.capabilities === undefined && given.kind !== "pull" && given.url !== undefined;
   const card = isBare
     ? accepted(await registrationFromCard(given.url as string, { allowLoopback: c.var.services.config.allowLoopbackAgents }))
@@ -166,7 +167,7 @@ async function completed(c: Context<Api>, given: Omit<z.infer<typeof newAgent>, 
 }
 
 async function register(
-  c: Context<Api>,
+  c: Context<Api<AgentServices>>,
   id: string,
   registered: AgentRegistration,
   expected: Expectation,
@@ -188,7 +189,7 @@ async function aside(what: string, id: string, message: Promise<void>): Promise<
 }
 
 /** The state from the agent's object, which is exact; as published, where that does not answer. */
-async function stateOf(c: Context<Api>, { id, kind }: AgentRecord): Promise<AgentState | null> {
+async function stateOf(c: Context<Api<AgentServices>>, { id, kind }: AgentRecord): Promise<AgentState | null> {
   if (kind === "builtin") return null;
   const { tenant } = c.var.principal;
   try {

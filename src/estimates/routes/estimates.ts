@@ -25,6 +25,7 @@ import {
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { libraryOf, pinWorkflow, type Pinned } from "../../tasks/submission/submit.ts";
+import type { TaskServices } from "../../tasks/services.ts";
 
 const estimateRoute = defineRoute({
   method: "post",
@@ -42,7 +43,7 @@ const DEFAULT_POLICIES: readonly PolicyName[] = [AS_DEFINED, "fastest", "cheapes
 const DEFAULT_RUNS = 1_000;
 const DEFAULT_SEED = 1;
 
-export const estimateRoutes = createRouter().openapi(estimateRoute, async (c) => {
+export const estimateRoutes = createRouter<TaskServices>().openapi(estimateRoute, async (c) => {
   const body = c.req.valid("json");
   const pinned = accepted(await pinWorkflow(body, c.var.services, identityOf(c)));
   const library = accepted(await libraryOf(pinned, body, c.var.services, identityOf(c)));
@@ -57,11 +58,11 @@ export const estimateRoutes = createRouter().openapi(estimateRoute, async (c) =>
 });
 
 /** Where versions share the starts, an estimate goes the way of most of them, always the same. */
-const identityOf = (c: Context<Api>) => ({ tenant: c.var.principal.tenant, task: "estimate", fingerprint: null });
+const identityOf = (c: Context<Api<TaskServices>>) => ({ tenant: c.var.principal.tenant, task: "estimate", fingerprint: null });
 
 /** Lets other requests of this isolate have their turn in between. */
 async function estimateInSlices(
-  c: Context<Api>,
+  c: Context<Api<TaskServices>>,
   body: EstimateBody,
   { workflow }: Pinned,
   library: Library,

@@ -32,6 +32,7 @@ import {
 } from "./schedule-schemas.ts";
 import { keptTask } from "../scheduled-task.ts";
 import { submissionRefusal } from "../../tasks/submission/submit.ts";
+import type { ScheduleServices } from "../services.ts";
 
 const params = z.object({ name: z.string() });
 const scheduleContent = {
@@ -130,7 +131,7 @@ const runsRoute = defineRoute({
   responses: { 200: json(pageOf(scheduleRun), "Newest first") },
 });
 
-export const scheduleRoutes = createRouter()
+export const scheduleRoutes = createRouter<ScheduleServices>()
   .openapi(putRoute, async (c) => {
     const { name } = c.req.valid("param");
     const draft = await draftOf(c, name, c.req.valid("json"));
@@ -182,7 +183,7 @@ export const scheduleRoutes = createRouter()
     return c.json({ data: data.map(runBody), next_cursor }, 200);
   });
 
-async function draftOf(c: Context<Api>, name: string, given: NewSchedule): Promise<ScheduleDraft> {
+async function draftOf(c: Context<Api<ScheduleServices>>, name: string, given: NewSchedule): Promise<ScheduleDraft> {
   const { services, principal } = c.var;
   const { tenant } = principal;
   const timing = timingOf(given);
@@ -214,7 +215,11 @@ function ofTask(refused: Rejection): Rejection {
 }
 
 /** What its object answers. One that is not on the list is not there, and asking its object would make that. */
-async function ask<T>(c: Context<Api>, name: string, question: (object: ScheduleContract) => Promise<T | null>): Promise<T> {
+async function ask<T>(
+  c: Context<Api<ScheduleServices>>,
+  name: string,
+  question: (object: ScheduleContract) => Promise<T | null>,
+): Promise<T> {
   const { schedules, scheduleList } = c.var.services;
   const asked = { tenant: c.var.principal.tenant, schedule: name };
   const answer = (await scheduleList.has(asked)) ? await schedules.ask(asked, question) : null;
@@ -223,7 +228,7 @@ async function ask<T>(c: Context<Api>, name: string, question: (object: Schedule
 }
 
 async function steer<T>(
-  c: Context<Api>,
+  c: Context<Api<ScheduleServices>>,
   name: string,
   verb: (object: ScheduleContract) => Promise<Result<T, Rejection> | null>,
 ): Promise<T> {
@@ -234,7 +239,7 @@ function unknown(name: string): Refused {
   return new Refused(rejection("not_found", `There is no schedule "${name}"`));
 }
 
-function body(c: Context<Api>, reading: ScheduleReading, count: number = LIMITS.scheduleNext) {
+function body(c: Context<Api<ScheduleServices>>, reading: ScheduleReading, count: number = LIMITS.scheduleNext) {
   c.header("ETag", etag(reading.head.revision));
   return scheduleBody(c.var.principal.tenant, reading, count, Date.now());
 }

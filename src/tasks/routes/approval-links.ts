@@ -11,6 +11,7 @@ import { decide, readApproval } from "./approvals.ts";
 import { approvalPage } from "./approval-page.ts";
 import { Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
+import type { TaskServices } from "../services.ts";
 
 const params = z.object({ token: z.string() });
 
@@ -34,7 +35,7 @@ const decideRoute = defineRoute({
   responses: { 200: json(approvalDetail, "The approval as it stands now") },
 });
 
-export const approvalLinkRoutes = createRouter()
+export const approvalLinkRoutes = createRouter<TaskServices>()
   .openapi(readRoute, async (c) => {
     const link = linkOf(c, c.req.valid("param").token);
     if (c.req.header("accept")?.includes("text/html") === true) return approvalPage() as never;
@@ -55,7 +56,7 @@ export const approvalLinkRoutes = createRouter()
     return c.json(await decide(c, link.tenant, { task: link.task, number: link.approval }, said), 200);
   });
 
-function linkOf(c: Context<Api>, token: string): ApprovalLink {
+function linkOf(c: Context<Api<TaskServices>>, token: string): ApprovalLink {
   const link = parseApprovalToken(c.var.services.config.keyring, token, Date.now());
   if (link === null) throw new Refused(rejection("not_found", "The link is not valid, or not any more"));
   return link;

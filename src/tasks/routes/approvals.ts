@@ -14,6 +14,7 @@ import { approval, approvalDetail, APPROVAL_STATUS, decision } from "./approval-
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
+import type { TaskServices } from "../services.ts";
 
 const params = z.object({ id: z.string() });
 
@@ -70,7 +71,7 @@ const linkRoute = defineRoute({
   },
 });
 
-export const approvalRoutes = createRouter()
+export const approvalRoutes = createRouter<TaskServices>()
   .openapi(listRoute, async (c) => {
     const { limit, cursor, status, task } = c.req.valid("query");
     const after = readCursor(cursor, z.object({ createdAt: z.int(), id: z.string() }));
@@ -131,13 +132,19 @@ export function addressOf(tenant: string, id: string): { readonly task: string; 
   return { task, number: Number(number) };
 }
 
-async function read(c: Context<Api>, id: string): Promise<Detail> {
+async function read(c: Context<Api<TaskServices>>, id: string): Promise<Detail> {
   const { tenant } = c.var.principal;
   const { task, number } = addressOf(tenant, id);
   return readApproval(c, tenant, task, number, id);
 }
 
-export async function readApproval(c: Context<Api>, tenant: string, task: string, number: number, id: string): Promise<Detail> {
+export async function readApproval(
+  c: Context<Api<TaskServices>>,
+  tenant: string,
+  task: string,
+  number: number,
+  id: string,
+): Promise<Detail> {
   const found = await c.var.services.tasks.read(
     tenant,
     task,
@@ -150,7 +157,7 @@ export async function readApproval(c: Context<Api>, tenant: string, task: string
 
 /** A decision counts once, and who repeats it is answered alike, so it may be asked for again when an answer got lost. */
 export async function decide(
-  c: Context<Api>,
+  c: Context<Api<TaskServices>>,
   tenant: string,
   { task, number }: { readonly task: string; readonly number: number },
   said: ApprovalDecision,

@@ -12,6 +12,7 @@ import { excerpt } from "../../shared/text.ts";
 import { isoTime, parseDuration } from "../../shared/time.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, type Api } from "../../http/route.ts";
+import type { TaskServices } from "../services.ts";
 
 const lease = z.object({ lease_until: z.iso.datetime().nullable() });
 const params = z.object({ token: z.string() });
@@ -109,7 +110,7 @@ const heartbeatRoute = defineRoute({
   responses: answer,
 });
 
-export const callbackRoutes = createRouter()
+export const callbackRoutes = createRouter<TaskServices>()
   .openapi(completeRoute, async (c) => {
     const body = c.req.valid("json");
     const completion = parseCompletion(body);
@@ -143,13 +144,13 @@ export const callbackRoutes = createRouter()
   });
 
 /** Settles the attempt. The same reply again is recognised by its digest and answered alike. */
-async function settle(c: Context<Api>, token: string, reply: string, outcome: Outcome): Promise<void> {
+async function settle(c: Context<Api<TaskServices>>, token: string, reply: string, outcome: Outcome): Promise<void> {
   const { tenant, task, ...at } = attemptOf(c, token);
   const digest = createHash("sha256").update(reply).digest("base64url");
   accepted(known(await c.var.services.tasks.ask(tenant, task, (owner) => owner.report(at, outcome, digest))));
 }
 
-function attemptOf(c: Context<Api>, token: string): AttemptAddress {
+function attemptOf(c: Context<Api<TaskServices>>, token: string): AttemptAddress {
   return known(parseCallbackToken(c.var.services.config.keyring, token));
 }
 

@@ -9,6 +9,7 @@ import { createRouter, defineRoute } from "../../http/route.ts";
 import { eventSocket, eventStream } from "../../http/live.ts";
 import { eventView } from "./task-schemas.ts";
 import { found } from "./tasks.ts";
+import type { TaskServices } from "../services.ts";
 
 const sequence = z.coerce.number().int().min(0);
 
@@ -33,7 +34,7 @@ const eventsRoute = defineRoute({
   },
 });
 
-export const eventRoutes = createRouter().openapi(eventsRoute, async (c) => {
+export const eventRoutes = createRouter<TaskServices>().openapi(eventsRoute, async (c) => {
   const { id } = c.req.valid("param");
   const { limit, cursor, after: queried } = c.req.valid("query");
   const after = c.req.valid("header")["last-event-id"] ?? queried ?? 0;

@@ -10,6 +10,7 @@ import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { idempotencyHeader, submitContext } from "./submissions.ts";
 import { taskHead } from "./task-schemas.ts";
 import { found } from "./tasks.ts";
+import type { TaskServices } from "../services.ts";
 
 const params = z.object({ id: z.string() });
 
@@ -36,7 +37,7 @@ const forkRoute = defineRoute({
   responses: { 202: json(taskHead, "The new task; `forked_from` names the other one") },
 });
 
-export const forkRoutes = createRouter()
+export const forkRoutes = createRouter<TaskServices>()
   .openapi(retryRoute, async (c) =>
     c.json(await fork(c, c.req.valid("param").id, {}, true, c.req.valid("header")["idempotency-key"] ?? null), 202),
   )
@@ -44,7 +45,7 @@ export const forkRoutes = createRouter()
     c.json(await fork(c, c.req.valid("param").id, c.req.valid("json"), false, c.req.valid("header")["idempotency-key"] ?? null), 202),
   );
 
-async function fork(c: Context<Api>, id: string, body: ForkBody, isRetry: boolean, key: string | null): Promise<TaskHead> {
+async function fork(c: Context<Api<TaskServices>>, id: string, body: ForkBody, isRetry: boolean, key: string | null): Promise<TaskHead> {
   const { head, isReplay, isExisting } = accepted(found(await forkTask(id, body, isRetry, submitContext(c, key, 0)), id));
   if (isReplay && key !== null) c.header("Idempotent-Replayed", "true");
   if (isExisting) c.header("Existing-Task", "true");

@@ -7,6 +7,7 @@ import { readJournal, type WrongLine } from "../recorder/journal-import.ts";
 import { Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
 import { taskHead } from "./task-schemas.ts";
+import type { TaskServices } from "../services.ts";
 
 const importRoute = defineRoute({
   method: "post",
@@ -20,7 +21,7 @@ const importRoute = defineRoute({
   responses: { 200: json(taskHead, "It was imported before"), 201: json(taskHead, "The task") },
 });
 
-export const importRoutes = createRouter().openapi(importRoute, async (c) => {
+export const importRoutes = createRouter<TaskServices>().openapi(importRoute, async (c) => {
   const { services, principal } = c.var;
   const { tenant } = principal;
   const journal = readJournal(await c.req.text());

@@ -12,6 +12,7 @@ import { accepted } from "../../http/problem.ts";
 import { playedAgain, taskDiff } from "./recorder-schemas.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { found } from "./tasks.ts";
+import type { TaskServices } from "../services.ts";
 
 const params = z.object({ id: z.string() });
 
@@ -47,7 +48,7 @@ const replayRoute = defineRoute({
   responses: { 200: json(playedAgain, "Whether the engine comes to the same") },
 });
 
-export const recorderRoutes = createRouter()
+export const recorderRoutes = createRouter<TaskServices>()
   .openapi(diffRoute, async (c) => {
     const { id } = c.req.valid("param");
     const { with: other } = c.req.valid("query");
@@ -115,6 +116,6 @@ async function* fileOf(header: Uint8Array, page: (after: number, last: number) =
 
 const NEWLINE = new Uint8Array([0x0a]);
 
-async function ask(c: Context<Api>, id: string, question: RecorderQuestion): Promise<Json> {
+async function ask(c: Context<Api<TaskServices>>, id: string, question: RecorderQuestion): Promise<Json> {
   return bytesToJson(accepted(found(await c.var.services.tasks.recorded(c.var.principal.tenant, id, question), id)));
 }

@@ -8,6 +8,7 @@ import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
 import { taskHead } from "./task-schemas.ts";
 import { found } from "./tasks.ts";
+import type { TaskServices } from "../services.ts";
 
 const signalRoute = defineRoute({
   method: "post",
@@ -25,7 +26,7 @@ const signalRoute = defineRoute({
   responses: { 202: json(taskHead, "The task") },
 });
 
-export const signalRoutes = createRouter().openapi(signalRoute, async (c) => {
+export const signalRoutes = createRouter<TaskServices>().openapi(signalRoute, async (c) => {
   const { id, name } = c.req.valid("param");
   // A request that got lost on the way to the task and is sent again there counts once as well.
   const key = c.req.valid("header")["idempotency-key"] ?? c.get("requestId");

@@ -11,7 +11,9 @@ import { accepted, problemBody, TROUBLE } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { submitTask, type SubmitContext } from "../submission/submit.ts";
 import { endedTask, submission, taskHead } from "./task-schemas.ts";
-import { endWithin, requestedWait } from "../../http/waiting.ts";
+import { requestedWait } from "../../http/waiting.ts";
+import { endWithin } from "./end-within.ts";
+import type { TaskServices } from "../services.ts";
 
 export const idempotencyHeader = z.object({ "idempotency-key": z.string().min(1).max(LIMITS.idempotencyKeyLength).optional() });
 
@@ -55,7 +57,7 @@ const batchRoute = defineRoute({
   },
 });
 
-export const submissionRoutes = createRouter()
+export const submissionRoutes = createRouter<TaskServices>()
   .openapi(submitRoute, async (c) => {
     const wait = requestedWait(c, c.req.valid("query").wait);
     const startedAt = Date.now();
@@ -80,7 +82,7 @@ export const submissionRoutes = createRouter()
     return c.json({ data: answers }, 200);
   });
 
-export function submitContext(c: Context<Api>, idempotencyKey: string | null, waitMs: number): SubmitContext {
+export function submitContext(c: Context<Api<TaskServices>>, idempotencyKey: string | null, waitMs: number): SubmitContext {
   const traceparent = c.req.header("traceparent");
   return {
     services: c.var.services,
@@ -94,7 +96,7 @@ export function submitContext(c: Context<Api>, idempotencyKey: string | null, wa
 }
 
 /** The task as it stands after waiting in vain. */
-async function current(c: Context<Api>, head: TaskHead, waitMs: number): Promise<TaskHead> {
+async function current(c: Context<Api<TaskServices>>, head: TaskHead, waitMs: number): Promise<TaskHead> {
   if (waitMs === 0) return head;
   return (
     (await c.var.services.tasks.read(
@@ -108,7 +110,7 @@ async function current(c: Context<Api>, head: TaskHead, waitMs: number): Promise
 
 type EntryAnswer = { status: number; task?: TaskHead; problem?: unknown };
 
-async function submitEntry(c: Context<Api>, entry: unknown, context: SubmitContext): Promise<EntryAnswer> {
+async function submitEntry(c: Context<Api<TaskServices>>, entry: unknown, context: SubmitContext): Promise<EntryAnswer> {
   const refused = (error: Rejection): EntryAnswer => {
     const problem = problemBody(error, c.get("requestId"));
     return { status: problem.status, problem };

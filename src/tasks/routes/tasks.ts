@@ -7,11 +7,12 @@ import { LIMITS } from "../limits.ts";
 import type { Result } from "../../shared/result.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";
-import type { Services } from "../../http/services.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { cancelTask, deleteTask, pauseTask, resumeTask } from "../steering.ts";
 import { stepDetail, stepView, taskHead, taskResult, TASK_STATUS, taskView } from "./task-schemas.ts";
-import { endWithin, requestedWait } from "../../http/waiting.ts";
+import { requestedWait } from "../../http/waiting.ts";
+import { endWithin } from "./end-within.ts";
+import type { TaskServices } from "../services.ts";
 
 const taskParams = z.object({ id: z.string() });
 const listRoute = defineRoute({
@@ -114,7 +115,7 @@ const deleteRoute = defineRoute({
   responses: { 204: { description: "Deleted" } },
 });
 
-export const taskRoutes = createRouter()
+export const taskRoutes = createRouter<TaskServices>()
   .openapi(listRoute, async (c) => {
     const { limit, cursor, status, type, tag, parent, created_after, created_before } = c.req.valid("query");
     const { services, principal } = c.var;
@@ -228,9 +229,9 @@ function resultBody({ degraded, ...result }: TaskResult): z.infer<typeof taskRes
 }
 
 async function steered<T>(
-  c: Context<Api>,
+  c: Context<Api<TaskServices>>,
   id: string,
-  verb: (services: Services, tenant: string, task: string) => Promise<Result<T, Rejection> | null>,
+  verb: (services: TaskServices, tenant: string, task: string) => Promise<Result<T, Rejection> | null>,
 ): Promise<T> {
   return accepted(found(await verb(c.var.services, c.var.principal.tenant, id), id));
 }

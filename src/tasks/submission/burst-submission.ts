@@ -10,12 +10,12 @@ import { LIMITS } from "../limits.ts";
 import { assert, err, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../messages.ts";
 import type { Submission } from "./submission.ts";
-import type { Services } from "../../http/services.ts";
+import type { TaskServices } from "../services.ts";
 
 /** `preparedAs`: the submission as that of another task. */
 export async function submitToBurst(
   submission: Submission,
-  services: Services,
+  services: TaskServices,
   preparedAs: (task: string) => Promise<Result<Submission, Rejection>>,
 ): Promise<Result<Submitted, Rejection>> {
   const { tenant, debounce } = submission;

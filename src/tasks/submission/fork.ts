@@ -19,7 +19,6 @@ import { inputFaults } from "../../workflows/input-schema.ts";
 import type { ForkBody } from "../routes/fork-schemas.ts";
 import { holdOptions } from "./hold-options.ts";
 import { giveUpPlace, reservePlace, withoutPlace } from "./reservation.ts";
-import type { Services } from "../../http/services.ts";
 import {
   deadlineOf,
   libraryOf,
@@ -30,6 +29,7 @@ import {
   type Identity,
   type SubmitContext,
 } from "./submit.ts";
+import type { TaskServices } from "../services.ts";
 
 /** `isRetry`: nothing is different. `null`: there is no such task. */
 export async function forkTask(
@@ -132,7 +132,7 @@ interface Chosen {
 async function definitionOf(
   body: ForkBody,
   { submission }: ForkOrigin,
-  services: Services,
+  services: TaskServices,
   identity: Identity,
 ): Promise<Result<Chosen, Rejection>> {
   if (body.workflow === undefined && body.type === undefined) {
@@ -171,7 +171,7 @@ function editedSteps(outputs: JsonObject, { edited }: ForkOrigin, { graph }: Wor
 const afresh = (deadlineMs: number | null, now: number): number | null => (deadlineMs === null ? null : now + deadlineMs);
 
 /** A secret is bound to its task; one that cannot be opened any more is left out. */
-function resealed({ url, secret }: NonNullable<Submission["webhook"]>, from: string, { config }: Services, { tenant, task }: Identity) {
+function resealed({ url, secret }: NonNullable<Submission["webhook"]>, from: string, { config }: TaskServices, { tenant, task }: Identity) {
   const opened = secret === undefined ? null : config.keyring.open(secret, webhookSecretPlace(tenant, from));
   return { url, ...(opened !== null && { secret: config.keyring.seal(opened, webhookSecretPlace(tenant, task)) }) };
 }

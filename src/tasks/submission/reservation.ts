@@ -8,10 +8,10 @@ import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../messages.ts";
 import type { Submission } from "./submission.ts";
-import type { Services } from "../../http/services.ts";
+import type { TaskServices } from "../services.ts";
 
 /** `null` for a task that needs none in advance. */
-export async function reservePlace(submission: Submission, services: Services, now: number): Promise<Reserved | null> {
+export async function reservePlace(submission: Submission, services: TaskServices, now: number): Promise<Reserved | null> {
   const { tenant, task, gate, priority } = submission;
   if (gate === undefined || (gate.overlap !== "reject" && gate.overlap !== "return_existing")) return null;
   const name = { tenant, key: gate.key };
@@ -20,7 +20,7 @@ export async function reservePlace(submission: Submission, services: Services, n
 }
 
 /** The place is for nobody: there is no new task after all. */
-export async function giveUpPlace({ tenant, task, gate }: Submission, reserved: Reserved | null, services: Services): Promise<void> {
+export async function giveUpPlace({ tenant, task, gate }: Submission, reserved: Reserved | null, services: TaskServices): Promise<void> {
   if (gate === undefined || reserved?.type !== "reserved" || !reserved.isNew) return;
   const name = { tenant, key: gate.key };
   // If this does not arrive, the key's object finds out by itself.
@@ -28,7 +28,11 @@ export async function giveUpPlace({ tenant, task, gate }: Submission, reserved: 
 }
 
 /** What a caller gets whose task found no place. */
-export async function withoutPlace({ tenant, gate }: Submission, by: string, services: Services): Promise<Result<Submitted, Rejection>> {
+export async function withoutPlace(
+  { tenant, gate }: Submission,
+  by: string,
+  services: TaskServices,
+): Promise<Result<Submitted, Rejection>> {
   if (gate?.overlap !== "return_existing") {
     const detail = `All ${gate?.limit} places under "${gate?.key}" are taken, one of them by ${by}`;
     return err(rejection("concurrency_limit", detail, { facts: { task_id: by, key: gate?.key ?? "" } }));

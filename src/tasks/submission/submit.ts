@@ -18,11 +18,11 @@ import { inputFaults } from "../../workflows/input-schema.ts";
 import { debounceWithKey, submitToBurst } from "./burst-submission.ts";
 import { holdOptions } from "./hold-options.ts";
 import { giveUpPlace, reservePlace, withoutPlace } from "./reservation.ts";
-import type { Services } from "../../http/services.ts";
 import { isOption, type SubmissionBody } from "../routes/task-schemas.ts";
+import type { TaskServices } from "../services.ts";
 
 export interface SubmitContext {
-  readonly services: Services;
+  readonly services: TaskServices;
   readonly tenant: string;
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
@@ -120,7 +120,7 @@ async function prepare(
 export async function libraryOf(
   { workflow }: Pinned,
   body: Pick<SubmissionBody, "workflow">,
-  services: Services,
+  services: TaskServices,
   { tenant, task }: Identity,
 ): Promise<Result<Library, Rejection>> {
   const loaded = await loadLibrary(workflow.definition as unknown as Json, (reference) =>
@@ -140,12 +140,12 @@ function within(field: string, refused: Rejection): Rejection {
   };
 }
 
-function sealedWebhook({ url, secret }: NonNullable<SubmissionBody["webhook"]>, { config }: Services, { tenant, task }: Identity) {
+function sealedWebhook({ url, secret }: NonNullable<SubmissionBody["webhook"]>, { config }: TaskServices, { tenant, task }: Identity) {
   return { url, ...(secret !== undefined && { secret: config.keyring.seal(secret, webhookSecretPlace(tenant, task)) }) };
 }
 
 /** The answer to the repetition of a submission; `null` when there was none under this key. */
-export async function recall(identity: Identity, services: Services): Promise<Result<Submitted, Rejection> | null> {
+export async function recall(identity: Identity, services: TaskServices): Promise<Result<Submitted, Rejection> | null> {
   const { tenant, task, fingerprint } = identity;
   if (fingerprint === null) return null;
   const live = await services.tasks.ask(tenant, task, (stub) => stub.recall(fingerprint));
@@ -165,7 +165,7 @@ export interface Pinned {
 /** The definition the task will run, fixed now. The task's id decides where versions share the starts. */
 export async function pinWorkflow(
   body: Pick<SubmissionBody, "type" | "workflow">,
-  services: Services,
+  services: TaskServices,
   { tenant, task }: Identity,
 ): Promise<Result<Pinned, Rejection>> {
   if (body.workflow !== undefined) {
@@ -213,7 +213,7 @@ export function newTraceparent(): string {
 
 /** The object is gone, but the key is remembered as long as history has the task. */
 export async function replayFromHistory(
-  services: Services,
+  services: TaskServices,
   { tenant, task, fingerprint }: Identity,
 ): Promise<Result<Submitted, Rejection>> {
   const row = await services.history.find(tenant, task);

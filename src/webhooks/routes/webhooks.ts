@@ -24,6 +24,7 @@ import {
   webhookDetail,
   webhookDetailBody,
 } from "./webhook-schemas.ts";
+import type { WebhookServices } from "../services.ts";
 
 const params = z.object({ id: z.string() });
 
@@ -106,7 +107,7 @@ const testRoute = defineRoute({
   responses: { 202: json(acceptedDelivery, "It is being sent") },
 });
 
-export const webhookRoutes = createRouter()
+export const webhookRoutes = createRouter<WebhookServices>()
   .openapi(postRoute, async (c) => {
     const { tenant } = c.var.principal;
     const made = accepted(await c.var.services.webhookRegistry.register(tenant, c.req.valid("json"), Date.now()));
@@ -192,12 +193,12 @@ export const webhookRoutes = createRouter()
     return c.json({ id: test.id }, 202);
   });
 
-async function recordOf(c: Context<Api>, id: string): Promise<WebhookRecord> {
+async function recordOf(c: Context<Api<WebhookServices>>, id: string): Promise<WebhookRecord> {
   return found(await c.var.services.webhookRegistry.find(c.var.principal.tenant, id), id);
 }
 
 /** One that may be sent something. */
-async function enabled(c: Context<Api>, id: string): Promise<WebhookRecord> {
+async function enabled(c: Context<Api<WebhookServices>>, id: string): Promise<WebhookRecord> {
   const record = await recordOf(c, id);
   const { status, status_reason } = webhookDetailBody(record, await ask(c, id, (object) => object.state()));
   if (status === "enabled") return record;
@@ -208,12 +209,12 @@ async function enabled(c: Context<Api>, id: string): Promise<WebhookRecord> {
   );
 }
 
-async function ask<T>(c: Context<Api>, id: string, question: (object: WebhookContract) => Promise<T>): Promise<T> {
+async function ask<T>(c: Context<Api<WebhookServices>>, id: string, question: (object: WebhookContract) => Promise<T>): Promise<T> {
   return c.var.services.webhookObjects.ask({ tenant: c.var.principal.tenant, webhook: id }, question);
 }
 
 /** Its object acts on a change at once. If that is lost, it finds out by itself, later. */
-async function announce(c: Context<Api>, id: string): Promise<void> {
+async function announce(c: Context<Api<WebhookServices>>, id: string): Promise<void> {
   const name = { tenant: c.var.principal.tenant, webhook: id };
   c.var.services.webhooks.changed(name.tenant);
   await ask(c, id, (object) => object.changed(name)).catch((error: unknown) => {

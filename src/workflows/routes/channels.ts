@@ -9,6 +9,7 @@ import { etag, expectedRevision } from "../../http/etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
+import type { WorkflowServices } from "../services.ts";
 
 export const channel = z
   .object({
@@ -58,7 +59,7 @@ const deleteRoute = defineRoute({
   responses: { 204: { description: "Deleted" } },
 });
 
-export const channelRoutes = createRouter()
+export const channelRoutes = createRouter<WorkflowServices>()
   .openapi(setRoute, async (c) => {
     const { name, channel } = c.req.valid("param");
     const { version, percent } = c.req.valid("json");

@@ -14,7 +14,7 @@ import { isItself } from "../lint/references.ts";
 import type { Surroundings } from "../lint/surroundings.ts";
 import { isTrouble } from "../../objects/trouble.ts";
 import { faultSchema } from "../../http/problem.ts";
-import type { Services } from "../../http/services.ts";
+import type { WorkflowServices } from "../services.ts";
 
 export const warningSchema = faultSchema.extend({ code: z.enum(Object.keys(LINT_CODES) as LintCode[]) }).openapi("Warning");
 
@@ -28,7 +28,7 @@ export async function warningsFor(
   workflow: Workflow,
   name: string | null,
   tenant: string,
-  services: Services,
+  services: WorkflowServices,
 ): Promise<readonly Warning[]> {
   const now = Date.now();
   const [known, library] = await Promise.all([
@@ -50,7 +50,7 @@ function libraryOf(
   { definition }: Workflow,
   name: string | null,
   tenant: string,
-  { workflows }: Services,
+  { workflows }: WorkflowServices,
 ): Promise<Result<Library, readonly Fault[]>> {
   const text = JSON.stringify(definition);
   return loadLibrary(definition as unknown as Json, async (reference) =>

@@ -8,6 +8,7 @@ import { exampleOf, parametersOf } from "../template.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
+import type { WorkflowServices } from "../services.ts";
 
 const parameter = z
   .object({
@@ -62,7 +63,7 @@ const readRoute = defineRoute({
   responses: { 200: json(template, "The type with its parameters") },
 });
 
-export const templateRoutes = createRouter()
+export const templateRoutes = createRouter<WorkflowServices>()
   .openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const { workflows } = c.var.services;

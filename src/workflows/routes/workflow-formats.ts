@@ -9,6 +9,7 @@ import { writeYaml } from "../../shared/yaml.ts";
 import { mermaidOf } from "../mermaid.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import type { Api } from "../../http/route.ts";
+import type { WorkflowServices } from "../services.ts";
 
 const FORMATS = ["json", "yaml", "mermaid"] as const;
 type Format = (typeof FORMATS)[number];
@@ -33,7 +34,7 @@ export function inFormats<T extends z.ZodType>(schema: T, description: string) {
 }
 
 /** The definition in the format that was asked for; `null` when that is JSON. */
-export function definitionResponse(c: Context<Api>, asked: Format | undefined, definition: string): Response | null {
+export function definitionResponse(c: Context<Api<WorkflowServices>>, asked: Format | undefined, definition: string): Response | null {
   const preferred = accepts(c, { header: "Accept", supports: ["application/json", "application/yaml"], default: "application/json" });
   c.header("Vary", "Accept");
   switch (asked ?? (preferred === "application/yaml" ? "yaml" : "json")) {

@@ -17,6 +17,7 @@ import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, faultSchema, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
 import { definitionResponse, formatQuery, inFormats } from "./workflow-formats.ts";
+import type { WorkflowServices } from "../services.ts";
 
 const params = z.object({ name: z.string() });
 const versionParams = z.object({ name: z.string(), version: z.string() });
@@ -110,7 +111,7 @@ const validateRoute = defineRoute({
   },
 });
 
-export const workflowRoutes = createRouter()
+export const workflowRoutes = createRouter<WorkflowServices>()
   .openapi(validateRoute, async (c) => {
     const compiled = compileWorkflow(JSON.stringify(c.req.valid("json")));
     if (!compiled.ok) return c.json({ valid: false, errors: compiled.error, warnings: [] }, 200);

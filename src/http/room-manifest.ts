@@ -1,6 +1,7 @@
 /** What a room tells the rest of the service about itself. `rooms.ts` lists them; nothing else knows all of them. */
-import type { Meaning } from "./errors.ts";
-import type { Role } from "./scopes.ts";
+import type { RouteConfig } from "@hono/zod-openapi";
+import type { Meaning } from "../shared/errors.ts";
+import type { Role } from "../shared/scopes.ts";
 
 export interface Room {
   readonly name: string;
@@ -10,4 +11,8 @@ export interface Room {
   readonly rejections?: Readonly<Record<string, Meaning>>;
   /** What may be done in it, and which roles may. */
   readonly scopes?: Readonly<Record<string, readonly Role[]>>;
+  /** Requests that it makes of others, for the document. */
+  readonly sends?: readonly RouteConfig[];
+  /** Its part of the API, a router. */
+  readonly routes?: { readonly routes: readonly { readonly method: string; readonly path: string }[] };
 }

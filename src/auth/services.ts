@@ -1,0 +1,6 @@
+/** What this room's routes and operations work with. */
+import type { ApiKeys } from "./keys.ts";
+
+export interface KeyServices {
+  readonly keys: ApiKeys;
+}
