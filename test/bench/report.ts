@@ -1,4 +1,4 @@
-/** The figures: what they are, what they must hold and what they aim for. What each is made of stands in `src/README.md`. */
+/** The figures: what they are, what they must hold and what they aim for. What each is made of stands in `README.md` beside it. */
 import { DEFAULTS } from "../../src/shared/limits.ts";
 
 interface Bound {

@@ -23,6 +23,9 @@ const guide = documents
   .filter(({ path }) => path.startsWith("docs/"))
   .map(({ text }) => text)
   .join("\n");
+const rooms = readdirSync(join(root, "src"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 const linesOf = (path: string): number => readFileSync(join(root, path), "utf8").trimEnd().split("\n").length;
 const codeOnly = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "");
 
@@ -50,6 +53,27 @@ function brokenLinks(path: string, text: string): readonly string[] {
 describe("the documents", () => {
   test("are short where people begin", () => {
     expect(linesOf("README.md")).toBeLessThanOrEqual(150);
+    expect(linesOf("src/README.md")).toBeLessThanOrEqual(150);
+  });
+
+  test("say of every room in a few lines what it is, and the map names it", () => {
+    const map = readFileSync(join(root, "src", "README.md"), "utf8");
+    expect(rooms.length).toBeGreaterThan(10);
+    expect(rooms.filter((room) => !existsSync(join(root, "src", room, "README.md")))).toEqual([]);
+    expect(rooms.filter((room) => linesOf(`src/${room}/README.md`) > 40)).toEqual([]);
+    expect(rooms.filter((room) => !map.includes(`](${room}/README.md)`))).toEqual([]);
+  });
+
+  test("have a choice and a reason for every decision", () => {
+    const decisions = documents.filter(({ path }) => path.endsWith("/decisions.md"));
+    expect(decisions.length).toBeGreaterThan(10);
+    const headings = (text: string): readonly string[] => text.split(/^#+ /m).slice(1);
+    const halves = decisions.flatMap(({ path, text }) =>
+      headings(text)
+        .filter((decision) => decision.includes("**Choice.**") !== decision.includes("**Why.**"))
+        .map((decision) => `${path}: ${decision.split("\n")[0]}`),
+    );
+    expect(halves).toEqual([]);
   });
 
   test("link to what exists", () => {
@@ -60,13 +84,17 @@ describe("the documents", () => {
     const scripts = Object.keys((JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object }).scripts);
     const commands = documents.flatMap(({ text }) => [...text.matchAll(/npm run ([a-z:]+)/g)].map((match) => match[1] as string));
     expect(commands.filter((command) => !scripts.includes(command))).toEqual([]);
-    const named = documents.flatMap(({ path, text }) =>
-      [...text.matchAll(/`([a-z0-9-]+(?:\/[a-z0-9.-]+)*\/[a-z0-9-]+(?:\.test)?\.ts)`/g)]
-        .map((match) => match[1] as string)
-        .filter((file) => !existsSync(join(root, dirname(path), file)))
-        .map((file) => `${path}: ${file}`),
-    );
-    expect(named).toEqual([]);
+    // In the documents of the code and its tests a name in code is a file's, or a folder's, from where the document is.
+    const named = documents
+      .filter(({ path }) => /^(src|test)\//.test(path))
+      .flatMap(({ path, text }) =>
+        [...text.matchAll(/`((?:[a-z0-9-]+\/)*(?:[a-z0-9-]+(?:\.test)?\.ts|[a-z0-9-]+\/))`/g)].map(
+          (match) => [path, match[1] as string] as const,
+        ),
+      );
+    expect(named.length).toBeGreaterThan(100);
+    const missing = named.filter(([path, file]) => !existsSync(join(root, dirname(path), file)) && !existsSync(join(root, file)));
+    expect(missing.map(([path, file]) => `${path}: ${file}`)).toEqual([]);
   });
 
   test("are all reached from the first page of the guide", () => {
