@@ -51,7 +51,7 @@ import { WebhookGateway } from "./webhooks/gateway.ts";
 import { Notifier } from "./webhooks/notifier.ts";
 import { postDelivery } from "./webhooks/post.ts";
 import { WebhookRegistry } from "./webhooks/registry.ts";
-import type { WebhookContract, WebhookPorts } from "./webhooks/webhook-contract.ts";
+import type { WebhookPorts } from "./webhooks/webhook-contract.ts";
 import { ChannelStore } from "./workflows/channel-store.ts";
 import { WorkflowRegistry } from "./workflows/registry.ts";
 
@@ -93,8 +93,7 @@ function build(env: Env, config: Config): Service {
   const agentObjects: ObjectNamespace = env.AGENTS;
   const agentObject = (tenant: string, agent: string) => agentObjects.getByName(`${tenant}/${agent}`) as AgentContract;
   const webhookRegistry = new WebhookRegistry(db, config.keyring, urlPolicy);
-  const webhookNamespace: ObjectNamespace = env.WEBHOOKS;
-  const webhookObjects = new WebhookGateway((name) => webhookNamespace.getByName(name) as WebhookContract);
+  const webhookObjects = new WebhookGateway(env.WEBHOOKS);
   const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
   const cache = new CacheGateway(env.RESULTS);
   const gates = new GateGateway(env.GATES);

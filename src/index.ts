@@ -15,7 +15,6 @@ import { LIMITS } from "./tasks/limits.ts";
 import { log } from "./shared/log.ts";
 import type { TaskPorts } from "./tasks/ports.ts";
 import { TaskObject } from "./tasks/object/task-object.ts";
-import type { WebhookPorts } from "./webhooks/webhook-contract.ts";
 import { WebhookObject } from "./webhooks/webhook-object.ts";
 
 /** While the configuration is not valid nobody asks the objects anything, but their alarms must not be lost. */
@@ -45,16 +44,9 @@ export class Agent extends AgentObject<Env> {
   }
 }
 
-const NO_WEBHOOK_PORTS = {} as WebhookPorts;
-
 export class Webhook extends WebhookObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, configuration.ok ? service(env).webhookPorts : NO_WEBHOOK_PORTS);
-  }
-
-  override async alarm(): Promise<void> {
-    if (configuration.ok) return super.alarm();
-    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+    super(ctx, env, configuration.ok ? service(env).webhookPorts : null);
   }
 }
 

@@ -1,16 +1,19 @@
 /**
- * What became of a schedule's times, in its object's storage. The table is made by the first write. What happens to many
- * times in a row alike is one row that grows, so that it pushes nothing else out of the log.
+ * What became of a schedule's times, in its object's storage. What happens to many times in a row alike is one row that
+ * grows, so that it pushes nothing else out of the log.
  */
+import { Log } from "../objects/log.ts";
 import { LIMITS } from "./limits.ts";
 import type { LoggedRun, RunEntry, RunOutcome } from "./run-entry.ts";
 
 /** PERSISTED. */
-const TABLE = `CREATE TABLE run (
-  seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, until INTEGER NOT NULL, count INTEGER NOT NULL, is_more INTEGER NOT NULL,
-  outcome TEXT NOT NULL, key TEXT, task TEXT, code TEXT, message TEXT, recorded_at INTEGER NOT NULL)`;
+const SHAPE = {
+  table: "run",
+  columns: `at INTEGER NOT NULL, until INTEGER NOT NULL, count INTEGER NOT NULL, is_more INTEGER NOT NULL,
+  outcome TEXT NOT NULL, key TEXT, task TEXT, code TEXT, message TEXT, recorded_at INTEGER NOT NULL`,
+};
 
-type Row = Record<string, SqlStorageValue> & {
+interface Row {
   readonly seq: number;
   readonly at: number;
   readonly until: number;
@@ -22,73 +25,45 @@ type Row = Record<string, SqlStorageValue> & {
   readonly code: string | null;
   readonly message: string | null;
   readonly recorded_at: number;
-};
+}
 
 export class RunLog {
-  readonly #sql: SqlStorage;
-  #exists: boolean;
+  readonly #log: Log<Row>;
 
   constructor(sql: SqlStorage) {
-    this.#sql = sql;
-    this.#exists = sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'run'").toArray().length > 0;
+    this.#log = new Log(sql, SHAPE);
   }
 
   add(entry: RunEntry, now: number): void {
-    if (!this.#exists) {
-      this.#sql.exec(TABLE);
-      this.#exists = true;
-    }
     const [last] = this.list(undefined, null, 1);
     if (last !== undefined && isAlike(last, entry)) return this.#grow(last, entry, now);
-    const { at, until, count, isMore, outcome, key, task, reason } = entry;
-    const [added] = this.#sql
-      .exec<{ seq: number }>(
-        `INSERT INTO run (at, until, count, is_more, outcome, key, task, code, message, recorded_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
-        at,
-        until,
-        count,
-        isMore ? 1 : 0,
-        outcome,
-        key,
-        task,
-        reason?.code ?? null,
-        reason?.message ?? null,
-        now,
-      )
-      .toArray();
-    if (added !== undefined && added.seq % LIMITS.scheduleRunsPerTrim === 0)
-      this.#sql.exec("DELETE FROM run WHERE seq <= ?", added.seq - LIMITS.scheduleRunsKept);
+    const { isMore, reason, ...times } = entry;
+    const { code, message } = reason ?? { code: null, message: null };
+    const seq = this.#log.append({ ...times, is_more: isMore ? 1 : 0, code, message, recorded_at: now });
+    if (seq !== null && seq % LIMITS.scheduleRunsPerTrim === 0) this.#log.trim({ count: LIMITS.scheduleRunsKept });
   }
 
   /** Newest first. */
   list(outcome: RunOutcome | undefined, before: number | null, limit: number): readonly LoggedRun[] {
-    return this.#read(
-      "WHERE seq < ? AND (? IS NULL OR outcome = ?) ORDER BY seq DESC LIMIT ?",
-      before ?? Number.MAX_SAFE_INTEGER,
-      outcome ?? null,
-      outcome ?? null,
-      limit,
-    );
+    return this.#log.before(before, limit, { outcome }).map(runOf);
   }
 
   /** The run that somebody asked for under a key. */
   find(key: string): LoggedRun | null {
-    return this.#read("WHERE key = ? LIMIT 1", key)[0] ?? null;
+    const [row] = this.#log.before(null, 1, { key });
+    return row === undefined ? null : runOf(row);
   }
 
   clear(): void {
-    if (this.#exists) this.#sql.exec("DROP TABLE run");
-    this.#exists = false;
+    this.#log.clear();
   }
 
-  /** All of it was deleted. */
   forget(): void {
-    this.#exists = false;
+    this.#log.forget();
   }
 
   #grow({ seq, count, isMore }: LoggedRun, entry: RunEntry, now: number): void {
-    this.#sql.exec(
+    this.#log.rows(
       "UPDATE run SET until = ?, count = ?, is_more = ?, recorded_at = ? WHERE seq = ?",
       entry.until,
       count + entry.count,
@@ -97,19 +72,10 @@ export class RunLog {
       seq,
     );
   }
+}
 
-  #read(where: string, ...values: readonly SqlStorageValue[]): readonly LoggedRun[] {
-    if (!this.#exists) return [];
-    return this.#sql
-      .exec<Row>(`SELECT * FROM run ${where}`, ...values)
-      .toArray()
-      .map(({ code, message, is_more: more, recorded_at: recordedAt, ...row }) => ({
-        ...row,
-        isMore: more === 1,
-        reason: code === null ? null : { code, message: message ?? "" },
-        recordedAt,
-      }));
-  }
+function runOf({ code, message, is_more: more, recorded_at: recordedAt, ...row }: Row): LoggedRun {
+  return { ...row, isMore: more === 1, reason: code === null ? null : { code, message: message ?? "" }, recordedAt };
 }
 
 /** Whether an entry says of more times what the last one says. What somebody asked for stands alone. */

@@ -23,7 +23,7 @@ export const registry = new WebhookRegistry(drizzle(env.DB), keyring, { allowLoo
 
 /** As an isolate that knows nothing yet. `stub`: how it reaches objects. */
 export function newNotifier(stub = (name: string) => namespace.getByName(name) as WebhookContract): Notifier {
-  return new Notifier(registry, new WebhookGateway(stub), keyring);
+  return new Notifier(registry, new WebhookGateway({ getByName: stub }), keyring);
 }
 
 let ends = 0;
