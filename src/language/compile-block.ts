@@ -10,12 +10,12 @@ import { valueAt } from "./wording/compile-fields.ts";
 import { hintFor } from "./wording/compile-hints.ts";
 import type { Findings } from "./compile-findings.ts";
 import { compileStep } from "./compile-step.ts";
-import type { StepDefinition, StepKind, StepList } from "./definition.ts";
 import { compileExpression, type Expression, type ExpressionProblem } from "./expressions/expression.ts";
-import { readsOf, type Block, type Read, type StepNode } from "./graph.ts";
+import type { Block, StepNode } from "./graph.ts";
+import { kindOf } from "./kinds/table.ts";
+import { readsOf, type Reads } from "./reads.ts";
+import type { AnyStepDefinition } from "./step-definition.ts";
 import { compileTemplate, NOTHING, type Template } from "./expressions/template.ts";
-
-type Reads = Map<string, Read>;
 
 /** The step that is being compiled. */
 interface Current {
@@ -38,10 +38,10 @@ export class BlockCompiler {
   readonly #undoes: boolean;
   readonly #indexById = new Map<string, number>();
   #current: Current | null = null;
-  /** What is read from outside, seen from the block around this one; which names; and what kinds of step there are. */
+  /** What is read from outside, seen from the block around this one; which names; and whether a step has to stay in the task. */
   readonly escapes: Reads = new Map();
   readonly names = new Set<string>();
-  readonly kinds = new Set<StepKind | "undo">();
+  staysInTask = false;
   readonly listens = new Set<string>();
 
   constructor(findings: Findings, outer: BlockCompiler | null, variables: readonly string[], undoes = false) {
@@ -54,7 +54,7 @@ export class BlockCompiler {
   }
 
   /** `at`: JSON Pointer to the list of steps; `output`, if there is one, stands beside it. */
-  compile(steps: StepList, at: string, output: unknown): Block {
+  compile(steps: readonly AnyStepDefinition[], at: string, output: unknown): Block {
     const { findings } = this;
     findings.steps += steps.length;
     if (findings.steps > LIMITS.steps) {
@@ -85,7 +85,7 @@ export class BlockCompiler {
     };
   }
 
-  #register(step: StepDefinition, index: number, at: string): void {
+  #register(step: AnyStepDefinition, index: number, at: string): void {
     const place = at + pointer(index, "id");
     if (this.#indexById.has(step.id)) {
       this.findings.fault("duplicate_step_id", place, `"${step.id}" is the id of an earlier step; choose another for one of them`);
@@ -101,12 +101,11 @@ export class BlockCompiler {
     }
   }
 
-  #draft(step: StepDefinition, index: number, at: string) {
+  #draft(step: AnyStepDefinition, index: number, at: string) {
     const current: Current = { index, id: step.id, needs: new Set(), reads: new Map(), listens: new Set() };
     this.#current = current;
-    this.kinds.add(step.type ?? "agent");
-    if (step.compensate !== undefined) this.kinds.add("undo");
-    const node: Omit<StepNode, "needs" | "dependents"> = compileStep(this, step, index, at, current);
+    if (kindOf(step.type).staysInTask === true || step.compensate !== undefined) this.staysInTask = true;
+    const node = compileStep(this, step, index, at, current);
     step.needs?.forEach((id, position) => this.#need(current, id, at + pointer("needs", position)));
     if (current.needs.size === 0 && node.runIf.startsWith("any_")) {
       const message = `"${node.runIf}" can never hold for a step that needs nothing; say in "needs" which steps it is about`;
@@ -119,7 +118,7 @@ export class BlockCompiler {
 
   /** The block inside the step that is being compiled. */
   inner(
-    steps: StepList,
+    steps: readonly AnyStepDefinition[],
     at: string,
     output: unknown,
     variables: readonly string[] = [],
@@ -127,13 +126,13 @@ export class BlockCompiler {
     const compiler = new BlockCompiler(this.findings, this, [...new Set([...this.variables, ...variables])]);
     const block = compiler.compile(steps, at, output);
     for (const name of compiler.names) this.names.add(name);
-    for (const kind of compiler.kinds) this.kinds.add(kind);
+    this.staysInTask ||= compiler.staysInTask;
     for (const name of compiler.listens) this.#current?.listens.add(name);
     return { block, compiler };
   }
 
   /** What undoes the step that is being compiled: a block of one step. */
-  undo(step: StepDefinition, at: string): Block {
+  undo(step: AnyStepDefinition, at: string): Block {
     return new BlockCompiler(this.findings, this, this.variables, true).compile([step], at, undefined);
   }
 

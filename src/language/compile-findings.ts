@@ -1,7 +1,9 @@
 /** What is found wrong, or doubtful, while a definition is compiled. */
 import type { Fault, RejectionCode } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
-import type { StepDefinition, StepList } from "./definition.ts";
+import { blocksIn, stepsIn, type BlockHolder } from "./blocks.ts";
+import type { Json, JsonObject } from "../shared/json.ts";
+import type { AnyStepDefinition } from "./step-definition.ts";
 
 /** What a whole definition is checked with. */
 export class Findings {
@@ -12,8 +14,8 @@ export class Findings {
   steps = 0;
   edges = 0;
 
-  constructor(steps: StepList) {
-    this.ownerById = ownersIn(steps);
+  constructor(steps: readonly AnyStepDefinition[]) {
+    this.ownerById = ownersIn({ holder: { steps } as unknown as JsonObject, at: "" });
   }
 
   fault(code: RejectionCode, at: string, message: string, suggestion?: string): void {
@@ -26,16 +28,11 @@ export class Findings {
   }
 }
 
-function ownersIn(steps: StepList, owner?: string, owners = new Map<string, string>()): ReadonlyMap<string, string> {
-  for (const step of steps) {
-    if (owner !== undefined) owners.set(step.id, owner);
-    for (const inner of listsIn(step)) ownersIn(inner, step.id, owners);
+function ownersIn(block: BlockHolder, owner?: Json, owners = new Map<string, string>()): ReadonlyMap<string, string> {
+  for (const placed of stepsIn(block)) {
+    const { id } = placed.step;
+    if (owner !== undefined) owners.set(id as string, owner as string);
+    for (const inner of blocksIn(placed)) ownersIn(inner, id, owners);
   }
   return owners;
-}
-
-function listsIn(step: StepDefinition): readonly StepList[] {
-  if (step.type === "map" || step.type === "repeat") return [step.steps];
-  if (step.type === "switch") return [...step.cases.map(({ steps }) => steps), ...(step.default === undefined ? [] : [step.default.steps])];
-  return [];
 }

@@ -7,7 +7,8 @@ import { BlockCompiler } from "./compile-block.ts";
 import { Findings } from "./compile-findings.ts";
 import { compileConcurrency } from "./concurrency.ts";
 import type { ChainDefinition, WorkflowDefinition } from "./definition.ts";
-import { readsOf, type Chain, type Graph, type Read } from "./graph.ts";
+import type { Chain, Graph } from "./graph.ts";
+import { readsOf, type Reads } from "./reads.ts";
 
 export function compileGraph(definition: WorkflowDefinition): Result<Graph, readonly Fault[]> {
   const findings = new Findings(definition.steps);
@@ -41,7 +42,7 @@ function chainsOf(
   if (chains === undefined) return [];
   const list: readonly ChainDefinition[] = Array.isArray(chains) ? chains : [chains];
   return list.map(({ workflow, input }, index) => {
-    const reads = new Map<string, Read>();
+    const reads: Reads = new Map();
     const place = Array.isArray(chains) ? at + pointer(index, "input") : `${at}/input`;
     return { workflow, input: input === undefined ? null : compiler.template(input as Json, place, reads, names), reads: readsOf(reads) };
   });
