@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { positiveDuration } from "../language/definition-words.ts";
-import type { StepKind } from "../language/definition.ts";
+import type { StepKind } from "../language/kinds/table.ts";
 import { LIMITS } from "./limits.ts";
 import { durationMs, durationText } from "../shared/time.ts";
 

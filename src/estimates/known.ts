@@ -8,7 +8,7 @@
  */
 import { iterationsOfLast } from "../language/expressions/cel.ts";
 import type { Expression, Scope, StepReading } from "../language/expressions/expression.ts";
-import type { Read } from "../language/graph.ts";
+import type { Read } from "../language/reads.ts";
 import type { Template } from "../language/expressions/template.ts";
 import type { Json } from "../shared/json.ts";
 import { LIMITS } from "./limits.ts";

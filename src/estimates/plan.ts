@@ -2,8 +2,8 @@
  * A workflow ready to be simulated: its graph with what the estimate asks of it (who may do a step, what it assumes), made
  * once for a policy and run through a thousand times.
  */
-import type { RunIf } from "../language/definition.ts";
-import type { ApprovalNode, SignalNode } from "../language/graph.ts";
+import type { RunIf } from "../language/step-definition.ts";
+import type { NodeOf } from "../language/graph.ts";
 import type { RetryPolicy } from "../language/retry.ts";
 import type { Ensemble, Hedge } from "../language/staffing.ts";
 import type { AgentLimits } from "../agents/agent.ts";
@@ -117,11 +117,11 @@ export interface WaitPlan extends AnyStep {
 
 export interface SignalPlan extends AnyStep {
   readonly kind: "signal";
-  readonly timeoutMs: SignalNode["timeoutMs"];
+  readonly timeoutMs: NodeOf<"signal">["timeoutMs"];
   readonly takesMs: Range;
 }
 
-export interface ApprovalPlan extends AnyStep, Pick<ApprovalNode, "dueMs" | "onExpiry" | "escalateTo"> {
+export interface ApprovalPlan extends AnyStep, Pick<NodeOf<"approval">, "dueMs" | "onExpiry" | "escalateTo"> {
   readonly kind: "approval";
   readonly takesMs: Range;
   readonly approves: number;

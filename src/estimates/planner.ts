@@ -90,7 +90,7 @@ export class Planner {
           items: countOf(assumed.items ?? ASSUMED.items),
           as: node.as,
           indexAs: node.indexAs,
-          block: this.#block(node.block, inner),
+          block: this.#block(node.blocks[0] as Block, inner),
           concurrency: node.concurrency,
           tolerate: node.tolerate,
           maySpread: node.outside !== null,
@@ -99,15 +99,18 @@ export class Planner {
         return {
           ...common,
           kind: "switch",
-          cases: node.cases.map(({ when, block }) => ({ when: questionOf("cases", when, node.reads), block: this.#block(block, inner) })),
-          otherwise: node.otherwise === null ? null : this.#block(node.otherwise, inner),
+          cases: node.cases.map((when, index) => ({
+            when: questionOf("cases", when, node.reads),
+            block: this.#block(node.blocks[index] as Block, inner),
+          })),
+          otherwise: node.hasDefault ? this.#block(node.blocks.at(-1) as Block, inner) : null,
           assumedCase: assumed.case === undefined ? null : assumed.case === "default" ? node.cases.length : assumed.case,
         };
       case "repeat":
         return {
           ...common,
           kind: "repeat",
-          block: this.#block(node.block, inner),
+          block: this.#block(node.blocks[0] as Block, inner),
           until: node.until === null ? null : questionOf("until", node.until, node.untilReads),
           max: node.max,
           iterations: withinMax(countOf(assumed.iterations ?? ASSUMED.iterations), node.max),

@@ -1,7 +1,7 @@
 /** The steps of a workflow, and of those that it starts, by the names that an estimate calls them. */
 import { compileWorkflow } from "../language/compile.ts";
-import type { StepKind } from "../language/definition.ts";
-import { innerBlocks, type Block, type Graph } from "../language/graph.ts";
+import type { StepKind } from "../language/kinds/table.ts";
+import type { Block, Graph } from "../language/graph.ts";
 import type { Library } from "../language/library.ts";
 
 export const pathWithin = (name: string): string => `${name}/`;
@@ -22,6 +22,6 @@ function addBlock(block: Block, path: string, kinds: Map<string, StepKind>): voi
   for (const step of block.steps) {
     const name = path + step.id;
     kinds.set(name, step.kind);
-    for (const inner of innerBlocks(step)) addBlock(inner, pathWithin(name), kinds);
+    for (const inner of step.blocks) addBlock(inner, pathWithin(name), kinds);
   }
 }

@@ -76,19 +76,19 @@ class StepInBlock implements StepCompiler {
   }
 
   template(value: unknown, field: string): Template {
-    return this.#block.template(value as Json, this.#place(field), this.#notes.reads);
+    return this.#block.template(value as Json, this.pointerTo(field), this.#notes.reads);
   }
 
   expression(source: string, field: string, names?: readonly string[]): Expression | null {
-    return this.#block.expression(source, "any", this.#place(field), this.#notes.reads, names);
+    return this.#block.expression(source, "any", this.pointerTo(field), this.#notes.reads, names);
   }
 
   condition(source: string, field: string, names?: readonly string[]): Expression | null {
-    return this.#block.expression(source, "bool", this.#place(field), this.#notes.reads, names);
+    return this.#block.expression(source, "bool", this.pointerTo(field), this.#notes.reads, names);
   }
 
   inner({ steps, output }: StepHolder, field: string, variables: readonly string[] = []): InnerCompiler {
-    const { block, compiler } = this.#block.inner(steps, this.#place(field === "" ? "steps" : `${field}/steps`), output, variables);
+    const { block, compiler } = this.#block.inner(steps, this.pointerTo(field === "" ? "steps" : `${field}/steps`), output, variables);
     this.blocks.push(block);
     return {
       names: compiler.names,
@@ -96,7 +96,7 @@ class StepInBlock implements StepCompiler {
       staysInTask: compiler.staysInTask,
       condition: (source, place, names): ConditionWithReads => {
         const reads: Reads = new Map();
-        const condition = compiler.expression(source, "bool", this.#place(place), reads, names);
+        const condition = compiler.expression(source, "bool", this.pointerTo(place), reads, names);
         return { condition, reads: readsOf(reads) };
       },
     };
@@ -107,14 +107,14 @@ class StepInBlock implements StepCompiler {
   }
 
   refuse(field: string, message: string): void {
-    this.#block.findings.fault("invalid_definition", this.#place(field), message);
+    this.#block.findings.fault("invalid_definition", this.pointerTo(field), message);
   }
 
   warn(field: string, message: string): void {
-    this.#block.findings.warn(this.#place(field), message);
+    this.#block.findings.warn(this.pointerTo(field), message);
   }
 
-  #place(field: string): string {
+  pointerTo(field: string): string {
     return field === "" ? this.#at : `${this.#at}/${field}`;
   }
 }

@@ -61,8 +61,8 @@ export interface AnyNode {
 }
 
 /** What is its own is in `kinds/`. */
-export type NodeOf<K extends StepKind> = AnyNode & CompiledOf<K> & { readonly kind: K };
-export type StepNode = { [K in StepKind]: NodeOf<K> }[StepKind];
+export type StepNode = { [K in StepKind]: AnyNode & CompiledOf<K> & { readonly kind: K } }[StepKind];
+export type NodeOf<K extends StepKind> = Extract<StepNode, { readonly kind: K }>;
 
 /** A block by the ids of the steps it is inside of; `undefined` where there is none. */
 export function nodeAt(block: Block, path: readonly string[]): StepNode | undefined {

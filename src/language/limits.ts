@@ -39,6 +39,9 @@ export const LIMITS = {
   assignees: 50,
   quorum: 20,
   chains: 10,
+  /** Shapes that are told apart where a value may have one of several, as that of whichever agent answers. */
+  shapeChoices: 50,
+  diagramLabelLength: 60,
   durationMs: 365 * DAY,
   attempts: 100,
   retryAfterMs: 7 * DAY,

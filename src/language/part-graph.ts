@@ -1,14 +1,14 @@
 /** The graph of a task that has some of a map's items: that map, and nothing around it. */
-import type { Graph, MapNode } from "./graph.ts";
-import { nodeAt } from "./graph.ts";
 import { compileTemplate } from "./expressions/template.ts";
+import { nodeAt, type Graph, type StepNode } from "./graph.ts";
+import { kindOf } from "./kinds/table.ts";
 
 /** `path`: ids from the outermost block to the map. `null` where there is none. */
 export function graphOfPart(graph: Graph, path: readonly string[]): Graph | null {
   const node = nodeAt(graph, path);
   const output = node && compileTemplate(`\${ steps[${JSON.stringify(node.id)}].output }`);
-  if (node?.kind !== "map" || !output?.ok) return null;
-  const alone: MapNode = {
+  if (node === undefined || kindOf(node.kind).list === undefined || !output?.ok) return null;
+  const alone: StepNode = {
     ...node,
     index: 0,
     needs: [],

@@ -7,7 +7,8 @@ import type { Library, LibraryEntry } from "../language/library.ts";
 import { isJsonObject, pointer, type Json } from "../shared/json.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import { blocksOf, stepsIn, type Block } from "./blocks.ts";
+import { blocksIn, stepsIn, type BlockHolder } from "../language/blocks.ts";
+import { kindOf } from "../language/kinds/table.ts";
 
 export type Lookup = (reference: string) => Promise<Result<LibraryEntry, Rejection>>;
 
@@ -25,10 +26,10 @@ export function referencesIn(definition: Json): readonly PlacedReference[] {
   ];
 }
 
-function inBlock(block: Block): readonly PlacedReference[] {
+function inBlock(block: BlockHolder): readonly PlacedReference[] {
   return stepsIn(block).flatMap((placed) => [
-    ...(placed.step["type"] === "workflow" ? named(placed.step, placed.at) : []),
-    ...blocksOf(placed).flatMap(inBlock),
+    ...(kindOf(placed.step["type"]).startsWorkflow === true ? named(placed.step, placed.at) : []),
+    ...blocksIn(placed).flatMap(inBlock),
   ]);
 }
 

@@ -7,8 +7,6 @@ const MIB = 1024 * KIB;
 export const LIMITS = {
   ...ENGINE,
 
-  /** Shapes that lint tells apart where a value may have one of several, as that of whichever agent answers. */
-  shapeChoices: 50,
   /** How deep lint looks into a schema: one may refer to itself. */
   schemaDepth: 16,
   /** Expressions whose reads lint remembers: many steps say the same. */
@@ -30,7 +28,6 @@ export const LIMITS = {
   libraryBytes: 4 * MIB,
   /** Boxes and arrows of a diagram; beyond some hundreds nobody reads one. */
   diagramParts: 5_000,
-  diagramLabelLength: 60,
 
   /** Of one page: each is read from a definition, which may be large … */
   templates: 50,

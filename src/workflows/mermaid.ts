@@ -9,7 +9,9 @@ import { isJsonObject, type Json, type JsonObject } from "../shared/json.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { excerpt } from "../shared/text.ts";
-import { blocksOf, stepsIn, type Block, type PlacedStep } from "./blocks.ts";
+import { blocksIn, stepsIn, type BlockHolder, type PlacedStep } from "../language/blocks.ts";
+import { labelText } from "../language/kinds/kind.ts";
+import { kindOf } from "../language/kinds/table.ts";
 import { INNER_FIELDS, outerFields, stepsRead } from "./step-references.ts";
 
 export function mermaidOf(definition: JsonObject): Result<string, Rejection> {
@@ -30,14 +32,6 @@ interface Scope {
   readonly outer: Scope | null;
 }
 
-const SHAPES: ReadonlyMap<Json | undefined, readonly [string, string]> = new Map([
-  ["workflow", ["[[", "]]"]],
-  ["wait", ["(", ")"]],
-  ["signal", ["(", ")"]],
-  ["approval", ["[/", "\\]"]],
-  ["transform", ["[/", "/]"]],
-  ["end", ["(((", ")))"]],
-]);
 const CHAINS = [
   ["on_completed", "completed"],
   ["on_failed", "failed"],
@@ -59,9 +53,9 @@ class Diagram {
     return `${["flowchart TD", ...this.#boxes, ...this.#arrows.values()].join("\n")}\n`;
   }
 
-  drawBlock(block: Block, scope: Scope, indent: string): void {
+  drawBlock(block: BlockHolder, scope: Scope, indent: string): void {
     const steps = stepsIn(block).map((placed) => ({ placed, node: this.#newNode() }));
-    for (const { placed, node } of steps) scope.nodes.set(text(placed.step["id"]), node);
+    for (const { placed, node } of steps) scope.nodes.set(labelText(placed.step["id"]), node);
     for (const { placed, node } of steps) this.#drawStep(placed, node, scope, indent);
   }
 
@@ -74,7 +68,7 @@ class Diagram {
       this.#box(from, ["([", "])"], [end], "  ");
       for (const chain of chains) {
         const to = this.#newNode();
-        this.#box(to, ["[[", "]]"], [text(chain["workflow"])], "  ");
+        this.#box(to, ["[[", "]]"], [labelText(chain["workflow"])], "  ");
         this.#dotted(from, to);
       }
     }
@@ -82,20 +76,22 @@ class Diagram {
 
   #drawStep(placed: PlacedStep, node: string, scope: Scope, indent: string): void {
     const { step } = placed;
+    const { box = RECTANGLE, label = () => [] } = kindOf(step["type"]);
     const when = typeof step["when"] === "string" ? step["when"] : null;
-    const needs = Array.isArray(step["needs"]) ? (step["needs"] as readonly Json[]).map(text) : [];
+    const needs = Array.isArray(step["needs"]) ? (step["needs"] as readonly Json[]).map(labelText) : [];
     const sources = [...needs, ...stepsRead(step, outerFields(step))];
     const isReached = sources.map((id) => this.#drawRead(id, scope, node, when)).some((hasArrow) => hasArrow);
-    const lines = [text(step["id"]), ...details(step), ...(when !== null && !isReached ? [`when ${when}`] : [])];
-    const blocks = blocksOf(placed);
-    if (step["type"] === "switch") this.#drawSwitch(blocks, node, lines, scope, indent);
-    else if (blocks.length > 0) for (const block of blocks) this.#drawSubgraph(block, node, node, lines, scope, indent);
-    else this.#box(node, SHAPES.get(step["type"]) ?? RECTANGLE, lines, indent);
+    const lines = [labelText(step["id"]), ...label(step), ...(when !== null && !isReached ? [`when ${when}`] : [])];
+    const blocks = blocksIn(placed);
+    const [block] = blocks;
+    if (block === undefined) this.#box(node, box, lines, indent);
+    else if (block.holder === step) this.#drawSubgraph(block, node, node, lines, scope, indent);
+    else this.#drawChoice(blocks, node, lines, scope, indent);
     this.#drawCompensation(step["compensate"], node, indent);
   }
 
-  #drawSwitch(cases: readonly Block[], node: string, lines: readonly string[], scope: Scope, indent: string): void {
-    this.#boxes.push(`${indent}subgraph ${node}[${label(lines.slice(0, 1))}]`);
+  #drawChoice(cases: readonly BlockHolder[], node: string, lines: readonly string[], scope: Scope, indent: string): void {
+    this.#boxes.push(`${indent}subgraph ${node}[${quoted(lines.slice(0, 1))}]`);
     const choice = this.#newNode();
     this.#box(choice, ["{", "}"], lines, `${indent}  `);
     for (const [index, block] of cases.entries()) {
@@ -110,11 +106,11 @@ class Diagram {
   }
 
   /** `step`: the node of the step that the block belongs to, which is what others see. */
-  #drawSubgraph(block: Block, node: string, step: string, lines: readonly string[], outer: Scope, indent: string): void {
+  #drawSubgraph(block: BlockHolder, node: string, step: string, lines: readonly string[], outer: Scope, indent: string): void {
     const scope: Scope = { nodes: new Map(), block: step, outer };
     if (stepsIn(block).length === 0) this.#box(node, RECTANGLE, lines, indent);
     else {
-      this.#boxes.push(`${indent}subgraph ${node}[${label(lines)}]`);
+      this.#boxes.push(`${indent}subgraph ${node}[${quoted(lines)}]`);
       this.drawBlock(block, scope, `${indent}  `);
       this.#boxes.push(`${indent}end`);
     }
@@ -124,7 +120,7 @@ class Diagram {
   #drawCompensation(compensation: Json | undefined, node: string, indent: string): void {
     if (!isJsonObject(compensation)) return;
     const undo = this.#newNode();
-    this.#box(undo, ["(", ")"], [text(compensation["capability"] ?? compensation["agent"])], indent);
+    this.#box(undo, ["(", ")"], [labelText(compensation["capability"] ?? compensation["agent"])], indent);
     this.#dotted(node, undo);
   }
 
@@ -153,11 +149,11 @@ class Diagram {
   #arrow(from: string, to: string, condition: string | null): void {
     const key = `${from} ${to}`;
     if (this.#arrows.has(key) || this.isFull) return;
-    this.#arrows.set(key, `  ${from} -->${condition === null || condition.trim() === "" ? "" : `|${label([condition])}|`} ${to}`);
+    this.#arrows.set(key, `  ${from} -->${condition === null || condition.trim() === "" ? "" : `|${quoted([condition])}|`} ${to}`);
   }
 
   #box(node: string, [open, close]: readonly [string, string], lines: readonly string[], indent: string): void {
-    this.#boxes.push(`${indent}${node}${open}${label(lines)}${close}`);
+    this.#boxes.push(`${indent}${node}${open}${quoted(lines)}${close}`);
   }
 
   #newNode(): string {
@@ -165,58 +161,8 @@ class Diagram {
   }
 }
 
-/** What a step's label says beside its id. */
-function details(step: JsonObject): readonly string[] {
-  switch (step["type"]) {
-    case "map": {
-      const parallel = typeof step["concurrency"] === "number" ? `, ${step["concurrency"]} at once` : "";
-      return [`each ${text(step["as"] ?? "item")}${parallel}`];
-    }
-    case "repeat": {
-      const until = step["until"] === undefined ? [] : [`until ${excerpt(text(step["until"]), CONDITION_LENGTH)}`];
-      const max = step["max"] === undefined ? [] : [`at most ${text(step["max"])}`];
-      return [[...until, ...max].join(", ")];
-    }
-    case "workflow":
-      return [text(step["workflow"])];
-    case "wait":
-      return [step["until"] === undefined ? `for ${text(step["for"])}` : `until ${text(step["until"])}`];
-    case "signal":
-      return [text(step["name"])];
-    case "approval":
-      return [text(step["title"]), ...expiry(step)];
-    case "end":
-      return [text(step["status"] ?? "completed")];
-    case "switch":
-    case "transform":
-      return [];
-    default: {
-      const who = text(step["capability"] ?? step["agent"]);
-      return [who === step["id"] ? "" : who, ...together(step["ensemble"])];
-    }
-  }
-}
-
-/** How long an approval waits, and for whom then. */
-function expiry({ due, escalate_to }: JsonObject): readonly string[] {
-  if (due === undefined) return [];
-  return [`within ${text(due)}${Array.isArray(escalate_to) ? `, then ${escalate_to.map(text).join(", ")}` : ""}`];
-}
-
-function together(ensemble: Json | undefined): readonly string[] {
-  if (!isJsonObject(ensemble)) return [];
-  return [`${text(ensemble["agents"])} agents, ${text(ensemble["mode"])}`];
-}
-
-/** Leaves room in a label for what follows the condition. */
-const CONDITION_LENGTH = LIMITS.diagramLabelLength - 20;
-
-function text(value: Json | undefined): string {
-  return value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value);
-}
-
 /** Never empty, which Mermaid does not take. */
-function label(lines: readonly string[]): string {
+function quoted(lines: readonly string[]): string {
   const shown = lines.filter((line) => line.trim() !== "").map((line) => escaped(excerpt(line, LIMITS.diagramLabelLength)));
   return `"${shown.join("<br/>") || "…"}"`;
 }

@@ -3,6 +3,7 @@
  * later version of the language understands should not matter.
  */
 import { isJsonObject, type Json, type JsonObject } from "../shared/json.ts";
+import { blocksIn } from "../language/blocks.ts";
 import { LIMITS } from "./limits.ts";
 
 /** Fields that are bare CEL, unless they have `${` in them. */
@@ -24,7 +25,7 @@ export function stepsRead(holder: JsonObject, fields: readonly string[]): readon
 
 /** The fields of a step that are evaluated among its siblings. Of a block these are not its result and its end. */
 export function outerFields(step: JsonObject): readonly string[] {
-  const isBlock = step["type"] === "map" || step["type"] === "repeat";
+  const isBlock = blocksIn({ step, at: "" }).some(({ holder }) => holder === step);
   return Object.keys(step).filter((field) => !NOT_READ.includes(field) && !(isBlock && INNER_FIELDS.includes(field)));
 }
 

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { ConcurrencyDefinition } from "../../src/language/concurrency.ts";
 import type { AgentBody } from "../../src/agents/routes/agent-schemas.ts";
 import type { AgentRegistration } from "../../src/agents/registry/registration.ts";
-import type { AgentStepDefinition, WorkflowDefinition } from "../../src/language/definition.ts";
+import type { WorkflowDefinition } from "../../src/language/definition.ts";
+import type { WrittenOf } from "../../src/language/kinds/table.ts";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import type { StepView } from "../../src/tasks/views/step-view.ts";
 import type { TaskResult } from "../../src/tasks/views/view.ts";
@@ -134,7 +135,7 @@ export class Service {
 }
 
 /** Steps one after another, otherwise alike. */
-export function chain(length: number, step: Omit<AgentStepDefinition, "id" | "needs">): WorkflowDefinition {
+export function chain(length: number, step: Omit<WrittenOf<"agent">, "id" | "needs">): WorkflowDefinition {
   return {
     steps: Array.from({ length }, (_, index) => ({ ...step, id: `s${index}`, ...(index > 0 && { needs: [`s${index - 1}`] }) })),
   };

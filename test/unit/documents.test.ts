@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
-import { STEP_KINDS } from "../../src/language/definition.ts";
+import { STEP_KINDS } from "../../src/language/kinds/table.ts";
 import { LINT_CODES } from "../../src/workflows/lint/codes.ts";
 import { ROOMS } from "../../src/rooms.ts";
 import { SHARED_REJECTIONS } from "../../src/shared/errors.ts";

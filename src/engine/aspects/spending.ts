@@ -11,7 +11,7 @@ import { askForMore } from "./budget-ask.ts";
 import { endEarly } from "../rules/ending.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { WorkflowNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import type { Selection } from "../../language/staffing.ts";
 import { type TaskState, stepAt } from "../state/state.ts";
 import { cacheFact } from "../rules/step.ts";
@@ -94,7 +94,11 @@ function cheaperThan(budget: Budget, { node }: AgentStep, choice: Choice, again:
  * What a task that a step starts may spend: all that is left, or what the step allows of it. It is set aside until the task
  * has ended and says what it spent.
  */
-export function loanFor(state: TaskState, step: Step<WorkflowNode>, world: World): { readonly lent?: Amounts } | { readonly facts: Facts } {
+export function loanFor(
+  state: TaskState,
+  step: Step<NodeOf<"workflow">>,
+  world: World,
+): { readonly lent?: Amounts } | { readonly facts: Facts } {
   const { budget } = state;
   if (budget === null || !isBound(state)) return {};
   const allowed: Partial<Amounts> = step.node.budget ?? {};

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { BUDGET_ACTIONS } from "../../language/budget-definition.ts";
-import { STEP_KINDS } from "../../language/definition.ts";
+import { STEP_KINDS } from "../../language/kinds/table.ts";
 import type { EventType, TaskEvent } from "./event.ts";
 
 const text = z.string().max(LIMITS.bodyBytes);

@@ -9,7 +9,7 @@ import type { Json } from "../../shared/json.ts";
 import type { Amounts } from "../../shared/money.ts";
 import type { BudgetAction } from "../../language/budget-definition.ts";
 import type { BudgetResource } from "../aspects/budget.ts";
-import type { StepKind } from "../../language/definition.ts";
+import type { StepKind } from "../../language/kinds/table.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Chained, TaskCreated } from "./created.ts";
 import type { StoredValue } from "./value.ts";

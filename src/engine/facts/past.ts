@@ -1,6 +1,6 @@
 /** What a task that shares the past of another is given of it. */
 import type { Json } from "../../shared/json.ts";
-import type { StepKind } from "../../language/definition.ts";
+import type { StepKind } from "../../language/kinds/table.ts";
 
 /** PERSISTED on the way to the new task: a step that had completed. */
 export interface PastStep {

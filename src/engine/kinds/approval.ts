@@ -10,7 +10,7 @@ import { excerpt } from "../../shared/text.ts";
 import { LIMITS } from "../limits.ts";
 import { raiseOrEnd } from "../aspects/budget-ask.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { ApprovalNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import type { InputOf } from "../facts/input.ts";
 import { hashOf } from "../facts/payload-hash.ts";
 import { scopeOfStep } from "../state/scope.ts";
@@ -21,7 +21,7 @@ import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../facts/value.ts"
 import type { World } from "../world.ts";
 import type { Kind } from "./kind.ts";
 
-export const approval: Kind<ApprovalNode> = {
+export const approval: Kind<NodeOf<"approval">> = {
   start: (state, step, world) => {
     const started = startedFacts(state, step);
     const { node, path } = step;

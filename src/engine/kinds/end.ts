@@ -1,14 +1,14 @@
 /** A step that ends the task, completed or failed, wherever it stands. */
 import { endFacts } from "../rules/ending.ts";
 import type { Failure } from "../facts/failure.ts";
-import type { EndNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { cancelSteps, expressionError, failStep, startedFacts } from "../rules/step.ts";
 import { asText } from "../../language/expressions/template.ts";
 import { VALUE_TOO_LARGE } from "../facts/value.ts";
 import type { Kind } from "./kind.ts";
 
-export const end: Kind<EndNode> = {
+export const end: Kind<NodeOf<"end">> = {
   start: (state, step, world) => {
     const started = startedFacts(state, step);
     const scope = () => scopeOfStep(state, step, world.values);

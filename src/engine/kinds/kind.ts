@@ -2,7 +2,7 @@
 import { LIMITS } from "../limits.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { Block, StepNode } from "../../language/graph.ts";
+import type { StepNode } from "../../language/graph.ts";
 import type { TaskState } from "../state/state.ts";
 import type { Step } from "../state/step-state.ts";
 import type { World } from "../world.ts";
@@ -19,8 +19,8 @@ export interface Kind<N extends StepNode> {
 }
 
 /** Whether the task may have the steps of another frame: all of them stay in memory, so that anybody can read them. */
-export function mayOpen(state: TaskState, block: Block, frames = 1): boolean {
-  return state.steps.length + frames * block.steps.length <= LIMITS.stepsOfTask;
+export function mayOpen(state: TaskState, { blocks: [block] }: StepNode, frames = 1): boolean {
+  return state.steps.length + frames * (block?.steps.length ?? 0) <= LIMITS.stepsOfTask;
 }
 
 export function tooManySteps(): Failure {

@@ -7,7 +7,7 @@ import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { MapNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { startChild } from "../rules/kept.ts";
 import { evaluateOver } from "../state/scope.ts";
 import { childrenOf, expressionError, failStep, startedFacts } from "../rules/step.ts";
@@ -17,7 +17,7 @@ import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../facts/value.ts"
 import type { World } from "../world.ts";
 import { mayOpen, tooManySteps, type Kind } from "./kind.ts";
 
-export const map: Kind<MapNode> = {
+export const map: Kind<NodeOf<"map">> = {
   start: (state, step, world) => {
     const started = startedFacts(state, step);
     const over = evaluateOver(state, step, world.values);
@@ -47,13 +47,13 @@ export const map: Kind<MapNode> = {
   },
 };
 
-function openItems(state: TaskState, step: Step<MapNode>, branches: Branches, count: number, world: World): readonly TaskEvent[] {
+function openItems(state: TaskState, step: Step<NodeOf<"map">>, branches: Branches, count: number, world: World): readonly TaskEvent[] {
   const { node } = step;
   const isPart = isPartOfMap(state, step);
   const atOnce = isPart ? (state.created.spread?.concurrency ?? count) : (node.concurrency ?? LIMITS.mapConcurrency);
   const room = Math.min(count - branches.opened, atOnce - branches.frames.size);
   if (room <= 0) return [];
-  if (!mayOpen(state, node.block, room)) return failStep(state, step, tooManySteps(), world);
+  if (!mayOpen(state, node, room)) return failStep(state, step, tooManySteps(), world);
   const first = (isPart ? (state.created.spread?.first ?? 0) : 0) + branches.opened;
   return Array.from({ length: room }, (_, index) => ({ type: "branch.started", step: step.path, branch: first + index }));
 }
@@ -61,7 +61,7 @@ function openItems(state: TaskState, step: Step<MapNode>, branches: Branches, co
 /** So many tasks at once that together they have as many items under way as the step allows. */
 function startChildren(
   state: TaskState,
-  step: Step<MapNode>,
+  step: Step<NodeOf<"map">>,
   branches: Branches,
   count: number,
   chunk: number,
@@ -75,15 +75,15 @@ function startChildren(
   }).flat();
 }
 
-const childrenAtOnce = ({ concurrency }: MapNode): number =>
+const childrenAtOnce = ({ concurrency }: NodeOf<"map">): number =>
   concurrency === null ? LIMITS.mapChildren : Math.min(LIMITS.mapChildren, Math.ceil(concurrency / LIMITS.mapChunk));
 
 /** How many items each of the tasks may have under way: together not one more than the step allows. */
-export const concurrencyOfChild = (node: MapNode): number =>
+export const concurrencyOfChild = (node: NodeOf<"map">): number =>
   node.concurrency === null ? LIMITS.mapChunk : Math.floor(node.concurrency / childrenAtOnce(node));
 
 /** How many items may fail. */
-export function tolerated(state: TaskState, step: Step<MapNode>, count: number): number {
+export function tolerated(state: TaskState, step: Step<NodeOf<"map">>, count: number): number {
   if (isPartOfMap(state, step)) return state.created.spread?.tolerate ?? 0;
   const { tolerate } = step.node;
   return "items" in tolerate ? tolerate.items : Math.floor(tolerate.share * count);
@@ -91,7 +91,7 @@ export function tolerated(state: TaskState, step: Step<MapNode>, count: number):
 
 const isPartOfMap = ({ created }: TaskState, { frame }: Step): boolean => created.spread !== undefined && frame.owner === null;
 
-function complete(state: TaskState, step: Step<MapNode>, { outputs, chunk }: Branches, world: World): readonly TaskEvent[] {
+function complete(state: TaskState, step: Step<NodeOf<"map">>, { outputs, chunk }: Branches, world: World): readonly TaskEvent[] {
   const parts = outputs ?? [];
   // Known before any is read: all of them at once might not fit the memory.
   const bytes = parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
@@ -106,7 +106,7 @@ function listOf(parts: readonly (StoredValue | null)[], areLists: boolean, world
   return areLists ? (values as readonly (readonly Json[])[]).flat() : values;
 }
 
-function noList(step: Step<MapNode>, value: Json): Failure {
+function noList(step: Step<NodeOf<"map">>, value: Json): Failure {
   const type = value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
   const source = step.node.over.expressions[0]?.expression.source ?? "over";
   return {
@@ -117,7 +117,7 @@ function noList(step: Step<MapNode>, value: Json): Failure {
   };
 }
 
-function tooMany({ node }: Step<MapNode>, items: number): Failure {
+function tooMany({ node }: Step<NodeOf<"map">>, items: number): Failure {
   const message = `over: ${items} items, a map has at most ${LIMITS.mapItems}`;
   return { code: "limit_reached", message, retryable: false, pointer: node.overAt };
 }

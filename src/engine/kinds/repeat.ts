@@ -2,7 +2,7 @@
 import { LIMITS } from "../limits.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { RepeatNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { scopeIn, withName } from "../state/scope.ts";
 import { expressionError, failStep, startedFacts } from "../rules/step.ts";
 import { isPartial } from "../aspects/spending.ts";
@@ -12,7 +12,7 @@ import { readValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 import { mayOpen, tooManySteps, type Kind } from "./kind.ts";
 
-export const repeat: Kind<RepeatNode> = {
+export const repeat: Kind<NodeOf<"repeat">> = {
   start: (state, step) => startedFacts(state, step),
   proceed: (state, step, world): readonly TaskEvent[] => {
     const { branches, node } = step;
@@ -27,13 +27,13 @@ export const repeat: Kind<RepeatNode> = {
       if (branches.resumeAt !== null && branches.resumeAt > world.now) return [];
     }
     if (state.paused) return [];
-    if (!mayOpen(state, node.block)) return failStep(state, step, tooManySteps(), world);
+    if (!mayOpen(state, node)) return failStep(state, step, tooManySteps(), world);
     return [{ type: "branch.started", step: step.path, branch: branches.ended + 1 }];
   },
 };
 
 /** Asked inside the iteration that has just ended. */
-function holds(state: TaskState, step: Step<RepeatNode>, { last, output }: Branches, world: World): boolean | Failure {
+function holds(state: TaskState, step: Step<NodeOf<"repeat">>, { last, output }: Branches, world: World): boolean | Failure {
   const { until, untilReads } = step.node;
   if (until === null || last === null) return false;
   const scope = scopeIn(state, last, untilReads, world.values);
@@ -43,7 +43,7 @@ function holds(state: TaskState, step: Step<RepeatNode>, { last, output }: Branc
   return expressionError(step, "until", `expected true or false, got ${JSON.stringify(answer.value).slice(0, 100)}`);
 }
 
-function exhausted({ max, until }: RepeatNode): Failure {
+function exhausted({ max, until }: NodeOf<"repeat">): Failure {
   return {
     code: "repeat_exhausted",
     message: `After ${max} iterations "${until?.source.slice(0, LIMITS.nameLength) ?? ""}" still does not hold`,

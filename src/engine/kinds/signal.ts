@@ -9,7 +9,7 @@ import { durationText } from "../../shared/time.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { InputOf } from "../facts/input.ts";
-import type { SignalNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep, withName } from "../state/scope.ts";
 import { failStep, startedFacts } from "../rules/step.ts";
 import { stepAt, type TaskState } from "../state/state.ts";
@@ -18,7 +18,7 @@ import { readValue, resident, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 import type { Kind } from "./kind.ts";
 
-export const signal: Kind<SignalNode> = {
+export const signal: Kind<NodeOf<"signal">> = {
   start: (state, step, world) => {
     const started = startedFacts(state, step);
     const { name, timeoutMs } = step.node;
@@ -62,7 +62,7 @@ function* pendingListeners(state: TaskState, name: string): Iterable<Step> {
 }
 
 /** A payload that the condition cannot be asked of is not what the step waits for. */
-function matches(state: TaskState, step: Step<SignalNode>, payload: Json, world: World): boolean {
+function matches(state: TaskState, step: Step<NodeOf<"signal">>, payload: Json, world: World): boolean {
   const { match } = step.node;
   if (match === null) return true;
   const answer = match.evaluate(withName(scopeOfStep(state, step, world.values), "signal", payload));
@@ -73,6 +73,6 @@ function taken(step: Step, payload: StoredValue, seq: number): TaskEvent {
   return { type: "step.completed", step: step.path, output: payload, signal: seq };
 }
 
-function timedOut({ name, timeoutMs }: SignalNode): Failure {
+function timedOut({ name, timeoutMs }: NodeOf<"signal">): Failure {
   return { code: "signal_timeout", message: `The signal "${name}" did not come within ${durationText(timeoutMs ?? 0)}`, retryable: false };
 }

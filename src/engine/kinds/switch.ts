@@ -1,16 +1,16 @@
 /** A step that goes one of several ways: the first case whose condition holds, else the default, else none. */
 import type { TaskEvent } from "../facts/event.ts";
-import type { SwitchNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { expressionError, failStep, startedFacts } from "../rules/step.ts";
 import type { Kind } from "./kind.ts";
 
-export const switchKind: Kind<SwitchNode> = {
+export const switchKind: Kind<NodeOf<"switch">> = {
   start: (state, step, world) => {
     const started = startedFacts(state, step);
-    const { cases, otherwise } = step.node;
+    const { cases, hasDefault } = step.node;
     const scope = scopeOfStep(state, step, world.values);
-    for (const [branch, { when }] of cases.entries()) {
+    for (const [branch, when] of cases.entries()) {
       const holds = when.evaluate(scope);
       const problem = !holds.ok
         ? holds.error
@@ -20,7 +20,7 @@ export const switchKind: Kind<SwitchNode> = {
       if (problem !== null) return [...started, ...failStep(state, step, expressionError(step, `cases/${branch}/when`, problem), world)];
       if (holds.ok && holds.value === true) return [...started, { type: "branch.started", step: step.path, branch }];
     }
-    if (otherwise !== null) return [...started, { type: "branch.started", step: step.path, branch: cases.length }];
+    if (hasDefault) return [...started, { type: "branch.started", step: step.path, branch: cases.length }];
     // Nothing to do is done.
     return [...started, { type: "step.completed", step: step.path, output: { value: null } }];
   },

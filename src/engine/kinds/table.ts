@@ -1,5 +1,5 @@
 /** Every kind of step there is: a kind without its arm does not compile. */
-import type { StepKind } from "../../language/definition.ts";
+import type { StepKind } from "../../language/kinds/table.ts";
 import { cacheIsDue } from "../aspects/caching.ts";
 import { startRound } from "../rules/choose.ts";
 import type { TaskEvent } from "../facts/event.ts";

@@ -1,11 +1,11 @@
 /** A step that only computes: it is over as soon as it begins. */
-import type { TransformNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { expressionError, failStep, startedFacts } from "../rules/step.ts";
 import { VALUE_TOO_LARGE } from "../facts/value.ts";
 import type { Kind } from "./kind.ts";
 
-export const transform: Kind<TransformNode> = {
+export const transform: Kind<NodeOf<"transform">> = {
   start: (state, step, world) => {
     const started = startedFacts(state, step);
     const value = step.node.output.evaluate(() => scopeOfStep(state, step, world.values));

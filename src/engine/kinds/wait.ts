@@ -4,7 +4,7 @@ import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { isoTime, parseDuration } from "../../shared/time.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { WaitNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { expressionError, failStep, startedFacts } from "../rules/step.ts";
 import type { Step } from "../state/step-state.ts";
@@ -13,7 +13,7 @@ import type { Kind } from "./kind.ts";
 /** A date, or a time with its zone: whatever else `Date` can read means something else to somebody. */
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 
-export const wait: Kind<WaitNode> = {
+export const wait: Kind<NodeOf<"wait">> = {
   start: (state, step, world) => {
     const started = startedFacts(state, step);
     const { type, value } = step.node.until;

@@ -1,14 +1,14 @@
 /** A step that is a task of its own: another workflow, started, waited for, and canceled with this one. */
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { WorkflowNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { startChild } from "../rules/kept.ts";
 import { loanFor } from "../aspects/spending.ts";
 import { expressionError, failStep, startedFacts } from "../rules/step.ts";
 import type { Kind } from "./kind.ts";
 
-export const workflow: Kind<WorkflowNode> = {
+export const workflow: Kind<NodeOf<"workflow">> = {
   start: (state, step, world) => {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);

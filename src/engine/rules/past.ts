@@ -1,6 +1,6 @@
 /** What a task that shares another one's past is given of it, read from a state folded up to where the two part. */
 import type { Json } from "../../shared/json.ts";
-import type { StepKind } from "../../language/definition.ts";
+import type { StepKind } from "../../language/kinds/table.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import { stepIn } from "../state/frame.ts";
 import { itemsAround, itemsOfChild } from "./kept.ts";

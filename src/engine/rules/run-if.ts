@@ -1,5 +1,5 @@
 /** When the steps that a step needs let it run. */
-import type { RunIf } from "../../language/definition.ts";
+import type { RunIf } from "../../language/step-definition.ts";
 
 /** How many of a step's needs have settled, by outcome. */
 export interface NeedCounts {

@@ -4,7 +4,7 @@ import { loanKey, reserve, settleReservation } from "../aspects/budget.ts";
 import { enter } from "./evolve-attempt.ts";
 import { openFrame } from "./frame.ts";
 import { LIMITS } from "../limits.ts";
-import { nodeOfBranch } from "../../language/branch-block.ts";
+import { blockOfBranch } from "../../language/graph.ts";
 import { approvalNumbered, stepAt, type TaskState } from "./state.ts";
 import type { Approval, Branches, Step } from "./step-state.ts";
 import { resident } from "../facts/value.ts";
@@ -42,7 +42,7 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
     case "branch.started":
       branches.opened++;
       branches.resumeAt = null;
-      branches.frames.set(event.branch, openFrame(state, step, nodeOfBranch(step.node, event.branch), event.branch));
+      branches.frames.set(event.branch, openFrame(state, step, blockOfBranch(step.node, event.branch), event.branch));
       return;
     case "child.started":
       branches.opened++;

@@ -4,7 +4,8 @@ import { ok, type Result } from "../../shared/result.ts";
 import type { Scope, StepReading } from "../../language/expressions/expression.ts";
 import { outerOf, stepIn } from "./frame.ts";
 import { type Frame, isKind, isSettled, type Step } from "./step-state.ts";
-import type { MapNode, Read } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
+import type { Read } from "../../language/reads.ts";
 import { taskVariable, type TaskState } from "./state.ts";
 import { readValue, type Values } from "../facts/value.ts";
 
@@ -105,18 +106,18 @@ function outsideReading(state: TaskState, id: string, values: Values): StepReadi
 }
 
 /** What a map runs over: a list, or something that is none, or why there is nothing. Always the same for a step. */
-export function evaluateOver(state: TaskState, step: Step<MapNode>, values: Values): Result<Json, string> {
+export function evaluateOver(state: TaskState, step: Step<NodeOf<"map">>, values: Values): Result<Json, string> {
   if (state.created.spread !== undefined && step.frame.owner === null) return ok(outside(state, values)?.items ?? []);
   return step.node.over.evaluate(() => scopeOfStep(state, step, values));
 }
 
-function itemAt(state: TaskState, step: Step<MapNode>, branch: number, values: Values): Json {
+function itemAt(state: TaskState, step: Step<NodeOf<"map">>, branch: number, values: Values): Json {
   const first = step.frame.owner === null ? (state.created.spread?.first ?? 0) : 0;
   return itemsOf(state, step, values)[branch - first] ?? null;
 }
 
 /** The items of a map that has started, kept at hand while it is at work. */
-export function itemsOf(state: TaskState, step: Step<MapNode>, values: Values): readonly Json[] {
+export function itemsOf(state: TaskState, step: Step<NodeOf<"map">>, values: Values): readonly Json[] {
   const { branches } = step;
   if (branches !== null && branches.items !== null) return branches.items;
   const over = evaluateOver(state, step, values);
@@ -126,7 +127,7 @@ export function itemsOf(state: TaskState, step: Step<MapNode>, values: Values): 
 }
 
 /** What a task with some of a map's items needs to know of this one. */
-export function partOf(state: TaskState, step: Step<MapNode>, from: number, to: number, values: Values): MapPart {
+export function partOf(state: TaskState, step: Step<NodeOf<"map">>, from: number, to: number, values: Values): MapPart {
   const { outside: wanted } = step.node;
   const reads = wanted?.reads ?? [];
   const scope = scopeIn(state, step.frame, reads, values, step.startedSeq ?? Number.POSITIVE_INFINITY);

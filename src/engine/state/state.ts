@@ -7,7 +7,7 @@
  *     to a bound, so an index means the same for as long as the task lives.
  */
 import type { By } from "../../shared/actor.ts";
-import type { StepKind } from "../../language/definition.ts";
+import type { StepKind } from "../../language/kinds/table.ts";
 import type { EndStatus } from "../facts/event.ts";
 import type { Json } from "../../shared/json.ts";
 import { Agenda } from "./agenda.ts";

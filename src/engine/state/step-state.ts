@@ -4,8 +4,8 @@ import type { CachedFrom, CancelReason, SkipReason } from "../facts/event.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { Way } from "../facts/call.ts";
 import type { Waiting } from "../facts/waiting.ts";
-import type { AgentNode, Block, NodeOf, StepNode } from "../../language/graph.ts";
-import type { StepKind } from "../../language/definition.ts";
+import type { NodeOf, Block, StepNode } from "../../language/graph.ts";
+import type { StepKind } from "../../language/kinds/table.ts";
 import type { NeedCounts } from "../rules/run-if.ts";
 import type { Target } from "../../language/staffing.ts";
 import type { StoredValue } from "../facts/value.ts";
@@ -205,7 +205,7 @@ export interface EnsembleReply {
   readonly score: number | null;
 }
 
-export type AgentStep = Step<AgentNode>;
+export type AgentStep = Step<NodeOf<"agent">>;
 
 export function isKind<K extends StepKind>(step: Step, kind: K): step is Step<NodeOf<K>> {
   return step.node.kind === kind;

@@ -1,6 +1,6 @@
 /** A step that asks agents: who, how, and what for. */
 import { z } from "zod";
-import { isJsonObject, type Json } from "../../shared/json.ts";
+import { isJsonObject } from "../../shared/json.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { durationMs, durationText } from "../../shared/time.ts";
 import { agentFields } from "../agent-definition.ts";
@@ -96,7 +96,8 @@ function refuseTarget(step: StepCompiler, { capability, agent: named }: AgentSte
 }
 
 function compileEnsemble(step: StepCompiler, { agent: named, hedge, fallback, ensemble }: AgentStep): Ensemble | null {
-  if (hedge !== undefined && named !== undefined) step.refuse("hedge", "a hedge asks another agent: name a capability instead of the agent");
+  if (hedge !== undefined && named !== undefined)
+    step.refuse("hedge", "a hedge asks another agent: name a capability instead of the agent");
   if (ensemble === undefined) return null;
   fallback?.forEach((other, index) => {
     if ("agent" in other) step.refuse(`fallback/${index}`, "an ensemble asks several agents: name a capability");

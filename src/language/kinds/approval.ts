@@ -84,7 +84,8 @@ export const approval: KindDefinition<z.infer<typeof schema>, Approval> = {
       : { field: "/due", what: `is due after ${durationText(dueMs)}`, so: "it never expires, the task does" },
   box: ["[/", "\\]"],
   label: ({ title, due, escalate_to: then }) => {
-    const expiry = due === undefined ? [] : [`within ${labelText(due)}${Array.isArray(then) ? `, then ${then.map(labelText).join(", ")}` : ""}`];
+    const expiry =
+      due === undefined ? [] : [`within ${labelText(due)}${Array.isArray(then) ? `, then ${then.map(labelText).join(", ")}` : ""}`];
     return [labelText(title), ...expiry];
   },
 };

@@ -30,8 +30,8 @@ export interface KindDefinition<Written extends AnyStepDefinition, Compiled exte
   readonly endsTask?: true;
   /** It sees or changes the whole task, or is looked for there: a map that it is inside of is not spread over other tasks. */
   readonly staysInTask?: true;
-  /** The workflow that it starts. */
-  readonly startsWorkflow?: (step: JsonObject) => Json | undefined;
+  /** It starts the workflow that its field of that name refers to. */
+  readonly startsWorkflow?: true;
 
   /** How it may settle once it runs; in any way unless said. */
   readonly outcomes?: (node: Compiled, analysis: OutcomeAnalysis) => Outcomes;
@@ -73,6 +73,8 @@ export interface StepCompiler {
   readonly inner: (holder: StepHolder, field: string, variables?: readonly string[]) => InnerCompiler;
   /** It may wait for a signal of this name. */
   readonly listen: (signal: string) => void;
+  /** JSON Pointer to a field. */
+  readonly pointerTo: (field: string) => string;
   readonly refuse: (field: string, message: string) => void;
   readonly warn: (field: string, message: string) => void;
 }

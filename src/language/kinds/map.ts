@@ -32,6 +32,8 @@ const schema = ({ steps }: StepListSchemas<StepList>) =>
 
 interface MapOver {
   readonly over: Template;
+  /** Where the definition says that. */
+  readonly overAt: string;
   readonly as: string;
   readonly indexAs: string;
   readonly concurrency: number | null;
@@ -75,6 +77,7 @@ export const map: KindDefinition<z.infer<ReturnType<typeof schema>>, MapOver> = 
     const isOutside = (name: string): boolean => name === "input" || name === "task" || step.variables.includes(name);
     return {
       over,
+      overAt: step.pointerTo("over"),
       as,
       indexAs,
       concurrency: written.concurrency ?? null,

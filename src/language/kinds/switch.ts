@@ -1,6 +1,6 @@
 /** A step that goes one of several ways. */
 import { z } from "zod";
-import { isJsonObject, type Json, type JsonObject } from "../../shared/json.ts";
+import type { Json } from "../../shared/json.ts";
 import type { StepList } from "../definition.ts";
 import { expression, template } from "../definition-words.ts";
 import type { Expression } from "../expressions/expression.ts";

@@ -25,7 +25,8 @@ export type WrittenOf<K extends StepKind> = DefinitionOf<(typeof KINDS)[K]>["wri
 /** What a node of the kind has beside what every node has. */
 export type CompiledOf<K extends StepKind> = DefinitionOf<(typeof KINDS)[K]>["compiled"];
 
-type AnyKind = KindDefinition<AnyStepDefinition, object>;
+/** Of whatever kind; it is given what is of its own. */
+export type AnyKind = KindDefinition<AnyStepDefinition, object>;
 
 /** What says no kind asks an agent; what is said to be none that there is, is treated alike. */
 export function kindOf(type: Json | undefined): AnyKind {

@@ -32,7 +32,7 @@ export const workflow: KindDefinition<z.infer<typeof schema>, Child> = {
   }),
   expressions: ({ input }) => [{ field: "input", value: input }],
   takes: "work",
-  startsWorkflow: (step) => step["workflow"],
+  startsWorkflow: true,
   output: ({ workflow: reference }, _node, shapes) => shapes.workflow(reference),
   box: ["[[", "]]"],
   label: (step) => [labelText(step["workflow"])],

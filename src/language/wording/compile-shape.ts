@@ -9,7 +9,8 @@ import { LIMITS } from "../limits.ts";
 import { excerpt, nearest } from "../../shared/text.ts";
 import { fieldsAt, valueAt, type Path } from "./compile-fields.ts";
 import { fieldNamed, fieldsMeant, meantKind, meantValue } from "./compile-synonyms.ts";
-import { STEP_KINDS, stepDefinition } from "../definition.ts";
+import { STEP_KINDS } from "../kinds/table.ts";
+import { stepDefinition } from "../definition.ts";
 
 /** What was checked, and where its fields are known against what. */
 export interface Checked {

@@ -1,6 +1,6 @@
 /** What authors call the fields and kinds of steps when they think of another language. */
 import { nearest } from "../../shared/text.ts";
-import { STEP_KINDS, type StepKind } from "../definition.ts";
+import { kindOf, STEP_KINDS, type StepKind } from "../kinds/table.ts";
 
 /** The field that goes by another name here, of those that the place has. */
 export function fieldNamed(written: string, fields: readonly string[]): string | null {
@@ -112,28 +112,8 @@ function byWord(words: { readonly [meant: string]: string }): ReadonlyMap<string
   return new Map([...groups].map(([word, group]) => [word, group.map(({ meant }) => meant)]));
 }
 
-const WORDS_BY_KIND: readonly (readonly [kind: StepKind, words: string, note?: string])[] = [
-  ["agent", "llm tool call action function http request ai prompt invoke execute run work job activity service"],
-  ["map", "for_each foreach each fan_out fanout batch iterate iterator map_reduce"],
-  [
-    "map",
-    "parallel concurrent all fork",
-    "steps that do not need each other run side by side anyway; a map does the same for every item of a list",
-  ],
-  ["switch", "condition conditional if branch choice decision case if_else router route gateway"],
-  [
-    "repeat",
-    "loop while until do_while retry iteration repeat_until",
-    "a repeat does the same until something holds; for every item of a list there is the map",
-  ],
-  ["workflow", "subworkflow sub_workflow child child_workflow call_workflow nested flow pipeline sub_process subflow"],
-  ["wait", "delay sleep timer pause"],
-  ["signal", "event wait_for_event wait_for_signal webhook listen callback receive external"],
-  ["approval", "human human_approval human_review human_in_the_loop review manual manual_approval approve confirm gate user_input"],
-  ["transform", "set script code assign pass compute merge aggregate format variable data reduce filter join"],
-  ["end", "return stop fail exit terminate finish succeed complete abort success"],
-];
-
 const KIND_BY_WORD: ReadonlyMap<string, MeantKind> = new Map(
-  WORDS_BY_KIND.flatMap(([kind, words, note]) => words.split(" ").map((word) => [word, { kind, note: note ?? null }] as const)),
+  STEP_KINDS.flatMap((kind) =>
+    kindOf(kind).synonyms.flatMap(({ words, note = null }) => words.split(" ").map((word) => [word, { kind, note }] as const)),
+  ),
 );

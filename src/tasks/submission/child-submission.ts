@@ -9,7 +9,7 @@ import type { Failure } from "../../engine/facts/failure.ts";
 import { partOf, scopeIn, scopeOfStep, withName } from "../../engine/state/scope.ts";
 import { stepNamed, type TaskState } from "../../engine/state/state.ts";
 import { isKind, type Step } from "../../engine/state/step-state.ts";
-import type { Chain, MapNode, WorkflowNode } from "../../language/graph.ts";
+import type { Chain, NodeOf } from "../../language/graph.ts";
 import { readValue } from "../../engine/facts/value.ts";
 import { errorView } from "../views/waiting-view.ts";
 import { childTaskId } from "../../shared/ids.ts";
@@ -51,7 +51,7 @@ export class ChildSubmissions {
     return this.#workflow(loaded, step, child, now);
   }
 
-  #part(loaded: Loaded, step: Step<MapNode>, child: ChildTask): Result<Submission, Failure> {
+  #part(loaded: Loaded, step: Step<NodeOf<"map">>, child: ChildTask): Result<Submission, Failure> {
     const { state } = loaded;
     const chunk = step.branches?.chunk ?? LIMITS.mapChunk;
     const first = child.branch * chunk;
@@ -75,7 +75,7 @@ export class ChildSubmissions {
     });
   }
 
-  #workflow(loaded: Loaded, step: Step<WorkflowNode>, child: ChildTask, now: number): Result<Submission, Failure> {
+  #workflow(loaded: Loaded, step: Step<NodeOf<"workflow">>, child: ChildTask, now: number): Result<Submission, Failure> {
     const { state } = loaded;
     if (depthOf(loaded) >= LIMITS.childDepth) {
       const message = `${LIMITS.childDepth} tasks are inside each other; does a workflow start itself?`;

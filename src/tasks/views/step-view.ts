@@ -1,7 +1,7 @@
 /** A step as readers get it, in the words of the API. */
 import { isoTime } from "../../shared/time.ts";
 import { decisionView, type ApprovalHead } from "./approval-view.ts";
-import type { StepKind } from "../../language/definition.ts";
+import type { StepKind } from "../../language/kinds/table.ts";
 import type { Way } from "../../engine/facts/call.ts";
 import type { Receipt } from "../../engine/facts/receipt.ts";
 import type { TaskState } from "../../engine/state/state.ts";

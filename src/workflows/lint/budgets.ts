@@ -1,11 +1,11 @@
 /** A definition's own budget that does not suffice for what its tasks do in any case: the steps that nothing holds back. */
 import type { WorkflowDefinition } from "../../language/definition.ts";
-import type { AgentNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import type { Warning } from "./codes.ts";
-import { inOrder, type PlacedBlock } from "./places.ts";
-import { Offers, type KnownAgents, type Offer } from "./surroundings.ts";
+import { inOrder, type SourceBlock } from "./source-tree.ts";
+import { Offers, type KnownAgents, type Offer } from "./lint-context.ts";
 
-export function budgetWarnings(root: PlacedBlock, { budget }: WorkflowDefinition, agents: KnownAgents | null): readonly Warning[] {
+export function budgetWarnings(root: SourceBlock, { budget }: WorkflowDefinition, agents: KnownAgents | null): readonly Warning[] {
   if (budget === undefined) return [];
   const certain = certainCalls(root);
   const calls = certain.reduce((sum, node) => sum + callsOf(node), 0);
@@ -30,11 +30,11 @@ export function budgetWarnings(root: PlacedBlock, { budget }: WorkflowDefinition
 }
 
 /** Steps of the workflow itself that ask agents as long as nothing fails. */
-function certainCalls(root: PlacedBlock): readonly AgentNode[] {
+function certainCalls(root: SourceBlock): readonly NodeOf<"agent">[] {
   const certain = new Set<number>();
-  const nodes: AgentNode[] = [];
+  const nodes: NodeOf<"agent">[] = [];
   // Whatever ends the task early may end it before the others begin.
-  if (root.places.some(({ node }) => node.kind === "end")) return [];
+  if (root.steps.some(({ kind }) => kind.endsTask === true)) return [];
   for (const { node } of inOrder(root)) {
     const isFreed = node.runIf === "all_settled" || (node.runIf === "all_completed" && node.needs.every((need) => certain.has(need)));
     if (node.when !== null || !isFreed) continue;
@@ -44,10 +44,10 @@ function certainCalls(root: PlacedBlock): readonly AgentNode[] {
   return nodes;
 }
 
-const callsOf = ({ ensemble }: AgentNode): number => ensemble?.agents ?? 1;
+const callsOf = ({ ensemble }: NodeOf<"agent">): number => ensemble?.agents ?? 1;
 
 /** Of the first target and its fallbacks whoever asks least; nothing where nobody is there yet. */
-function leastCost(node: AgentNode, offers: Offers): number {
+function leastCost(node: NodeOf<"agent">, offers: Offers): number {
   const prices = node.targets.flatMap((target) => offers.for(target).map(priceOf));
   return prices.length === 0 ? 0 : Math.min(...prices) * callsOf(node);
 }

@@ -5,21 +5,16 @@
  */
 import type { Failure } from "../../engine/facts/failure.ts";
 import type { Expression, Scope, StepReading } from "../../language/expressions/expression.ts";
+import type { Truth } from "../../language/kinds/kind.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 
 export type SeenStatus = "pending" | "completed" | "failed" | "skipped";
 
-export interface Truth {
-  readonly mayHold: boolean;
-  readonly mayNotHold: boolean;
-  readonly mayFail: boolean;
-}
-
 export const UNKNOWN: Truth = { mayHold: true, mayNotHold: true, mayFail: true };
 
 /** How many more times anything is evaluated: a definition may have ten thousand conditions. */
-export interface Budget {
+export interface EvaluationBudget {
   evaluations: number;
 }
 
@@ -27,7 +22,7 @@ export interface Budget {
 export const isPlain = ({ source }: Expression): boolean => !/\.\s*(?:map|filter|all|exists\w*|sortBy|transform\w*)\s*\(/.test(source);
 
 /** `seen`: the statuses that a step may have when the condition is asked. */
-export function truthOf(condition: Expression, seen: (id: string) => readonly SeenStatus[], budget: Budget): Truth {
+export function truthOf(condition: Expression, seen: (id: string) => readonly SeenStatus[], budget: EvaluationBudget): Truth {
   const ids = [...new Set(condition.steps.map(({ id }) => id))];
   const choices = ids.map((id) => ({ id, statuses: seen(id) }));
   if (!isWorthAsking(condition, choices)) return UNKNOWN;

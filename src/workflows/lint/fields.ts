@@ -6,13 +6,13 @@ import { excerpt, nearest } from "../../shared/text.ts";
 import { accessesIn, ANY, type Access, type Path } from "./accesses.ts";
 import type { Warning } from "./codes.ts";
 import { expressionsOf, ownExpressions, type PlacedExpression } from "./expressions.ts";
-import { placesIn, type Place, type PlacedBlock } from "./places.ts";
+import { stepsUnder, type SourceStep, type SourceBlock } from "./source-tree.ts";
 import { follow, isMiss, type Miss } from "./shape.ts";
-import type { Shapes } from "./shapes.ts";
+import type { ShapeInference } from "./shape-inference.ts";
 
-export function fieldWarnings(root: PlacedBlock, { definition, graph }: Workflow, shapes: Shapes): readonly Warning[] {
+export function fieldWarnings(root: SourceBlock, { definition, graph }: Workflow, shapes: ShapeInference): readonly Warning[] {
   const warnings: Warning[] = [];
-  for (const place of placesIn(root)) {
+  for (const place of stepsUnder(root)) {
     for (const placed of expressionsOf(place, shapes)) warnings.push(...missesOf(placed, place, shapes));
     // What was meant takes longer to find than everything else.
     if (warnings.length >= LIMITS.faults) return warnings;
@@ -20,7 +20,11 @@ export function fieldWarnings(root: PlacedBlock, { definition, graph }: Workflow
   return [...warnings, ...ownExpressions(root, definition, graph, shapes).flatMap((placed) => missesOf(placed, null, shapes))];
 }
 
-function missesOf({ expression, at, block, names }: PlacedExpression, place: Place | null, shapes: Shapes): readonly Warning[] {
+function missesOf(
+  { expression, at, block, names }: PlacedExpression,
+  place: SourceStep | null,
+  shapes: ShapeInference,
+): readonly Warning[] {
   const accesses = accessesIn(expression.source);
   for (const { path, isTest } of accesses) {
     const start = isTest ? null : shapes.start(path, block, names);
@@ -38,14 +42,16 @@ function isTested(path: Path, index: number, accesses: readonly Access[]): boole
 }
 
 /** What has been asked before a step runs: its condition, those of the steps around it, and of the cases that it is in. */
-function guards(place: Place | null): readonly Access[] {
+function guards(place: SourceStep | null): readonly Access[] {
   const found: Access[] = [];
   for (let inner = place; inner !== null; inner = inner.within.owner) {
     const { node, within } = inner;
+    if (node.when !== null) found.push(...accessesIn(node.when.source));
     const around = within.owner;
-    const branch = around === null ? -1 : around.inner.indexOf(within);
-    const chosen: Expression | null = around?.node.kind === "switch" ? (around.node.cases[branch]?.when ?? null) : null;
-    for (const condition of [node.when, chosen]) if (condition !== null) found.push(...accessesIn(condition.source));
+    const branch = around?.inner.indexOf(within);
+    for (const { value, guards } of around?.kind.expressions(around.node) ?? []) {
+      if (guards === branch && value !== null && "source" in value) found.push(...accessesIn(value.source));
+    }
   }
   return found;
 }

@@ -6,10 +6,9 @@ import type { Fault } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { violationsOf } from "../../shared/json-schema.ts";
 import { LIMITS } from "../limits.ts";
-import { parseDuration } from "../../shared/time.ts";
 import { isPlain } from "./conditions.ts";
 import { expressionsOf, ownExpressions, type PlacedExpression } from "./expressions.ts";
-import { placed, placesIn, type Place } from "./places.ts";
+import { sourceTree, stepsUnder, type SourceStep } from "./source-tree.ts";
 
 /** Every submission of a definition asks, and compiled ones are shared. */
 const faultsByWorkflow = new WeakMap<Workflow, readonly Fault[]>();
@@ -17,10 +16,10 @@ const faultsByWorkflow = new WeakMap<Workflow, readonly Fault[]>();
 export function impossibleFaults(workflow: Workflow): readonly Fault[] {
   const known = faultsByWorkflow.get(workflow);
   if (known !== undefined) return known;
-  const root = placed(workflow);
+  const root = sourceTree(workflow);
   const { definition, graph } = workflow;
   const faults = [
-    ...[...placesIn(root)].flatMap((place) => [...failing(expressionsOf(place, null)), ...wrongValue(place)]),
+    ...[...stepsUnder(root)].flatMap((step) => [...failing(expressionsOf(step, null)), ...wrongValue(step)]),
     ...failing(ownExpressions(root, definition, graph, null)),
     ...wrongResult(workflow),
   ].slice(0, LIMITS.faults);
@@ -40,24 +39,13 @@ function failing(expressions: readonly PlacedExpression[]): readonly Fault[] {
 }
 
 /** A list to run over that is none, a time that is none. */
-function wrongValue({ node, at }: Place): readonly Fault[] {
-  const refuse = (field: string, expected: string, value: Json): readonly Fault[] => {
-    const message = `expected ${expected}, got ${JSON.stringify(value).slice(0, 100)}`;
+function wrongValue({ node, kind, at }: SourceStep): readonly Fault[] {
+  return kind.expressions(node).flatMap(({ field, value: template, expected }) => {
+    const value = expected === undefined || template === null || "source" in template ? undefined : constantOf(template);
+    if (expected === undefined || value === undefined || expected.isRight(value)) return [];
+    const message = `expected ${expected.what}, got ${JSON.stringify(value).slice(0, 100)}`;
     return [{ code: "invalid_definition", pointer: `${at}/${field}`, message }];
-  };
-  if (node.kind === "map") {
-    const over = constantOf(node.over);
-    return over === undefined || Array.isArray(over)
-      ? []
-      : refuse("over", 'a list, or an expression that yields one, such as "input.items"', over);
-  }
-  if (node.kind !== "wait") return [];
-  const { type, value } = node.until;
-  const until = constantOf(value);
-  if (until === undefined) return [];
-  const isRight = typeof until === "string" && (type === "for" ? parseDuration(until) !== null : !Number.isNaN(Date.parse(until)));
-  if (isRight) return [];
-  return refuse(type, type === "for" ? 'a duration such as "10m"' : 'a time such as "2027-01-31T09:00:00Z"', until);
+  });
 }
 
 function wrongResult({ graph: { output, outputSchema } }: Workflow): readonly Fault[] {

@@ -9,30 +9,30 @@ import { budgetWarnings } from "./budgets.ts";
 import { boundWarnings } from "./bounds.ts";
 import type { Warning } from "./codes.ts";
 import { deadlineWarnings } from "./deadlines.ts";
-import { Fates } from "./fates.ts";
+import { PossibleOutcomes } from "./possible-outcomes.ts";
 import { fieldWarnings } from "./fields.ts";
 import { literalWarnings } from "./literals.ts";
-import { placed } from "./places.ts";
+import { sourceTree } from "./source-tree.ts";
 import { reachabilityWarnings } from "./reachability.ts";
 import { referenceWarnings } from "./references.ts";
-import { Shapes } from "./shapes.ts";
+import { ShapeInference } from "./shape-inference.ts";
 import { staffWarnings } from "./staff.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { LintContext } from "./lint-context.ts";
 
-export function lintWorkflow(workflow: Workflow, around: Surroundings): readonly Warning[] {
+export function lintWorkflow(workflow: Workflow, context: LintContext): readonly Warning[] {
   const { definition, graph } = workflow;
-  const root = placed(workflow);
-  const shapes = new Shapes(root, definition, around);
+  const root = sourceTree(workflow);
+  const shapes = new ShapeInference(root, definition, context);
   const warnings: readonly Warning[] = [
     ...graph.warnings.map(({ pointer, message }): Warning => ({ code: "shadowed_name", pointer, message })),
-    ...reachabilityWarnings(root, new Fates(root)),
+    ...reachabilityWarnings(root, new PossibleOutcomes(root)),
     ...fieldWarnings(root, workflow, shapes),
     ...literalWarnings(root, definition),
     ...boundWarnings(root, shapes),
     ...deadlineWarnings(root, definition),
-    ...budgetWarnings(root, definition, around.agents),
-    ...staffWarnings(root, around.agents, shapes),
-    ...referenceWarnings(root, workflow, around, shapes),
+    ...budgetWarnings(root, definition, context.agents),
+    ...staffWarnings(root, context.agents, shapes),
+    ...referenceWarnings(root, workflow, context, shapes),
   ];
   return warnings
     .map((warning) => ({ warning, place: segmentsOf(warning.pointer) }))

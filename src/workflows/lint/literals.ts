@@ -3,12 +3,12 @@ import type { WorkflowDefinition } from "../../language/definition.ts";
 import { pointer, type Json, type JsonObject } from "../../shared/json.ts";
 import { excerpt } from "../../shared/text.ts";
 import type { Warning } from "./codes.ts";
-import { placeOf, placesIn, type PlacedBlock } from "./places.ts";
+import { stepSeen, stepsUnder, type SourceBlock } from "./source-tree.ts";
 
-export function literalWarnings(root: PlacedBlock, { output, on_completed, on_failed }: WorkflowDefinition): readonly Warning[] {
+export function literalWarnings(root: SourceBlock, { output, on_completed, on_failed }: WorkflowDefinition): readonly Warning[] {
   const own = inValue({ output, on_completed, on_failed } as JsonObject, "", root);
-  const inSteps = [...placesIn(root)].flatMap(({ step, at, within, inner }) => {
-    const fields = Object.entries(step).filter(([field]) => TEMPLATES.has(field) && !(field === "output" && inner.length > 0));
+  const inSteps = [...stepsUnder(root)].flatMap(({ written, at, within, inner }) => {
+    const fields = Object.entries(written).filter(([field]) => TEMPLATES.has(field) && !(field === "output" && inner.length > 0));
     const results = inner.flatMap((block) => inValue(block.output, `${block.at}/output`, block));
     return [...fields.flatMap(([field, value]) => inValue(value as Json, at + pointer(field), within)), ...results];
   });
@@ -18,7 +18,7 @@ export function literalWarnings(root: PlacedBlock, { output, on_completed, on_fa
 const TEMPLATES: ReadonlySet<string> = new Set(["input", "output", "payload", "title", "error", "on_error"]);
 
 /** Places are put together where there is something to tell, which is rarely. */
-function inValue(value: Json | undefined, at: string, block: PlacedBlock): readonly Warning[] {
+function inValue(value: Json | undefined, at: string, block: SourceBlock): readonly Warning[] {
   if (typeof value === "string") {
     const meant = meantBy(value, block);
     return meant === null ? NOTHING : [literal(value, meant, at)];
@@ -38,7 +38,7 @@ function literal(text: string, meant: string, at: string): Warning {
   return { code: "literal_reference", pointer: at, message, suggestion: meant };
 }
 
-function meantBy(text: string, block: PlacedBlock): string | null {
+function meantBy(text: string, block: SourceBlock): string | null {
   if (!text.includes(".") || !/steps|input|item|previous/.test(text)) return null;
   const path = text.trim();
   if (PATH.test(path)) return isRead(path, block) ? `\${ ${path} }` : null;
@@ -61,9 +61,9 @@ const MARKED: readonly RegExp[] = [
 ];
 
 /** Whether it would read something: a step that is there, or the input; `input.csv` is a file. */
-function isRead(path: string, block: PlacedBlock): boolean {
+function isRead(path: string, block: SourceBlock): boolean {
   const [, id] = /^steps(?:\.(\w+)|\["[^"]*"\])\.?(?:output|error|status)\b/.exec(path) ?? [];
-  if (id !== undefined) return placeOf(id, block) !== null;
+  if (id !== undefined) return stepSeen(id, block) !== null;
   return (
     /^(?:input|item|previous|iteration)\.\w/.test(path) &&
     !/^input\.(?:txt|csv|json|md|pdf|html?|xml|ya?ml|png|jpe?g|zip|[jt]s|py)$/i.test(path)

@@ -2,15 +2,15 @@
 import { isJsonObject, type Json } from "../../shared/json.ts";
 import type { JsonSchema } from "../../shared/json-schema.ts";
 import type { Warning } from "./codes.ts";
-import type { Place } from "./places.ts";
-import type { Shapes } from "./shapes.ts";
+import type { SourceStep } from "./source-tree.ts";
+import type { ShapeInference } from "./shape-inference.ts";
 
 /** `at`: of what has the input. */
 export function missingFrom(
   input: Json,
   required: readonly string[],
-  { within }: Place,
-  shapes: Shapes,
+  { within }: SourceStep,
+  shapes: ShapeInference,
   at: string,
   who: string,
 ): readonly Warning[] {

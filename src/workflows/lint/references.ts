@@ -6,20 +6,20 @@ import type { Library } from "../../language/library.ts";
 import { parseReference } from "../../language/workflow-reference.ts";
 import type { Warning } from "./codes.ts";
 import { missingFrom, requiredBy } from "./missing-input.ts";
-import { inOrder, placed, placesIn, type Place, type PlacedBlock } from "./places.ts";
-import type { Shapes } from "./shapes.ts";
-import { referredTo, type Surroundings } from "./surroundings.ts";
+import { inOrder, sourceTree, stepsUnder, type SourceStep, type SourceBlock } from "./source-tree.ts";
+import type { ShapeInference } from "./shape-inference.ts";
+import { referredTo, type LintContext } from "./lint-context.ts";
 
 export function referenceWarnings(
-  root: PlacedBlock,
+  root: SourceBlock,
   { graph }: Workflow,
-  { name, library }: Surroundings,
-  shapes: Shapes,
+  { name, library }: LintContext,
+  shapes: ShapeInference,
 ): readonly Warning[] {
   if (library === null) return [];
   if (!library.ok) return library.error.map(({ pointer, message }) => ({ code: "unknown_workflow", pointer, message }));
   const found = library.value;
-  return [...endless(root, graph, name, found), ...[...placesIn(root)].flatMap((place) => childInput(place, found, shapes))];
+  return [...endless(root, graph, name, found), ...[...stepsUnder(root)].flatMap((step) => childInput(step, found, shapes))];
 }
 
 /** Whether the name's newest version is meant, which is what is looked at here once it is registered. */
@@ -28,23 +28,23 @@ export function isItself(reference: string, name: string | null): boolean {
   return parsed !== null && parsed.name === name && parsed.selector.type === "latest";
 }
 
-function childInput(place: Place, library: Library, shapes: Shapes): readonly Warning[] {
-  const { step, at } = place;
-  const child = step.type === "workflow" ? referredTo(step.workflow, library) : null;
-  if (child === null || step.type !== "workflow") return [];
-  const input = (step.input ?? {}) as Json;
-  return missingFrom(input, requiredBy(child.input_schema), place, shapes, at, `the workflow "${step.workflow}"`);
+function childInput(step: SourceStep, library: Library, shapes: ShapeInference): readonly Warning[] {
+  const { written, at } = step;
+  const child = written.type === "workflow" ? referredTo(written.workflow, library) : null;
+  if (child === null || written.type !== "workflow") return [];
+  const input = (written.input ?? {}) as Json;
+  return missingFrom(input, requiredBy(child.input_schema), step, shapes, at, `the workflow "${written.workflow}"`);
 }
 
 /** A workflow that another one starts whatever happens. */
-interface Start {
+interface WorkflowStart {
   readonly reference: string;
   readonly at: string;
 }
 
-function endless(root: PlacedBlock, graph: Graph, name: string | null, library: Library): readonly Warning[] {
+function endless(root: SourceBlock, graph: Graph, name: string | null, library: Library): readonly Warning[] {
   // Many steps may start the same.
-  for (const [start] of Map.groupBy(startsOf(root, graph), ({ reference }) => reference).values() as Iterable<[Start]>) {
+  for (const [start] of Map.groupBy(startsOf(root, graph), ({ reference }) => reference).values() as Iterable<[WorkflowStart]>) {
     const path = pathToItself(start.reference, name, library);
     if (path === null) continue;
     const itself = name === null ? "this workflow" : `"${name}"`;
@@ -70,7 +70,7 @@ function pathToItself(reference: string, name: string | null, library: Library):
     seen.set(version, path);
     const compiled = compileWorkflow(entry.definition);
     if (!compiled.ok) continue;
-    for (const next of startsOf(placed(compiled.value), compiled.value.graph)) pending.push([...path, next.reference]);
+    for (const next of startsOf(sourceTree(compiled.value), compiled.value.graph)) pending.push([...path, next.reference]);
   }
   return null;
 }
@@ -78,7 +78,7 @@ function pathToItself(reference: string, name: string | null, library: Library):
 const versionOf = (reference: string, library: Library): string => `${library[reference]?.name}@${library[reference]?.version}`;
 
 /** Those that no condition holds back. What follows a failure is told by the failure. */
-function startsOf(root: PlacedBlock, { onCompleted }: Graph): readonly Start[] {
+function startsOf(root: SourceBlock, { onCompleted }: Graph): readonly WorkflowStart[] {
   const chained = onCompleted.map(({ workflow }, index) => ({
     reference: workflow,
     at: onCompleted.length === 1 ? "/on_completed" : `/on_completed/${index}`,
@@ -87,12 +87,12 @@ function startsOf(root: PlacedBlock, { onCompleted }: Graph): readonly Start[] {
 }
 
 /** Items of a map may be none, and a case another one; an iteration there always is. */
-function nestedStarts(block: PlacedBlock): readonly Start[] {
-  const always = new Set<Place>();
-  for (const place of inOrder(block)) {
-    const { node } = place;
+function nestedStarts(block: SourceBlock): readonly WorkflowStart[] {
+  const always = new Set<SourceStep>();
+  for (const step of inOrder(block)) {
+    const { node } = step;
     const isFree = node.when === null && node.runIf !== "any_failed";
-    if (isFree && node.needs.every((index) => always.has(block.places[index] as Place))) always.add(place);
+    if (isFree && node.needs.every((index) => always.has(block.steps[index] as SourceStep))) always.add(step);
   }
   return [...always].flatMap(({ node, at, inner }) => {
     if (node.kind === "repeat") return inner.flatMap(nestedStarts);

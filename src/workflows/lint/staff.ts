@@ -1,6 +1,6 @@
 /** Steps for which there is nobody, among the agents that are registered now. */
 import type { AgentDefinition } from "../../language/agent-definition.ts";
-import type { AgentNode } from "../../language/graph.ts";
+import type { NodeOf } from "../../language/graph.ts";
 import type { Selection, Target } from "../../language/staffing.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
@@ -8,23 +8,23 @@ import { nearest } from "../../shared/text.ts";
 import { isVersion } from "../../shared/version.ts";
 import type { Warning } from "./codes.ts";
 import { missingFrom, requiredBy } from "./missing-input.ts";
-import { placesIn, type Place, type PlacedBlock } from "./places.ts";
-import type { Shapes } from "./shapes.ts";
-import { keyOf, Offers, type KnownAgents, type Offer } from "./surroundings.ts";
+import { stepsUnder, type SourceStep, type SourceBlock } from "./source-tree.ts";
+import type { ShapeInference } from "./shape-inference.ts";
+import { keyOf, Offers, type KnownAgents, type Offer } from "./lint-context.ts";
 
 /** A step that asks agents, or what undoes one. */
 interface Asking {
-  readonly node: AgentNode;
+  readonly node: NodeOf<"agent">;
   readonly written: AgentDefinition;
   readonly at: string;
-  readonly place: Place;
+  readonly step: SourceStep;
 }
 
-export function staffWarnings(root: PlacedBlock, agents: KnownAgents | null, shapes: Shapes): readonly Warning[] {
+export function staffWarnings(root: SourceBlock, agents: KnownAgents | null, shapes: ShapeInference): readonly Warning[] {
   if (agents === null) return [];
   const offered = new Offers(agents);
   const unknown = new Map<string, Warning & { readonly others: number }>();
-  const warnings = [...placesIn(root)].flatMap(askingIn).flatMap((asking) =>
+  const warnings = [...stepsUnder(root)].flatMap(askingIn).flatMap((asking) =>
     asking.node.targets.flatMap((target, index) => {
       const offers = offered.for(target);
       if (offers.length > 0) return index === 0 ? fitWarnings(asking, offers, shapes) : [];
@@ -41,12 +41,12 @@ export function staffWarnings(root: PlacedBlock, agents: KnownAgents | null, sha
   return [...told, ...warnings];
 }
 
-function askingIn(place: Place): readonly Asking[] {
-  const { node, step, at } = place;
+function askingIn(step: SourceStep): readonly Asking[] {
+  const { node, written, at } = step;
   const [undo] = node.undo?.steps ?? [];
-  const own = node.kind === "agent" ? [{ node, written: step as AgentDefinition, at, place }] : [];
-  if (undo?.kind !== "agent" || step.compensate === undefined) return own;
-  return [...own, { node: undo, written: step.compensate, at: `${at}/compensate`, place }];
+  const own = node.kind === "agent" ? [{ node, written: written as AgentDefinition, at, step }] : [];
+  if (undo?.kind !== "agent" || written.compensate === undefined) return own;
+  return [...own, { node: undo, written: written.compensate, at: `${at}/compensate`, step }];
 }
 
 const nameOf = (target: Target): string => (target.type === "agent" ? target.agent : target.capability);
@@ -69,7 +69,7 @@ function nobody(target: Target, { byId, byCapability }: KnownAgents): Pick<Warni
   };
 }
 
-function fitWarnings(asking: Asking, offers: readonly Offer[], shapes: Shapes): readonly Warning[] {
+function fitWarnings(asking: Asking, offers: readonly Offer[], shapes: ShapeInference): readonly Warning[] {
   const { node, at } = asking;
   const fitting = isOpen(node.selection) ? offers : offers.filter((offer) => fits(offer, node.selection));
   if (fitting.length === 0) return [nobodyFits(asking, offers)];
@@ -134,7 +134,7 @@ function nobodyFits({ node, at }: Asking, offers: readonly Offer[]): Warning {
   };
 }
 
-function missingInput({ written, at, place }: Asking, offers: readonly Offer[], shapes: Shapes): readonly Warning[] {
+function missingInput({ written, at, step }: Asking, offers: readonly Offer[], shapes: ShapeInference): readonly Warning[] {
   const [first, ...others] = offers;
   const required = requiredBy(first?.capability?.inputSchema).filter((field) =>
     others.every(({ capability }) => requiredBy(capability?.inputSchema).includes(field)),
@@ -143,7 +143,7 @@ function missingInput({ written, at, place }: Asking, offers: readonly Offer[], 
   return missingFrom(
     input,
     required,
-    place,
+    step,
     shapes,
     at,
     offers.length === 1 ? "the agent that would be asked" : "every agent that could be asked",

@@ -11,7 +11,7 @@ import { loadLibrary } from "../library.ts";
 import { LINT_CODES, type LintCode, type Warning } from "../lint/codes.ts";
 import { lintWorkflow } from "../lint/lint.ts";
 import { isItself } from "../lint/references.ts";
-import type { Surroundings } from "../lint/surroundings.ts";
+import type { LintContext } from "../lint/lint-context.ts";
 import { isTrouble } from "../../objects/trouble.ts";
 import { faultSchema } from "../../http/problem.ts";
 import type { WorkflowServices } from "../services.ts";
@@ -35,13 +35,13 @@ export async function warningsFor(
     softly(services.directory.load(tenant, now)),
     softly(libraryOf(workflow, name, tenant, services)),
   ]);
-  const around: Surroundings = { name, agents: known, library };
-  const warnings = lintWorkflow(workflow, around);
+  const context: LintContext = { name, agents: known, library };
+  const warnings = lintWorkflow(workflow, context);
   const unchecked = [...(known === null ? ["agents"] : []), ...(library === null ? ["workflows"] : [])].map(notChecked);
   if (known === null || !warnings.some(({ code }) => ABOUT_AGENTS.includes(code))) return [...warnings, ...unchecked];
   // Somebody may have registered a moment ago.
   const latest = await softly<DirectorySnapshot>(services.directory.refresh(tenant, now));
-  return [...(latest === null ? warnings : lintWorkflow(workflow, { ...around, agents: latest })), ...unchecked];
+  return [...(latest === null ? warnings : lintWorkflow(workflow, { ...context, agents: latest })), ...unchecked];
 }
 
 const ABOUT_AGENTS: readonly LintCode[] = ["unknown_capability", "unknown_agent", "too_few_agents", "no_fitting_agent", "missing_input"];

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BUDGET_RESOURCES } from "../../../src/engine/aspects/budget.ts";
 import { commandsFor } from "../../../src/engine/facts/command.ts";
-import { RUN_IF } from "../../../src/language/definition.ts";
+import { RUN_IF } from "../../../src/language/step-definition.ts";
 import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { decide, type NeedCounts } from "../../../src/engine/rules/run-if.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import type { Hold } from "../../../src/engine/aspects/hold.ts";
-import type { StepKind } from "../../../src/language/definition.ts";
+import type { StepKind } from "../../../src/language/kinds/table.ts";
 import type { StepStatus } from "../../../src/engine/state/step-state.ts";
 import { completes, factOf, fails, failsForGood, given, STARTED_AT, step, type Scenario } from "./scenario.ts";
 

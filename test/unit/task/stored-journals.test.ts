@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readJournal, sourceOf, type ReadJournal } from "../../../src/tasks/recorder/journal-import.ts";
 import { replayJournal } from "../../../src/tasks/recorder/journal-replay.ts";
-import { STEP_KINDS } from "../../../src/language/definition.ts";
+import { STEP_KINDS } from "../../../src/language/kinds/table.ts";
 
 const folder = join(import.meta.dirname, "..", "..", "journals");
 const files = readdirSync(folder).filter((name) => name.endsWith(".ndjson"));

@@ -7,7 +7,7 @@ import { loadLibrary } from "../../../../src/workflows/library.ts";
 import type { Warning } from "../../../../src/workflows/lint/codes.ts";
 import { lintWorkflow } from "../../../../src/workflows/lint/lint.ts";
 import { isItself } from "../../../../src/workflows/lint/references.ts";
-import type { KnownAgent, KnownAgents } from "../../../../src/workflows/lint/surroundings.ts";
+import type { KnownAgent, KnownAgents } from "../../../../src/workflows/lint/lint-context.ts";
 
 export type Steps = readonly object[];
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compileWorkflow } from "../../../../src/language/compile.ts";
-import { RUN_IF } from "../../../../src/language/definition.ts";
+import { RUN_IF } from "../../../../src/language/step-definition.ts";
 import { lintWorkflow } from "../../../../src/workflows/lint/lint.ts";
 import { unitFromText } from "../../../../src/shared/random.ts";
 import { stepsBegun, play } from "../plans/player.ts";

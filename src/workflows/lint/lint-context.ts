@@ -6,7 +6,7 @@ import type { JsonSchema } from "../../shared/json-schema.ts";
 import type { Library, LibraryEntry } from "../../language/library.ts";
 import type { Result } from "../../shared/result.ts";
 
-export interface Surroundings {
+export interface LintContext {
   /** As which it is registered, or will be. */
   readonly name: string | null;
   readonly agents: KnownAgents | null;
