@@ -4,7 +4,7 @@
  */
 import type { AgentProcess } from "./agent-process.ts";
 import { progress, type Figures } from "./report.ts";
-import { pause } from "./server.ts";
+import { until } from "./patience.ts";
 import type { Service } from "./service.ts";
 
 const PLACES = 7;
@@ -15,6 +15,7 @@ const STEPS = TASKS * STEPS_PER_TASK;
 const SLOW = { ms: 500, share: 0.2 };
 /** After how many calls its object dies. */
 const DEATHS = [STEPS / 4, STEPS / 2];
+const CALLS_MS = 120_000;
 
 export async function admissionFigures(agents: AgentProcess, service: Service): Promise<Figures> {
   const url = agents.urlOf("narrow", { ms: 20, slow: SLOW });
@@ -23,7 +24,7 @@ export async function admissionFigures(agents: AgentProcess, service: Service): 
   const startedAt = performance.now();
   const running = Promise.all(Array.from({ length: TASKS }, () => service.run(workflow)));
   for (const calls of DEATHS) {
-    while ((await agents.seen("narrow")).calls < calls) await pause(5);
+    await until(`call ${calls} of the agent with limits`, CALLS_MS, async () => (await agents.seen("narrow")).calls >= calls);
     await service.abortAgent("narrow");
   }
   const ended = await running;

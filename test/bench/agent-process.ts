@@ -3,6 +3,10 @@ import { fork, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
 import type { Seen } from "./agent.ts";
+import { answerTo, within } from "./patience.ts";
+
+const START_MS = 30_000;
+const ANSWER_MS = 30_000;
 
 export interface Behaviour {
   /** How long it takes. */
@@ -27,7 +31,7 @@ export class AgentProcess {
   static async start(): Promise<AgentProcess> {
     const port = await freePort();
     const child = fork(join(import.meta.dirname, "agent.ts"), [String(port)]);
-    await new Promise((resolve) => child.once("message", resolve));
+    await within("the agents' process to listen", START_MS, new Promise((resolve) => child.once("message", resolve)));
     return new AgentProcess(`http://127.0.0.1:${port}`, child);
   }
 
@@ -42,7 +46,7 @@ export class AgentProcess {
 
   /** What the agent of this name has been asked; without a name, the one that everybody is compared with. */
   async seen(name = ""): Promise<Seen> {
-    return (await (await fetch(`${this.url}/seen?as=${name}`)).json()) as Seen;
+    return JSON.parse((await answerTo(`${this.url}/seen?as=${name}`, ANSWER_MS)).text) as Seen;
   }
 
   stop(): void {

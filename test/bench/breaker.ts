@@ -5,7 +5,7 @@
 import { durationMs } from "../../src/shared/time.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import { progress, type Figures } from "./report.ts";
-import { pause } from "./server.ts";
+import { pause } from "./patience.ts";
 import { chain, type Service } from "./service.ts";
 
 const TASKS = 16;

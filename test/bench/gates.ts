@@ -4,13 +4,14 @@
  */
 import type { AgentProcess } from "./agent-process.ts";
 import { progress, type Figures } from "./report.ts";
-import { pause } from "./server.ts";
+import { until } from "./patience.ts";
 import type { Service } from "./service.ts";
 
 const PLACES = 5;
 const TASKS = 300;
 /** After how many calls the key's object dies. */
 const DEATHS = [TASKS / 4, TASKS / 2];
+const CALLS_MS = 120_000;
 
 export async function gateFigures(agents: AgentProcess, service: Service): Promise<Figures> {
   await service.register("gated", { url: agents.urlOf("gated", { ms: 20 }), capabilities: ["gated"], expected_latency: "20ms" });
@@ -19,7 +20,7 @@ export async function gateFigures(agents: AgentProcess, service: Service): Promi
   const startedAt = performance.now();
   const running = Promise.all(Array.from({ length: TASKS }, () => service.run(workflow, { concurrency })));
   for (const calls of DEATHS) {
-    while ((await agents.seen("gated")).calls < calls) await pause(5);
+    await until(`call ${calls} of tasks under the key`, CALLS_MS, async () => (await agents.seen("gated")).calls >= calls);
     await service.abortGate("race");
   }
   const ended = await running;

@@ -3,7 +3,8 @@ import { LIMITS } from "../../src/agents/limits.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import type { AgentMeter } from "./ours.ts";
 import { progress, type Figures } from "./report.ts";
-import { pause, settled } from "./server.ts";
+import { pause } from "./patience.ts";
+import { settled } from "./server.ts";
 import { chain, type Service } from "./service.ts";
 
 const AGENT = "unlimited";

@@ -4,11 +4,19 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
+import { progress } from "./report.ts";
+import { answerTo, pause, until, within } from "./patience.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const wrangler = join(createRequire(import.meta.url).resolve("wrangler/package.json"), "..", "bin", "wrangler.js");
 /** The launcher would trace every target into a database of its own, whose writes are nobody's work. */
 const env = { ...process.env, WRANGLER_SEND_METRICS: "false", X_LOCAL_OBSERVABILITY: "false", CI: "true", FORCE_COLOR: "0" };
+
+const START_MS = 120_000;
+const READY_MS = 5_000;
+const STOP_MS = 10_000;
+/** Archives of thousands of tasks take a while. */
+const SETTLE_MS = 120_000;
 
 export interface Server {
   readonly url: string;
@@ -38,8 +46,9 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
       cwd: root,
       env,
       encoding: "utf8",
+      timeout: START_MS,
     });
-    if (applied.status !== 0) throw new Error(applied.stderr);
+    if (applied.status !== 0) throw new Error(`The migrations were not applied: ${applied.error?.message ?? applied.stderr}`);
   }
   const inspectorPort = await freePort();
   const argv = [
@@ -69,33 +78,38 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
     cpuSeconds: () => cpuSecondsOf(pid),
     peakBytes: () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024,
     resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, "5"),
-    stop: () =>
-      new Promise((resolve) => {
-        child.on("exit", () => resolve());
-        child.kill("SIGTERM");
-      }),
+    stop: () => stop(child, name),
   };
+}
+
+/** Gently, and if that does not help, not so. */
+async function stop(child: ChildProcess, name: string): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await within(`${name} to stop`, STOP_MS, gone).catch((error: Error) => {
+    progress(error.message);
+    child.kill("SIGKILL");
+  });
 }
 
 /** Until the server has done what it does after the answers. */
 export async function settled(server: Server): Promise<void> {
   await pause(2_500);
-  for (let before = server.cpuSeconds(); ; before = server.cpuSeconds()) {
+  const isQuiet = async (): Promise<boolean> => {
+    const before = server.cpuSeconds();
     await pause(300);
-    if (server.cpuSeconds() - before < 0.03) return;
-  }
+    return server.cpuSeconds() - before < 0.03;
+  };
+  await until(`the server at ${server.url} to be done with what follows its answers`, SETTLE_MS, isQuiet);
 }
 
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 async function answers(url: string, child: ChildProcess, name: string): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  const isReady = async (): Promise<boolean> => {
     if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode}`);
-    const response = await fetch(url).catch(() => null);
-    if (response?.ok) return;
-    await pause(100);
-  }
-  throw new Error(`${name} is not ready at ${url}`);
+    return (await answerTo(url, READY_MS).catch(() => null))?.status === 200;
+  };
+  await until(`${name} to be ready at ${url}`, START_MS, isReady, 100);
 }
 
 /** Of the launcher's runtimes (another one is its proxy) the one that holds the state. */

@@ -12,13 +12,16 @@ import type { JsonObject } from "../../src/shared/json.ts";
 import { ensureSettings } from "../../scripts/settings.ts";
 import { freePort } from "../../scripts/free-port.ts";
 import { Heap } from "./heap.ts";
+import { answerTo } from "./patience.ts";
 import { launch, type Server } from "./server.ts";
 import type { AgentMeter, ServiceMeter, TaskMeter } from "./ours.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** How long a task may take before the bench gives up. */
-const PATIENCE_MS = 180_000;
+/** How long a task may take before the bench gives up … */
+export const PATIENCE_MS = 180_000;
+/** … and an answer, which may wait for the task for a minute. */
+const ANSWER_MS = 90_000;
 
 interface Submission {
   readonly key?: string;
@@ -73,7 +76,7 @@ export class Service {
     for (let [ended, until] = [submitted, Date.now() + PATIENCE_MS]; ;) {
       if ("output" in ended) return { ...ended, id: submitted.id };
       if (Date.now() > until) throw new Error(`Task ${submitted.id} has not ended`);
-      ended = (await (await fetch(this.server.url + path, { headers: this.#headers })).json()) as typeof submitted;
+      ended = JSON.parse((await answerTo(this.server.url + path, ANSWER_MS, { headers: this.#headers })).text) as typeof submitted;
     }
   }
 
@@ -83,7 +86,7 @@ export class Service {
 
   /** Its journal as a file. */
   async exported(task: string): Promise<string> {
-    return (await fetch(`${this.server.url}/api/v1/tasks/${task}/export`, { headers: this.#headers })).text();
+    return (await answerTo(`${this.server.url}/api/v1/tasks/${task}/export`, ANSWER_MS, { headers: this.#headers })).text;
   }
 
   async steps(task: string): Promise<readonly StepView[]> {
@@ -98,7 +101,7 @@ export class Service {
 
   /** Of the isolate that holds every object. */
   async heap(): Promise<Heap> {
-    return Heap.of(this.server.inspectorPort);
+    return Heap.of(this.server.inspectorPort, `${this.server.url}/health`);
   }
 
   async meter(): Promise<ServiceMeter> {
@@ -124,13 +127,13 @@ export class Service {
   }
 
   async #ask(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<unknown> {
-    const response = await fetch(this.server.url + path, {
+    const { status, text } = await answerTo(this.server.url + path, ANSWER_MS, {
       method,
       headers: { ...this.#headers, ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
+    return JSON.parse(text);
   }
 }
 

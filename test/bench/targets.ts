@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
 import type { AgentProcess } from "./agent-process.ts";
+import { answerTo } from "./patience.ts";
 import { launch, type Server } from "./server.ts";
-import { chain, type Service } from "./service.ts";
+import { chain, PATIENCE_MS, type Service } from "./service.ts";
 
 export type Shape = "chain" | "fan";
 
@@ -54,13 +55,12 @@ export async function plain(name: "bare" | "workflows", state: string, agent: Ag
     name,
     server,
     run: async ({ shape, steps, ms = 0, cap }) => {
-      const response = await fetch(server.url, {
+      const { status, text } = await answerTo(server.url, PATIENCE_MS, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ shape, steps, url: agentUrl(agent, ms), ...(cap !== undefined && { cap }) }),
       });
-      const text = await response.text();
-      if (!response.ok || (JSON.parse(text) as { steps: number }).steps !== steps) throw new Error(`${response.status} ${text}`);
+      if (status !== 200 || (JSON.parse(text) as { steps: number }).steps !== steps) throw new Error(`${name}: ${status} ${text}`);
       return "";
     },
   };
