@@ -6,23 +6,32 @@ import { freePort } from "./free-port.ts";
 const READY_MS = 60_000;
 const STOP_MS = 5_000;
 
+export interface ServerOptions {
+  /** The folder of another version of the service, with its `node_modules`; this one unless said. */
+  readonly checkout?: string;
+  /** Count before those in `.dev.vars`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 export class ServerProcess {
   readonly port: number;
   readonly #folder: string;
+  readonly #options: ServerOptions;
   #process: ChildProcess | null = null;
   /** What the process has printed since it was last started. */
   output = "";
 
-  private constructor(port: number, folder: string) {
+  private constructor(port: number, folder: string, options: ServerOptions) {
     this.port = port;
     this.#folder = folder;
+    this.#options = options;
     // It does not outlive this process, not even while it is not ready.
     process.once("exit", () => void this.kill());
   }
 
   /** Starts it on a free port, with its state in `folder`. */
-  static async start(folder: string): Promise<ServerProcess> {
-    const server = new ServerProcess(await freePort(), folder);
+  static async start(folder: string, options: ServerOptions = {}): Promise<ServerProcess> {
+    const server = new ServerProcess(await freePort(), folder, options);
     await server.start();
     return server;
   }
@@ -32,13 +41,15 @@ export class ServerProcess {
   }
 
   get rootKey(): string {
-    return /^ROOT_API_KEY=(\S+)$/m.exec(this.output)?.[1] ?? "";
+    return this.#options.settings?.["ROOT_API_KEY"] ?? /^ROOT_API_KEY=(\S+)$/m.exec(this.output)?.[1] ?? "";
   }
 
   async start(): Promise<void> {
-    const args = ["--port", String(this.port), "--persist-to", this.#folder, "--inspector-port", "0"];
+    const { checkout = join(import.meta.dirname, ".."), settings = {} } = this.#options;
+    const vars = Object.entries(settings).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+    const args = ["--port", String(this.port), "--persist-to", this.#folder, "--inspector-port", "0", ...vars];
     // A group of its own, so that a signal reaches the launcher and the runtime alike.
-    const child = spawn(process.execPath, [join(import.meta.dirname, "start.ts"), ...args], {
+    const child = spawn(process.execPath, [join(checkout, "scripts", "start.ts"), ...args], {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });

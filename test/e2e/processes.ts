@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
-import { ServerProcess } from "../../scripts/server-process.ts";
+import { ServerProcess, type ServerOptions } from "../../scripts/server-process.ts";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
 
-function temporaryFolder(): string {
+export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "orchestrator-"));
 }
 
@@ -33,8 +33,9 @@ export class Server {
     this.#process = process;
   }
 
-  static async start(): Promise<Server> {
-    return new Server(await ServerProcess.start(temporaryFolder()));
+  /** With its state in a new folder, unless another is given. */
+  static async start({ folder = temporaryFolder(), ...options }: ServerOptions & { readonly folder?: string } = {}): Promise<Server> {
+    return new Server(await ServerProcess.start(folder, options));
   }
 
   start(): Promise<void> {
@@ -70,8 +71,13 @@ export class Server {
     return fetch(this.url + path, { ...init, headers });
   }
 
-  async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await this.fetch(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  async call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const response = await this.fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }
