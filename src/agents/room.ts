@@ -4,4 +4,11 @@ import { REJECTIONS } from "./rejections.ts";
 import { SCOPES } from "./scopes.ts";
 import { routes } from "./routes/routes.ts";
 
-export const agentsRoom = { name: "agents", limits: LIMITS, rejections: REJECTIONS, scopes: SCOPES, routes } as const satisfies Room;
+export const agentsRoom = {
+  name: "agents",
+  limits: LIMITS,
+  tags: { agents: "Who does the steps: registering, choosing, taking work" },
+  rejections: REJECTIONS,
+  scopes: SCOPES,
+  routes,
+} as const satisfies Room;

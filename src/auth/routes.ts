@@ -29,6 +29,7 @@ const key = z
 const createRoute = defineRoute({
   method: "post",
   path: "/keys",
+  operationId: "createKey",
   summary: "Make an API key",
   description: "The key itself is in this answer and nowhere else. Only the root key may name another tenant.",
   access: "keys:write",
@@ -64,7 +65,9 @@ const createRoute = defineRoute({
 const listRoute = defineRoute({
   method: "get",
   path: "/keys",
+  operationId: "listKeys",
   summary: "List API keys",
+  description: "Without the keys themselves, which are kept as hashes.",
   access: "keys:read",
   request: { query: z.strictObject(pageQuery) },
   responses: { 200: { description: "A page of keys", content: { "application/json": { schema: pageOf(key) } } } },
@@ -72,6 +75,7 @@ const listRoute = defineRoute({
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/keys/{id}",
+  operationId: "revokeKey",
   summary: "Revoke an API key",
   description: "Felt everywhere within 60 s.",
   access: "keys:write",

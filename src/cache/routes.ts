@@ -22,6 +22,7 @@ const statistics = z
 const statisticsRoute = defineRoute({
   method: "get",
   path: "/cache",
+  operationId: "getCacheStatistics",
   summary: "What the result cache keeps",
   description: "Of the tenant. Counts are as good as a minute: what an object has counted since may be lost with it.",
   access: "tasks:read",
@@ -41,6 +42,7 @@ const named = z
 const invalidateRoute = defineRoute({
   method: "post",
   path: "/cache/invalidate",
+  operationId: "invalidateCache",
   summary: "Drop kept results",
   description:
     "Whatever has any of what is named. From the answer on nobody gets one of those, and what is being made of that kind is not kept. May be repeated.",

@@ -44,7 +44,7 @@ const PAGE = `<!doctype html>
       for (const [method, operation] of Object.entries(methods)) {
         const entry = document.createElement("details");
         const line = document.createElement("summary");
-        line.append(make("span", "method", method.toUpperCase()), make("span", "path", path), make("span", "what", operation.summary), make("span", "scope", (operation.security || []).flatMap((need) => Object.values(need).flat()).join(" ")));
+        line.append(make("span", "method", method.toUpperCase()), make("span", "path", path), make("span", "what", operation.summary), make("span", "scope", operation["x-required-scope"] || ""));
         const body = document.createElement("div");
         if (operation.description) body.append(make("p", "", operation.description));
         if (operation.parameters && operation.parameters.length) {

@@ -9,7 +9,9 @@ const ready = z.object({ status: z.enum(["ready", "not_ready"]), checks: z.recor
 const healthRoute = defineRoute({
   method: "get",
   path: "/health",
+  operationId: "getHealth",
   summary: "Liveness",
+  description: "Says that the service answers, and nothing about what it depends on.",
   access: "anyone",
   responses: {
     200: { description: "The service answers", content: { "application/json": { schema: z.object({ status: z.literal("ok") }) } } },
@@ -18,7 +20,9 @@ const healthRoute = defineRoute({
 const readyRoute = defineRoute({
   method: "get",
   path: "/ready",
+  operationId: "getReadiness",
   summary: "Readiness",
+  description: "Looks at every dependency by using it, and names the state of each.",
   access: "anyone",
   responses: {
     200: { description: "Everything works", content: { "application/json": { schema: ready } } },

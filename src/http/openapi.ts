@@ -2,8 +2,8 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Env } from "hono";
 import { SHARED_REJECTIONS } from "../shared/errors.ts";
-import type { Room } from "./room-manifest.ts";
 import { docsPage } from "./docs.ts";
+import type { Room } from "./room-manifest.ts";
 
 export function serveDocument<E extends Env>(app: OpenAPIHono<E>, rooms: readonly Room[]): void {
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
@@ -12,16 +12,26 @@ export function serveDocument<E extends Env>(app: OpenAPIHono<E>, rooms: readonl
     description: "An API key, `orc_…`, or the root key",
   });
   for (const { sends = [] } of rooms) for (const call of sends) app.openAPIRegistry.registerWebhook(call);
-  app.get("/openapi.json", (c) => {
-    const document = app.getOpenAPI31Document({
-      openapi: "3.1.0",
-      info: { title: "Orchestrator", version: "1", description: "Tasks, workflows and agents." },
-    });
-    const problem = document.components?.schemas?.["Problem"] as { properties: Record<string, object> };
-    problem.properties["code"] = { type: "string", enum: codesOf(rooms), example: "not_found" };
-    return c.json(document);
-  });
+  app.get("/openapi.json", (c) => c.json(documentOf(app, rooms)));
   app.get("/docs", () => docsPage());
+}
+
+export function documentOf<E extends Env>(app: OpenAPIHono<E>, rooms: readonly Room[]) {
+  const document = app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Orchestrator",
+      version: "1",
+      description: "Tasks that become workflows of steps, the agents that do them, and what keeps both safe.",
+      license: { name: "MIT", url: "https://spdx.org/licenses/MIT.html" },
+      contact: { name: "Whoever runs this service" },
+    },
+    servers: [{ url: "/", description: "This service" }],
+    tags: rooms.flatMap(({ tags = {} }) => Object.entries(tags).map(([name, description]) => ({ name, description }))),
+  });
+  const problem = document.components?.schemas?.["Problem"] as { properties: Record<string, object> };
+  problem.properties["code"] = { type: "string", enum: codesOf(rooms), example: "not_found" };
+  return document;
 }
 
 const codesOf = (rooms: readonly Room[]): readonly string[] =>

@@ -11,6 +11,8 @@ export interface Room {
   readonly rejections?: Readonly<Record<string, Meaning>>;
   /** What may be done in it, and which roles may. */
   readonly scopes?: Readonly<Record<string, readonly Role[]>>;
+  /** The resources of its routes, by the first part of their path. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Requests that it makes of others, for the document. */
   readonly sends?: readonly RouteConfig[];
   /** Its part of the API, a router. */

@@ -2,4 +2,9 @@ import type { Room } from "./room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 
-export const httpRoom = { name: "http", limits: LIMITS, rejections: REJECTIONS } as const satisfies Room;
+export const httpRoom = {
+  name: "http",
+  limits: LIMITS,
+  tags: { service: "The service itself" },
+  rejections: REJECTIONS,
+} as const satisfies Room;

@@ -34,6 +34,10 @@ export type Access = Scope | "anyone";
 
 type Declared = RouteConfig & {
   readonly access: Access;
+  /** Verb and noun, unique: clients and commands are named by it. */
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
   /** The most a body may weigh; 1 MiB unless said otherwise. */
   readonly maxBodyBytes?: number;
 };
@@ -49,12 +53,17 @@ export function defineRoute<P extends string, R extends Omit<Declared, "path"> &
   ];
   const responses = {
     ...config.responses,
-    default: { description: "A refusal", content: { "application/problem+json": { schema: problemSchema } } },
+    "4XX": { description: "A refusal: what to do about it is in it", content: { "application/problem+json": { schema: problemSchema } } },
+    "5XX": { description: "Trouble of the service", content: { "application/problem+json": { schema: problemSchema } } },
   };
-  const security = access === "anyone" ? [] : [{ bearer: [access] }];
-  const route = { ...config, middleware, responses, security } as unknown as RouteConfig & { path: P };
+  const security = access === "anyone" ? { security: [] } : { security: [{ bearer: [] }], "x-required-scope": access };
+  const route = { ...config, tags: [tagOf(config.path)], middleware, responses, ...security } as unknown as RouteConfig & { path: P };
   return createRoute(route) as unknown as R & { getRoutingPath(): string };
 }
+
+/** Routes of one resource stand together: the first part of their path names them. */
+const tagOf = (path: string): string => (ROOT_PATHS.has(path) ? "service" : (path.split("/")[1] ?? ""));
+const ROOT_PATHS = new Set(["/health", "/ready"]);
 
 function bodyReader(
   { content, required }: NonNullable<NonNullable<RouteConfig["request"]>["body"]>,

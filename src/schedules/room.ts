@@ -7,6 +7,7 @@ import { scheduleRoutes } from "./routes/schedules.ts";
 export const schedulesRoom = {
   name: "schedules",
   limits: LIMITS,
+  tags: { schedules: "Tasks that are submitted at their times" },
   rejections: REJECTIONS,
   scopes: SCOPES,
   routes: scheduleRoutes,

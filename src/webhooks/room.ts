@@ -8,6 +8,7 @@ import { webhookRoutes } from "./routes/webhooks.ts";
 export const webhooksRoom = {
   name: "webhooks",
   limits: LIMITS,
+  tags: { webhooks: "Endpoints that are told when tasks end" },
   rejections: REJECTIONS,
   scopes: SCOPES,
   routes: webhookRoutes,

@@ -40,6 +40,7 @@ const attempt = z
 const claimRoute = defineRoute({
   method: "post",
   path: "/agents/{id}/claim",
+  operationId: "claimAttempts",
   summary: "Take work of a pulling agent",
   description:
     "Waits up to `wait` for some; meanwhile a space is sent every second, before the JSON. Heartbeats extend the lease; replies go to the callback URLs.",
@@ -55,7 +56,9 @@ const claimRoute = defineRoute({
 const heartbeatRoute = defineRoute({
   method: "post",
   path: "/agents/{id}/heartbeat",
+  operationId: "sendHeartbeat",
   summary: "Say that an agent is there",
+  description: "For agents that register with `heartbeat`: one that is not heard of in time counts as unhealthy and is chosen last.",
   access: "agents:work",
   request: { params, body: { content: { "application/json": { schema: z.strictObject({}) } } } },
   responses: { 200: json(z.object({ status: z.enum(AGENT_STATUS), status_reason: z.string().nullable() }), "How it is seen") },
@@ -64,6 +67,7 @@ const heartbeatRoute = defineRoute({
 const selectRoute = defineRoute({
   method: "post",
   path: "/agents/select",
+  operationId: "selectAgent",
   summary: "Try a choice of an agent",
   description: "The same code that chooses for steps, on the present state of the agents; nothing is called or recorded.",
   access: "agents:read",

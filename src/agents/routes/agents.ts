@@ -26,6 +26,7 @@ const ofNewAgent = z.object({ id: identifier });
 const postRoute = defineRoute({
   method: "post",
   path: "/agents",
+  operationId: "registerAgent",
   summary: "Register an agent",
   description: "With only a `url` (and, if you like, an `id`) its own A2A agent card is read: skills become capabilities.",
   access: "agents:write",
@@ -35,6 +36,7 @@ const postRoute = defineRoute({
 const putRoute = defineRoute({
   method: "put",
   path: "/agents/{id}",
+  operationId: "putAgent",
   summary: "Register or replace an agent",
   description:
     "For agents that register at every boot. It replaces the whole registration; only a signing secret that is not given stays as it is.",
@@ -45,6 +47,7 @@ const putRoute = defineRoute({
 const patchRoute = defineRoute({
   method: "patch",
   path: "/agents/{id}",
+  operationId: "updateAgent",
   summary: "Change parts of an agent",
   description: "A JSON Merge Patch (RFC 7396); needs `If-Match`. Credentials that are not named stay.",
   access: "agents:write",
@@ -54,7 +57,9 @@ const patchRoute = defineRoute({
 const listRoute = defineRoute({
   method: "get",
   path: "/agents",
+  operationId: "listAgents",
   summary: "Find agents",
+  description: "By id, filtered by capability, label or status.",
   access: "agents:read",
   request: {
     query: z.strictObject({
@@ -70,7 +75,9 @@ const listRoute = defineRoute({
 const readRoute = defineRoute({
   method: "get",
   path: "/agents/{id}",
+  operationId: "getAgent",
   summary: "Read an agent with its statistics",
+  description: "With its health, its breaker and how it did lately, per capability.",
   access: "agents:read",
   request: { params },
   responses: { 200: json(agent, "The agent") },
@@ -78,7 +85,9 @@ const readRoute = defineRoute({
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/agents/{id}",
+  operationId: "deleteAgent",
   summary: "Delete an agent",
+  description: "It is chosen no more. Attempts under way are let finish.",
   access: "agents:write",
   request: { params },
   responses: { 204: { description: "Deleted" } },

@@ -30,6 +30,7 @@ import type { TaskServices } from "../../tasks/services.ts";
 const estimateRoute = defineRoute({
   method: "post",
   path: "/workflows/estimate",
+  operationId: "estimateWorkflow",
   summary: "Estimate what a task would take and cost",
   description:
     "Simulates it a thousand times, on the present state and statistics of the agents, under each policy. Nothing is called or recorded. What only running it would tell is assumed; the answer lists what was.",

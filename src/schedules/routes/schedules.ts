@@ -43,6 +43,7 @@ const scheduleContent = {
 const putRoute = defineRoute({
   method: "put",
   path: "/schedules/{name}",
+  operationId: "putSchedule",
   summary: "Make or replace a schedule",
   description:
     "The task is checked as if it were submitted. A schedule that is replaced goes on from now on; what it is starting is started, what it missed is not made up for by the new times. A cron that never runs is refused, with near ones that do.",
@@ -54,7 +55,9 @@ const putRoute = defineRoute({
 const listRoute = defineRoute({
   method: "get",
   path: "/schedules",
+  operationId: "listSchedules",
   summary: "List schedules",
+  description: "By name.",
   access: "schedules:read",
   request: { query: z.strictObject(pageQuery) },
   responses: { 200: json(pageOf(scheduleSummary), "A page of schedules, in the order of their names") },
@@ -62,7 +65,9 @@ const listRoute = defineRoute({
 const readRoute = defineRoute({
   method: "get",
   path: "/schedules/{name}",
+  operationId: "getSchedule",
   summary: "Read a schedule with its coming times",
+  description: "With its next times, in its time zone and in UTC.",
   access: "schedules:read",
   request: {
     params,
@@ -81,6 +86,7 @@ const readRoute = defineRoute({
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/schedules/{name}",
+  operationId: "deleteSchedule",
   summary: "Delete a schedule with its runs",
   description: "Tasks that it has started go on.",
   access: "schedules:write",
@@ -90,6 +96,7 @@ const deleteRoute = defineRoute({
 const pauseRoute = defineRoute({
   method: "post",
   path: "/schedules/{name}/pause",
+  operationId: "pauseSchedule",
   summary: "Pause a schedule",
   description: "Its times pass without a run, and are not caught up with. Tasks that it has started go on.",
   access: "schedules:run",
@@ -102,7 +109,9 @@ const pauseRoute = defineRoute({
 const resumeRoute = defineRoute({
   method: "post",
   path: "/schedules/{name}/resume",
+  operationId: "resumeSchedule",
   summary: "Let a paused schedule go on",
+  description: "Its times count again from now on.",
   access: "schedules:run",
   request: { params, body: { content: { "application/json": { schema: z.strictObject({}) } } } },
   responses: { 200: json(schedule, "The schedule") },
@@ -110,6 +119,7 @@ const resumeRoute = defineRoute({
 const triggerRoute = defineRoute({
   method: "post",
   path: "/schedules/{name}/trigger",
+  operationId: "triggerSchedule",
   summary: "Run a schedule now",
   description:
     "Beside its times, and also while it is paused. Its `overlap` applies unless `overlap` says `allow`. With an `Idempotency-Key` it runs once.",
@@ -124,6 +134,7 @@ const triggerRoute = defineRoute({
 const runsRoute = defineRoute({
   method: "get",
   path: "/schedules/{name}/runs",
+  operationId: "listScheduleRuns",
   summary: "List what became of a schedule's times",
   description: "The last thousand entries. Times in a row that came to the same are one.",
   access: "schedules:read",

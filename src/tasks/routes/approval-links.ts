@@ -18,6 +18,7 @@ const params = z.object({ token: z.string() });
 const readRoute = defineRoute({
   method: "get",
   path: "/approval-links/{token}",
+  operationId: "getApprovalByLink",
   summary: "Read the approval that a link is for",
   description: "The link is the credential. A browser gets a page.",
   access: "anyone",
@@ -27,6 +28,7 @@ const readRoute = defineRoute({
 const decideRoute = defineRoute({
   method: "post",
   path: "/approval-links/{token}/decide",
+  operationId: "decideApprovalByLink",
   summary: "Approve or reject by a link",
   description: "About what was asked when the link was made; with `hash`, as read, about that.",
   access: "anyone",

@@ -21,6 +21,7 @@ const params = z.object({ id: z.string() });
 const listRoute = defineRoute({
   method: "get",
   path: "/approvals",
+  operationId: "listApprovals",
   summary: "List approvals, newest first",
   description: "From history: one appears within about a second.",
   access: "approvals:read",
@@ -32,7 +33,9 @@ const listRoute = defineRoute({
 const readRoute = defineRoute({
   method: "get",
   path: "/approvals/{id}",
+  operationId: "getApproval",
   summary: "Read an approval with what is to be approved",
+  description: "Asked of the task itself: with the payload, its hash, and who has decided so far.",
   access: "approvals:read",
   request: { params },
   responses: { 200: json(approvalDetail, "The approval") },
@@ -40,6 +43,7 @@ const readRoute = defineRoute({
 const decideRoute = defineRoute({
   method: "post",
   path: "/approvals/{id}/decide",
+  operationId: "decideApproval",
   summary: "Approve or reject",
   description:
     "Each principal decides once; saying just the same again, after an answer that got lost, changes nothing and is answered alike. With `hash`, as read, the decision is about that payload and nothing else.",
@@ -51,7 +55,9 @@ const decideRoute = defineRoute({
 const linkRoute = defineRoute({
   method: "post",
   path: "/approvals/{id}/links",
+  operationId: "createApprovalLink",
   summary: "Make a link by which somebody without a key decides once",
+  description: "Whoever has the link may decide once, without a key.",
   access: "approvals:decide",
   request: {
     params,

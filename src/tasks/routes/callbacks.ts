@@ -24,7 +24,10 @@ const answer = {
 const completeRoute = defineRoute({
   method: "post",
   path: "/callbacks/{token}/complete",
+  operationId: "completeAttempt",
   summary: "Complete an attempt",
+  description:
+    "For agents that answered 202. The token in the URL is the credential, good for one attempt. The same reply again gets the same answer.",
   access: "anyone",
   maxBodyBytes: LIMITS.bodyBytes,
   request: {
@@ -51,7 +54,9 @@ const completeRoute = defineRoute({
 const failRoute = defineRoute({
   method: "post",
   path: "/callbacks/{token}/fail",
+  operationId: "failAttempt",
   summary: "Fail an attempt",
+  description: "Says why, and whether trying again can help.",
   access: "anyone",
   request: {
     params,
@@ -84,7 +89,9 @@ const failRoute = defineRoute({
 const heartbeatRoute = defineRoute({
   method: "post",
   path: "/callbacks/{token}/heartbeat",
+  operationId: "extendAttempt",
   summary: "Keep an attempt alive",
+  description: "Extends the attempt's lease, and tells how far it is.",
   access: "anyone",
   request: {
     params,

@@ -16,6 +16,7 @@ const sequence = z.coerce.number().int().min(0);
 const eventsRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}/events",
+  operationId: "readEvents",
   summary: "Read a task's events",
   description:
     "A page of the journal; with `Accept: text/event-stream` the past events and then every new one until the task ends (`Last-Event-ID` or `?after=` continues after a sequence number); with `Upgrade: websocket` the same as messages. A browser authenticates a WebSocket by the subprotocols `orchestrator.events` and `bearer.<key>`.",

@@ -17,6 +17,7 @@ const params = z.object({ id: z.string() });
 const retryRoute = defineRoute({
   method: "post",
   path: "/tasks/{id}/retry",
+  operationId: "retryTask",
   summary: "Try a task again",
   description:
     "A new task that keeps what had completed and does the rest: what had failed, and what came after. For tasks that have ended and not completed.",
@@ -28,6 +29,7 @@ const retryRoute = defineRoute({
 const forkRoute = defineRoute({
   method: "post",
   path: "/tasks/{id}/fork",
+  operationId: "forkTask",
   summary: "Go another way from a point of a task",
   description:
     "A new task that shares the past of another up to a step or an event, with another input, outputs or definition. What is kept is not done again, whatever it would come to now.",

@@ -12,6 +12,7 @@ import type { TaskServices } from "../services.ts";
 const importRoute = defineRoute({
   method: "post",
   path: "/tasks/import",
+  operationId: "importTask",
   summary: "Import a task that ran elsewhere",
   description:
     "The file that `/tasks/{id}/export` gives, of a task that has ended. Every event is checked; the first that cannot be one is named. The task is kept as history, under an id of its own; the same file again is the same task.",

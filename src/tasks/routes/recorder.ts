@@ -19,6 +19,7 @@ const params = z.object({ id: z.string() });
 const diffRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}/diff",
+  operationId: "diffTasks",
   summary: "Compare two tasks",
   description: "What differs between this task and another, from this one to the other; times alone are no difference.",
   access: "tasks:read",
@@ -29,6 +30,7 @@ const diffRoute = defineRoute({
 const exportRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}/export",
+  operationId: "exportTask",
   summary: "Take a task elsewhere",
   description:
     "NDJSON: a header, then every event with its values, as far as the task has come. It can be imported by another service, or played again offline.",
@@ -40,6 +42,7 @@ const exportRoute = defineRoute({
 const replayRoute = defineRoute({
   method: "post",
   path: "/tasks/{id}/replay",
+  operationId: "replayTask",
   summary: "Play a task again",
   description:
     "Offline: its journal goes through the present engine, nobody is called, and nothing changes. Tells where the two part, if they do.",

@@ -13,6 +13,7 @@ import type { TaskServices } from "../services.ts";
 const signalRoute = defineRoute({
   method: "post",
   path: "/tasks/{id}/signals/{name}",
+  operationId: "sendSignal",
   summary: "Send a signal",
   description:
     "A step that waits for it takes it at once; one that comes early is kept for its step. 409 when no step can ever receive it. With an `Idempotency-Key` it counts once.",

@@ -20,6 +20,7 @@ export const idempotencyHeader = z.object({ "idempotency-key": z.string().min(1)
 const submitRoute = defineRoute({
   method: "post",
   path: "/tasks",
+  operationId: "submitTask",
   summary: "Submit a task",
   description: "Answers 202 with the task, or with `?wait=30s` (or `Prefer: wait=30`) 200 with its result if it ends in time.",
   access: "tasks:write",
@@ -38,6 +39,7 @@ const submitRoute = defineRoute({
 const batchRoute = defineRoute({
   method: "post",
   path: "/tasks/batch",
+  operationId: "submitTasks",
   summary: "Submit many tasks",
   description: "Each entry gets its own answer, in order; one that is refused does not affect the others.",
   access: "tasks:write",

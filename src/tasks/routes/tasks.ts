@@ -18,6 +18,7 @@ const taskParams = z.object({ id: z.string() });
 const listRoute = defineRoute({
   method: "get",
   path: "/tasks",
+  operationId: "listTasks",
   summary: "List tasks, newest first",
   description: "From history: a task appears within about a second.",
   access: "tasks:read",
@@ -38,7 +39,9 @@ const listRoute = defineRoute({
 const readRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}",
+  operationId: "getTask",
   summary: "Read a task with its steps",
+  description: "With every step, its attempts and the agents that were chosen, and why.",
   access: "tasks:read",
   request: { params: taskParams },
   responses: { 200: json(taskView, "The task") },
@@ -46,7 +49,9 @@ const readRoute = defineRoute({
 const statusRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}/status",
+  operationId: "getTaskStatus",
   summary: "Read a task's status",
+  description: "The task without its steps: its status, and what it waits for.",
   access: "tasks:read",
   request: { params: taskParams },
   responses: { 200: json(taskHead, "The task without its steps") },
@@ -54,7 +59,9 @@ const statusRoute = defineRoute({
 const resultRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}/result",
+  operationId: "getTaskResult",
   summary: "Read a task's result",
+  description: "409 while the task has not ended. With `wait`, the answer comes when it ends, at most a minute later.",
   access: "tasks:read",
   request: { params: taskParams, query: z.strictObject({ wait: z.string().optional() }) },
   responses: { 200: json(taskResult, "The result; 409 while the task goes on") },
@@ -62,7 +69,9 @@ const resultRoute = defineRoute({
 const stepsRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}/steps",
+  operationId: "listSteps",
   summary: "List a task's steps",
+  description: "A page of them, those inside other steps included.",
   access: "tasks:read",
   request: { params: taskParams, query: z.strictObject(pageQuery) },
   responses: { 200: json(pageOf(stepView), "A page of steps, in the workflow's order") },
@@ -70,7 +79,9 @@ const stepsRoute = defineRoute({
 const stepRoute = defineRoute({
   method: "get",
   path: "/tasks/{id}/steps/{step_id}",
+  operationId: "getStep",
   summary: "Read a step with its output",
+  description: "One step, named by its path, with what it came to.",
   access: "tasks:read",
   request: { params: z.object({ id: z.string(), step_id: z.string() }) },
   responses: { 200: json(stepDetail, "The step") },
@@ -80,6 +91,7 @@ const cancelBody = z.strictObject({ reason: z.string().max(LIMITS.textLength).op
 const cancelRoute = defineRoute({
   method: "post",
   path: "/tasks/{id}/cancel",
+  operationId: "cancelTask",
   summary: "Cancel a task",
   description: "Canceling a canceled task changes nothing and answers 200.",
   access: "tasks:write",
@@ -90,7 +102,9 @@ const noBody = { content: { "application/json": { schema: z.strictObject({}) } }
 const pauseRoute = defineRoute({
   method: "post",
   path: "/tasks/{id}/pause",
+  operationId: "pauseTask",
   summary: "Start nothing new",
+  description: "What runs is let finish and its results are kept. Nothing new starts until the task is resumed.",
   access: "tasks:write",
   request: { params: taskParams, body: noBody },
   responses: { 200: json(taskHead, "The task") },
@@ -98,7 +112,9 @@ const pauseRoute = defineRoute({
 const resumeRoute = defineRoute({
   method: "post",
   path: "/tasks/{id}/resume",
+  operationId: "resumeTask",
   summary: "Go on after a pause",
+  description: "Starts what became ready meanwhile.",
   access: "tasks:write",
   request: { params: taskParams, body: noBody },
   responses: { 200: json(taskHead, "The task") },
@@ -107,6 +123,7 @@ const resumeRoute = defineRoute({
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/tasks/{id}",
+  operationId: "deleteTask",
   summary: "Delete a task that has ended",
   description:
     "Its journal, its outputs and what history has of it are gone; its idempotency key may be used again. Tasks that it started are tasks of their own.",

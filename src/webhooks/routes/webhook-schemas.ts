@@ -156,6 +156,9 @@ const message = z
 export const taskEndedCall = {
   method: "post" as const,
   path: "task.ended",
+  operationId: "taskEnded",
+  tags: ["webhooks"],
+  security: [],
   summary: "A task has ended",
   description: "Signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature`).",
   request: { body: { content: { "application/json": { schema: message } } } },

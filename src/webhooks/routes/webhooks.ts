@@ -31,6 +31,7 @@ const params = z.object({ id: z.string() });
 const postRoute = defineRoute({
   method: "post",
   path: "/webhooks",
+  operationId: "createWebhook",
   summary: "Register a webhook",
   description: "It is told of tasks that end from now on; every part of the service knows it within ten seconds.",
   access: "webhooks:write",
@@ -40,7 +41,9 @@ const postRoute = defineRoute({
 const listRoute = defineRoute({
   method: "get",
   path: "/webhooks",
+  operationId: "listWebhooks",
   summary: "List webhooks",
+  description: "Without their secrets.",
   access: "webhooks:read",
   request: { query: z.strictObject(pageQuery) },
   responses: { 200: json(pageOf(webhook), "Registered ones, then those that came with tasks") },
@@ -48,7 +51,9 @@ const listRoute = defineRoute({
 const readRoute = defineRoute({
   method: "get",
   path: "/webhooks/{id}",
+  operationId: "getWebhook",
   summary: "Read a webhook and how it does",
+  description: "With how many deliveries wait, and what went wrong last.",
   access: "webhooks:read",
   request: { params },
   responses: { 200: json(webhookDetail, "The webhook") },
@@ -56,6 +61,7 @@ const readRoute = defineRoute({
 const patchRoute = defineRoute({
   method: "patch",
   path: "/webhooks/{id}",
+  operationId: "updateWebhook",
   summary: "Change, disable or enable a webhook",
   description:
     "Needs `If-Match`. While it is disabled it is told nothing; what was on its way goes on when it is enabled again, which also clears what disabled it.",
@@ -66,7 +72,9 @@ const patchRoute = defineRoute({
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/webhooks/{id}",
+  operationId: "deleteWebhook",
   summary: "Delete a webhook with its deliveries",
+  description: "What waits to be told to it is dropped.",
   access: "webhooks:write",
   request: { params },
   responses: { 204: { description: "Deleted" } },
@@ -74,6 +82,7 @@ const deleteRoute = defineRoute({
 const rotateRoute = defineRoute({
   method: "post",
   path: "/webhooks/{id}/rotate",
+  operationId: "rotateWebhookSecret",
   summary: "Replace a webhook's secret",
   description: "The new one is in this answer and nowhere else. The old one signs beside it for 24 hours.",
   access: "webhooks:write",
@@ -83,7 +92,9 @@ const rotateRoute = defineRoute({
 const deliveriesRoute = defineRoute({
   method: "get",
   path: "/webhooks/{id}/deliveries",
+  operationId: "listDeliveries",
   summary: "List a webhook's deliveries with their tries",
+  description: "Newest first.",
   access: "webhooks:read",
   request: { params, query: z.strictObject({ ...pageQuery, status: z.enum(DELIVERY_STATUS).optional() }) },
   responses: { 200: json(pageOf(delivery), "Deliveries, newest first") },
@@ -91,6 +102,7 @@ const deliveriesRoute = defineRoute({
 const redeliverRoute = defineRoute({
   method: "post",
   path: "/webhooks/{id}/deliveries/{delivery}/redeliver",
+  operationId: "redeliver",
   summary: "Send a delivery again, now",
   description: "The same body under the same id, with all its tries before it; 409 while it is just being sent.",
   access: "webhooks:write",
@@ -100,6 +112,7 @@ const redeliverRoute = defineRoute({
 const testRoute = defineRoute({
   method: "post",
   path: "/webhooks/{id}/test",
+  operationId: "testWebhook",
   summary: "Send a test event",
   description: "`webhook.test`, once; what came of it is in the deliveries.",
   access: "webhooks:write",

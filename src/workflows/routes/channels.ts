@@ -29,6 +29,7 @@ const params = z.object({ name: z.string(), channel: z.string() });
 const setRoute = defineRoute({
   method: "put",
   path: "/workflows/{name}/channels/{channel}",
+  operationId: "putChannel",
   summary: "Point a channel to a version",
   description:
     "The channel with a `percent` (one at most) takes that share of the starts that ask for `stable`; equal idempotency keys go the same way. The ETag is that of all channels of the workflow.",
@@ -45,7 +46,9 @@ const setRoute = defineRoute({
 const listRoute = defineRoute({
   method: "get",
   path: "/workflows/{name}/channels",
+  operationId: "listChannels",
   summary: "List a workflow's channels",
+  description: "With the version that each points to.",
   access: "workflows:read",
   request: { params: z.object({ name: z.string() }), query: z.strictObject(pageQuery) },
   responses: { 200: json(pageOf(channel), "Channels in the order of their names; the ETag is that of all of them") },
@@ -53,7 +56,9 @@ const listRoute = defineRoute({
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/workflows/{name}/channels/{channel}",
+  operationId: "deleteChannel",
   summary: "Delete a channel",
+  description: "Tasks under way keep the version they began with.",
   access: "workflows:write",
   request: { params },
   responses: { 204: { description: "Deleted" } },

@@ -23,8 +23,9 @@ export function definitionComponents(): Readonly<Record<string, object>> {
   const { schemas } = z.toJSONSchema(named, { uri: (id) => PLACE + id, io: "input", unrepresentable: "any" });
   return Object.fromEntries(
     Object.entries(schemas).map(([name, schema]) => {
-      const { $id: _, $schema: __, ...rest } = schema as Record<string, unknown>;
-      return [name, rest];
+      // A step without a type is one that asks an agent: what may be left out tells no two shapes apart, so it is any of them.
+      const { $id: _, $schema: __, oneOf, ...rest } = schema as Record<string, unknown>;
+      return [name, { ...rest, ...(oneOf !== undefined && { anyOf: oneOf }) }];
     }),
   );
 }

@@ -42,6 +42,7 @@ const template = z
 const listRoute = defineRoute({
   method: "get",
   path: "/templates",
+  operationId: "listTemplates",
   summary: "List what can be submitted by type",
   description: "Built-in workflows and those that were registered, in their newest version.",
   access: "workflows:read",
@@ -56,6 +57,7 @@ const listRoute = defineRoute({
 const readRoute = defineRoute({
   method: "get",
   path: "/templates/{type}",
+  operationId: "getTemplate",
   summary: "Read what a type wants to know",
   description: "Whatever can be submitted as a `type`: a name, `name@3` or `name@channel`.",
   access: "workflows:read",

@@ -37,6 +37,7 @@ const definitionBody = {
 const putRoute = defineRoute({
   method: "put",
   path: "/workflows/{name}",
+  operationId: "putWorkflow",
   summary: "Register a workflow",
   description:
     "A changed definition becomes the next version, an unchanged one stays the version it is. Versions never change. Warnings are those of `POST /workflows/validate`.",
@@ -48,7 +49,9 @@ const putRoute = defineRoute({
 const listRoute = defineRoute({
   method: "get",
   path: "/workflows",
+  operationId: "listWorkflows",
   summary: "List workflows",
+  description: "By name, each with its newest version.",
   access: "workflows:read",
   request: { query: z.strictObject(pageQuery) },
   responses: { 200: json(pageOf(listing), "Names with their newest versions and their channels") },
@@ -56,7 +59,9 @@ const listRoute = defineRoute({
 const readRoute = defineRoute({
   method: "get",
   path: "/workflows/{name}",
+  operationId: "getWorkflow",
   summary: "Read a workflow's newest version",
+  description: "As JSON, as YAML with `format=yaml`, or drawn with `format=mermaid`.",
   access: "workflows:read",
   request: { params, query: formatQuery },
   responses: { 200: inFormats(version, "The newest version") },
@@ -64,7 +69,9 @@ const readRoute = defineRoute({
 const versionsRoute = defineRoute({
   method: "get",
   path: "/workflows/{name}/versions",
+  operationId: "listVersions",
   summary: "List a workflow's versions",
+  description: "Newest first.",
   access: "workflows:read",
   request: { params, query: z.strictObject(pageQuery) },
   responses: { 200: json(pageOf(summary), "Versions, newest first") },
@@ -72,7 +79,9 @@ const versionsRoute = defineRoute({
 const versionRoute = defineRoute({
   method: "get",
   path: "/workflows/{name}/versions/{version}",
+  operationId: "getVersion",
   summary: "Read a version",
+  description: "A version never changes.",
   access: "workflows:read",
   request: { params: versionParams, query: formatQuery },
   responses: { 200: inFormats(version, "The version") },
@@ -80,6 +89,7 @@ const versionRoute = defineRoute({
 const deleteVersionRoute = defineRoute({
   method: "delete",
   path: "/workflows/{name}/versions/{version}",
+  operationId: "deleteVersion",
   summary: "Delete a version",
   description: "Stops new tasks of this version; its number is not used again. A version that a channel points to stays.",
   access: "workflows:write",
@@ -89,6 +99,7 @@ const deleteVersionRoute = defineRoute({
 const deleteRoute = defineRoute({
   method: "delete",
   path: "/workflows/{name}",
+  operationId: "deleteWorkflow",
   summary: "Delete a workflow",
   description: "All versions and channels. Stops new tasks of this type; tasks that have started keep their definition.",
   access: "workflows:write",
@@ -98,6 +109,7 @@ const deleteRoute = defineRoute({
 const validateRoute = defineRoute({
   method: "post",
   path: "/workflows/validate",
+  operationId: "validateWorkflow",
   summary: "Check a definition without registering it",
   description: `Errors are what a definition is refused for. Warnings are about what is probably not meant; what depends on agents and workflows is held against those that are registered now.\n\n${LINT_TABLE}`,
   access: "workflows:read",
