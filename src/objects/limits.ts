@@ -12,6 +12,14 @@ export const LIMITS = {
   alarmRetryMs: 30 * SECOND,
   /** … up to this. */
   alarmRetryMaxMs: 10 * MINUTE,
+  /** What was said and may be lost is said again after this, or after as long as nothing has been heard … */
+  againMs: 30 * SECOND,
+  /** … up to this. */
+  againMaxMs: 10 * MINUTE,
+  /** The pause before a request that failed is made again; it grows fourfold. */
+  tellAgainMs: 100,
+  /** Tries of a request, before it is left to the alarm. */
+  tellTries: 4,
   /** How long the holder of a slot is trusted before it is asked whether it still holds it. */
   slotVerifyMs: 30 * SECOND,
   /** How long a holder may fail to answer that: longer than any outage that is not its own, so that a slot is not lost for good. */

@@ -24,10 +24,10 @@ export const ANSWERED_BY = {
   heartbeat: "attempts",
 
   admit: "gate",
-  cacheSays: "caching",
+  cacheSays: "cache",
   childEnded: "children",
-  poke: "wakeups",
-  delete: "wakeups",
+  poke: "agentRefresh",
+  delete: "deletion",
 
   head: "queries",
   task: "queries",

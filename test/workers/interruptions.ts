@@ -10,11 +10,10 @@ import { abortAllDurableObjects, evictAllDurableObjects } from "cloudflare:test"
 import { vi } from "vitest";
 import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import { hashText } from "../../src/shared/random.ts";
-import { Children } from "../../src/tasks/object/children.ts";
+import { Errands } from "../../src/objects/errands.ts";
 import { HistoryProjection } from "../../src/tasks/object/history-projection.ts";
 import { EndNotices } from "../../src/tasks/object/end-notices.ts";
 import { Journal } from "../../src/tasks/object/journal.ts";
-import { Outbox } from "../../src/tasks/object/outbox.ts";
 import { TaskObject } from "../../src/tasks/object/task-object.ts";
 import { WebhookObject } from "../../src/webhooks/webhook-object.ts";
 
@@ -77,8 +76,7 @@ export const CALL_MOMENTS: readonly Moment[] = CALLS.flatMap(([, name]) => [`${n
 
 /** What follows from a commit. */
 const EFFECTS = [
-  [Outbox.prototype, "run"],
-  [Children.prototype, "run"],
+  [Errands.prototype, "run"],
   [HistoryProjection.prototype, "committed"],
   [EndNotices.prototype, "send"],
 ] as const;

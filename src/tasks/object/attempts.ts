@@ -4,7 +4,7 @@ import type { Holding } from "../../agents/port.ts";
 import type { CarriedCall, Outcome } from "../../agents/transports/protocol.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
 import type { TaskInput } from "../../engine/facts/input.ts";
-import { liveAttempt, type Attempt } from "../../engine/state/step-state.ts";
+import type { Attempt } from "../../engine/state/step-state.ts";
 import type { Answer } from "../../engine/transition.ts";
 import { unlocksSomething } from "../../engine/rules/urgency.ts";
 import type { Rejection } from "../../shared/errors.ts";
@@ -13,7 +13,10 @@ import { LIMITS } from "../limits.ts";
 import { ok, type Result } from "../../shared/result.ts";
 import { callOf, carried, inputFor } from "./call.ts";
 import type { AttemptOf, Heartbeat } from "../messages.ts";
-import type { Outbox } from "./outbox.ts";
+import { agentGone, type Agents } from "./agents.ts";
+import { attemptAt, keyOf } from "./attempt-lookup.ts";
+import type { QueueMessages } from "./errands/queue-messages.ts";
+import type { SlotReleases } from "./errands/slot-releases.ts";
 import type { TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
 import type { TaskRunner } from "./runner.ts";
@@ -21,12 +24,16 @@ import type { TaskRunner } from "./runner.ts";
 export class Attempts {
   readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
-  readonly #outbox: Outbox;
+  readonly #agents: Agents;
+  readonly #messages: QueueMessages;
+  readonly #releases: SlotReleases;
 
-  constructor(ports: TaskPorts, runner: TaskRunner, outbox: Outbox) {
+  constructor(ports: TaskPorts, runner: TaskRunner, agents: Agents, messages: QueueMessages, releases: SlotReleases) {
     this.#ports = ports;
     this.#runner = runner;
-    this.#outbox = outbox;
+    this.#agents = agents;
+    this.#messages = messages;
+    this.#releases = releases;
   }
 
   /** A queue consumer is about to call the agent: the call, `null` when it should not, or how long it should not yet. */
@@ -39,33 +46,36 @@ export class Attempts {
 
   async #leavesIn(at: AttemptOf): Promise<number> {
     const loaded = await this.#runner.ready();
-    const attempt = loaded === null ? undefined : attemptOf(loaded, at);
+    const attempt = loaded === null ? undefined : attemptAt(loaded, at);
     // A claim is taken over at once: whoever does so is asked about the rate when the call is about to leave.
     if (loaded === null || attempt === undefined || !attempt.slot || attempt.claim !== null) return 0;
-    return this.#outbox.leavesIn(loaded, at, attempt);
+    const agent = await this.#agents.record(loaded, attempt.agent);
+    if (agent === null) return 0;
+    const { type, inMs } = await this.#agents.start(loaded, agent, at, false);
+    if (type === "later") this.#messages.postpone(at, inMs);
+    return inMs;
   }
 
   /** Records who has the attempt from now on and gives them what they need for it; `null` when it is not wanted from them. */
   async handOver(at: AttemptOf, input: TaskInput): Promise<CarriedCall | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
-    const attempt = attemptOf(loaded, at);
+    const attempt = attemptAt(loaded, at);
     const agentId = attempt?.agent ?? null;
     // What was claimed already may be at the agent: the claim is taken over, whatever became of the agent.
-    const refusal = agentId === null || attempt?.slot === true || attempt?.claim !== null ? null : this.#outbox.refusal(loaded, agentId);
+    const refusal = agentId === null || attempt?.slot === true || attempt?.claim !== null ? null : this.#agents.refusal(loaded, agentId);
     if (refusal !== null) {
       await this.decline([at], refusal, 0);
       return null;
     }
-    const agent = agentId === null ? null : await this.#outbox.agent(loaded, agentId);
+    const agent = agentId === null ? null : await this.#agents.record(loaded, agentId);
     const answer = await this.#runner.apply(input);
     // What somebody else has already is not handed over a second time.
     if (!answer.ok || answer.value === "unchanged") return null;
-    this.#outbox.claimed(at);
     const call = agent && callOf(await this.#runner.loaded(), at, agent, this.#runner.journal, this.#ports, Date.now());
     const sent = call?.ok === true ? carried(call.value) : call;
     if (sent?.ok) return sent.value;
-    const error = sent?.error ?? { code: "agent_gone", message: `Agent "${agentId}" is not registered any more`, retryable: true };
+    const error = sent?.error ?? agentGone(`${agentId}`);
     await this.#runner.apply({ ...at, type: "fail", error });
     return null;
   }
@@ -89,7 +99,7 @@ export class Attempts {
     return attempts.map((at) => {
       if (loaded === null) return "gone";
       if (isUnderWay(loaded, at)) return "held";
-      return attemptOf(loaded, at) === undefined ? "gone" : "wanted";
+      return attemptAt(loaded, at) === undefined ? "gone" : "wanted";
     });
   }
 
@@ -103,9 +113,9 @@ export class Attempts {
   async report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
-    if (outcome.type === "failed" && outcome.isGone) this.#ports.directory.forget(loaded.state.created.tenant);
+    if (outcome.type === "failed" && outcome.isGone) this.#agents.distrust(loaded);
     // Somebody is through with an attempt that was canceled meanwhile: now its slot is free. Who has accepted it only begins.
-    if (outcome.type !== "accepted") this.#outbox.giveBack(loaded, at);
+    if (outcome.type !== "accepted") this.#releases.giveBack(loaded, at);
     const reply = await this.#checked(loaded, at, outcome);
     const isUrgent = reply.type !== "completed" || unlocksSomething(loaded.state, at.step, this.#runner.pending);
     return this.#runner.apply(
@@ -114,7 +124,7 @@ export class Attempts {
           at,
           reply,
           (completed) =>
-            attemptOf(current, at) === undefined ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes),
+            attemptAt(current, at) === undefined ? { value: null } : this.#runner.journal.writeSized(completed.output, completed.bytes),
           digest,
         ),
       isUrgent,
@@ -135,14 +145,14 @@ export class Attempts {
     if (loaded === null) return null;
     const answer = await this.#runner.apply({ ...at, ...beat, type: "heartbeat" });
     // Who is told now that nobody waits for it stops working on it.
-    if (!answer.ok) this.#outbox.giveBack(loaded, at);
+    if (!answer.ok) this.#releases.giveBack(loaded, at);
     if (!answer.ok) return answer;
-    return ok({ leaseUntil: attemptOf(await this.#runner.loaded(), at)?.claim?.leaseUntil ?? null });
+    return ok({ leaseUntil: attemptAt(await this.#runner.loaded(), at)?.claim?.leaseUntil ?? null });
   }
 
   /** A reply that breaks what its agent promised is a failure. */
   async #checked(loaded: Loaded, at: AttemptOf, outcome: Outcome): Promise<Outcome> {
-    const attempt = attemptOf(loaded, at);
+    const attempt = attemptAt(loaded, at);
     if (outcome.type !== "completed" || attempt === undefined) return outcome;
     const error = await this.#violation(loaded, attempt, outcome.output);
     return error === null ? outcome : { type: "failed", error, ...(outcome.ms !== undefined && { ms: outcome.ms }) };
@@ -150,18 +160,13 @@ export class Attempts {
 
   /** A directory that cannot be read loses no reply. */
   async #violation(loaded: Loaded, { agent, capability }: Attempt, output: Json): Promise<Failure | null> {
-    const record = await this.#outbox.agent(loaded, agent).catch(() => null);
+    const record = await this.#agents.record(loaded, agent).catch(() => null);
     return record && this.#ports.agents.violation(record, capability, output);
   }
 }
 
 /** It is at work, or its request goes on although nobody waits for the reply. */
 function isUnderWay(loaded: Loaded, at: AttemptOf): boolean {
-  const until = loaded.state.lingering.get(`${at.step}/${at.attempt}`)?.until ?? 0;
-  return until > Date.now() || (attemptOf(loaded, at)?.way ?? null) !== null;
-}
-
-/** The attempt, if it is under way or in line. */
-function attemptOf({ state }: Loaded, at: AttemptOf): Attempt | undefined {
-  return liveAttempt(state.stepByPath.get(at.step), at.attempt);
+  const until = loaded.state.lingering.get(keyOf(at))?.until ?? 0;
+  return until > Date.now() || (attemptAt(loaded, at)?.way ?? null) !== null;
 }

@@ -10,6 +10,7 @@ import type { TaskPorts } from "../ports.ts";
 import { graphFor } from "../journal/load.ts";
 import { TaskReading } from "../journal/task-reading.ts";
 import { answerRepetition } from "../submission/repetition.ts";
+import type { Deletion } from "./deletion.ts";
 import type { EndWaiters } from "./end-waiters.ts";
 import { replaceInput } from "./replace-input.ts";
 import type { TaskRunner } from "./runner.ts";
@@ -21,15 +22,14 @@ export class Creation {
   readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
   readonly #waiters: EndWaiters;
-  readonly #wasDeleted: () => boolean;
+  readonly #deletion: Deletion;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `wasDeleted`: there was a task here, and somebody deleted it a while ago. */
-  constructor(ports: TaskPorts, runner: TaskRunner, waiters: EndWaiters, wasDeleted: () => boolean) {
+  constructor(ports: TaskPorts, runner: TaskRunner, waiters: EndWaiters, deletion: Deletion) {
     this.#ports = ports;
     this.#runner = runner;
     this.#waiters = waiters;
-    this.#wasDeleted = wasDeleted;
+    this.#deletion = deletion;
   }
 
   /**
@@ -66,7 +66,7 @@ export class Creation {
    * `over`: it does not wait any more.
    */
   async join(submission: Submission): Promise<Result<Submitted, Rejection> | "over"> {
-    if (this.#wasDeleted()) return "over";
+    if (this.#deletion.wasDeleted) return "over";
     if ((await this.#runner.ready()) === null) {
       const created = await this.#once(submission);
       assert(created.ok, "a task that stands for a burst has no key");

@@ -1,16 +1,17 @@
 /**
- * What a task still has to do when it has ended: tell its parent, give its place to the next under its key, start what its
- * workflow chains to it, and tell whoever wants to know. All of it is safe to repeat, and is repeated until everybody has answered; only then is the task put away.
+ * Who hears of a task's end: its parent, the next under its key, what its workflow chains to it, and whoever wants to know.
+ * All of it is safe to repeat, and is repeated until everybody has answered; only then is the task put away.
  */
 import type { Chained } from "../../engine/facts/created.ts";
 import { readValue } from "../../engine/facts/value.ts";
 import { errorView } from "../views/waiting-view.ts";
 import { LIMITS } from "../limits.ts";
 import { assert } from "../../shared/result.ts";
-import type { CacheRequests } from "./cache-requests.ts";
-import type { Children } from "./children.ts";
+import { outcomeOf } from "../child-outcome.ts";
+import type { GateEntry } from "./errands/gate-entry.ts";
+import type { Invalidations } from "./errands/invalidations.ts";
+import type { Orphans } from "./errands/orphans.ts";
 import { ChildSubmissions } from "../submission/child-submission.ts";
-import type { GatePass } from "./gate-pass.ts";
 import type { Journal } from "./journal.ts";
 import type { EndedTask, TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
@@ -18,46 +19,37 @@ import type { Loaded } from "../journal/load.ts";
 export class EndNotices {
   readonly #ports: TaskPorts;
   readonly #journal: Journal;
-  readonly #children: Children;
-  readonly #caching: CacheRequests;
+  readonly #orphans: Orphans;
+  readonly #invalidations: Invalidations;
   readonly #submissions: ChildSubmissions;
-  readonly #gate: GatePass;
-  /** Under way or done, in this instance. */
-  #sent: Promise<readonly Chained[]> | null = null;
+  readonly #gate: GateEntry;
+  #hasParentHeard = false;
 
-  constructor(ports: TaskPorts, journal: Journal, children: Children, caching: CacheRequests, gate: GatePass) {
+  constructor(ports: TaskPorts, journal: Journal, orphans: Orphans, invalidations: Invalidations, gate: GateEntry) {
     this.#ports = ports;
     this.#journal = journal;
-    this.#children = children;
-    this.#caching = caching;
+    this.#orphans = orphans;
+    this.#invalidations = invalidations;
     this.#gate = gate;
     this.#submissions = new ChildSubmissions(journal);
   }
 
-  /** What was started in a chain. Throws where somebody did not answer; asking again is trying again. */
-  async send(loaded: Loaded): Promise<readonly Chained[]> {
-    this.#sent ??= this.#sendAll(loaded);
-    try {
-      return await this.#sent;
-    } catch (error) {
-      this.#sent = null;
-      throw error;
-    }
-  }
-
   /** The task was deleted; there may be another one under its id. */
   startOver(): void {
-    this.#sent = null;
+    this.#hasParentHeard = false;
   }
 
-  /** All at once: that one of them cannot be told keeps nobody else waiting. */
-  async #sendAll(loaded: Loaded): Promise<readonly Chained[]> {
+  /**
+   * What was started in a chain, once everybody has heard. All at once: that one of them cannot be told keeps nobody else
+   * waiting. Throws where somebody did not answer; sending again is trying again.
+   */
+  async send(loaded: Loaded): Promise<readonly Chained[]> {
     // A part of a map's items is nobody's task but its parent's.
     const isPart = loaded.state.created.spread !== undefined;
     const [chained, ...others] = await Promise.allSettled([
       isPart ? [] : this.#chain(loaded),
-      this.#children.report(loaded),
-      this.#children.dismiss(loaded),
+      this.#tellParent(loaded),
+      this.#orphans.dismiss(loaded),
       this.#dropOutdated(loaded),
       this.#gate.leave(loaded),
       isPart ? undefined : this.#ports.webhooks.notify(loaded.state.created.tenant, this.#ended(loaded)),
@@ -67,8 +59,15 @@ export class EndNotices {
     return chained.value;
   }
 
+  async #tellParent(loaded: Loaded): Promise<void> {
+    const { tenant, task, parent } = loaded.state.created;
+    if (parent === undefined || this.#hasParentHeard) return;
+    await this.#ports.tasks.ended(tenant, parent.task, task, outcomeOf(loaded, this.#journal));
+    this.#hasParentHeard = true;
+  }
+
   async #dropOutdated(loaded: Loaded): Promise<void> {
-    if (loaded.state.outdated.size === 0 || (await this.#caching.invalidate(loaded))) return;
+    if (loaded.state.outdated.size === 0 || (await this.#invalidations.invalidate(loaded))) return;
     throw new Error("the cache did not answer");
   }
 

@@ -20,30 +20,23 @@ import type { Loaded } from "../journal/load.ts";
 export class HistoryProjection {
   readonly #ports: TaskPorts;
   readonly #journal: Journal;
-  readonly #archive: () => void;
-  #isEnding = false;
   /** The status in the last row this instance sent. */
   #told: TaskStatus | null = null;
   /** Approvals that this instance has sent, as they were. */
   readonly #toldApprovals = new Map<number, string>();
 
-  /** `archive` is called a moment after the task has ended. */
-  constructor(ports: TaskPorts, journal: Journal, archive: () => void) {
+  constructor(ports: TaskPorts, journal: Journal) {
     this.#ports = ports;
     this.#journal = journal;
-    this.#archive = archive;
   }
 
   /** After every commit. */
   committed(loaded: Loaded, isFirst: boolean): void {
     const status = statusOf(loaded.state);
-    // A part of a map's items is not a task that anybody looks for.
-    if (loaded.state.created.spread !== undefined && loaded.state.end === null) return;
-    if (loaded.state.end === null) this.#tellApprovals(loaded);
-    if (loaded.state.end !== null) {
-      if (!this.#isEnding) setTimeout(this.#archive, LIMITS.archiveDelayMs);
-      this.#isEnding = true;
-    } else if (isFirst) {
+    // The archive comes with the last row; a part of a map's items is not a task that anybody looks for.
+    if (loaded.state.end !== null || loaded.state.created.spread !== undefined) return;
+    this.#tellApprovals(loaded);
+    if (isFirst) {
       setTimeout(() => this.#tellIfLive(loaded), LIMITS.historyQuietMs);
     } else if (status === "paused" || this.#told === "paused" || (this.#told === "waiting" && status === "running")) {
       this.#tell(loaded);
@@ -75,7 +68,6 @@ export class HistoryProjection {
 
   /** The task was deleted; there may be another one under its id. */
   startOver(): void {
-    this.#isEnding = false;
     this.#told = null;
     this.#toldApprovals.clear();
   }

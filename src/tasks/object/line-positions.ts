@@ -4,7 +4,7 @@ import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { WaitingOn } from "../views/waiting-view.ts";
 import type { Loaded } from "../journal/load.ts";
-import { inLine } from "./slot-requests.ts";
+import { inLine } from "./attempt-lookup.ts";
 
 /** Positions by step and agent, 1 for who is next. */
 export type Positions = ReadonlyMap<string, number>;

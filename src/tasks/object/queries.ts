@@ -6,8 +6,8 @@ import type { TaskHead } from "../views/view.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import type { Result } from "../../shared/result.ts";
 import type { Unfinished } from "../messages.ts";
-import type { CacheRequests } from "./cache-requests.ts";
-import type { GatePass } from "./gate-pass.ts";
+import type { CacheQuestions } from "./errands/cache-questions.ts";
+import type { GateEntry } from "./errands/gate-entry.ts";
 import { NO_POSITIONS, positionAtGate, positionsInLines, withDetails, type WaitDetails } from "./line-positions.ts";
 import type { TaskPorts } from "../ports.ts";
 import { recorded, type RecorderQuestion } from "../recorder/recorder.ts";
@@ -18,10 +18,10 @@ import type { TaskRunner } from "./runner.ts";
 export class Queries {
   readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
-  readonly #caching: CacheRequests;
-  readonly #gate: GatePass;
+  readonly #caching: CacheQuestions;
+  readonly #gate: GateEntry;
 
-  constructor(ports: TaskPorts, runner: TaskRunner, caching: CacheRequests, gate: GatePass) {
+  constructor(ports: TaskPorts, runner: TaskRunner, caching: CacheQuestions, gate: GateEntry) {
     this.#ports = ports;
     this.#runner = runner;
     this.#caching = caching;

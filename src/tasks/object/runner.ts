@@ -26,7 +26,7 @@ import { Journal } from "./journal.ts";
 import type { TaskPorts } from "../ports.ts";
 import { loadTask, type Loaded } from "../journal/load.ts";
 import { TaskReading } from "../journal/task-reading.ts";
-import { TaskAlarm } from "./task-alarm.ts";
+import { TaskAlarm, type OwedAt } from "./task-alarm.ts";
 
 /** What one flush established. */
 export interface Commit {
@@ -35,6 +35,15 @@ export interface Commit {
   /** The number of the first event. */
   readonly firstSeq: number;
   readonly at: number;
+}
+
+/** What follows from what is recorded. */
+export interface Effects {
+  readonly committed: (loaded: Loaded, commit: Commit) => void;
+  /** A new instance has folded the journal. */
+  readonly loaded: (loaded: Loaded) => void;
+  readonly owedAt: OwedAt;
+  readonly calledAt: World["calledAt"];
 }
 
 /** Which task it is: one that was submitted again under its key is another. */
@@ -56,30 +65,18 @@ export class TaskRunner {
   readonly alarm: TaskAlarm;
   readonly #storage: DurableObjectStorage;
   readonly #ports: TaskPorts;
-  readonly #onCommit: (loaded: Loaded, commit: Commit) => void;
-  readonly #onLoad: (loaded: Loaded) => void;
-  readonly #calledAt: World["calledAt"];
+  readonly #effects: Effects;
   #loaded: Loaded | null = null;
   #pending: Pending[] = [];
   #timer: { readonly id: number; readonly at: number } | null = null;
   #hedgeTimer: { readonly id: number; readonly at: number } | null = null;
 
-  constructor(
-    storage: DurableObjectStorage,
-    ports: TaskPorts,
-    on: {
-      readonly commit: (loaded: Loaded, commit: Commit) => void;
-      readonly load: (loaded: Loaded) => void;
-      readonly calledAt: World["calledAt"];
-    },
-  ) {
+  constructor(storage: DurableObjectStorage, ports: TaskPorts, effects: Effects) {
     this.journal = new Journal(storage.sql);
-    this.alarm = new TaskAlarm(storage, ports.settings, this.journal.cost);
+    this.alarm = new TaskAlarm(storage, ports.settings, this.journal.cost, effects.owedAt);
     this.#storage = storage;
     this.#ports = ports;
-    this.#onCommit = on.commit;
-    this.#onLoad = on.load;
-    this.#calledAt = on.calledAt;
+    this.#effects = effects;
   }
 
   /** The task, folded from the journal if this instance has just begun; `null` when there is none. */
@@ -111,7 +108,7 @@ export class TaskRunner {
     this.alarm.isAt(alarmAt);
     // The platform gives an alarm up after some failures; whoever looks next sets it again.
     this.alarm.keep(loaded.state, Date.now());
-    this.#onLoad(loaded);
+    this.#effects.loaded(loaded);
     return loaded;
   }
 
@@ -134,7 +131,7 @@ export class TaskRunner {
       });
       this.#loaded = { state };
       this.#keepHedgeTimer(state, now);
-      this.#onCommit(this.#loaded, { events, commands, firstSeq: 1, at: now });
+      this.#effects.committed(this.#loaded, { events, commands, firstSeq: 1, at: now });
       return this.#loaded;
     } catch (error) {
       this.#drop();
@@ -209,7 +206,7 @@ export class TaskRunner {
       return result;
     });
     this.#keepHedgeTimer(state, now);
-    if (events.length > 0) this.#onCommit(loaded, { events, commands, firstSeq: before + 1, at: now });
+    if (events.length > 0) this.#effects.committed(loaded, { events, commands, firstSeq: before + 1, at: now });
     return answers;
   }
 
@@ -232,7 +229,7 @@ export class TaskRunner {
       agents: snapshot && lookupIn(snapshot),
       values: this.journal,
       inlinePlaces: this.#ports.settings.inlineCalls,
-      calledAt: this.#calledAt,
+      calledAt: this.#effects.calledAt,
       childTask: (step, branch) => childTaskId(tenant, task, createdAt, step, branch),
     };
   }
@@ -280,7 +277,7 @@ export class TaskRunner {
     this.#storage.transactionSync(() => this.journal.append(events, before, now));
     evolve(state, events, now);
     this.alarm.keep(state, now);
-    this.#onCommit(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });
+    this.#effects.committed(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });
   }
 
   /** The storage was emptied. */

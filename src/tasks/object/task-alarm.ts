@@ -1,20 +1,30 @@
-/** The object's one alarm. It is never later than what the task needs, and moved only to an earlier time: moving costs a row. */
-import { LIMITS } from "../limits.ts";
+/**
+ * The object's one alarm. When it rings is a function of the state, so that whoever sets it finds the same. It is never
+ * later than what the task needs, and moved only to an earlier time: moving costs a row.
+ */
+import { nextHedgeAt, nextWakeAt } from "../../engine/rules/wake.ts";
 import type { TaskState } from "../../engine/state/state.ts";
-import { latestAlarm } from "./alarm-time.ts";
-import type { Cost } from "./journal.ts";
+import { earliest } from "../../objects/alarm.ts";
+import { backoffMs } from "../../shared/backoff.ts";
+import { LIMITS } from "../limits.ts";
 import type { TaskSettings } from "../ports.ts";
+import type { Cost } from "./journal.ts";
+
+/** When the object has to carry out again what it owes. */
+export type OwedAt = (state: TaskState, now: number) => number | null;
 
 export class TaskAlarm {
   readonly #storage: DurableObjectStorage;
   readonly #settings: TaskSettings;
+  readonly #owedAt: OwedAt;
   #at: number | null = null;
   readonly #cost: Cost;
 
-  constructor(storage: DurableObjectStorage, settings: TaskSettings, cost: Cost) {
+  constructor(storage: DurableObjectStorage, settings: TaskSettings, cost: Cost, owedAt: OwedAt) {
     this.#storage = storage;
     this.#settings = settings;
     this.#cost = cost;
+    this.#owedAt = owedAt;
   }
 
   /** What is known of it; `null` where it is not set, or where that is not known. */
@@ -50,12 +60,17 @@ export class TaskAlarm {
     if (this.#at === null || next < this.#at) this.set(next);
   }
 
+  /** The latest moment at which the object must look at the task again; `null` while only the outside can move it. */
   #latest(state: TaskState, now: number): number | null {
-    return latestAlarm(state, now, this.#settings.taskRetentionMs);
+    if (state.end !== null) return state.end.at + (state.archivedAt === null ? LIMITS.archiveLatestMs : this.#settings.taskRetentionMs);
+    const hedgeAt = nextHedgeAt(state);
+    // One that is due soon has a timer.
+    const laterHedgeAt = hedgeAt !== null && hedgeAt > now + LIMITS.hedgeTimerMs ? hedgeAt : null;
+    return earliest(nextWakeAt(state), this.#owedAt(state, now), laterHedgeAt);
   }
 }
 
 /** How long after an alarm that failed, as the `failures` before it did, the next one comes. */
 function retryMs(failures: number): number {
-  return Math.min(LIMITS.unclaimedMs * 2 ** failures, LIMITS.resendMaxMs);
+  return backoffMs({ firstMs: LIMITS.unclaimedMs, mostMs: LIMITS.resendMaxMs }, failures + 1);
 }

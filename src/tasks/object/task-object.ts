@@ -48,7 +48,7 @@ export abstract class TaskObject<Env> extends DurableObject<Env> {
   }
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
-    return this.#parts.wakeups.alarm(info?.retryCount ?? 0);
+    return this.#parts.alarmWork.alarm(info?.retryCount ?? 0);
   }
 
   /** Counts on. For measurements. */

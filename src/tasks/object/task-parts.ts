@@ -1,85 +1,129 @@
 /** What a task's object is made of, how the parts know each other, and what each does once something is recorded. */
-import { log, messageOf } from "../../shared/log.ts";
+import type { Command } from "../../engine/facts/command.ts";
+import { aside, Errands } from "../../objects/errands.ts";
+import type { Loaded } from "../journal/load.ts";
+import { TaskReading, viewsOf } from "../journal/task-reading.ts";
+import { LIMITS } from "../limits.ts";
+import type { TaskPorts } from "../ports.ts";
+import { Agents } from "./agents.ts";
+import { AlarmWork } from "./alarm-work.ts";
+import { Archiver } from "./archiver.ts";
 import { Attempts } from "./attempts.ts";
-import { CacheRequests } from "./cache-requests.ts";
-import { Children } from "./children.ts";
 import { Creation } from "./creation.ts";
+import { Deletion } from "./deletion.ts";
 import { EndNotices } from "./end-notices.ts";
 import { EndWaiters } from "./end-waiters.ts";
-import { GatePass } from "./gate-pass.ts";
+import { AgentRefresh } from "./errands/agent-refresh.ts";
+import { CacheQuestions } from "./errands/cache-questions.ts";
+import { CancelRequests } from "./errands/cancel-requests.ts";
+import { Children } from "./errands/children.ts";
+import { GateEntry } from "./errands/gate-entry.ts";
+import { InlineCalls } from "./errands/inline-calls.ts";
+import { Invalidations } from "./errands/invalidations.ts";
+import { Orphans } from "./errands/orphans.ts";
+import { OutcomeReports } from "./errands/outcome-reports.ts";
+import { QueueMessages } from "./errands/queue-messages.ts";
+import { SlotReleases } from "./errands/slot-releases.ts";
+import { SlotRequests } from "./errands/slot-requests.ts";
 import { HistoryProjection } from "./history-projection.ts";
 import { LiveFeed } from "./live-feed.ts";
-import { Outbox } from "./outbox.ts";
 import { Queries } from "./queries.ts";
 import { TaskRunner, type Commit } from "./runner.ts";
 import { Steering } from "./steering.ts";
-import { Wakeups } from "./wakeups.ts";
-import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "../journal/load.ts";
-import { TaskReading, viewsOf } from "../journal/task-reading.ts";
 
 export class TaskParts {
   readonly runner: TaskRunner;
-  readonly outbox: Outbox;
+  readonly errands: Errands<Loaded, Command>;
+  readonly agents: Agents;
   readonly attempts: Attempts;
+  readonly agentRefresh: AgentRefresh;
+  readonly children: Children;
+  readonly cache: CacheQuestions;
+  readonly gate: GateEntry;
   readonly feed: LiveFeed;
   readonly projection: HistoryProjection;
-  readonly children: Children;
-  readonly caching: CacheRequests;
-  readonly gate: GatePass;
-  readonly notices: EndNotices;
-  readonly queries: Queries;
-  readonly wakeups: Wakeups;
   readonly waiters: EndWaiters;
+  readonly archiver: Archiver;
+  readonly deletion: Deletion;
+  readonly alarmWork: AlarmWork;
   readonly creation: Creation;
   readonly steering: Steering;
+  readonly queries: Queries;
 
   constructor(ctx: DurableObjectState, ports: TaskPorts) {
     this.runner = new TaskRunner(ctx.storage, ports, {
-      commit: (loaded, commit) => this.#committed(loaded, commit),
-      load: (loaded) => {
-        for (const part of [this.outbox, this.children, this.caching, this.gate]) part.recover(loaded);
+      committed: (loaded, commit) => this.#committed(loaded, commit),
+      loaded: (loaded) => {
+        if (loaded.state.archivedAt === null) this.errands.again(loaded, Date.now());
       },
-      calledAt: (step, attempt) => this.outbox.calledAt(step, attempt),
+      owedAt: (state, now) => this.errands.nextAt({ state }, now),
+      calledAt: (step, attempt) => calls.calledAt(step, attempt),
     });
-    this.outbox = new Outbox(ports, this.runner.journal, {
-      ready: () => this.runner.ready(),
-      replied: (at, outcome) => void this.#applied(this.attempts.replied(at, outcome)),
-      agentsRefreshed: () => void this.#applied(this.runner.apply({ type: "look" })),
-      granted: async (at) => (await this.attempts.grant([at]))[0] === true,
-      declined: (at, reason, retryAt) => this.attempts.decline([at], reason, retryAt),
-    });
-    this.attempts = new Attempts(ports, this.runner, this.outbox);
+    const { runner } = this;
+
+    // Each knows those above it only.
+    this.agents = new Agents(ports);
+    const releases = new SlotReleases(ports.agents);
+    const messages = new QueueMessages(ports.agents);
+    this.attempts = new Attempts(ports, runner, this.agents, messages, releases);
+    const calls = new InlineCalls(ports, runner, this.agents, this.attempts);
+    const cancelRequests = new CancelRequests(ports, runner.journal, this.agents, releases);
+    const outcomes = new OutcomeReports(ports.agents);
+    const slots = new SlotRequests(ports.agents, this.attempts, releases);
+    this.agentRefresh = new AgentRefresh(this.agents, runner);
+    this.children = new Children(ports.tasks, runner);
+    const orphans = new Orphans(ports.tasks, runner, this.children);
+    const invalidations = new Invalidations(ports.cache, runner);
+    this.cache = new CacheQuestions(ports.cache, runner, invalidations);
+    this.gate = new GateEntry(ports.gates, runner);
+
+    const { agentRefresh, children, cache, gate } = this;
+    this.errands = new Errands<Loaded, Command>(
+      // What is out of date is dropped before anything is asked: a step that follows must not get it.
+      [calls, messages, cancelRequests, outcomes, slots, releases, agentRefresh, children, orphans, invalidations, cache, gate],
+      {
+        dispatch: [calls, messages],
+        abandon: [calls, messages, cancelRequests, outcomes, slots, releases],
+        settled: [calls, messages, outcomes, slots, releases],
+        ask_slot: [slots],
+        ask_slots: [slots],
+        refresh_agents: [agentRefresh],
+        start_child: [children],
+        steer_children: [children],
+        cancel_children: [orphans],
+        invalidate_cache: [invalidations],
+        ask_cache: [cache],
+        fill_cache: [cache],
+        free_cache: [cache],
+        enter_gate: [gate],
+      },
+    );
+
     this.feed = new LiveFeed(ctx);
-    this.children = new Children(ports, this.runner);
-    this.caching = new CacheRequests(ports, this.runner);
-    this.gate = new GatePass(ports, this.runner);
-    this.notices = new EndNotices(ports, this.runner.journal, this.children, this.caching, this.gate);
-    this.queries = new Queries(ports, this.runner, this.caching, this.gate);
-    this.projection = new HistoryProjection(ports, this.runner.journal, () => void this.#applied(this.wakeups.archive()));
-    this.wakeups = new Wakeups(ctx.storage, ports, this);
-    this.waiters = new EndWaiters(() => this.outbox.isAwaiting);
-    this.creation = new Creation(ports, this.runner, this.waiters, () => this.wakeups.wasDeleted);
-    this.steering = new Steering(this.runner, this.creation);
+    this.projection = new HistoryProjection(ports, runner.journal);
+    this.waiters = new EndWaiters(() => calls.isAwaiting);
+    this.archiver = new Archiver(runner, new EndNotices(ports, runner.journal, orphans, invalidations, gate), this.projection);
+    this.deletion = new Deletion(ctx.storage, ports.history, runner, this.archiver, () => this.#startOver());
+    this.alarmWork = new AlarmWork(ctx.storage, ports.settings.taskRetentionMs, this);
+    this.creation = new Creation(ports, runner, this.waiters, this.deletion);
+    this.steering = new Steering(runner, this.creation);
+    this.queries = new Queries(ports, runner, cache, gate);
   }
 
-  #committed(loaded: Loaded, commit: Commit): void {
-    for (const part of [this.outbox, this.children, this.caching, this.gate]) part.run(loaded, commit.commands);
-    const { events, firstSeq, at } = commit;
+  #committed(loaded: Loaded, { commands, events, firstSeq, at }: Commit): void {
+    this.errands.run(loaded, commands);
     const reading = new TaskReading(loaded, this.runner.journal);
     this.feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), reading);
     this.projection.committed(loaded, firstSeq === 1);
     if (loaded.state.end === null) return;
     this.waiters.ended();
-    void this.#applied(this.notices.send(loaded));
+    if (loaded.state.archivedAt === null) void aside("not archived, the alarm will", this.archiver.archive(LIMITS.archiveDelayMs));
   }
 
-  /** Nobody waits for this answer: a failure is found again by the alarm, from the journal. */
-  async #applied(answer: Promise<unknown>): Promise<void> {
-    try {
-      await answer;
-    } catch (error) {
-      log("warn", "input not applied, the alarm repairs it", { error: messageOf(error) });
-    }
+  /** The storage was emptied; another task may come under this one's id. */
+  #startOver(): void {
+    this.feed.close();
+    this.runner.forget();
+    for (const part of [this.archiver, this.projection, this.errands]) part.startOver();
   }
 }

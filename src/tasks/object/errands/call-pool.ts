@@ -1,10 +1,10 @@
 /**
- * The calls that the object itself awaits. At most `places` are under way; the others line up, first come first served,
+ * The connections of the object: so many calls are under way at once; the others line up, first come first served,
  * because the platform holds back what exceeds its six and counts that time against their timeouts. A call that may not
- * leave soon, because its agent has a rate, gives its place back and comes again.
+ * leave soon, because its agent has a rate, gives its connection back and comes again.
  */
-import type { Outcome } from "../../agents/transports/protocol.ts";
-import { LIMITS } from "../limits.ts";
+import type { Outcome } from "../../../agents/transports/protocol.ts";
+import { LIMITS } from "../../limits.ts";
 
 /** The call could not leave yet, and should be made in so long. */
 export interface Later {
@@ -12,7 +12,7 @@ export interface Later {
   readonly inMs: number;
 }
 
-interface InlineCall {
+interface Call {
   readonly key: string;
   /** It holds a slot of its agent and goes before those that do not. */
   readonly isFirst: boolean;
@@ -22,31 +22,31 @@ interface InlineCall {
   readonly done: (outcome: Outcome) => void;
 }
 
-export class InlineCalls {
-  readonly #places: number;
+export class CallPool {
+  readonly #connections: number;
   readonly #held = new Map<string, AbortController>();
   readonly #calledAt = new Map<string, number>();
-  #line: InlineCall[] = [];
+  #line: Call[] = [];
   #underWay = 0;
 
-  constructor(places: number) {
-    this.#places = places;
+  constructor(connections: number) {
+    this.#connections = connections;
   }
 
-  /** Calls as soon as a place is free. An attempt that is held already, under way or in line, is not called twice. */
-  start(call: InlineCall): void {
+  /** Calls as soon as a connection is free. An attempt that is held already, under way or in line, is not called twice. */
+  start(call: Call): void {
     if (this.#held.has(call.key)) return;
     this.#held.set(call.key, new AbortController());
     this.#enter(call);
     this.#fill();
   }
 
-  /** When a call left, `in_line` while it waits for a place, `null` when there is none. */
+  /** When a call left, `in_line` while it waits for a connection, `null` when there is none. */
   calledAt(key: string): number | "in_line" | null {
     return this.#held.has(key) ? (this.#calledAt.get(key) ?? "in_line") : null;
   }
 
-  /** Stops awaiting an attempt; its place is free once the request has ended. */
+  /** Stops awaiting an attempt; its connection is free once the request has ended. */
   abandon(key: string): void {
     this.#held.get(key)?.abort();
     this.#held.delete(key);
@@ -56,13 +56,13 @@ export class InlineCalls {
     return this.#held.size === 0;
   }
 
-  #enter(call: InlineCall): void {
+  #enter(call: Call): void {
     const behind = call.isFirst ? this.#line.findIndex(({ isFirst }) => !isFirst) : -1;
     this.#line.splice(behind === -1 ? this.#line.length : behind, 0, call);
   }
 
   #fill(): void {
-    while (this.#underWay < this.#places) {
+    while (this.#underWay < this.#connections) {
       const next = this.#line.shift();
       if (next === undefined) return;
       const controller = this.#held.get(next.key);
@@ -72,20 +72,20 @@ export class InlineCalls {
     }
   }
 
-  async #run(next: InlineCall, controller: AbortController): Promise<void> {
+  async #run(next: Call, controller: AbortController): Promise<void> {
     const outcome = await next.call(controller, () => this.#calledAt.set(next.key, Date.now()));
     this.#calledAt.delete(next.key);
     this.#underWay--;
     const isWanted = this.#held.get(next.key) === controller;
     if (outcome.type === "later") this.#postpone(next, controller, outcome.inMs);
     else if (isWanted) this.#held.delete(next.key);
-    // The next request leaves before this reply is recorded: a free place never waits for a commit.
+    // The next request leaves before this reply is recorded: a free connection never waits for a commit.
     this.#fill();
     if (isWanted && outcome.type !== "later") next.done(outcome);
   }
 
-  /** Its place is somebody else's meanwhile. What would keep the object awake for long is left to the alarm, which calls again. */
-  #postpone(call: InlineCall, controller: AbortController, inMs: number): void {
+  /** Its connection is somebody else's meanwhile. What would keep the object awake for long is left to the alarm, which calls again. */
+  #postpone(call: Call, controller: AbortController, inMs: number): void {
     const isHeld = (): boolean => this.#held.get(call.key) === controller;
     if (inMs > LIMITS.unclaimedMs) {
       if (isHeld()) this.#held.delete(call.key);

@@ -4,75 +4,69 @@
  * Q1. Asking is bounded and harmless to repeat; a cache that does not answer costs a step that time, once, and nothing else.
  * Q2. What was brought and got lost on the way is found by the cache's own question, from the step's end in the journal.
  */
-import type { AskAnswer, Asker, CacheAnswer, Reply, Terms } from "../../cache/cache-contract.ts";
-import { askedBy } from "../../engine/aspects/caching.ts";
-import type { Command } from "../../engine/facts/command.ts";
-import type { StoredValue } from "../../engine/facts/value.ts";
-import { readValue } from "../../engine/facts/value.ts";
-import { stepAt } from "../../engine/state/state.ts";
-import { isKind, isSettled, keyOfTarget, type Step } from "../../engine/state/step-state.ts";
-import { bytesToJson, jsonToBytes } from "../../shared/json-bytes.ts";
-import { LIMITS } from "../limits.ts";
-import { log, messageOf } from "../../shared/log.ts";
-import { askAgainMs } from "./alarm-time.ts";
-import { insist } from "./insist.ts";
-import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "../journal/load.ts";
-import type { TaskRunner } from "./runner.ts";
+import type { AskAnswer, Asker, CacheAnswer, Reply, Terms } from "../../../cache/cache-contract.ts";
+import { askedBy } from "../../../engine/aspects/caching.ts";
+import type { Command } from "../../../engine/facts/command.ts";
+import type { StoredValue } from "../../../engine/facts/value.ts";
+import { readValue } from "../../../engine/facts/value.ts";
+import { stepAt } from "../../../engine/state/state.ts";
+import { isKind, isSettled, keyOfTarget, type Step } from "../../../engine/state/step-state.ts";
+import { againAt, Reminders, tryToTell, type Errand } from "../../../objects/errands.ts";
+import { bytesToJson, jsonToBytes } from "../../../shared/json-bytes.ts";
+import { LIMITS } from "../../limits.ts";
+import { log, messageOf } from "../../../shared/log.ts";
+import type { TaskPorts } from "../../ports.ts";
+import type { Loaded } from "../../journal/load.ts";
+import type { TaskRunner } from "../runner.ts";
+import type { Invalidations } from "./invalidations.ts";
 
-export class CacheRequests {
-  readonly #ports: TaskPorts;
+type OfCache = Extract<Command, { readonly type: "ask_cache" | "fill_cache" | "free_cache" }>;
+
+export class CacheQuestions implements Errand<Loaded, OfCache> {
+  readonly #cache: TaskPorts["cache"];
   readonly #runner: TaskRunner;
-  /** When this instance asked last, and who brings what a step waits for. */
-  readonly #askedAt = new Map<string, number>();
+  readonly #invalidations: Invalidations;
+  readonly #reminders = new Reminders();
+  /** Who brings what a step waits for. */
   readonly #firsts = new Map<string, string>();
-  #invalidating: Promise<boolean> = Promise.resolve(true);
-  /** What this instance knows to be dropped, though a task that has ended records it no more. */
-  readonly #dropped = new Set<string>();
 
-  constructor(ports: TaskPorts, runner: TaskRunner) {
-    this.#ports = ports;
+  constructor(cache: TaskPorts["cache"], runner: TaskRunner, invalidations: Invalidations) {
+    this.#cache = cache;
     this.#runner = runner;
+    this.#invalidations = invalidations;
   }
 
-  run(loaded: Loaded, commands: readonly Command[]): void {
-    // Before anything is asked: a step that follows must not get what the one before has made out of date.
-    if (commands.some(({ type }) => type === "invalidate_cache")) void this.invalidate(loaded);
-    for (const command of commands) {
-      if (command.type === "ask_cache") void this.#ask(loaded, command.step);
-      else if (command.type === "fill_cache") void this.#fill(loaded, command.step);
-      else if (command.type === "free_cache") void this.#free(loaded, command.step);
+  run(loaded: Loaded, commands: readonly OfCache[]): void {
+    for (const { type, step } of commands) {
+      switch (type) {
+        case "ask_cache":
+          void this.#ask(loaded, step);
+          break;
+        case "fill_cache":
+          void this.#fill(loaded, step);
+          break;
+        case "free_cache":
+          void this.#free(loaded, step);
+          break;
+      }
     }
   }
 
-  /** A new instance does not know whether the last one got to ask. */
-  recover(loaded: Loaded): void {
-    if (loaded.state.archivedAt !== null) return;
-    if (loaded.state.outdated.size > 0) void this.invalidate(loaded);
-    for (const index of loaded.state.asking) {
+  again(loaded: Loaded, now: number): void {
+    const { asking, askingAt } = loaded.state;
+    for (const index of asking) {
       const { path } = stepAt(loaded.state, index);
-      if (!this.#askedAt.has(path)) void this.#ask(loaded, path);
+      if (this.#reminders.isDue(path, askingAt, now)) void this.#ask(loaded, path);
     }
   }
 
-  /** Called by the alarm: nothing has been heard for long. */
-  askAgain(loaded: Loaded, now: number): void {
-    if (loaded.state.outdated.size > 0) void this.invalidate(loaded);
-    const pauseMs = askAgainMs(loaded.state.askingAt, now) / 2;
-    for (const index of loaded.state.asking) {
-      const { path } = stepAt(loaded.state, index);
-      if (now - (this.#askedAt.get(path) ?? 0) >= pauseMs) void this.#ask(loaded, path);
-    }
+  nextAt({ state }: Loaded, now: number): number | null {
+    return state.asking.size > 0 ? againAt(state.askingAt, now) : null;
   }
 
-  /** The task was deleted; there may be another one under its id. */
   startOver(): void {
-    for (const known of [this.#askedAt, this.#firsts, this.#dropped]) known.clear();
-  }
-
-  /** Has the cache drop what is out of date; whether it has. One at a time, so that nothing new is taken for heard. */
-  invalidate(loaded: Loaded): Promise<boolean> {
-    return (this.#invalidating = this.#invalidating.then(() => this.#drop(loaded)));
+    this.#reminders.clear();
+    this.#firsts.clear();
   }
 
   /** The task that brings what a step waits for, as far as it is known. */
@@ -96,8 +90,8 @@ export class CacheRequests {
     const terms = step === undefined ? null : termsOf(step);
     if (terms === null) return; // it has its answer already
     const { tenant, task } = loaded.state.created;
-    this.#askedAt.set(path, Date.now());
-    const isFresh = await this.#invalidating;
+    this.#reminders.carriedOut(path);
+    const isFresh = await this.#invalidations.settled;
     const answer = isFresh ? await this.#answer(tenant, { task, step: path, key: terms.key }, terms) : UNAVAILABLE;
     if (answer.type === "waiting") {
       this.#firsts.set(path, answer.task);
@@ -109,28 +103,10 @@ export class CacheRequests {
     });
   }
 
-  async #drop({ state }: Loaded): Promise<boolean> {
-    const steps = [...state.outdated.keys()].filter((step) => !this.#dropped.has(step));
-    if (steps.length === 0) return true;
-    const tags = [...new Set(steps.flatMap((step) => state.outdated.get(step) ?? []))];
-    const isHeard = await insist("the cache does not know what is out of date", async () => {
-      for (let from = 0; from < tags.length; from += LIMITS.cacheNames) {
-        const some = tags.slice(from, from + LIMITS.cacheNames);
-        await this.#ports.cache.invalidate(state.created.tenant, { tags: some, keys: [], capabilities: [] });
-      }
-    });
-    if (!isHeard) return false;
-    for (const step of steps) this.#dropped.add(step);
-    await this.#runner.apply({ type: "invalidated", steps }).catch((error: unknown) => {
-      log("info", "it is not recorded that the cache knows, which is told again", { task: state.created.task, error: messageOf(error) });
-    });
-    return true;
-  }
-
   async #answer(tenant: string, asker: Asker, terms: Terms): Promise<AskAnswer> {
     for (let asks = 1; ; asks++) {
       try {
-        return await inTime(this.#ports.cache.ask(tenant, asker, terms));
+        return await inTime(this.#cache.ask(tenant, asker, terms));
       } catch (error) {
         log("warn", "the cache did not answer", { task: asker.task, step: asker.step, error: messageOf(error) });
         if (asks >= LIMITS.cacheAsks) return UNAVAILABLE;
@@ -157,14 +133,14 @@ export class CacheRequests {
     const asker = step === undefined ? null : askerOf(loaded, step);
     if (step === undefined || asker === null) return;
     const value = this.#valueOf(step);
-    await this.#invalidating;
-    await insist("result not brought to the cache", () => this.#ports.cache.fill(loaded.state.created.tenant, asker, value));
+    await this.#invalidations.settled;
+    await tryToTell("result not brought to the cache", () => this.#cache.fill(loaded.state.created.tenant, asker, value));
   }
 
   async #free(loaded: Loaded, path: string): Promise<void> {
     const step = loaded.state.stepByPath.get(path);
     const asker = step === undefined ? null : askerOf(loaded, step);
-    if (asker !== null) await insist("the cache was not told", () => this.#ports.cache.free(loaded.state.created.tenant, asker));
+    if (asker !== null) await tryToTell("the cache was not told", () => this.#cache.free(loaded.state.created.tenant, asker));
   }
 
   /** Who is paused before anything has begun holds others up for nothing, and so does who waits for people to pay. */

@@ -2,40 +2,42 @@
  * The task at its gate: it asks to be let in, and gives its place back when it has ended. What is lost on the way is found
  * again: that it wants to come in by the alarm and by every new instance, that it has ended by the gate, which asks.
  */
-import type { Entered } from "../../gates/gate.ts";
-import type { Command } from "../../engine/facts/command.ts";
-import { log, messageOf } from "../../shared/log.ts";
-import { askAgainMs } from "./alarm-time.ts";
-import { insist } from "./insist.ts";
-import type { TaskPorts } from "../ports.ts";
-import type { Loaded } from "../journal/load.ts";
-import type { TaskRunner } from "./runner.ts";
+import type { Entered } from "../../../gates/gate.ts";
+import type { Command } from "../../../engine/facts/command.ts";
+import { againAt, Reminders, tryToTell, type Errand } from "../../../objects/errands.ts";
+import { log, messageOf } from "../../../shared/log.ts";
+import type { GatesPort } from "../../ports.ts";
+import type { Loaded } from "../../journal/load.ts";
+import type { TaskRunner } from "../runner.ts";
 
-export class GatePass {
-  readonly #ports: TaskPorts;
+/** There is one gate, so one reminder. */
+const ENTRY = "";
+
+export class GateEntry implements Errand<Loaded, Command> {
+  readonly #gates: GatesPort;
   readonly #runner: TaskRunner;
-  /** When this instance asked last. */
-  #askedAt: number | null = null;
+  readonly #reminders = new Reminders();
 
-  constructor(ports: TaskPorts, runner: TaskRunner) {
-    this.#ports = ports;
+  constructor(gates: GatesPort, runner: TaskRunner) {
+    this.#gates = gates;
     this.#runner = runner;
   }
 
-  run(loaded: Loaded, commands: readonly Command[]): void {
-    if (commands.some(({ type }) => type === "enter_gate")) void this.#enter(loaded);
-  }
-
-  /** A new instance does not know whether the last one got to ask. */
-  recover(loaded: Loaded): void {
-    if (loaded.state.hold?.type === "concurrency" && this.#askedAt === null) void this.#enter(loaded);
-  }
-
-  /** Called by the alarm. */
-  askAgain(loaded: Loaded, now: number): void {
-    const { hold } = loaded.state;
-    if (hold?.type !== "concurrency" || now - (this.#askedAt ?? 0) < askAgainMs(hold.since, now) / 2) return;
+  run(loaded: Loaded): void {
     void this.#enter(loaded);
+  }
+
+  again(loaded: Loaded, now: number): void {
+    const { hold } = loaded.state;
+    if (hold?.type === "concurrency" && this.#reminders.isDue(ENTRY, hold.since, now)) void this.#enter(loaded);
+  }
+
+  nextAt({ state: { hold } }: Loaded, now: number): number | null {
+    return hold?.type === "concurrency" ? againAt(hold.since, now) : null;
+  }
+
+  startOver(): void {
+    this.#reminders.clear();
   }
 
   /** The gate lets it begin, or asks whether it still has its place: `false` when it has ended. */
@@ -52,7 +54,7 @@ export class GatePass {
     for (const key of new Set([gate?.key, debounce?.key])) {
       if (key === undefined) continue;
       const name = { tenant, key };
-      await this.#ports.gates.ask(name, (object) => object.leave(name, task));
+      await this.#gates.ask(name, (object) => object.leave(name, task));
     }
   }
 
@@ -61,7 +63,7 @@ export class GatePass {
     const { tenant, task, gate } = state.created;
     if (gate === undefined || state.hold?.type !== "concurrency") return null;
     try {
-      return await this.#ports.gates.ask({ tenant, key: gate.key }, (object) => object.position(task));
+      return await this.#gates.ask({ tenant, key: gate.key }, (object) => object.position(task));
     } catch (error) {
       log("info", "place in line not known", { task, error: messageOf(error) });
       return null;
@@ -71,15 +73,15 @@ export class GatePass {
   async #enter({ state }: Loaded): Promise<void> {
     const { tenant, task, gate, priority } = state.created;
     if (gate === undefined) return;
-    this.#askedAt = Date.now();
+    this.#reminders.carriedOut(ENTRY);
     const name = { tenant, key: gate.key };
     const entrant = { task, priority, submittedAt: state.createdAt, limit: gate.limit, overlap: gate.overlap };
-    await insist("gate not entered", async () => {
-      const entered = await this.#ports.gates.ask(name, (object) => object.enter(name, entrant));
+    await tryToTell("gate not entered", async () => {
+      const entered = await this.#gates.ask(name, (object) => object.enter(name, entrant));
       await this.#entered(entered);
       // It has ended meanwhile, and what it said then may have come before.
       if (entered.type !== "admitted" || (await this.#runner.ready())?.state.end === null) return;
-      await this.#ports.gates.ask(name, (object) => object.leave(name, task, entered.grant));
+      await this.#gates.ask(name, (object) => object.leave(name, task, entered.grant));
     });
   }
 

@@ -1,0 +1,67 @@
+/** What follows from the end of a task: everybody who has to hear of it does, and a moment later the task is put away. */
+import type { Chained } from "../../engine/facts/created.ts";
+import { log, messageOf } from "../../shared/log.ts";
+import type { Loaded } from "../journal/load.ts";
+import type { EndNotices } from "./end-notices.ts";
+import type { HistoryProjection } from "./history-projection.ts";
+import type { TaskRunner } from "./runner.ts";
+
+export class Archiver {
+  readonly #runner: TaskRunner;
+  readonly #notices: EndNotices;
+  readonly #projection: HistoryProjection;
+  #underWay: Promise<void> | null = null;
+  #goOn: () => void = () => {};
+  /** What was started in a chain, once this instance knows that everybody has heard. */
+  #chained: readonly Chained[] | null = null;
+
+  constructor(runner: TaskRunner, notices: EndNotices, projection: HistoryProjection) {
+    this.#runner = runner;
+    this.#notices = notices;
+    this.#projection = projection;
+  }
+
+  /**
+   * Tells of the end, and puts the task away `afterMs` later: others wait for the first, nobody for the second. Once at a
+   * time; whoever cannot wait ends the pause. Throws where somebody does not answer, to be called again.
+   */
+  archive(afterMs = 0): Promise<void> {
+    if (afterMs === 0) this.#goOn();
+    return (this.#underWay ??= this.#archive(afterMs).finally(() => {
+      this.#underWay = null;
+    }));
+  }
+
+  /** The task was deleted; there may be another one under its id. */
+  startOver(): void {
+    this.#chained = null;
+    this.#notices.startOver();
+  }
+
+  async #archive(afterMs: number): Promise<void> {
+    const loaded = await this.#runner.loaded();
+    if (loaded.state.end === null || loaded.state.archivedAt !== null) return;
+    if (afterMs > 0) {
+      const told = this.#tell(loaded).catch((error: unknown) => log("warn", "not everybody heard of the end", { error: messageOf(error) }));
+      await this.#pause(afterMs);
+      await told;
+    }
+    const chained = await this.#tell(loaded);
+    const archive = await this.#projection.archive(loaded);
+    await this.#runner.apply({ type: "archive", ...archive, ...(chained.length > 0 && { chained }) });
+  }
+
+  async #tell(loaded: Loaded): Promise<readonly Chained[]> {
+    return (this.#chained ??= await this.#notices.send(loaded));
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#goOn = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,31 @@
+/** Steps wait for agents that the directory lacks: it is read afresh, and they look again. */
+import type { Command } from "../../../engine/facts/command.ts";
+import { aside, type Errand } from "../../../objects/errands.ts";
+import type { Loaded } from "../../journal/load.ts";
+import type { Agents } from "../agents.ts";
+import type { TaskRunner } from "../runner.ts";
+
+export class AgentRefresh implements Errand<Loaded, Command> {
+  readonly #agents: Agents;
+  readonly #runner: TaskRunner;
+
+  constructor(agents: Agents, runner: TaskRunner) {
+    this.#agents = agents;
+    this.#runner = runner;
+  }
+
+  run(loaded: Loaded): void {
+    void aside("agents not refreshed, the alarm looks again", this.#look(loaded));
+  }
+
+  /** An agent appeared that a step of this task may be waiting for. */
+  async poke(): Promise<void> {
+    const loaded = await this.#runner.ready();
+    if (loaded !== null && loaded.state.looking.size > 0) await this.#look(loaded);
+  }
+
+  async #look(loaded: Loaded): Promise<void> {
+    await this.#agents.refresh(loaded);
+    await this.#runner.apply({ type: "look" });
+  }
+}
