@@ -5,9 +5,9 @@
 import { pointer, segmentsOf, type Json } from "../shared/json.ts";
 import { LIMITS } from "./limits.ts";
 import { excerpt, nearest } from "../shared/text.ts";
-import { refuseCycle } from "./circle.ts";
-import { valueAt } from "./wording/compile-fields.ts";
-import { hintFor } from "./wording/compile-hints.ts";
+import { refuseCycle } from "./cycle.ts";
+import { valueAt } from "./wording/schema-fields.ts";
+import { hintFor } from "./wording/expression-hints.ts";
 import type { Findings } from "./compile-findings.ts";
 import { compileStep } from "./compile-step.ts";
 import { compileExpression, type Expression, type ExpressionProblem } from "./expressions/expression.ts";

@@ -1,12 +1,12 @@
 /** From JSON to a graph, remembered by text: tasks of one workflow share its compiled form. */
 import type { Fault } from "../shared/errors.ts";
-import type { Json } from "../shared/json.ts";
+import type { Json, JsonObject } from "../shared/json.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { z } from "zod";
 import { compileGraph } from "./compile-graph.ts";
-import { faultsBeyond } from "./wording/compile-rest.ts";
-import { shapeFaults, type Checked } from "./wording/compile-shape.ts";
+import { faultsBeyond } from "./wording/further-faults.ts";
+import { shapeFaults, type Checked } from "./wording/shape-faults.ts";
 import { workflowDefinition, type WorkflowDefinition } from "./definition.ts";
 import type { Graph } from "./graph.ts";
 
@@ -15,22 +15,35 @@ export interface Workflow {
   readonly graph: Graph;
 }
 
-/** Validates and compiles a definition given as JSON text; every fault with its pointer. */
-export function compileWorkflow(text: string): Result<Workflow, readonly Fault[]> {
+/**
+ * Validates and compiles a definition given as JSON text; every fault with its pointer. Whoever has read the text already
+ * gives the value, too, so that it is read once; nobody changes it afterwards.
+ */
+export function compileWorkflow(text: string, value?: Json): Result<Workflow, readonly Fault[]> {
   const known = workflowByText.get(text);
   if (known !== undefined) return ok(known);
+  const workflow = compile(value ?? (JSON.parse(text) as Json));
+  if (workflow.ok) remember(text, workflow.value);
+  return workflow;
+}
 
-  const value = JSON.parse(text) as Json;
+/** The same of a definition that is there as a value. */
+export function compileDefinition(value: JsonObject): Result<Workflow, readonly Fault[]> {
+  const known = workflowByValue.get(value);
+  if (known !== undefined) return ok(known);
+  const workflow = compileWorkflow(JSON.stringify(value), value);
+  if (workflow.ok) workflowByValue.set(value, workflow.value);
+  return workflow;
+}
+
+function compile(value: Json): Result<Workflow, readonly Fault[]> {
   const parsed = workflowDefinition.safeParse(value);
   if (!parsed.success) {
     const faults = faultsOf(parsed.error, "", { value, schema: workflowDefinition });
     return err([...faults, ...faultsBeyond(value, faults)].slice(0, LIMITS.faults));
   }
   const graph = compileGraph(parsed.data);
-  if (!graph.ok) return graph;
-  const workflow = { definition: parsed.data, graph: graph.value };
-  remember(text, workflow);
-  return ok(workflow);
+  return graph.ok ? ok({ definition: parsed.data, graph: graph.value }) : graph;
 }
 
 /** Shape faults of any strict schema, in the words of this project; with what was `checked` they say what came, too. */
@@ -38,6 +51,7 @@ export function faultsOf(error: z.ZodError, root = "", checked: Checked | null =
   return shapeFaults(error.issues, checked, root);
 }
 
+const workflowByValue = new WeakMap<JsonObject, Workflow>();
 const workflowByText = new Map<string, Workflow>();
 let rememberedBytes = 0;
 

@@ -19,7 +19,7 @@ function isUnbounded(step: SourceStep, shapes: ShapeInference): boolean {
 }
 
 const asksSomebody = ({ inner }: SourceStep): boolean =>
-  inner.some(({ steps }) => steps.some((step) => step.node.kind === "agent" || step.node.kind === "workflow" || asksSomebody(step)));
+  inner.some(({ steps }) => steps.some((step) => step.kind.takes === "work" || asksSomebody(step)));
 
 function unboundedMap({ node, at }: SourceStep): Warning {
   const message = `"${node.id}" runs over a list of any length and asks for all of its items at once, up to ${LIMITS.mapConcurrency}; say in "concurrency" how many, or in a schema how many there are ("maxItems")`;

@@ -16,7 +16,7 @@ import { sourceTree } from "./source-tree.ts";
 import { reachabilityWarnings } from "./reachability.ts";
 import { referenceWarnings } from "./references.ts";
 import { ShapeInference } from "./shape-inference.ts";
-import { staffWarnings } from "./staff.ts";
+import { agentWarnings } from "./agents.ts";
 import type { LintContext } from "./lint-context.ts";
 
 export function lintWorkflow(workflow: Workflow, context: LintContext): readonly Warning[] {
@@ -31,7 +31,7 @@ export function lintWorkflow(workflow: Workflow, context: LintContext): readonly
     ...boundWarnings(root, shapes),
     ...deadlineWarnings(root, definition),
     ...budgetWarnings(root, definition, context.agents),
-    ...staffWarnings(root, context.agents, shapes),
+    ...agentWarnings(root, context.agents, shapes),
     ...referenceWarnings(root, workflow, context, shapes),
   ];
   return warnings

@@ -7,8 +7,8 @@ import type { Fault } from "../../shared/errors.ts";
 import { isJsonObject, pointer, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { excerpt, nearest } from "../../shared/text.ts";
-import { fieldsAt, valueAt, type Path } from "./compile-fields.ts";
-import { fieldNamed, fieldsMeant, meantKind, meantValue } from "./compile-synonyms.ts";
+import { fieldsAt, valueAt, type Path } from "./schema-fields.ts";
+import { fieldNamed, fieldsMeant, meantKind, meantValue } from "./synonyms.ts";
 import { STEP_KINDS } from "../kinds/table.ts";
 import { stepDefinition } from "../definition.ts";
 

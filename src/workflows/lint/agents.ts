@@ -20,7 +20,7 @@ interface Asking {
   readonly step: SourceStep;
 }
 
-export function staffWarnings(root: SourceBlock, agents: KnownAgents | null, shapes: ShapeInference): readonly Warning[] {
+export function agentWarnings(root: SourceBlock, agents: KnownAgents | null, shapes: ShapeInference): readonly Warning[] {
   if (agents === null) return [];
   const offered = new Offers(agents);
   const unknown = new Map<string, Warning & { readonly others: number }>();

@@ -1,7 +1,7 @@
 /** What else is wrong with a definition that has not the right shape: told at once, as far as it can be known. */
 import type { Fault } from "../../shared/errors.ts";
 import { isJsonObject, segmentsOf, type Json } from "../../shared/json.ts";
-import { valueAt } from "./compile-fields.ts";
+import { valueAt } from "./schema-fields.ts";
 import { compileGraph } from "../compile-graph.ts";
 import { workflowDefinition } from "../definition.ts";
 
