@@ -9,14 +9,15 @@ import type { Rejection } from "../shared/errors.ts";
 import { ok, type Result } from "../shared/result.ts";
 import { admit } from "./rules/admit.ts";
 import { advance } from "./rules/advance.ts";
-import { commandsFor, type Command } from "./facts/command.ts";
+import { commandsFor } from "./rules/commands.ts";
+import type { Command } from "./facts/command.ts";
 import type { TaskEvent } from "./facts/event.ts";
 import type { TaskCreated } from "./facts/created.ts";
 import { begin, evolve } from "./state/evolve.ts";
 import { scheduleHedge } from "./state/evolve-attempt.ts";
 import type { Graph } from "../language/graph.ts";
 import type { TaskInput } from "./facts/input.ts";
-import { stepAt, type TaskState } from "./state/state.ts";
+import { stepAt, waitersFor, type TaskState } from "./state/state.ts";
 import { stageValues } from "./facts/carried-value.ts";
 import { lookUntil, nextWakeAt, scheduleLook } from "./rules/wake.ts";
 import type { World } from "./world.ts";
@@ -53,7 +54,7 @@ export function transition(state: TaskState, inputs: readonly TaskInput[], world
 
 /** The agents are known afresh: whoever found none before may find one now. */
 export function lookAgain(state: TaskState, now: number): void {
-  for (const index of state.looking) {
+  for (const index of waitersFor(state, "agent")) {
     const step = stepAt(state, index);
     scheduleLook(state, step, Math.min(now, lookUntil(state, step)));
   }

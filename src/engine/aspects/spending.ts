@@ -14,7 +14,7 @@ import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import type { Selection } from "../../language/staffing.ts";
 import { type TaskState, stepAt } from "../state/state.ts";
-import { cacheFact } from "../rules/step.ts";
+import { skipped } from "../rules/step.ts";
 import type { AgentStep, Step } from "../state/step-state.ts";
 import type { AgentChoice, Choice, World } from "../world.ts";
 
@@ -132,7 +132,7 @@ function exhausted(state: TaskState, budget: Budget, step: Step, needs: Amounts,
     case "ask":
       return [...waitFor(step, needs), fact, askForMore(state, budget, step, needs, world)];
     case "finish":
-      return [fact, skipped(step)];
+      return [fact, skipped(state, step, "budget")];
     case "stop":
     case "cheaper":
       return [fact, ...endEarly(state, { status: "failed", error: exhaustion(budget, resource, needs, step) }, "budget")];
@@ -164,7 +164,7 @@ export function timeIsUp(state: TaskState): Facts {
   const outcome = budget.onExhausted === "finish" ? "finish" : "stop";
   const fact: TaskEvent = { type: "budget.exhausted", resource: "duration", outcome };
   if (outcome === "finish") {
-    const idle = [...state.waiting, ...state.retrying].map((index): TaskEvent => skipped(stepAt(state, index)));
+    const idle = [...state.waiting, ...state.retrying].map((index): TaskEvent => skipped(state, stepAt(state, index), "budget"));
     return [fact, ...idle];
   }
   const seconds = (created.budget?.duration_ms ?? 0) / 1_000;
@@ -177,10 +177,6 @@ export function isCut({ budget, ending }: TaskState, { node }: Step): boolean {
   if (budget === null || budget.cut === null || ending !== null) return false;
   if (node.kind === "agent" || node.kind === "workflow") return true;
   return budget.cut === "time" && (node.kind === "wait" || node.kind === "signal" || node.kind === "approval");
-}
-
-export function skipped(step: Step): TaskEvent {
-  return { type: "step.skipped", step: step.path, reason: "budget", ...cacheFact(step, false) };
 }
 
 /** The task ends with what it has: what cannot be made of it is null. */

@@ -13,6 +13,7 @@ import type { StepKind } from "../../language/kinds/table.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Chained, TaskCreated } from "./created.ts";
 import type { StoredValue } from "./value.ts";
+import type { AspectEvent, AspectsOfCompleted, AspectsOfSettled } from "../aspects/shapes.ts";
 import type { Waiting, WaitingForCapacity, WaitingToBegin } from "./waiting.ts";
 
 /** Who caused it; nobody where it follows by itself, or was recorded before that was. */
@@ -25,8 +26,6 @@ type WithChildren = { readonly children?: readonly string[] };
 type OfBranch = OfStep & { readonly branch: number };
 /** `approval`: its number in the task. */
 type OfApproval = OfStep & { readonly approval: number };
-/** The step had to bring a result for the cache, or waited for one: `fill` when its output is that. */
-type ForCache = { readonly cache?: "fill" | "free" };
 /** What the reply that settled an attempt is recognised by when it comes again, and how long the agent took. */
 type OfReply = { readonly digest?: string; readonly ms?: number };
 /**
@@ -41,7 +40,9 @@ type OfAgent = {
   readonly in_line?: true;
 };
 
-export type TaskEvent =
+export type TaskEvent = CoreEvent | AspectEvent;
+
+export type CoreEvent =
   | TaskCreated
   /** It does not begin yet. */
   | { readonly type: "task.queued"; readonly waiting_on: WaitingToBegin }
@@ -77,10 +78,6 @@ export type TaskEvent =
       readonly joins?: true;
       readonly reserved?: Reserved;
     })
-  /** The cache has no result: the step gets one itself. */
-  | (OfStep & { readonly type: "cache.missed"; readonly reason: CacheMiss })
-  /** What the steps made out of date is not in the cache any more. */
-  | { readonly type: "cache.invalidated"; readonly steps: readonly string[] }
   /** The step goes on with less than was asked for: its next fallback. */
   | (OfStep & { readonly type: "step.degraded"; readonly error: Failure; readonly fallback: number })
   | (OfAttempt & { readonly type: "agent.selected"; readonly agent: string; readonly receipt: Receipt })
@@ -96,16 +93,12 @@ export type TaskEvent =
         readonly signal?: number;
         /** It had completed already in the task whose past this one shares. */
         readonly kept?: true;
-        /** The cache had it. */
-        readonly cached?: CachedFrom;
-        /** Tags of kept results that are out of date with it. */
-        readonly invalidates?: readonly string[];
-      } & ForCache &
+      } & AspectsOfCompleted &
       WithChildren)
-  | (OfStep & ForCache & WithChildren & { readonly type: "step.failed"; readonly error: Failure })
-  | (OfStep & ForCache & { readonly type: "step.skipped"; readonly reason: SkipReason })
+  | (OfStep & AspectsOfSettled & WithChildren & { readonly type: "step.failed"; readonly error: Failure })
+  | (OfStep & AspectsOfSettled & { readonly type: "step.skipped"; readonly reason: SkipReason })
   | (OfStep &
-      ForCache &
+      AspectsOfSettled &
       WithChildren & {
         readonly type: "step.canceled";
         readonly reason: CancelReason;
@@ -232,17 +225,6 @@ export type TaskEvent =
   | (OfStep & { readonly type: "compensation.completed" })
   | (OfStep & { readonly type: "compensation.failed"; readonly error: Failure });
 
-/** The task that a result was made for, and when. */
-export interface CachedFrom {
-  readonly key: string;
-  readonly task: string;
-  readonly made_at: number;
-}
-/**
- * `first`: others wait for what this one brings · `skipped`: what was brought is not worth keeping · `unavailable`: the cache
- * did not answer · `expired`: nobody brought it in time.
- */
-export type CacheMiss = "first" | "skipped" | "unavailable" | "expired";
 /** `needs`: `run_if` cannot hold any more · `when`: the condition was false · `budget`: the task ends with what it has. */
 export type SkipReason = "needs" | "when" | "budget";
 /** `task_ended`: by a step that says so · `block_ended`: the step around it has ended without it. */

@@ -14,3 +14,7 @@ export interface Failure {
   readonly step_id?: string;
   readonly pointer?: string;
 }
+
+export function expressionError(step: { readonly path: string }, field: string, message: string): Failure {
+  return { code: "expression_error", message: `Step "${step.path}", ${field}: ${message}`, retryable: false };
+}

@@ -2,11 +2,11 @@
 import type { By } from "../../shared/actor.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import type { Result } from "../../shared/result.ts";
-import type { TaskEvent } from "./event.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Amounts } from "../../shared/money.ts";
 import type { PastChild, PastStep } from "./past.ts";
-import type { CacheMiss, EndStatus } from "./event.ts";
+import type { AspectInput } from "../aspects/shapes.ts";
+import type { EndStatus, TaskEvent } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { Usage } from "./call.ts";
 import type { Chained } from "./created.ts";
@@ -29,7 +29,9 @@ interface OfActor {
   readonly actor?: By;
 }
 
-export type TaskInput =
+export type TaskInput = CoreInput | AspectInput;
+
+export type CoreInput =
   /** Time has passed: see what follows. */
   | { readonly type: "wake" }
   /** The agents were looked up afresh: steps that wait for one look again. */
@@ -57,12 +59,6 @@ export type TaskInput =
   | (OfAttempt & { readonly type: "grant"; readonly isPull: boolean })
   /** … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. */
   | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
-  /** The result cache has what a step asked it for; `madeAt`: when, for `task`. */
-  | { readonly type: "cached"; readonly step: string; readonly output: StoredValue; readonly task: string; readonly madeAt: number }
-  /** … or has not. */
-  | { readonly type: "uncached"; readonly step: string; readonly reason: Exclude<CacheMiss, "expired"> }
-  /** The cache has dropped what these steps made out of date. */
-  | { readonly type: "invalidated"; readonly steps: readonly string[] }
   /** Something from outside that a step waits for, or will. It counts once under its key. */
   | (OfActor & { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string })
   /** A person's word on approval number so-and-so. */

@@ -1,4 +1,5 @@
 /** PERSISTED, as a part of facts: what a step waits for. */
+import type { AspectWaiting } from "../aspects/shapes.ts";
 import type { Amounts } from "../../shared/money.ts";
 
 export interface WaitingForAgent {
@@ -27,24 +28,13 @@ export interface WaitingForApproval {
   readonly until?: number;
 }
 
-/** For what the result cache says: it has the result, or who asked before brings it. How the key and the terms came about. */
-export interface WaitingForCache {
-  readonly type: "cache";
-  readonly key: string;
-  readonly ttl_ms: number;
-  readonly tags?: readonly string[];
-  /** The versions of those who could have been asked, where they are a part of the key. */
-  readonly versions?: string;
-  readonly until: number;
-}
-
 /** Until a call under way gives back what it does not use, or people give more. */
 export interface WaitingForBudget {
   readonly type: "budget";
   readonly needs: Amounts;
 }
 
-export type Waiting = WaitingForBudget | WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval | WaitingForCache;
+export type Waiting = WaitingForBudget | WaitingForAgent | WaitingForTimer | WaitingForSignal | WaitingForApproval | AspectWaiting;
 
 /** What a task waits for that has not begun: a time, the end of a burst of submissions, its turn among those of its key. */
 export type WaitingToBegin =

@@ -1,9 +1,10 @@
 /** A step that ends the task, completed or failed, wherever it stands. */
 import { endFacts } from "../rules/ending.ts";
-import type { Failure } from "../facts/failure.ts";
 import type { NodeOf } from "../../language/graph.ts";
+import { type Failure, expressionError } from "../facts/failure.ts";
 import { scopeOfStep } from "../state/scope.ts";
-import { cancelSteps, expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { cancelSteps, failStep } from "../rules/step.ts";
+import { startedFacts } from "../rules/started.ts";
 import { asText } from "../../language/expressions/template.ts";
 import { VALUE_TOO_LARGE } from "../facts/value.ts";
 import type { Kind } from "./kind.ts";

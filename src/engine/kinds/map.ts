@@ -5,12 +5,13 @@
  */
 import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Failure } from "../facts/failure.ts";
+import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import { startChild } from "../rules/kept.ts";
 import { evaluateOver } from "../state/scope.ts";
-import { childrenOf, expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { childrenOf, failStep } from "../rules/step.ts";
+import { startedFacts } from "../rules/started.ts";
 import type { TaskState } from "../state/state.ts";
 import type { Branches, Step } from "../state/step-state.ts";
 import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../facts/value.ts";

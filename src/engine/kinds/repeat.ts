@@ -1,10 +1,11 @@
 /** A step that does the same again until a condition holds, and no more often than it says. */
 import { LIMITS } from "../limits.ts";
-import type { Failure } from "../facts/failure.ts";
+import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import { scopeIn, withName } from "../state/scope.ts";
-import { expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { failStep } from "../rules/step.ts";
+import { startedFacts } from "../rules/started.ts";
 import { isPartial } from "../aspects/spending.ts";
 import type { TaskState } from "../state/state.ts";
 import type { Branches, Step } from "../state/step-state.ts";

@@ -1,11 +1,13 @@
 /** Every kind of step there is: a kind without its arm does not compile. */
 import type { StepKind } from "../../language/kinds/table.ts";
-import { cacheIsDue } from "../aspects/caching.ts";
 import { startRound } from "../rules/choose.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf, StepNode } from "../../language/graph.ts";
 import { keptOutcome } from "../rules/kept.ts";
-import { isCut, skipped } from "../aspects/spending.ts";
+import { isCut } from "../aspects/spending.ts";
+import { waitIsOver } from "../aspects/table.ts";
+import { carryOut } from "../rules/ruling.ts";
+import { skipped } from "../rules/step.ts";
 import type { TaskState } from "../state/state.ts";
 import type { Step } from "../state/step-state.ts";
 import type { World } from "../world.ts";
@@ -21,7 +23,7 @@ import { wait } from "./wait.ts";
 import { workflow } from "./workflow.ts";
 
 const KINDS: { readonly [K in StepKind]: Kind<NodeOf<K>> } = {
-  agent: { start: startRound, due: cacheIsDue },
+  agent: { start: startRound },
   map,
   switch: switchKind,
   repeat,
@@ -39,11 +41,12 @@ const kindOf = (step: Step): Kind<StepNode> => KINDS[step.node.kind] as Kind<Ste
 export function startStep(state: TaskState, step: Step, world: World): readonly TaskEvent[] {
   const kept = keptOutcome(state, step, world.values);
   if (kept !== null) return kept;
-  return isCut(state, step) ? [skipped(step)] : kindOf(step).start(state, step, world);
+  return isCut(state, step) ? [skipped(state, step, "budget")] : kindOf(step).start(state, step, world);
 }
 
 export function stepIsDue(state: TaskState, step: Step, world: World): readonly TaskEvent[] {
-  return kindOf(step).due?.(state, step, world) ?? [];
+  const ruling = waitIsOver(state, step);
+  return ruling === null ? (kindOf(step).due?.(state, step, world) ?? []) : carryOut(state, ruling, world);
 }
 
 export function proceedWith(state: TaskState, step: Step, world: World): readonly TaskEvent[] {

@@ -1,7 +1,9 @@
 /** A step that only computes: it is over as soon as it begins. */
 import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
-import { expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { expressionError } from "../facts/failure.ts";
+import { failStep } from "../rules/step.ts";
+import { startedFacts } from "../rules/started.ts";
 import { VALUE_TOO_LARGE } from "../facts/value.ts";
 import type { Kind } from "./kind.ts";
 

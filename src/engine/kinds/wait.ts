@@ -6,7 +6,9 @@ import { isoTime, parseDuration } from "../../shared/time.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
-import { expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { expressionError } from "../facts/failure.ts";
+import { failStep } from "../rules/step.ts";
+import { startedFacts } from "../rules/started.ts";
 import type { Step } from "../state/step-state.ts";
 import type { Kind } from "./kind.ts";
 

@@ -1,11 +1,12 @@
 /** A step that is a task of its own: another workflow, started, waited for, and canceled with this one. */
-import type { Failure } from "../facts/failure.ts";
+import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { startChild } from "../rules/kept.ts";
 import { loanFor } from "../aspects/spending.ts";
-import { expressionError, failStep, startedFacts } from "../rules/step.ts";
+import { failStep } from "../rules/step.ts";
+import { startedFacts } from "../rules/started.ts";
 import type { Kind } from "./kind.ts";
 
 export const workflow: Kind<NodeOf<"workflow">> = {

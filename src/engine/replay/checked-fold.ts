@@ -2,8 +2,9 @@
  * The fold of a journal that somebody else may have written: each fact is asked whether it can be one before it is folded.
  * A journal of our own needs none of this.
  */
-import { faultOfEvent } from "../facts/event-schema.ts";
-import type { TaskEvent } from "../facts/event.ts";
+import { faultOfFact, isOfAgentsAlone, isOfAspect } from "../aspects/table.ts";
+import { faultOfEvent } from "./event-schema.ts";
+import type { CoreEvent, TaskEvent } from "../facts/event.ts";
 import type { TaskCreated } from "../facts/created.ts";
 import { begin, evolve } from "../state/evolve.ts";
 import type { Graph } from "../../language/graph.ts";
@@ -47,10 +48,10 @@ function impossible(state: TaskState, event: TaskEvent): string | null {
   if (step === undefined) return `${event.type} of step "${event.step}", which there is not`;
   if (step.settledSeq !== null && !event.type.startsWith("compensation."))
     return `${event.type} of step "${event.step}", which has settled`;
-  return impossibleFor(state, step, event);
+  return isOfAspect(event) ? faultOfFact(state, event) : impossibleFor(state, step, event);
 }
 
-type StepEvent = Extract<TaskEvent, { readonly step: string }>;
+type StepEvent = Extract<CoreEvent, { readonly step: string }>;
 
 function impossibleFor(state: TaskState, step: Step, event: StepEvent): string | null {
   const place = `step "${step.path}"`;
@@ -60,11 +61,9 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "step.retry_scheduled":
       return isKind(step, "agent") ? null : `${event.type} of ${place}, which asks no agent`;
     case "step.waiting":
-      if ((event.waiting_on.type === "agent" || event.waiting_on.type === "cache" || "attempt" in event) && !isKind(step, "agent"))
+      if ((event.waiting_on.type === "agent" || isOfAgentsAlone(event.waiting_on) || "attempt" in event) && !isKind(step, "agent"))
         return `${place} asks no agent`;
       return null;
-    case "cache.missed":
-      return step.phase.status === "waiting" && step.phase.on.type === "cache" ? null : `${place} does not wait for the cache`;
     case "attempt.started":
       if (!isKind(step, "agent")) return `${event.type} of ${place}, which asks no agent`;
       if (event.attempt > step.attempts || liveAttempt(step, event.attempt)?.way === null) return null;

@@ -1,19 +1,24 @@
 /** What the outside must have said for a fact to be there, most likely first; nothing where it can only follow by itself. */
 import { causedBy } from "../../shared/actor.ts";
 import type { Json } from "../../shared/json.ts";
-import type { CachedFrom, EventOf } from "../facts/event.ts";
+import { inputsOfAspects } from "../aspects/table.ts";
+import type { EventOf, TaskEvent } from "../facts/event.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
 import { childFailure } from "../kinds/workflow.ts";
 import type { PastChild, PastStep } from "../facts/past.ts";
 import type { StoredValue } from "../facts/value.ts";
-import type { Moment } from "./replay-world.ts";
+import type { Moment } from "../facts/moment.ts";
 
 export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): readonly TaskInput[] {
   const fact = moment.next;
-  switch (fact?.type) {
-    case undefined:
-      return [];
+  if (fact === undefined) return [];
+  const told = inputsOfAspects(fact, moment);
+  return told.length > 0 ? told : inputsOfCore(fact, moment, read);
+}
+
+function inputsOfCore(fact: TaskEvent, moment: Moment, read: (stored: StoredValue) => Json): readonly TaskInput[] {
+  switch (fact.type) {
     case "task.paused":
       return [{ type: "pause", ...(fact.by && { by: fact.by }), ...causedBy(fact) }];
     case "task.resumed":
@@ -24,8 +29,6 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
       return [{ type: "replace", input: fact.input, until: fact.until, ...causedBy(fact) }];
     case "child.canceled":
       return [{ type: "dismissed", tasks: fact.tasks }];
-    case "cache.invalidated":
-      return [{ type: "invalidated", steps: fact.steps }];
     case "task.archived":
       return [{ ...fact, type: "archive" }];
     case "step.kept":
@@ -47,10 +50,7 @@ export function inputsFor(moment: Moment, read: (stored: StoredValue) => Json): 
       return [{ ...replyFacts(fact), type: "fail", error: fact.error }];
     case "attempt.declined":
       return [{ type: "decline", step: fact.step, attempt: fact.attempt, reason: fact.reason, retryAt: fact.retry_at }];
-    case "cache.missed":
-      return fact.reason === "expired" ? [] : [{ type: "uncached", step: fact.step, reason: fact.reason }];
     case "step.completed":
-      if (fact.cached !== undefined) return [cached(fact, fact.cached)];
       return completions(moment, fact.step);
     case "attempt.completed":
       return completions(moment, fact.step);
@@ -116,10 +116,6 @@ function claim(fact: EventOf<"attempt.claimed">): TaskInput {
 function heartbeat({ step, attempt, lease_until, progress }: EventOf<"attempt.progressed">, at: number): TaskInput {
   const extended = lease_until === undefined ? {} : { extendMs: lease_until - at };
   return { type: "heartbeat", step, attempt, ...extended, ...(progress !== undefined && { progress }) };
-}
-
-function cached({ step, output }: EventOf<"step.completed">, { task, made_at }: CachedFrom): TaskInput {
-  return { type: "cached", step, output, task, madeAt: made_at };
 }
 
 /** The reply that completed an attempt at the step, wherever among the facts it established. */

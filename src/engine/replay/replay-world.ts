@@ -2,6 +2,7 @@
  * The world as it must have been for what is recorded of a moment: agents are those that were chosen, children those that
  * were started. What the record does not tell was not there.
  */
+import type { Moment } from "../facts/moment.ts";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
@@ -10,33 +11,6 @@ import type { Reserved } from "../facts/call.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";
 import type { RecordedValue } from "../facts/value.ts";
 import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../world.ts";
-
-/** What is recorded of one moment. */
-export class Moment {
-  readonly at: number;
-  readonly facts: readonly TaskEvent[];
-  /** How many of them have been explained. */
-  done: number;
-
-  constructor(at: number, facts: readonly TaskEvent[], done: number) {
-    this.at = at;
-    this.facts = facts;
-    this.done = done;
-  }
-
-  get next(): TaskEvent | undefined {
-    return this.facts[this.done];
-  }
-
-  /** The first of those still to be explained that is so. */
-  find(is: (fact: TaskEvent) => boolean): TaskEvent | undefined {
-    for (let index = this.done; index < this.facts.length; index++) {
-      const fact = this.facts[index] as TaskEvent;
-      if (is(fact)) return fact;
-    }
-    return undefined;
-  }
-}
 
 export function recordedWorld(moment: Moment, read: (recorded: RecordedValue) => Json): World {
   const lookup: AgentLookup = {

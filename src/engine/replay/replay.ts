@@ -20,7 +20,8 @@ import { readValue, type RecordedValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 import { inputsFor } from "./replay-inputs.ts";
 import { isSameFact } from "./replay-facts.ts";
-import { Moment, recordedWorld } from "./replay-world.ts";
+import { Moment } from "../facts/moment.ts";
+import { recordedWorld } from "./replay-world.ts";
 
 export interface RecordedRow {
   /** The number of its last event. */

@@ -9,7 +9,8 @@ import { LIMITS } from "../limits.ts";
 import { err, ok } from "../../shared/result.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";
-import { admitCached, admitUncached } from "../aspects/caching.ts";
+import { admitToAspect } from "../aspects/table.ts";
+import { carryOut } from "./ruling.ts";
 import { declineAttempt, startInLine } from "./line.ts";
 import { endEarly } from "./ending.ts";
 import { admitThrough, refuseAt, replaceInput } from "./beginning.ts";
@@ -52,14 +53,6 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
       return admitSignal(state, input, world);
     case "decide":
       return decide(state, input, world);
-    case "cached":
-      return admitCached(state, input);
-    case "invalidated": {
-      const steps = state.end === null ? input.steps.filter((step) => state.outdated.has(step)) : [];
-      return steps.length === 0 ? NOTHING : ok([{ type: "cache.invalidated", steps }]);
-    }
-    case "uncached":
-      return admitUncached(state, input);
     case "child":
       return admitChild(state, input);
     case "keep":
@@ -79,6 +72,10 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
     case "grant":
     case "decline":
       return admitReply(state, input, world);
+    default: {
+      const ruling = admitToAspect(state, input, world);
+      return ruling.ok ? ok(carryOut(state, ruling.value, world)) : ruling;
+    }
   }
 }
 

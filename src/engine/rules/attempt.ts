@@ -7,16 +7,16 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { decideEnsemble, type Decision } from "./ensemble.ts";
-import type { Failure } from "../facts/failure.ts";
+import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { Usage } from "../facts/call.ts";
 import { retryDelayMs } from "../../language/retry.ts";
-import { outdates } from "../aspects/outdating.ts";
+import { settleMembers } from "../aspects/table.ts";
 import { scopeOfStep, withName } from "../state/scope.ts";
 import type { Ensemble } from "../../language/staffing.ts";
 import type { TaskState } from "../state/state.ts";
 import type { AgentStep, Attempt, EnsembleReply } from "../state/step-state.ts";
-import { cacheFact, expressionError, failStep, type ReleasedAttempt } from "./step.ts";
+import { failStep, type ReleasedAttempt } from "./step.ts";
 import { readValue, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 
@@ -47,7 +47,7 @@ export function completeAttempt(
   if (node.ensemble === null || node.ensemble.mode === "first") {
     return [
       ...cancelAttempts(step, others, "superseded", world),
-      { ...facts, ...cacheFact(step, true), ...outdates(state, step, world), type: "step.completed" },
+      { ...facts, ...settleMembers(state, step, world), type: "step.completed" },
     ];
   }
   const measured = measure(state, step, node.ensemble, reply.output, world);
@@ -185,10 +185,7 @@ export function afterReply(
     return [...canceled, ...tryAgain(state, step, tooLarge, world)];
   }
   const winner = decision.type === "one" ? { attempt: decision.reply.attempt } : {};
-  return [
-    ...canceled,
-    { type: "step.completed", step: step.path, output, ...winner, ...cacheFact(step, true), ...outdates(state, step, world) },
-  ];
+  return [...canceled, { type: "step.completed", step: step.path, output, ...winner, ...settleMembers(state, step, world) }];
 }
 
 function outputOf(decision: Extract<Decision, { readonly type: "one" | "all" }>, world: World): StoredValue | null {

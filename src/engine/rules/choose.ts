@@ -2,31 +2,32 @@
 import { LIMITS } from "../limits.ts";
 import { hashText } from "../../shared/random.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
-import { askCache } from "../aspects/caching.ts";
-import type { Failure } from "../facts/failure.ts";
+import { askBeforeAgent, checkStep } from "../aspects/table.ts";
+import { carryOut } from "./ruling.ts";
+import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import { outdatedTags } from "../aspects/outdating.ts";
 import { scopeOfStep } from "../state/scope.ts";
-import { affordable, canAfford, isCut, reservedFor, skipped } from "../aspects/spending.ts";
+import { affordable, canAfford, isCut, reservedFor } from "../aspects/spending.ts";
 import type { Selection } from "../../language/staffing.ts";
 import type { TaskState } from "../state/state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep } from "../state/step-state.ts";
-import { cancelSteps, expressionError, failStep, startedFacts } from "./step.ts";
+import { cancelSteps, skipped, failStep } from "./step.ts";
+import { startedFacts } from "./started.ts";
 import { lookUntil, nextLookAt, scheduleLook } from "./wake.ts";
 import { chooseWay } from "./way.ts";
 import type { AgentChoice, Choice, Wanted, World } from "../world.ts";
 
 /** The next round of a step, or its wait for an agent. The input is evaluated to find its errors before any dispatch. */
 export function startRound(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
-  if (isCut(state, step)) return [skipped(step)];
+  if (isCut(state, step)) return [skipped(state, step, "budget")];
   if (step.startedSeq === null) {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
-    const tags = outdatedTags(state, step, world.values);
-    if (!tags.ok) return failStep(state, step, expressionError(step, "invalidates", tags.error), world);
+    const fault = checkStep(state, step, world);
+    if (fault !== null) return failStep(state, step, expressionError(step, fault.field, fault.error), world);
   }
-  const asked = askCache(state, step, world);
-  if (asked !== null) return asked;
+  const asked = askBeforeAgent(state, step, world);
+  if (asked !== null) return carryOut(state, asked, world);
   const key = stickyKeyOf(state, step, world);
   if (key !== null && "error" in key) return failStep(state, step, expressionError(step, "select.sticky", key.error), world);
   const choice = choose(state, step, world, key?.text ?? null);
@@ -54,9 +55,9 @@ function beginWithinBudget(
 /** A step that waits for an agent looks again; the agents it sees were fetched for this. */
 export function lookForAgent(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
   if (step.phase.status !== "waiting") return [];
-  if (isCut(state, step)) return [skipped(step)];
-  const asked = askCache(state, step, world);
-  if (asked !== null) return asked;
+  if (isCut(state, step)) return [skipped(state, step, "budget")];
+  const asked = askBeforeAgent(state, step, world);
+  if (asked !== null) return carryOut(state, asked, world);
   const key = stickyKeyOf(state, step, world);
   const text = key !== null && "text" in key ? key.text : null;
   const choice = choose(state, step, world, text);

@@ -1,19 +1,13 @@
 /** What follows when a step begins, fails for good or is not wanted any more. */
-import type { CancelReason, EventOf, TaskEvent } from "../facts/event.ts";
+import { settleMembers } from "../aspects/table.ts";
+import { expressionError } from "../facts/failure.ts";
+import type { CancelReason, EventOf, SkipReason, TaskEvent } from "../facts/event.ts";
 import type { Failure } from "../facts/failure.ts";
 import { stepsOf } from "../state/frame.ts";
 import { type Frame, isSettled, type Step } from "../state/step-state.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { unsettledSteps, type TaskState } from "../state/state.ts";
 import type { World } from "../world.ts";
-
-/** A step begins, and with it maybe the task. */
-export function startedFacts(state: TaskState, step: Step, more: Partial<EventOf<"step.started">> = {}): readonly TaskEvent[] {
-  const facts: TaskEvent[] = [];
-  if (state.startedAt === null) facts.push({ type: "task.started" });
-  if (step.startedSeq === null) facts.push({ ...more, type: "step.started", step: step.path });
-  return facts;
-}
 
 /** Facts when a step fails for good; what is inside it ends with it. */
 export function failStep(state: TaskState, step: Step, error: Failure, world: World): readonly TaskEvent[] {
@@ -22,7 +16,7 @@ export function failStep(state: TaskState, step: Step, error: Failure, world: Wo
 
 function failure(state: TaskState, step: Step, error: Failure, world: World): TaskEvent {
   const { onError } = step.node;
-  const more = { ...childrenFact(state, step), ...cacheFact(step, false) };
+  const more = { ...childrenFact(state, step), ...settleMembers(state, step, null) };
   if (onError.type !== "output") return { type: "step.failed", step: step.path, error, ...more };
   const output = onError.output.evaluate(() => scopeOfStep(state, step, world.values));
   if (!output.ok) return { type: "step.failed", step: step.path, error: expressionError(step, "on_error", output.error), ...more };
@@ -32,10 +26,6 @@ function failure(state: TaskState, step: Step, error: Failure, world: World): Ta
 function childrenFact(state: TaskState, step: Step): { readonly children?: readonly string[] } {
   const children = step.phase.status === "open" ? childrenOf(state, step) : [];
   return children.length > 0 ? { children } : {};
-}
-
-export function expressionError(step: Step, field: string, message: string): Failure {
-  return { code: "expression_error", message: `Step "${step.path}", ${field}: ${message}`, retryable: false };
 }
 
 /** Who had an attempt, as events say it. */
@@ -77,18 +67,15 @@ function canceled(state: TaskState, step: Step, reason: CancelReason): EventOf<"
     ...(slots.length > 0 && { slots }),
     ...(inLine.length > 0 && { in_line: inLine }),
     ...childrenFact(state, step),
-    ...cacheFact(step, false),
+    ...settleMembers(state, step, null),
   };
-}
-
-/** What a step that settles has to say to the result cache. Only what was asked for is worth keeping. */
-export function cacheFact({ phase, cache, degraded }: Step, isResult: boolean): { readonly cache?: "fill" | "free" } {
-  const isWaiting = phase.status === "waiting" && phase.on.type === "cache";
-  if (cache === null || !(cache.isFirst || isWaiting)) return {};
-  return { cache: isResult && degraded === null ? "fill" : "free" };
 }
 
 /** Tasks that a step has started and that have not ended. */
 export function childrenOf(state: TaskState, step: Step): readonly string[] {
   return [...state.children].flatMap(([task, child]) => (child.step === step.index ? [task] : []));
+}
+
+export function skipped(state: TaskState, step: Step, reason: SkipReason): TaskEvent {
+  return { type: "step.skipped", step: step.path, reason, ...settleMembers(state, step, null) };
 }

@@ -1,8 +1,9 @@
 /** The fold of attempts: how a step's phase, the counters over phases and what is known of agents follow its attempts. */
+import { enter } from "./phase.ts";
 import { reserveFor } from "../aspects/budget.ts";
 import type { EventOf } from "../facts/event.ts";
 import type { TaskState } from "./state.ts";
-import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Phase, type Step } from "./step-state.ts";
+import { liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "./step-state.ts";
 import type { AgentEvidence } from "../world.ts";
 
 export type OfLine = Extract<EventOf<"step.waiting">, { readonly attempt: number }>;
@@ -93,12 +94,6 @@ export function linger(state: TaskState, { path, phase }: Step, numbers: readonl
   }
 }
 
-/** The step is looked at again in this transition. */
-export function retryNow(state: TaskState, step: Step): void {
-  enter(state, step, { status: "retrying", retryAt: state.at });
-  state.starts.push({ at: state.at, type: "retry", step: step.index, attempt: step.attempts + 1 });
-}
-
 function capabilityOfStep(step: AgentStep): string | null {
   const target = targetOfStep(step);
   return target.type === "capability" ? target.capability : null;
@@ -140,67 +135,6 @@ export function replaceAttempt(state: TaskState, step: Step, number: number, cha
     status: "running",
     live: step.phase.live.map((attempt) => (attempt.number === number ? change(attempt) : attempt)),
   });
-}
-
-/** Moves a step to another phase, and every index over phases with it. */
-export function enter(state: TaskState, step: Step, phase: Phase): void {
-  count(state, step, step.phase, -1);
-  if (phase.status !== "running") state.hedgeable.delete(step.index);
-  step.phase = phase;
-  count(state, step, phase, 1);
-}
-
-function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
-  const { index } = step;
-  switch (phase.status) {
-    case "running":
-      for (const attempt of phase.live) {
-        const busy = (state.busyByAgent.get(attempt.agent) ?? 0) + by;
-        if (busy === 0) state.busyByAgent.delete(attempt.agent);
-        else state.busyByAgent.set(attempt.agent, busy);
-        if (attempt.way === null) {
-          state.queued += by;
-          if (by === 1) state.queuedAt = Math.max(state.queuedAt, attempt.startedAt);
-          continue;
-        }
-        state.live += by;
-        if (attempt.claim !== null) continue;
-        state.unclaimed += by;
-        if (attempt.way === "inline") state.inline += by;
-      }
-      return;
-    case "waiting":
-      mark(state.waiting, index, by);
-      if (phase.on.type === "agent") mark(state.looking, index, by);
-      if (phase.on.type === "cache") mark(state.asking, index, by);
-      if (phase.on.type === "budget" && state.budget !== null) {
-        mark(state.budget.waiting, index, by);
-        if (by === -1) state.budget.isFreed = true; // it was others' turn to wait for
-      }
-      if (isKind(step, "signal")) mark(listeners(state, step.node.name), index, by);
-      return;
-    case "retrying":
-      return mark(state.retrying, index, by);
-    case "open":
-      return mark(state.open, index, by);
-    case "pending":
-    case "completed":
-    case "failed":
-    case "skipped":
-    case "canceled":
-      return;
-  }
-}
-
-function listeners(state: TaskState, name: string): Set<number> {
-  let steps = state.listening.get(name);
-  if (steps === undefined) state.listening.set(name, (steps = new Set()));
-  return steps;
-}
-
-function mark(set: Set<number>, index: number, by: 1 | -1): void {
-  if (by === 1) set.add(index);
-  else set.delete(index);
 }
 
 export function rememberReply(step: Step, attempt: number | undefined, digest: string | undefined): void {

@@ -1,7 +1,7 @@
 /** The fold of what is inside steps: branches and the tasks some of them are, signals, approvals, and undoing. */
 import type { CancelReason, EventOf } from "../facts/event.ts";
 import { loanKey, reserve, settleReservation } from "../aspects/budget.ts";
-import { enter } from "./evolve-attempt.ts";
+import { enter } from "./phase.ts";
 import { openFrame } from "./frame.ts";
 import { LIMITS } from "../limits.ts";
 import { blockOfBranch } from "../../language/graph.ts";

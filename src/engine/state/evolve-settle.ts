@@ -1,7 +1,7 @@
 /** The fold of ends: of steps, of what is around them, and of the task. */
 import { releaseLive } from "../aspects/budget.ts";
 import type { Failure } from "../facts/failure.ts";
-import { enter } from "./evolve-attempt.ts";
+import { enter } from "./phase.ts";
 import { stepIn } from "./frame.ts";
 import { decide } from "../rules/run-if.ts";
 import type { EndStatus } from "../facts/event.ts";

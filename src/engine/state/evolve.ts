@@ -2,12 +2,12 @@
  * The fold: what each fact changes. It never refuses one and never looks at a clock. State is consumed: the caller
  * keeps what is returned.
  */
+import { foldFact, followFact, isAspectWaiting, isOfAspect } from "../aspects/table.ts";
 import { LIMITS } from "../limits.ts";
 import { classOf, isFault } from "../../shared/outcome.ts";
 import {
   claimAttempt,
   countCall,
-  enter,
   joinLine,
   linger,
   observe,
@@ -15,16 +15,15 @@ import {
   rememberReply,
   removeAttempt,
   replaceAttempt,
-  retryNow,
   startAttempt,
   type OfLine,
 } from "./evolve-attempt.ts";
+import { enter, retryNow } from "./phase.ts";
 import { applyBudget } from "../aspects/budget-ask.ts";
 import { endTask, failFrame, settle } from "./evolve-settle.ts";
 import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
-import { askedCache, completedForCache, missedCache } from "./evolve-cache.ts";
 import { releaseCall, releaseLive, settleCall, startBudgetClock } from "../aspects/budget.ts";
-import type { TaskEvent } from "../facts/event.ts";
+import type { CoreEvent, TaskEvent } from "../facts/event.ts";
 import type { TaskCreated } from "../facts/created.ts";
 import { initialState } from "./frame.ts";
 import { applyHold } from "../aspects/hold.ts";
@@ -55,6 +54,14 @@ export function evolve(state: TaskState, events: readonly TaskEvent[], at: numbe
 }
 
 function applyEvent(state: TaskState, event: TaskEvent): void {
+  if (isOfAspect(event)) return foldFact(state, event);
+  const step = "step" in event ? (state.stepByPath.get(event.step ?? "") ?? null) : null;
+  const before = step?.phase ?? null;
+  applyCore(state, step, event);
+  followFact(state, event, step, before);
+}
+
+function applyCore(state: TaskState, step: Step | null, event: CoreEvent): void {
   switch (event.type) {
     case "task.created":
       throw new Error("Defect: a task is created once");
@@ -97,9 +104,6 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
     case "child.canceled":
       for (const task of event.tasks) state.orphans.delete(task);
       return;
-    case "cache.invalidated":
-      for (const step of event.steps) state.outdated.delete(step);
-      return;
     case "budget.exhausted":
     case "budget.raised":
       return applyBudget(state, event);
@@ -109,12 +113,12 @@ function applyEvent(state: TaskState, event: TaskEvent): void {
     case "child.kept":
       return keep(state, event);
     default:
-      applyStepEvent(state, stepNamed(state, event.step), event);
+      applyStepEvent(state, step ?? stepNamed(state, event.step), event);
   }
 }
 
 /** What is kept may be of steps that there are not, or not yet. */
-type StepEvent = Exclude<Extract<TaskEvent, { readonly step: string }>, { readonly type: "step.kept" | "child.kept" | "budget.exhausted" }>;
+type StepEvent = Exclude<Extract<CoreEvent, { readonly step: string }>, { readonly type: "step.kept" | "child.kept" | "budget.exhausted" }>;
 
 function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
   switch (event.type) {
@@ -124,9 +128,6 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return openBranches(state, step, event);
     case "step.waiting":
       return wait(state, step, event);
-    case "cache.missed":
-      missedCache(step, event);
-      return retryNow(state, step);
     case "step.degraded":
       step.target = event.fallback;
       step.degraded = event.error;
@@ -146,7 +147,6 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
-      completedForCache(state, step, event);
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
       orphan(state, event);
       settle(state, step, {
@@ -251,9 +251,7 @@ function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly
     return enter(state, step, { status: "waiting", on: event.waiting_on, since: state.at, seq: state.seq, lookAt: null });
   }
   const { waiting_on: on } = event;
-  if (on.type === "cache") {
-    askedCache(state, step, on);
-  } else if (!("hedge" in event && event.hedge)) {
+  if (!isAspectWaiting(on) && !("hedge" in event && event.hedge)) {
     // A second agent's line is not what the step waits for.
     step.waitingSince ??= state.at;
   }

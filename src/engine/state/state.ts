@@ -10,6 +10,8 @@ import type { By } from "../../shared/actor.ts";
 import type { StepKind } from "../../language/kinds/table.ts";
 import type { EndStatus } from "../facts/event.ts";
 import type { Json } from "../../shared/json.ts";
+import { aspectStates, type AspectStates } from "../aspects/shapes.ts";
+import type { Waiting } from "../facts/waiting.ts";
 import { Agenda } from "./agenda.ts";
 import { budgetOf, type Budget } from "../aspects/budget.ts";
 import type { Failure } from "../facts/failure.ts";
@@ -68,7 +70,7 @@ export interface ChildState {
   readonly after: string | null;
 }
 
-export interface TaskState {
+export interface TaskState extends AspectStates {
   readonly graph: Graph;
   readonly created: TaskCreated;
   readonly createdAt: number;
@@ -108,15 +110,9 @@ export interface TaskState {
   readonly lingering: Map<string, { readonly agent: string; readonly until: number }>;
   /** How many choices of an agent the task has made, by what was asked for. */
   readonly choices: Map<string, number>;
-  /** Steps in `waiting`, in the order they began to wait, and those of them that wait for an agent. */
+  /** Steps in `waiting`, in the order they began to wait: all, and by what they wait for. */
   readonly waiting: Set<number>;
-  readonly looking: Set<number>;
-  /** Those that wait for the result cache, and when the last of them asked. */
-  readonly asking: Set<number>;
-  askingAt: number;
-  /** Tags of kept results that steps have made out of date, until the cache has heard of it; by path. And since when. */
-  readonly outdated: Map<string, readonly string[]>;
-  outdatedAt: number;
+  readonly waitingFor: Map<Waiting["type"], Set<number>>;
   /** Steps in `retrying`, in the order they failed. */
   readonly retrying: Set<number>;
   /** Steps with steps inside them, while those are at work. */
@@ -176,6 +172,12 @@ export function stepNamed(state: TaskState, path: string): Step {
   if (step === undefined) throw new Error(`Defect: the journal names step "${path}", which the task lacks`);
   return step;
 }
+
+/** The steps that wait for something, first come first. */
+export function waitersFor(state: TaskState, on: Waiting["type"]): ReadonlySet<number> {
+  return state.waitingFor.get(on) ?? NOBODY;
+}
+const NOBODY: ReadonlySet<number> = new Set();
 
 /** What people are asked under this number. */
 export function approvalNumbered(state: TaskState, number: number): Approval | null {
@@ -241,11 +243,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     lingering: new Map(),
     choices: new Map(),
     waiting: new Set(),
-    looking: new Set(),
-    asking: new Set(),
-    askingAt: 0,
-    outdated: new Map(),
-    outdatedAt: 0,
+    waitingFor: new Map(),
     retrying: new Set(),
     open: new Set(),
     children: new Map(),
@@ -274,6 +272,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     evidenceByAgent: new Map(),
     busyByAgent: new Map(),
     callsByCapability: new Map(),
+    ...aspectStates(),
   };
   if (created.deadline_at !== undefined) state.clocks.push({ at: created.deadline_at, type: "deadline" });
   return state;

@@ -1,6 +1,6 @@
 /** One step in one frame: where it stands, and what came of it. */
 import type { By } from "../../shared/actor.ts";
-import type { CachedFrom, CancelReason, SkipReason } from "../facts/event.ts";
+import type { CancelReason, SkipReason } from "../facts/event.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { Way } from "../facts/call.ts";
 import type { Waiting } from "../facts/waiting.ts";
@@ -117,18 +117,6 @@ export interface Step<N extends StepNode = StepNode> {
   /** Of a step with steps inside it, or with tasks that it starts. */
   branches: Branches | null;
   approval: Approval | null;
-  /** Once it has asked the result cache. */
-  cache: CacheStanding | null;
-}
-
-export interface CacheStanding {
-  readonly key: string;
-  readonly ttlMs: number;
-  readonly tags: readonly string[];
-  /** Others wait for what it brings. */
-  readonly isFirst: boolean;
-  /** Whose result it has got. */
-  readonly from: CachedFrom | null;
 }
 
 /** What a step inside has come to, by branch: a case, an item, an iteration, a task. */
@@ -240,7 +228,6 @@ export function newStep(index: number, path: string, node: StepNode, frame: Fram
     replies: null,
     branches: null,
     approval: null,
-    cache: null,
   };
 }
 

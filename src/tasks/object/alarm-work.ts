@@ -2,6 +2,7 @@
  * What the object does when it wakes by itself: what is due, what may have been lost, and at the end putting the task
  * away. Whatever fails is tried again; a task that makes no progress is sealed, so that nothing wakes for ever.
  */
+import { waitersFor } from "../../engine/state/state.ts";
 import type { Command } from "../../engine/facts/command.ts";
 import type { Errands } from "../../objects/errands.ts";
 import { log, messageOf } from "../../shared/log.ts";
@@ -56,13 +57,13 @@ export class AlarmWork {
 
   async #wake(loaded: Loaded): Promise<void> {
     const { runner, agents, errands, projection, archiver, deletion } = this.#parts;
-    const { end, archivedAt, looking, created } = loaded.state;
+    const { end, archivedAt, created } = loaded.state;
     if (end !== null) {
       if (archivedAt === null) await archiver.archive();
       else if (Date.now() >= end.at + this.#taskRetentionMs) await deletion.empty();
       return;
     }
-    if (looking.size > 0) {
+    if (waitersFor(loaded.state, "agent").size > 0) {
       await agents.refresh(loaded).catch((error: unknown) => {
         log("warn", "agents not refreshed", { tenant: created.tenant, error: messageOf(error) });
       });

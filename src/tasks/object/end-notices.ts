@@ -67,7 +67,7 @@ export class EndNotices {
   }
 
   async #dropOutdated(loaded: Loaded): Promise<void> {
-    if (loaded.state.outdated.size === 0 || (await this.#invalidations.invalidate(loaded))) return;
+    if (loaded.state.cache.outdated.size === 0 || (await this.#invalidations.invalidate(loaded))) return;
     throw new Error("the cache did not answer");
   }
 

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { CheckedFold } from "../../engine/replay/checked-fold.ts";
 import { compileWorkflow, type Workflow } from "../../language/compile.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
-import { faultOfEvent } from "../../engine/facts/event-schema.ts";
+import { faultOfEvent } from "../../engine/replay/event-schema.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { Graph } from "../../language/graph.ts";
 import { graphOfPart } from "../../language/part-graph.ts";
@@ -18,9 +18,8 @@ import { schemaProblem } from "../../shared/json-schema.ts";
 import { messageOf } from "../../shared/log.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import { journalSource } from "../journal/journal-source.ts";
+import { journalSource, type JournalRow, type JournalSource } from "../journal/journal-source.ts";
 import { JOURNAL_FORMAT } from "./journal-file.ts";
-import type { JournalRow, JournalSource } from "../journal/journal-source.ts";
 
 /** `seq`: of the event, where it is one. */
 export interface WrongLine {

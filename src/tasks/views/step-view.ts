@@ -87,6 +87,7 @@ function stepView(state: TaskState, step: Step): StepView {
   const degraded = phase.status === "completed" ? phase.degraded : step.degraded;
   const live = phase.status === "running" && (phase.live.length > 1 || phase.live[0]?.way === null) ? phase.live.map(liveView) : null;
   const child = childOf(step);
+  const cached = state.cache.asked.get(step.index)?.from;
   return {
     id: step.path,
     type: step.node.kind,
@@ -103,7 +104,7 @@ function stepView(state: TaskState, step: Step): StepView {
     ...(child !== null && { task_id: child }),
     ...(step.approval !== null && { approval: approvalView(state, step.approval) }),
     ...((phase.status === "skipped" || phase.status === "canceled") && { reason: phase.reason }),
-    ...(step.cache?.from && { cached: { task_id: step.cache.from.task, made_at: isoTime(step.cache.from.made_at) } }),
+    ...(cached && { cached: { task_id: cached.task, made_at: isoTime(cached.made_at) } }),
     ...(degraded !== null && { degraded: errorView(degraded) as ErrorView }),
     ...(phase.status === "completed" && phase.kept && { kept: true as const }),
   };

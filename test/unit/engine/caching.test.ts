@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
-import type { WaitingForCache } from "../../../src/engine/facts/waiting.ts";
+import type { WaitingForCache } from "../../../src/engine/aspects/cache/shape.ts";
 import { completes, failsForGood, given, step, type Scenario } from "./scenario.ts";
 
 const cached = (id: string): TaskInput => ({ type: "cached", step: id, output: { value: 9 }, task: "task_0", madeAt: 5 });

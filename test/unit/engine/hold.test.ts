@@ -1,6 +1,6 @@
 /** What keeps a task from beginning, and what becomes of it meanwhile. */
 import { describe, expect, test } from "vitest";
-import { commandsFor } from "../../../src/engine/facts/command.ts";
+import { commandsFor } from "../../../src/engine/rules/commands.ts";
 import { completes, given, STARTED_AT, step } from "./scenario.ts";
 
 const gate = { key: "acme", limit: 2, overlap: "queue" } as const;

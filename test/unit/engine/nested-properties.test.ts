@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BUDGET_RESOURCES } from "../../../src/engine/aspects/budget.ts";
-import { commandsFor } from "../../../src/engine/facts/command.ts";
+import { commandsFor } from "../../../src/engine/rules/commands.ts";
 import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { isSettled } from "../../../src/engine/state/step-state.ts";

@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BUDGET_RESOURCES } from "../../../src/engine/aspects/budget.ts";
-import { commandsFor } from "../../../src/engine/facts/command.ts";
 import { RUN_IF } from "../../../src/language/step-definition.ts";
+import { commandsFor } from "../../../src/engine/rules/commands.ts";
+import { waitersFor } from "../../../src/engine/state/state.ts";
 import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { decide, type NeedCounts } from "../../../src/engine/rules/run-if.ts";
@@ -303,9 +304,11 @@ describe("for every workflow and history", () => {
           if (event.type === "step.completed" && event.degraded !== undefined) expect(command.type).toBe("free_cache");
         }
       }
-      const { asking, steps: all } = task.state;
-      const first = all.filter(({ cache, settledSeq }) => cache?.isFirst === true && settledSeq === null);
-      expect([...owed].toSorted()).toEqual([...[...asking].map(idOf), ...first.map(({ path }) => path)].toSorted());
+      const { cache, steps: all } = task.state;
+      const first = all.filter(({ index, settledSeq }) => cache.asked.get(index)?.isFirst === true && settledSeq === null);
+      expect([...owed].toSorted()).toEqual(
+        [...[...waitersFor(task.state, "cache")].map(idOf), ...first.map(({ path }) => path)].toSorted(),
+      );
     });
   });
 

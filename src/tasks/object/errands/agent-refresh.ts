@@ -1,4 +1,5 @@
 /** Steps wait for agents that the directory lacks: it is read afresh, and they look again. */
+import { waitersFor } from "../../../engine/state/state.ts";
 import type { Command } from "../../../engine/facts/command.ts";
 import { aside, type Errand } from "../../../objects/errands.ts";
 import type { Loaded } from "../../journal/load.ts";
@@ -21,7 +22,7 @@ export class AgentRefresh implements Errand<Loaded, Command> {
   /** An agent appeared that a step of this task may be waiting for. */
   async poke(): Promise<void> {
     const loaded = await this.#runner.ready();
-    if (loaded !== null && loaded.state.looking.size > 0) await this.#look(loaded);
+    if (loaded !== null && waitersFor(loaded.state, "agent").size > 0) await this.#look(loaded);
   }
 
   async #look(loaded: Loaded): Promise<void> {

@@ -5,11 +5,10 @@
  * Q2. What was brought and got lost on the way is found by the cache's own question, from the step's end in the journal.
  */
 import type { AskAnswer, Asker, CacheAnswer, Reply, Terms } from "../../../cache/cache-contract.ts";
-import { askedBy } from "../../../engine/aspects/caching.ts";
 import type { Command } from "../../../engine/facts/command.ts";
 import type { StoredValue } from "../../../engine/facts/value.ts";
 import { readValue } from "../../../engine/facts/value.ts";
-import { stepAt } from "../../../engine/state/state.ts";
+import { stepAt, waitersFor } from "../../../engine/state/state.ts";
 import { isKind, isSettled, keyOfTarget, type Step } from "../../../engine/state/step-state.ts";
 import { againAt, Reminders, tryToTell, type Errand } from "../../../objects/errands.ts";
 import { bytesToJson, jsonToBytes } from "../../../shared/json-bytes.ts";
@@ -53,15 +52,14 @@ export class CacheQuestions implements Errand<Loaded, OfCache> {
   }
 
   again(loaded: Loaded, now: number): void {
-    const { asking, askingAt } = loaded.state;
-    for (const index of asking) {
+    for (const index of waitersFor(loaded.state, "cache")) {
       const { path } = stepAt(loaded.state, index);
-      if (this.#reminders.isDue(path, askingAt, now)) void this.#ask(loaded, path);
+      if (this.#reminders.isDue(path, loaded.state.cache.askedAt, now)) void this.#ask(loaded, path);
     }
   }
 
   nextAt({ state }: Loaded, now: number): number | null {
-    return state.asking.size > 0 ? againAt(state.askingAt, now) : null;
+    return waitersFor(state, "cache").size > 0 ? againAt(state.cache.askedAt, now) : null;
   }
 
   startOver(): void {
@@ -78,7 +76,7 @@ export class CacheQuestions implements Errand<Loaded, OfCache> {
   async cacheSays({ step: path, key }: Asker, answer: CacheAnswer): Promise<Reply> {
     const before = await this.#runner.ready();
     const step = before?.state.stepByPath.get(path);
-    if (before === null || step?.cache?.key !== key) return { type: "gone" };
+    if (before === null || step === undefined || askerOf(before, step)?.key !== key) return { type: "gone" };
     if (askedBy(step) !== null) await this.#apply(path, answer);
     const loaded = await this.#runner.ready();
     const current = loaded?.state.stepByPath.get(path);
@@ -145,8 +143,8 @@ export class CacheQuestions implements Errand<Loaded, OfCache> {
 
   /** Who is paused before anything has begun holds others up for nothing, and so does who waits for people to pay. */
   #standing({ state }: Loaded, step: Step): Reply {
-    const { phase, cache, degraded } = step;
-    if (cache === null || !cache.isFirst) return { type: "gone" };
+    const { phase, degraded } = step;
+    if (state.cache.asked.get(step.index)?.isFirst !== true) return { type: "gone" };
     const isIdle = state.paused || (phase.status === "waiting" && phase.on.type === "budget" && state.budget?.asked !== null);
     if (!isSettled(phase)) return { type: isIdle && phase.status !== "running" ? "gone" : "working" };
     const value = phase.status === "completed" && phase.degraded === null && degraded === null ? this.#valueOf(step) : null;
@@ -164,6 +162,11 @@ export class CacheQuestions implements Errand<Loaded, OfCache> {
 const UNAVAILABLE: AskAnswer = { type: "miss", reason: "unavailable" };
 const NOTHING: StoredValue = { value: null };
 
+/** What a step waits for the cache to answer; it asks once, so there is no other question. */
+function askedBy(step: Step | undefined) {
+  return step?.phase.status === "waiting" && step.phase.on.type === "cache" ? step.phase.on : null;
+}
+
 function termsOf(step: Step): (Terms & { readonly key: string }) | null {
   const asked = askedBy(step);
   if (asked === null || !isKind(step, "agent")) return null;
@@ -175,8 +178,9 @@ function subjectOf(step: Step): string {
   return isKind(step, "agent") ? keyOfTarget(step.node.targets[0]) : "";
 }
 
-function askerOf({ state }: Loaded, { path, cache }: Step): Asker | null {
-  return cache === null ? null : { task: state.created.task, step: path, key: cache.key };
+function askerOf({ state }: Loaded, { path, index }: Step): Asker | null {
+  const asked = state.cache.asked.get(index);
+  return asked === undefined ? null : { task: state.created.task, step: path, key: asked.key };
 }
 
 /** Or it throws. */

@@ -24,11 +24,11 @@ export class Invalidations implements Errand<Loaded, Command> {
   }
 
   again(loaded: Loaded): void {
-    if (loaded.state.outdated.size > 0) void this.invalidate(loaded);
+    if (loaded.state.cache.outdated.size > 0) void this.invalidate(loaded);
   }
 
   nextAt({ state }: Loaded, now: number): number | null {
-    return state.outdated.size > 0 ? againAt(state.outdatedAt, now) : null;
+    return state.cache.outdated.size > 0 ? againAt(state.cache.outdatedAt, now) : null;
   }
 
   startOver(): void {
@@ -46,9 +46,9 @@ export class Invalidations implements Errand<Loaded, Command> {
   }
 
   async #drop({ state }: Loaded): Promise<boolean> {
-    const steps = [...state.outdated.keys()].filter((step) => !this.#dropped.has(step));
+    const steps = [...state.cache.outdated.keys()].filter((step) => !this.#dropped.has(step));
     if (steps.length === 0) return true;
-    const tags = [...new Set(steps.flatMap((step) => state.outdated.get(step) ?? []))];
+    const tags = [...new Set(steps.flatMap((step) => state.cache.outdated.get(step) ?? []))];
     const isHeard = await tryToTell("the cache does not know what is out of date", async () => {
       for (let from = 0; from < tags.length; from += LIMITS.cacheNames) {
         const some = tags.slice(from, from + LIMITS.cacheNames);

@@ -1,19 +1,12 @@
 /** Tags of kept results: those of a step's own, and those that its completion makes out of date. */
-import type { Json } from "../../shared/json.ts";
-import { LIMITS } from "../limits.ts";
-import { err, ok, type Result } from "../../shared/result.ts";
-import { scopeOfStep } from "../state/scope.ts";
-import type { TaskState } from "../state/state.ts";
-import type { AgentStep } from "../state/step-state.ts";
-import type { Template } from "../../language/expressions/template.ts";
-import type { Values } from "../facts/value.ts";
-import type { World } from "../world.ts";
-
-/** What the step's completion says of the results of others. It was checked when the step began, and is the same since. */
-export function outdates(state: TaskState, step: AgentStep, world: World): { readonly invalidates?: readonly string[] } {
-  const tags = outdatedTags(state, step, world.values);
-  return tags.ok && tags.value.length > 0 ? { invalidates: tags.value } : {};
-}
+import type { Json } from "../../../shared/json.ts";
+import { LIMITS } from "../../limits.ts";
+import { err, ok, type Result } from "../../../shared/result.ts";
+import { scopeOfStep } from "../../state/scope.ts";
+import type { TaskState } from "../../state/state.ts";
+import type { AgentStep } from "../../state/step-state.ts";
+import type { Template } from "../../../language/expressions/template.ts";
+import type { Values } from "../../facts/value.ts";
 
 export function outdatedTags(state: TaskState, step: AgentStep, values: Values): Result<readonly string[], string> {
   return tagsIn(step.node.invalidates, state, step, values);

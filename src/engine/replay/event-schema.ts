@@ -7,44 +7,11 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { BUDGET_ACTIONS } from "../../language/budget-definition.ts";
 import { STEP_KINDS } from "../../language/kinds/table.ts";
-import type { EventType, TaskEvent } from "./event.ts";
+import { ASPECT_FACTS, ASPECT_MEMBERS, ASPECT_WAITS } from "../aspects/table.ts";
+import type { AspectEvent } from "../aspects/shapes.ts";
+import type { CoreEvent, TaskEvent } from "../facts/event.ts";
+import { amounts, count, failure, number, receipt, text, texts, time, value } from "../facts/member-schemas.ts";
 
-const text = z.string().max(LIMITS.bodyBytes);
-const texts = z.array(text);
-const count = z.int().min(0);
-const time = z.int().min(0).max(8_640_000_000_000_000);
-const number = z.int().min(1);
-
-const failure = z.looseObject({
-  code: text,
-  message: text,
-  retryable: z.boolean(),
-  retry_after_ms: z.number().optional(),
-  by: z.literal("agent").optional(),
-  status: z.int().optional(),
-  step_id: text.optional(),
-  pointer: text.optional(),
-});
-const value = z.union([
-  z.looseObject({ value: z.json(), bytes: count.optional() }),
-  z.looseObject({ payload: count, bytes: count }),
-  z.looseObject({ seq: number, bytes: count }),
-]);
-const receipt = z.looseObject({
-  policy: text,
-  candidates: z.array(
-    z.looseObject({
-      agent: text,
-      verdict: text,
-      score: z.number().optional(),
-      parts: z.record(z.string(), z.number()).optional(),
-      reason: text.optional(),
-    }),
-  ),
-  more: count.optional(),
-  note: text.optional(),
-});
-const amounts = z.looseObject({ cost_micros: count, tokens: count, calls: count });
 const waitingOn = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("agent"), capability: text.optional(), agent: text.optional() }),
   z.looseObject({ type: z.enum(["timer", "debounce"]), until: time }),
@@ -52,15 +19,8 @@ const waitingOn = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("signal"), name: text, until: time.optional() }),
   z.looseObject({ type: z.literal("approval"), approval: number, until: time.optional() }),
   z.looseObject({ type: z.literal("capacity"), agent: text }),
-  z.looseObject({
-    type: z.literal("cache"),
-    key: text,
-    ttl_ms: number,
-    tags: texts.optional(),
-    versions: text.optional(),
-    until: time,
-  }),
   z.looseObject({ type: z.literal("budget"), needs: amounts }),
+  ...Object.values(ASPECT_WAITS).map(({ schema }) => schema),
 ]);
 
 type MemberOf<E> = E extends TaskEvent ? keyof E : never;
@@ -69,6 +29,7 @@ type MemberOf<E> = E extends TaskEvent ? keyof E : never;
 const inLine = z.union([z.literal(true), z.array(number)]);
 
 const MEMBERS = {
+  ...ASPECT_MEMBERS,
   type: text,
   v: z.literal(1),
   tenant: text,
@@ -126,9 +87,6 @@ const MEMBERS = {
   fallback: count,
   agent: text,
   usage: z.looseObject({ input_tokens: z.number().optional(), output_tokens: z.number().optional(), cost_usd: z.number().optional() }),
-  cached: z.looseObject({ key: text, task: text, made_at: time }),
-  cache: z.enum(["fill", "free"]),
-  invalidates: texts,
   steps: texts,
   signal: number,
   digest: text,
@@ -184,7 +142,7 @@ const MEMBERS = {
 } satisfies { readonly [M in MemberOf<TaskEvent>]: z.ZodType };
 
 /** What each kind of fact cannot do without. */
-const REQUIRED: { readonly [T in EventType]: readonly Exclude<MemberOf<Extract<TaskEvent, { readonly type: T }>>, "type">[] } = {
+const REQUIRED: { readonly [T in CoreEvent["type"]]: readonly Exclude<MemberOf<Extract<TaskEvent, { readonly type: T }>>, "type">[] } = {
   "task.created": [
     "v",
     "tenant",
@@ -213,8 +171,6 @@ const REQUIRED: { readonly [T in EventType]: readonly Exclude<MemberOf<Extract<T
   "task.ending": ["ending"],
   "step.started": ["step"],
   "step.waiting": ["step", "waiting_on"],
-  "cache.missed": ["step", "reason"],
-  "cache.invalidated": ["steps"],
   "step.degraded": ["step", "error", "fallback"],
   "step.completed": ["step", "output"],
   "step.failed": ["step", "error"],
@@ -255,14 +211,20 @@ const REQUIRED: { readonly [T in EventType]: readonly Exclude<MemberOf<Extract<T
 export function faultOfEvent(event: unknown): string | null {
   if (typeof event !== "object" || event === null || Array.isArray(event)) return "expected an event, an object with a type";
   const { type } = event as { readonly type?: unknown };
-  if (typeof type !== "string" || !Object.hasOwn(REQUIRED, type)) return `there is no event "${String(type)}"`;
+  const required = typeof type === "string" ? requiredOf(type) : null;
+  if (required === null) return `there is no event "${String(type)}"`;
   const members = event as { readonly [member: string]: unknown };
-  const missing = REQUIRED[type as EventType].find((member) => members[member] === undefined);
-  if (missing !== undefined) return `${type} without "${missing}"`;
+  const missing = required.find((member) => members[member] === undefined);
+  if (missing !== undefined) return `${String(type)} without "${missing}"`;
   for (const [member, given] of Object.entries(members)) {
     const schema = Object.hasOwn(MEMBERS, member) ? MEMBERS[member as keyof typeof MEMBERS] : undefined;
     const checked = schema?.safeParse(given);
-    if (checked?.success === false) return `${type}, "${member}": ${checked.error.issues[0]?.message ?? "not as expected"}`;
+    if (checked?.success === false) return `${String(type)}, "${member}": ${checked.error.issues[0]?.message ?? "not as expected"}`;
   }
   return null;
+}
+
+function requiredOf(type: string): readonly string[] | null {
+  if (Object.hasOwn(REQUIRED, type)) return REQUIRED[type as CoreEvent["type"]];
+  return Object.hasOwn(ASPECT_FACTS, type) ? ASPECT_FACTS[type as AspectEvent["type"]].required : null;
 }

@@ -1,0 +1,109 @@
+/** Every aspect there is, and the walkers over them: whoever wants to know what an aspect says asks here. */
+import type { Rejection } from "../../shared/errors.ts";
+import type { Result } from "../../shared/result.ts";
+import type { Command } from "../facts/command.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import type { InputOf, TaskInput } from "../facts/input.ts";
+import type { Moment } from "../facts/moment.ts";
+import type { TaskState } from "../state/state.ts";
+import type { AgentStep, Phase, Step } from "../state/step-state.ts";
+import type { World } from "../world.ts";
+import type { AspectFact, AspectHooks, AspectWait, Ruling } from "./aspect.ts";
+import { cache } from "./cache/cache.ts";
+import type { AspectEvent, AspectInput, AspectsOfSettled, AspectWaiting } from "./shapes.ts";
+
+/** Where several decide, they do in this order. */
+const ASPECTS: readonly AspectHooks[] = [cache];
+
+/** Those that have a hook; found once, for they are asked at every event. */
+function having<K extends keyof AspectHooks>(hook: K): readonly NonNullable<AspectHooks[K]>[] {
+  return ASPECTS.flatMap(({ [hook]: own }) => (own === undefined ? [] : [own]));
+}
+
+export const ASPECT_FACTS: { readonly [T in AspectEvent["type"]]: AspectFact<T> } = { ...cache.facts };
+export const ASPECT_WAITS: { readonly [T in AspectWaiting["type"]]: AspectWait } = { ...cache.waits };
+export const ASPECT_MEMBERS = { ...cache.members };
+const ADMIT: { readonly [T in AspectInput["type"]]: Admit<T> } = { ...cache.admit };
+
+type Admit<T extends AspectInput["type"]> = (state: TaskState, input: InputOf<T>, world: World) => Result<Ruling, Rejection>;
+
+const FOLLOW = having("follow");
+const CHECK = having("check");
+const ASK = having("ask");
+const SETTLE = having("settle");
+const COMMANDS = having("commands");
+const INPUTS = having("inputs");
+
+export function isOfAspect(event: TaskEvent): event is AspectEvent {
+  return OWN_FACTS.has(event.type);
+}
+const OWN_FACTS: ReadonlySet<string> = new Set(Object.keys(ASPECT_FACTS));
+
+export function foldFact(state: TaskState, event: AspectEvent): void {
+  (ASPECT_FACTS[event.type] as AspectFact<AspectEvent["type"]>).fold(state, event);
+}
+
+export function followFact(state: TaskState, event: TaskEvent, step: Step | null, before: Phase | null): void {
+  for (const follow of FOLLOW) follow(state, event, step, before);
+}
+
+export function admitToAspect(state: TaskState, input: AspectInput, world: World): Result<Ruling, Rejection> {
+  return (ADMIT[input.type] as Admit<AspectInput["type"]>)(state, input, world);
+}
+
+export function checkStep(state: TaskState, step: AgentStep, world: World): { readonly field: string; readonly error: string } | null {
+  return firstOf(CHECK, (check) => check(state, step, world));
+}
+
+export function askBeforeAgent(state: TaskState, step: AgentStep, world: World): Ruling | null {
+  return firstOf(ASK, (ask) => ask(state, step, world));
+}
+
+/** What the aspects add to the fact that settles a step; `brought`: its agents have brought the output. */
+export function settleMembers(state: TaskState, step: Step, brought: World | null): AspectsOfSettled {
+  return SETTLE.reduce<AspectsOfSettled>((members, settle) => Object.assign(members, settle(state, step, brought)), {});
+}
+
+/** What follows when a step has waited for an aspect until now; `null` where it waits for something else. */
+export function waitIsOver(state: TaskState, step: Step): Ruling | null {
+  const { phase } = step;
+  if (phase.status !== "waiting" || !isAspectWaiting(phase.on)) return null;
+  return ASPECT_WAITS[phase.on.type].due?.(state, step) ?? null;
+}
+
+export function isAspectWaiting(on: { readonly type: string }): on is AspectWaiting {
+  return OWN_WAITS.has(on.type);
+}
+const OWN_WAITS: ReadonlySet<string> = new Set(Object.keys(ASPECT_WAITS));
+
+export function commandsOfAspects(event: TaskEvent): readonly Command[] {
+  let all = NO_COMMANDS;
+  for (const commands of COMMANDS) {
+    const some = commands(event);
+    if (some.length > 0) all = all.length === 0 ? some : [...all, ...some];
+  }
+  return all;
+}
+const NO_COMMANDS: readonly Command[] = [];
+
+/** Why a fact cannot be one where the task stands, or `null`. */
+export function faultOfFact(state: TaskState, event: AspectEvent): string | null {
+  return (ASPECT_FACTS[event.type] as AspectFact<AspectEvent["type"]>).fault?.(state, event) ?? null;
+}
+
+/** Whether only a step that asks agents waits for it. */
+export const isOfAgentsAlone = (on: { readonly type: string }): boolean => isAspectWaiting(on) && ASPECT_WAITS[on.type].isOfAgents;
+
+/** What the outside must have said for a fact, where an aspect knows. */
+export function inputsOfAspects(event: TaskEvent, moment: Moment): readonly TaskInput[] {
+  if (isOfAspect(event)) return (ASPECT_FACTS[event.type] as AspectFact<AspectEvent["type"]>).inputs?.(event, moment) ?? [];
+  return INPUTS.flatMap((inputs) => inputs(event, moment));
+}
+
+function firstOf<H, T>(hooks: readonly H[], ask: (hook: H) => T | null): T | null {
+  for (const hook of hooks) {
+    const said = ask(hook);
+    if (said !== null) return said;
+  }
+  return null;
+}

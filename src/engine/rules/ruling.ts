@@ -1,0 +1,15 @@
+/** What the rules make of what an aspect wants. */
+import type { Ruling } from "../aspects/aspect.ts";
+import type { TaskEvent } from "../facts/event.ts";
+import type { TaskState } from "../state/state.ts";
+import type { World } from "../world.ts";
+import { failStep } from "./step.ts";
+
+export function carryOut(state: TaskState, { facts, next }: Ruling, world: World): readonly TaskEvent[] {
+  switch (next?.type) {
+    case undefined:
+      return facts;
+    case "step_fails":
+      return [...facts, ...failStep(state, next.step, next.error, world)];
+  }
+}
