@@ -1,15 +1,20 @@
-/** What yields events, as server-sent events or as messages of a WebSocket. */
-import type { EventView } from "../tasks/views/event-view.ts";
+/** What is read live, as server-sent events or as messages of a WebSocket. */
 import { LIMITS } from "./limits.ts";
+import { CLOSE_CONTINUE } from "../objects/feed.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { EVENTS_PROTOCOL } from "./credentials.ts";
+
+interface LiveItem {
+  readonly seq: number;
+  readonly type: string;
+}
 
 const PING_MS = 15_000;
 
 /** A stream of `id: seq`, `event: type`, `data: {…}`; a comment now and then keeps idle connections open. */
-export function eventStream(events: AsyncGenerator<EventView>, stop: AbortController): Response {
+export function eventStream(events: AsyncGenerator<LiveItem>, stop: AbortController): Response {
   const encoder = new TextEncoder();
-  let next: Promise<IteratorResult<EventView>> | null = null;
+  let next: Promise<IteratorResult<LiveItem>> | null = null;
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(encoder.encode(": following\n\n")),
     // Pulled, not pushed: a reader that does not keep up is not sent more than it takes.
@@ -33,12 +38,9 @@ export function eventStream(events: AsyncGenerator<EventView>, stop: AbortContro
   return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" } });
 }
 
-/** The reader is too far behind for one connection: it opens another with `?after=` the last event it saw. */
-const CLOSE_CONTINUE = 4001;
-
 /** A WebSocket that gets every event as a message and is closed after the last. `done` once nothing is left to tidy up. */
 export function eventSocket(
-  events: AsyncGenerator<EventView>,
+  events: AsyncGenerator<LiveItem>,
   stop: AbortController,
   protocols: string | undefined,
 ): { readonly response: Response; readonly done: Promise<void> } {
@@ -56,7 +58,7 @@ export function eventSocket(
 }
 
 /** A socket says nothing about what it still has to send, so one connection is sent a bounded amount. */
-async function send(events: AsyncGenerator<EventView>, socket: WebSocket): Promise<void> {
+async function send(events: AsyncGenerator<LiveItem>, socket: WebSocket): Promise<void> {
   try {
     let sent = 0;
     for await (const event of events) {

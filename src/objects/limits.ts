@@ -1,6 +1,7 @@
 /** Bounds of this room, each with its reason, and those of what it stands on. Passing one is a refusal with a code, never a crash. */
 import { LIMITS as SHARED } from "../shared/limits.ts";
 
+const MIB = 1024 * 1024;
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -20,6 +21,15 @@ export const LIMITS = {
   tellAgainMs: 100,
   /** Tries of a request, before it is left to the alarm. */
   tellTries: 4,
+  /** Live readers of one object. */
+  sockets: 1_000,
+  /** What the object sends a reader in one go; who is further behind opens another connection from where it stopped. */
+  catchUpBytes: 4 * MIB,
+  /** The pause before a reader opens a connection again that broke; it grows fourfold, up to … */
+  followAgainMs: 50,
+  followAgainMaxMs: 10 * SECOND,
+  /** After so many failures in a row it is let go. */
+  followTries: 6,
   /** How long the holder of a slot is trusted before it is asked whether it still holds it. */
   slotVerifyMs: 30 * SECOND,
   /** How long a holder may fail to answer that: longer than any outage that is not its own, so that a slot is not lost for good. */

@@ -56,10 +56,6 @@ export const LIMITS = {
   resendMaxMs: 10 * MINUTE,
   /** Alarms in a row that may fail before the task is sealed; the platform gives up after six. */
   alarmFailures: 4,
-  /** Live readers of one task. */
-  sockets: 1_000,
-  /** What the object sends a follower in one go; who is further behind reconnects from where it stopped. */
-  replayBytes: 4 * MIB,
   /** Steps in the view of a task; the rest are pages of `/steps`. */
   viewSteps: 1_000,
   progressBytes: 4 * KIB,

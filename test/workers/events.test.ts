@@ -162,7 +162,7 @@ describe("WebSocket", () => {
     const { events, code } = await readSocket((await open(id, { upgrade: "websocket" })).webSocket as WebSocket);
     expect(code).toBe(1000);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
-    expect(JSON.stringify(events).length).toBeGreaterThan(LIMITS.replayBytes);
+    expect(JSON.stringify(events).length).toBeGreaterThan(LIMITS.catchUpBytes);
     const streamed = await readStream(await open(id, { accept: "text/event-stream" }));
     expect(streamed.map(({ id: seq }) => seq)).toEqual(streamed.map((_, index) => index + 1));
     expect(streamed.at(-1)?.event).toBe("task.completed");

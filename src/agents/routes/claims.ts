@@ -5,7 +5,7 @@ import { rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { claimAnswer, lateClaimAnswer } from "./claim-answer.ts";
 import { Refused } from "../../http/problem.ts";
-import { messagesOf } from "../../http/sockets.ts";
+import { messagesOf } from "../../objects/follow.ts";
 
 /** Whose work, and for how long its worker waits. */
 export interface Claim {

@@ -1,10 +1,12 @@
 /** What a task's object is made of, how the parts know each other, and what each does once something is recorded. */
 import type { Command } from "../../engine/facts/command.ts";
 import { aside, Errands } from "../../objects/errands.ts";
+import { Feed } from "../../objects/feed.ts";
 import type { Loaded } from "../journal/load.ts";
 import { TaskReading, viewsOf } from "../journal/task-reading.ts";
 import { LIMITS } from "../limits.ts";
 import type { TaskPorts } from "../ports.ts";
+import { isLastEvent, type EventView } from "../views/event-view.ts";
 import { Agents } from "./agents.ts";
 import { AlarmWork } from "./alarm-work.ts";
 import { Archiver } from "./archiver.ts";
@@ -26,7 +28,6 @@ import { QueueMessages } from "./errands/queue-messages.ts";
 import { SlotReleases } from "./errands/slot-releases.ts";
 import { SlotRequests } from "./errands/slot-requests.ts";
 import { HistoryProjection } from "./history-projection.ts";
-import { LiveFeed } from "./live-feed.ts";
 import { Queries } from "./queries.ts";
 import { TaskRunner, type Commit } from "./runner.ts";
 import { Steering } from "./steering.ts";
@@ -40,7 +41,7 @@ export class TaskParts {
   readonly children: Children;
   readonly cache: CacheQuestions;
   readonly gate: GateEntry;
-  readonly feed: LiveFeed;
+  readonly feed: Feed<EventView>;
   readonly projection: HistoryProjection;
   readonly waiters: EndWaiters;
   readonly archiver: Archiver;
@@ -99,7 +100,7 @@ export class TaskParts {
       },
     );
 
-    this.feed = new LiveFeed(ctx);
+    this.feed = new Feed(ctx, isLastEvent);
     this.projection = new HistoryProjection(ports, runner.journal);
     this.waiters = new EndWaiters(() => calls.isAwaiting);
     this.archiver = new Archiver(runner, new EndNotices(ports, runner.journal, orphans, invalidations, gate), this.projection);

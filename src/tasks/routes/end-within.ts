@@ -1,8 +1,9 @@
 /** The answer to callers who wait for the end of a task. */
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { waitForEnd } from "../../http/follow.ts";
+import { waitForEnd } from "../../objects/follow.ts";
 import type { Api } from "../../http/route.ts";
+import type { TaskResult } from "../views/view.ts";
 import type { TaskServices } from "../services.ts";
 import type { endedTask } from "./task-schemas.ts";
 
@@ -14,7 +15,7 @@ export async function endWithin(c: Context<Api<TaskServices>>, id: string, waitM
   const ended = await tasks.read(
     tenant,
     id,
-    () => waitForEnd(() => tasks.stub(tenant, id), waitMs),
+    () => waitForEnd<TaskResult>(() => tasks.stub(tenant, id), waitMs),
     (reading) => reading.result(),
   );
   return ended === null ? null : { id, ...(ended as Omit<z.infer<typeof endedTask>, "id">) };

@@ -1,9 +1,9 @@
 /** `/tasks/{id}/events`: one journal, read as a page, as server-sent events or over a WebSocket. */
 import { z } from "@hono/zod-openapi";
-import type { EventView } from "../views/event-view.ts";
+import { isLastEvent, type EventView } from "../views/event-view.ts";
 import { LIMITS } from "../limits.ts";
 import type { TaskReading } from "../journal/task-reading.ts";
-import { follow } from "../../http/follow.ts";
+import { follow } from "../../objects/follow.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { createRouter, defineRoute } from "../../http/route.ts";
 import { eventSocket, eventStream } from "../../http/live.ts";
@@ -48,7 +48,7 @@ export const eventRoutes = createRouter<TaskServices>().openapi(eventsRoute, asy
     const events = await tasks.read<AsyncGenerator<EventView>>(
       tenant,
       id,
-      async (task) => ((await task.head()) === null ? null : follow(() => tasks.stub(tenant, id), after, stop.signal)),
+      async (task) => ((await task.head()) === null ? null : follow(() => tasks.stub(tenant, id), isLastEvent, after, stop.signal)),
       (reading) => archivedEvents(reading, after),
     );
     if (!isSocket) return eventStream(found(events, id), stop);

@@ -53,7 +53,7 @@ function showValue(data: Record<string, Json>, key: string, stored: StoredValue)
 }
 
 /** Whether the event is a task's last word; only `task.archived` may follow. */
-export function isTerminal(type: string): boolean {
+export function isLastEvent({ type }: EventView): boolean {
   return (
     type === "task.completed" || type === "task.failed" || type === "task.canceled" || type === "task.timed_out" || type === "task.rejected"
   );
