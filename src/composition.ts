@@ -37,7 +37,7 @@ import { Statements } from "./tasks/history/statements.ts";
 import { taskPoint } from "./tasks/history/task-point.ts";
 import { TaskRows } from "./tasks/history/task-rows.ts";
 import { ScheduleGateway } from "./schedules/gateway.ts";
-import type { ScheduleContract, SchedulePorts } from "./schedules/schedule-contract.ts";
+import type { SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleList } from "./schedules/schedule-list.ts";
 import { readConfig, type Config } from "./shared/config.ts";
 import { bytesToJson } from "./shared/json-bytes.ts";
@@ -94,7 +94,6 @@ function build(env: Env, config: Config): Service {
   const agentObject = (tenant: string, agent: string) => agentObjects.getByName(`${tenant}/${agent}`) as AgentContract;
   const webhookRegistry = new WebhookRegistry(db, config.keyring, urlPolicy);
   const webhookObjects = new WebhookGateway(env.WEBHOOKS);
-  const scheduleNamespace: ObjectNamespace = env.SCHEDULES;
   const cache = new CacheGateway(env.RESULTS);
   const gates = new GateGateway(env.GATES);
   const pokeWaiting = async (tenant: string, { id, capabilities }: AgentRecord): Promise<void> => {
@@ -128,7 +127,7 @@ function build(env: Env, config: Config): Service {
     webhooks: notifier,
     webhookRegistry,
     webhookObjects,
-    schedules: new ScheduleGateway((name) => scheduleNamespace.getByName(name) as ScheduleContract),
+    schedules: new ScheduleGateway(env.SCHEDULES),
     scheduleList: new ScheduleList(db),
     cache,
     gates,

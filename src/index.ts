@@ -8,7 +8,6 @@ import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
 import { GateObject } from "./gates/gate-object.ts";
 import { consumeHistory } from "./tasks/history/history-queue.ts";
-import type { SchedulePorts } from "./schedules/schedule-contract.ts";
 import { ScheduleObject } from "./schedules/schedule-object.ts";
 import { createApi } from "./rooms.ts";
 import { LIMITS } from "./tasks/limits.ts";
@@ -50,16 +49,9 @@ export class Webhook extends WebhookObject<Env> {
   }
 }
 
-const NO_SCHEDULE_PORTS = {} as SchedulePorts;
-
 export class Schedule extends ScheduleObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, configuration.ok ? service(env).schedulePorts : NO_SCHEDULE_PORTS);
-  }
-
-  override async alarm(): Promise<void> {
-    if (configuration.ok) return super.alarm();
-    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+    super(ctx, env, configuration.ok ? service(env).schedulePorts : null);
   }
 }
 

@@ -78,6 +78,13 @@ export abstract class RoomObject<Env, Ports, Name extends object> extends Durabl
     this.#alarm.ringAt(this.nextWake(now), now);
   }
 
+  /** Sets the alarm if the platform has given it up, as it could before they were set again by themselves. */
+  protected async repairAlarm(): Promise<void> {
+    if ((await this.ctx.storage.getAlarm()) !== null) return;
+    this.#alarm.forget();
+    this.wakeInTime(Date.now());
+  }
+
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     this.#alarm.forget();
     if (this.#ports === null) return this.#comeAgain(0);

@@ -31,15 +31,15 @@ import type { ScheduleStore } from "./schedule-store.ts";
 
 export class RunStarter {
   readonly #store: ScheduleStore;
-  readonly #log: () => RunLog;
-  readonly #ports: SchedulePorts;
+  readonly #log: RunLog;
+  readonly #ports: () => SchedulePorts;
   /** Writes all of it or nothing. */
   readonly #atomically: (change: () => void) => void;
   #working: Promise<void> | null = null;
   /** Tasks that have ended. Written down with the next run only: asking again would do as well. */
   readonly #ended = new Set<string>();
 
-  constructor(store: ScheduleStore, log: () => RunLog, ports: SchedulePorts, atomically: (change: () => void) => void) {
+  constructor(store: ScheduleStore, log: RunLog, ports: () => SchedulePorts, atomically: (change: () => void) => void) {
     this.#store = store;
     this.#log = log;
     this.#ports = ports;
@@ -117,14 +117,14 @@ export class RunStarter {
 
   #submit({ tenant, head, incarnation, origin }: ScheduleRecord, run: PlannedRun): Promise<Result<string, Rejection>> {
     const key = `${incarnation}/${run.key === null ? run.at : `trigger/${run.key}`}`;
-    return this.#ports.submit({ tenant, schedule: head.name, at: run.at, key, task: this.#store.task, origin });
+    return this.#ports().submit({ tenant, schedule: head.name, at: run.at, key, task: this.#store.task, origin });
   }
 
   /** The latest task that has not ended. */
   async #running(tenant: string): Promise<string | null> {
     for (const { task } of this.#store.progress.running.toReversed()) {
       if (this.#ended.has(task)) continue;
-      if (!(await this.#ports.hasEnded(tenant, task))) return task;
+      if (!(await this.#ports().hasEnded(tenant, task))) return task;
       this.#ended.add(task);
     }
     return null;
@@ -132,7 +132,7 @@ export class RunStarter {
 
   async #cancelAll({ tenant, head }: ScheduleRecord, run: PlannedRun): Promise<void> {
     const reason = `schedule "${head.name}" runs again, for ${new Date(run.at).toISOString()}`;
-    for (const { task } of this.#store.progress.running) await this.#ports.cancel(tenant, task, reason);
+    for (const { task } of this.#store.progress.running) await this.#ports().cancel(tenant, task, reason);
   }
 
   #wait(record: ScheduleRecord, run: PlannedRun, isSoon: boolean): void {
@@ -140,7 +140,7 @@ export class RunStarter {
       const { progress } = this.#store;
       const { waiting } = progress;
       if (!isPlanned(progress, run)) return progress;
-      if (waiting !== null) this.#log().add(entryOf(waiting, "skipped", null, SUPERSEDED), Date.now());
+      if (waiting !== null) this.#log.add(entryOf(waiting, "skipped", null, SUPERSEDED), Date.now());
       const now = Date.now();
       return withWaiting(progress, run, now, isSoon ? now : now + LIMITS.scheduleLookMs);
     });
@@ -151,7 +151,7 @@ export class RunStarter {
       const { progress } = this.#store;
       // Meanwhile the schedule may have been paused, and the run with it.
       if (!isPlanned(progress, run) && task === null) return progress;
-      this.#log().add(entryOf(run, outcome, task, reason), Date.now());
+      this.#log.add(entryOf(run, outcome, task, reason), Date.now());
       return task === null ? without(progress, run) : withRunning(withoutEnded(progress, this.#ended), run, task);
     });
     if (task !== null) this.#ended.clear();

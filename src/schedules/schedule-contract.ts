@@ -1,6 +1,5 @@
 /** What the object of a schedule answers to: plain data in, promises of plain data out. Everything may be asked twice. */
 import type { Rejection } from "../shared/errors.ts";
-import type { Json } from "../shared/json.ts";
 import type { Result } from "../shared/result.ts";
 import type { Progress } from "./progress.ts";
 import type { LoggedRun, Reason, RunOutcome } from "./run-entry.ts";
@@ -67,9 +66,4 @@ export interface SchedulePorts {
   /** Whether a task has ended, or is gone. */
   readonly hasEnded: (tenant: string, task: string) => Promise<boolean>;
   readonly cancel: (tenant: string, task: string, reason: string) => Promise<void>;
-}
-
-/** Facts for the log. */
-export function factsOf({ tenant, schedule }: ScheduleName): { readonly [key: string]: Json } {
-  return { tenant, schedule };
 }

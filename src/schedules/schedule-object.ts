@@ -7,8 +7,7 @@
  * S3. What is decided upon is started by whoever is awake, and by the alarm if that is nobody any more; under one key.
  * S4. Nothing runs before the list has accepted the schedule, nor after it was deleted; a deletion is final at once.
  */
-import { DurableObject } from "cloudflare:workers";
-import { Alarm } from "../objects/alarm.ts";
+import { RoomObject } from "../objects/room-object.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { randomText } from "../shared/ids.ts";
 import { LIMITS } from "./limits.ts";
@@ -22,43 +21,24 @@ import type { LoggedRun, RunOutcome } from "./run-entry.ts";
 import { RunLog } from "./run-log.ts";
 import { RunStarter } from "./run-starter.ts";
 import { changedRecord, isSameTiming, isUnchanged, newRecord, steeredRecord, type ScheduleDraft, type ScheduleRecord } from "./schedule.ts";
-import {
-  factsOf,
-  type PutSchedule,
-  type ScheduleContract,
-  type ScheduleName,
-  type SchedulePorts,
-  type ScheduleReading,
-  type TriggeredRun,
-} from "./schedule-contract.ts";
+import type { PutSchedule, ScheduleContract, ScheduleName, SchedulePorts, ScheduleReading, TriggeredRun } from "./schedule-contract.ts";
 import { ScheduleStore } from "./schedule-store.ts";
 import { TimeSettler } from "./time-settler.ts";
 import { wakeAt } from "./wake.ts";
 
-export abstract class ScheduleObject<Env> extends DurableObject<Env> implements ScheduleContract {
-  readonly #ports: SchedulePorts;
-  readonly #store: ScheduleStore;
-  readonly #alarm: Alarm;
+export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts, ScheduleName> implements ScheduleContract {
+  readonly #store = new ScheduleStore(this.ctx.storage.kv);
+  readonly #log = new RunLog(this.ctx.storage.sql);
+  readonly #settler = new TimeSettler(this.#store, this.#log);
   readonly #starter: RunStarter;
-  readonly #settler: TimeSettler;
   readonly #entry: ListEntry;
-  #log: RunLog;
 
-  constructor(ctx: DurableObjectState, env: Env, ports: SchedulePorts) {
-    super(ctx, env);
-    this.#ports = ports;
-    this.#store = new ScheduleStore(ctx.storage.kv);
-    this.#log = new RunLog(ctx.storage.sql);
-    this.#alarm = new Alarm(ctx.storage);
-    const runs = (): RunLog => this.#log;
-    this.#starter = new RunStarter(this.#store, runs, ports, (change) => this.#atomically(change));
-    this.#settler = new TimeSettler(this.#store, runs);
-    this.#entry = new ListEntry(
-      this.#store,
-      ports,
-      (change) => this.#atomically(change),
-      () => this.#wipe(),
-    );
+  constructor(ctx: DurableObjectState, env: Env, ports: SchedulePorts | null) {
+    super(ctx, env, ports);
+    const asks = (): SchedulePorts => this.ports;
+    const atomically = (change: () => void): void => this.atomically(change);
+    this.#starter = new RunStarter(this.#store, this.#log, asks, atomically);
+    this.#entry = new ListEntry(this.#store, asks, atomically, () => this.wipe());
   }
 
   // --- What it is ---
@@ -82,7 +62,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
   async read(): Promise<ScheduleReading | null> {
     const { record } = this.#store;
     if (record === null) return null;
-    await this.#repairAlarm();
+    await this.repairAlarm();
     return this.#reading(this.#store.record ?? record);
   }
 
@@ -110,7 +90,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
     const known = this.#triggered(key);
     if (known !== null) return ok(known);
     if (roomIn(this.#store.progress) === 0) return err(again("Too many runs of the schedule are being started"));
-    this.#atomically(() => {
+    this.atomically(() => {
       this.#store.progress = withStarting(this.#store.progress, plannedRun(Date.now(), key, overlaps));
     });
     await this.#catchUp();
@@ -122,7 +102,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
     const { record, stored } = this.#store;
     if (record === null) {
       // What an interrupted change may have left on the list.
-      if (stored === null) await this.#ports.unlist(name).catch((error: unknown) => this.#warn("list not tidied", error));
+      if (stored === null) await this.ports.unlist(name).catch((error: unknown) => this.#warn("list not tidied", error));
       return ok(false);
     }
     const stale = changedMeanwhile(name, record, expected);
@@ -132,19 +112,11 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
     return ok(true);
   }
 
-  override async alarm(): Promise<void> {
-    this.#alarm.forget();
-    if (this.#store.stored === null) return;
-    try {
-      this.#atomically(() => {
-        const { record } = this.#store;
-        if (record !== null) this.#settler.settleDue(record, Date.now());
-      });
-    } catch (error) {
-      this.#warn("what is due not settled, will be", error);
-      this.#alarm.ringBy(Date.now() + LIMITS.scheduleLeaseMs, Date.now());
-      return;
-    }
+  protected override async wake(): Promise<void> {
+    this.atomically((now) => {
+      const { record } = this.#store;
+      if (record !== null) this.#settler.settleDue(record, now);
+    });
     await this.#catchUp();
   }
 
@@ -153,7 +125,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
   /** Why the list does not accept it; until it does nothing runs. `before`: the same, of which the list has not heard. */
   async #create(name: ScheduleName, draft: ScheduleDraft, before: ScheduleRecord | null, now: number): Promise<Rejection | null> {
     const record = before ?? newRecord(name.tenant, name.schedule, randomText(INCARNATION_LENGTH), draft, now);
-    this.#atomically(() => {
+    this.atomically(() => {
       this.#store.stored = record;
       this.#store.task = draft.task;
       if (before === null) this.#store.progress = freshProgress(now);
@@ -173,7 +145,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
   }
 
   async #replace(before: ScheduleRecord, draft: ScheduleDraft, now: number): Promise<null> {
-    this.#atomically(() => {
+    this.atomically(() => {
       this.#settler.settleDue(before, now);
       const after = changedRecord(before, draft, now);
       const wasPaused = before.head.paused !== null;
@@ -199,7 +171,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
       const detail = `Schedule "${record.head.name}" is ${status === "paused" ? "paused already" : "not paused"}`;
       return err(rejection("schedule_state", detail));
     }
-    this.#atomically(() => change(record, Date.now()));
+    this.atomically(() => change(record, Date.now()));
     await this.#catchUp();
     const after = this.#store.record;
     return after && ok(this.#reading(after));
@@ -207,7 +179,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
 
   /** Gone for everybody at once; the rest of it goes when D1 has heard of that. */
   #discard(record: ScheduleRecord): void {
-    this.#atomically(() => {
+    this.atomically(() => {
       this.#store.stored = { ...record, deletedAt: Date.now() };
       this.#store.forgetWork();
       this.#log.clear();
@@ -220,12 +192,10 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
   async #catchUp(): Promise<void> {
     await this.#starter.work().catch((error: unknown) => this.#warn("runs not started, will be", error));
     await this.#entry.bringUpToDate().catch((error: unknown) => this.#warn("schedule not listed as it is, will be", error));
-    if (this.#store.stored === null) return;
-    const now = Date.now();
-    this.#alarm.ringAt(this.#nextAlarm(now), now);
+    if (this.#store.stored !== null) this.sleep(Date.now());
   }
 
-  #nextAlarm(now: number): number | null {
+  protected override nextWake(now: number): number | null {
     const { stored } = this.#store;
     if (stored === null) return null;
     return stored.deletedAt === null
@@ -233,35 +203,14 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
       : now + LIMITS.scheduleLeaseMs;
   }
 
-  /** What is written together is written together, with the alarm that it means. */
-  #atomically(change: () => void): void {
-    try {
-      this.ctx.storage.transactionSync(() => {
-        change();
-        const now = Date.now();
-        this.#alarm.ringBy(this.#nextAlarm(now), now);
-      });
-    } catch (error) {
-      // The alarm was taken back as well, and perhaps the table.
-      this.#alarm.forget();
-      this.#log = new RunLog(this.ctx.storage.sql);
-      throw error;
-    }
-  }
-
-  /** The platform gives an alarm up after some failures. */
-  async #repairAlarm(): Promise<void> {
-    if ((await this.ctx.storage.getAlarm()) !== null) return;
-    const now = Date.now();
-    this.#alarm.forget();
-    this.#alarm.ringBy(this.#nextAlarm(now), now);
-  }
-
-  async #wipe(): Promise<void> {
-    const emptied = [this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()];
-    this.#alarm.forget();
+  protected override forget(): void {
     this.#log.forget();
-    await Promise.all(emptied);
+  }
+
+  /** Its record has its name. */
+  protected override get name(): ScheduleName | null {
+    const { stored } = this.#store;
+    return stored && { tenant: stored.tenant, schedule: stored.head.name };
   }
 
   #reading({ head }: ScheduleRecord): ScheduleReading {
@@ -279,9 +228,7 @@ export abstract class ScheduleObject<Env> extends DurableObject<Env> implements 
   }
 
   #warn(message: string, error: unknown): void {
-    const { stored } = this.#store;
-    const facts = stored === null ? {} : factsOf({ tenant: stored.tenant, schedule: stored.head.name });
-    log("warn", message, { ...facts, error: messageOf(error) });
+    log("warn", message, { ...this.name, error: messageOf(error) });
   }
 }
 

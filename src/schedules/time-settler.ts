@@ -10,11 +10,11 @@ import { timesOf, type Times } from "./times.ts";
 
 export class TimeSettler {
   readonly #store: ScheduleStore;
-  readonly #log: () => RunLog;
+  readonly #log: RunLog;
   /** Of the timing that was asked about last. */
   #known: { readonly timing: Timing; readonly times: Times } | null = null;
 
-  constructor(store: ScheduleStore, log: () => RunLog) {
+  constructor(store: ScheduleStore, log: RunLog) {
     this.#store = store;
     this.#log = log;
   }
@@ -49,14 +49,14 @@ export class TimeSettler {
     const { waiting } = progress;
     if (waiting === null) return;
     const { at, key } = waiting;
-    this.#log().add({ at, until: at, count: 1, isMore: false, outcome: "skipped", key, task: null, reason: WHILE_PAUSED }, now);
+    this.#log.add({ at, until: at, count: 1, isMore: false, outcome: "skipped", key, task: null, reason: WHILE_PAUSED }, now);
     this.#store.progress = without(progress, waiting);
   }
 
   #add(gap: Gap | null, outcome: RunOutcome, reason: Reason, now: number): void {
     if (gap === null) return;
     const { first, last, count, isMore } = gap;
-    this.#log().add({ at: first, until: last, count, isMore, outcome, key: null, task: null, reason }, now);
+    this.#log.add({ at: first, until: last, count, isMore, outcome, key: null, task: null, reason }, now);
   }
 }
 

@@ -2,6 +2,7 @@
  * When a schedule's object wakes: a function of what it has stored. A schedule that is paused, or has no time left, and has
  * nothing under way, does not.
  */
+import { earliest } from "../objects/alarm.ts";
 import { LIMITS } from "./limits.ts";
 import { roomIn, type Progress } from "./progress.ts";
 import type { ScheduleRecord } from "./schedule.ts";
@@ -9,13 +10,9 @@ import type { Times } from "./times.ts";
 
 /** `isBusy`: this instance is starting what is to be started. */
 export function wakeAt(record: ScheduleRecord, progress: Progress, times: Times, now: number, isBusy: boolean): number | null {
-  const moments = [record.listed === record.head.revision ? null : now + LIMITS.scheduleLeaseMs];
-  // Not before the list has accepted it.
-  if (record.listed > 0) {
-    moments.push(startingAt(progress, now, isBusy), dueAt(record, progress, times, now));
-  }
-  const known = moments.filter((at) => at !== null);
-  return known.length === 0 ? null : Math.min(...known);
+  const listAt = record.listed === record.head.revision ? null : now + LIMITS.scheduleLeaseMs;
+  // Nothing runs before the list has accepted it.
+  return record.listed === 0 ? listAt : earliest(listAt, startingAt(progress, now, isBusy), dueAt(record, progress, times, now));
 }
 
 /** What waits is looked at together with what is to be started behind it, and has no moment of its own then. */
