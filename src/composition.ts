@@ -3,7 +3,7 @@ import { env as startEnv } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import type { AttemptName, StartAnswer } from "./agents/object/admission.ts";
 import { capabilityOf, type AgentRecord } from "./agents/agent.ts";
-import type { AgentContract } from "./agents/object/agent-contract.ts";
+import { AgentGateway } from "./agents/object/gateway.ts";
 import { callBuiltin, isBuiltinAgent, type BuiltinWork } from "./agents/transports/builtin.ts";
 import { callbackToken } from "./agents/transports/callback-token.ts";
 import { AgentDirectory } from "./agents/directory.ts";
@@ -45,7 +45,7 @@ import { LIMITS } from "./tasks/limits.ts";
 import { log, messageOf } from "./shared/log.ts";
 import { FOR_RETRY, type ForkOrigin } from "./tasks/submission/fork-origin.ts";
 import { archivedOutcome } from "./tasks/child-outcome.ts";
-import { TaskGateway, type ObjectNamespace } from "./tasks/gateway.ts";
+import { TaskGateway } from "./tasks/gateway.ts";
 import { webhookSecretPlace, type TaskPorts } from "./tasks/ports.ts";
 import { WebhookGateway } from "./webhooks/gateway.ts";
 import { Notifier } from "./webhooks/notifier.ts";
@@ -90,8 +90,7 @@ function build(env: Env, config: Config): Service {
   const approvals = new ApprovalRows(db, statements);
   const archive = new ArchiveStore(db, statements, env.CACHE);
   const tasks = new TaskGateway(env.TASKS, (tenant, id) => archive.read(tenant, id));
-  const agentObjects: ObjectNamespace = env.AGENTS;
-  const agentObject = (tenant: string, agent: string) => agentObjects.getByName(`${tenant}/${agent}`) as AgentContract;
+  const agentObject = new AgentGateway(env.AGENTS).object;
   const webhookRegistry = new WebhookRegistry(db, config.keyring, urlPolicy);
   const webhookObjects = new WebhookGateway(env.WEBHOOKS);
   const cache = new CacheGateway(env.RESULTS);
@@ -192,8 +191,14 @@ function build(env: Env, config: Config): Service {
       holders: {
         grant: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.grant(attempts)),
         verify: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.verify(attempts)),
-        // Asked once: what may have been handed over is not handed over again.
-        hand: (tenant, { task, ...attempt }) => tasks.stub(tenant, task).hand(attempt),
+        hand: (tenant, { task, ...attempt }, isAgain) => {
+          let mayHaveIt = isAgain;
+          return tasks.ask(tenant, task, (owner) => {
+            const handed = owner.hand(attempt, mayHaveIt);
+            mayHaveIt = true;
+            return handed;
+          });
+        },
         decline: (tenant, task, attempts, reason, retryAt) => tasks.ask(tenant, task, (owner) => owner.decline(attempts, reason, retryAt)),
       },
     },

@@ -2,7 +2,6 @@
 import { AgentObject } from "./agents/object/agent-object.ts";
 import { consumeDispatches } from "./agents/transports/dispatch-queue.ts";
 import { outcomesMessage, outcomesOf } from "./agents/transports/outcome-buffer.ts";
-import type { AgentPorts } from "./agents/port.ts";
 import { CacheObject } from "./cache/cache-object.ts";
 import { configuration, service, startOf } from "./composition.ts";
 import type { Env } from "./env.ts";
@@ -30,16 +29,9 @@ export class Task extends TaskObject<Env> {
   }
 }
 
-const NO_AGENT_PORTS = {} as AgentPorts;
-
 export class Agent extends AgentObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, configuration.ok ? service(env).agentPorts : NO_AGENT_PORTS);
-  }
-
-  override async alarm(): Promise<void> {
-    if (configuration.ok) return super.alarm();
-    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+    super(ctx, env, configuration.ok ? service(env).agentPorts : null);
   }
 }
 

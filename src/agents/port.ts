@@ -51,8 +51,11 @@ export interface HoldersPort {
    * Asks about attempts that workers were to take along: `held` by one, `wanted` by nobody yet but the task, or `gone`.
    */
   readonly verify: (tenant: string, task: string, attempts: readonly AttemptName[]) => Promise<readonly Holding[]>;
-  /** Hands an attempt to a worker of the agent: the call, or `null` when nobody wants it any more. */
-  readonly hand: (tenant: string, attempt: AttemptName) => Promise<CarriedCall | null>;
+  /**
+   * Hands an attempt to a worker of the agent: the call, or `null` when nobody wants it any more. `isAgain`: it was to be
+   * handed to this one before, who has not got it.
+   */
+  readonly hand: (tenant: string, attempt: AttemptName, isAgain: boolean) => Promise<CarriedCall | null>;
   readonly decline: (tenant: string, task: string, attempts: readonly AttemptName[], reason: string, retryAt: number) => Promise<void>;
 }
 

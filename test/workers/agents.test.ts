@@ -1,5 +1,5 @@
 /** Agents with limits, agents that pull, breakers, hedges, ensembles: everything that goes through an agent's own object. */
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { Admission, type Slot } from "../../src/agents/object/admission.ts";
@@ -317,6 +317,81 @@ describe("work that is pulled", () => {
       });
       told.open();
       expect((await claiming).body.attempts).toHaveLength(1);
+    });
+  });
+
+  describe("and whose agent's object ends meanwhile, as in a deploy,", () => {
+    /** Whoever claims, from the `n`-th moment on that `method` has done its work, waits until everything has ended. */
+    const endAfter = (n: number) => {
+      const hand = methodOf(Attempts.prototype, "hand");
+      let handed = 0;
+      vi.spyOn(Attempts.prototype, "hand").mockImplementation(async function (this: Attempts, at, isAgain) {
+        const call = await hand.call(this, at, isAgain);
+        if (++handed === n) await scheduler.wait(10_000);
+        return call;
+      });
+      return async () => {
+        await vi.waitUntil(() => handed === n, { timeout: 5_000, interval: 5 });
+        await abortAllDurableObjects();
+      };
+    };
+
+    test.each([1, 2])("is given to the worker that asked, each once, when the answer gets lost after %i", async (n) => {
+      const name = `moved-${n}`;
+      await api("PUT", `/agents/${name}`, { kind: "pull", capabilities: [name] });
+      const id = await submit(wide(3, name));
+      await vi.waitUntil(async () => (await taskOf(id)).steps.every(({ waiting_on }) => waiting_on?.position !== undefined), {
+        timeout: 5_000,
+      });
+      const ended = endAfter(n);
+      const claiming = claim(name, "", 2);
+      await ended();
+      const { status, body } = await claiming;
+      expect([status, body.attempts.length]).toEqual([200, 2]);
+      const claimed = (await eventsOf(id)).filter(({ type }) => type === "attempt.claimed");
+      expect(claimed).toHaveLength(2);
+      const { attempts } = (await claim(name, "", 5)).body;
+      expect(attempts).toHaveLength(1);
+      for (const attempt of [...body.attempts, ...attempts]) expect((await reply(attempt, "complete", { output: 1 })).status).toBe(200);
+      expect((await untilEnded(id)).status).toBe("completed");
+    });
+
+    test("is what the first answer had, when that one alone was lost", async () => {
+      await api("PUT", "/agents/lost", { kind: "pull", capabilities: ["lost"] });
+      const id = await submit(wide(2, "lost"));
+      await vi.waitUntil(async () => (await taskOf(id)).steps.every(({ waiting_on }) => waiting_on?.position !== undefined), {
+        timeout: 5_000,
+      });
+      const answered = methodOf(AgentObject.prototype, "claim");
+      vi.spyOn(AgentObject.prototype, "claim").mockImplementationOnce(async function (this: AgentObject<unknown>, name, most, again) {
+        await answered.call(this, name, most, again);
+        throw new Error("the connection is gone");
+      });
+      const [attempt, ...others] = (await claim("lost")).body.attempts;
+      expect(others).toEqual([]);
+      const [next, ...rest] = (await claim("lost", "", 5)).body.attempts;
+      expect(rest).toEqual([]);
+      for (const one of [attempt, next]) expect((await reply(one, "complete", { output: 1 })).status).toBe(200);
+      expect((await untilEnded(id)).status).toBe("completed");
+    });
+
+    test("or its heartbeat is answered all the same; what cannot be helped is told to come again", async () => {
+      await api("PUT", "/agents/beating", { kind: "pull", capabilities: ["beating"] });
+      const beat = methodOf(AgentObject.prototype, "heartbeat");
+      let isWaiting = false;
+      const beats = vi.spyOn(AgentObject.prototype, "heartbeat").mockImplementationOnce(async function (this: AgentObject<unknown>, name) {
+        isWaiting = true;
+        await scheduler.wait(10_000);
+        return beat.call(this, name);
+      });
+      const beating = api("POST", "/agents/beating/heartbeat", {});
+      await vi.waitUntil(() => isWaiting, { timeout: 5_000, interval: 5 });
+      await abortAllDurableObjects();
+      expect(await beating).toMatchObject({ status: 200, body: { status: "healthy" } });
+      beats.mockRejectedValue(new Error("gone"));
+      const refused = await api("POST", "/agents/beating/heartbeat", {});
+      expect(refused).toMatchObject({ status: 503, body: { code: "unavailable", retryable: true } });
+      expect(refused.headers.get("retry-after")).toBe("1");
     });
   });
 

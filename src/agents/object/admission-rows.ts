@@ -1,31 +1,37 @@
-/**
- * Slots, line and starts of an agent in its object's storage. Tables are made by the first write: asking about an agent
- * that nobody limits leaves no storage.
- */
+/** Slots, line and starts of an agent in its object's storage: asking about an agent that nobody limits leaves none. */
+import { JsonRows, Tables } from "../../objects/table.ts";
 import type { AdmissionStore, Slot, Waiter } from "./admission.ts";
 
-export function admissionRows(sql: SqlStorage): AdmissionStore {
-  let exists = sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'waiter'").toArray().length > 0;
-  const write = (statement: string, ...bindings: unknown[]): void => {
-    if (!exists) {
-      sql.exec("CREATE TABLE waiter (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID");
-      sql.exec("CREATE TABLE slot (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID");
-      sql.exec("CREATE TABLE start (id INTEGER PRIMARY KEY, at INTEGER NOT NULL)");
-      exists = true;
-    }
-    sql.exec(statement, ...bindings);
-  };
-  const all = <T>(table: "waiter" | "slot"): readonly T[] =>
-    exists ? [...sql.exec<{ body: string }>(`SELECT body FROM ${table}`)].map(({ body }) => JSON.parse(body) as T) : [];
-  return {
-    waiters: () => all<Waiter>("waiter"),
-    slots: () => all<Slot>("slot"),
-    starts: () => (exists ? [...sql.exec<{ at: number }>("SELECT at FROM start")].map(({ at }) => at) : []),
-    putWaiter: (key, waiter) => write("INSERT OR REPLACE INTO waiter (key, body) VALUES (?, ?)", key, JSON.stringify(waiter)),
-    deleteWaiter: (key) => write("DELETE FROM waiter WHERE key = ?", key),
-    putSlot: (key, slot) => write("INSERT OR REPLACE INTO slot (key, body) VALUES (?, ?)", key, JSON.stringify(slot)),
-    deleteSlot: (key) => write("DELETE FROM slot WHERE key = ?", key),
-    addStart: (at) => write("INSERT INTO start (at) VALUES (?)", at),
-    dropStartsBefore: (at) => write("DELETE FROM start WHERE at <= ?", at),
-  };
+const TABLES = [
+  "CREATE TABLE waiter (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+  "CREATE TABLE slot (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+  "CREATE TABLE start (id INTEGER PRIMARY KEY, at INTEGER NOT NULL)",
+];
+
+export class AdmissionRows implements AdmissionStore {
+  readonly #tables: Tables;
+  readonly #waiters: JsonRows<Waiter>;
+  readonly #slots: JsonRows<Slot>;
+
+  constructor(sql: SqlStorage) {
+    this.#tables = new Tables(sql, "waiter", TABLES);
+    this.#waiters = new JsonRows(this.#tables, { table: "waiter", key: "key", body: "body" });
+    this.#slots = new JsonRows(this.#tables, { table: "slot", key: "key", body: "body" });
+  }
+
+  readonly waiters = (): readonly Waiter[] => this.#waiters.all();
+  readonly putWaiter = (key: string, waiter: Waiter): void => this.#waiters.put(key, waiter);
+  readonly deleteWaiter = (key: string): void => this.#waiters.delete(key);
+
+  readonly slots = (): readonly Slot[] => this.#slots.all();
+  readonly putSlot = (key: string, slot: Slot): void => this.#slots.put(key, slot);
+  readonly deleteSlot = (key: string): void => this.#slots.delete(key);
+
+  readonly starts = (): readonly number[] => this.#tables.rows<{ at: number }>("SELECT at FROM start").map(({ at }) => at);
+  readonly addStart = (at: number): void => void this.#tables.add("INSERT INTO start (at) VALUES (?)", at);
+  readonly dropStartsBefore = (at: number): void => void this.#tables.rows("DELETE FROM start WHERE at <= ?", at);
+
+  forget(): void {
+    this.#tables.forget();
+  }
 }

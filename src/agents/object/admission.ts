@@ -10,6 +10,7 @@
  *     who cannot be asked for long. It carries the number of its grant, so that what was said of an earlier grant cannot
  *     take a later one away.
  */
+import { earliest } from "../../objects/alarm.ts";
 import { Leases, type Lease } from "../../objects/leases.ts";
 import { LIMITS } from "../limits.ts";
 import { RankedLine } from "../../objects/ranked-line.ts";
@@ -37,6 +38,8 @@ export interface Slot extends Waiter, Lease {
   readonly isProbe: boolean;
   /** Of an agent with a rate, while the call has not left: the moment that counts for it. */
   readonly startAt?: number;
+  /** Of an agent that pulls: the claim of a worker that took it along. */
+  readonly claim?: string;
 }
 
 /** When a call may leave: in so many milliseconds, or not soon, and then it is to be asked again shortly before that. */
@@ -124,17 +127,23 @@ export class Admission {
     return true;
   }
 
-  /** Lets in the next in line, at most `most` of them, as far as limits and gate allow. */
-  admit(limits: AgentLimits | undefined, gate: Gate, now: number, most = Number.POSITIVE_INFINITY): readonly Slot[] {
+  /** Slots that a worker's claim took along. */
+  ofClaim(claim: string): readonly Slot[] {
+    return this.#slots.all.filter((slot) => slot.claim === claim);
+  }
+
+  /** Lets in the next in line, at most `most` of them, as far as limits and gate allow; for a claim, where they are for one. */
+  admit(limits: AgentLimits | undefined, gate: Gate, now: number, most = Number.POSITIVE_INFINITY, claim?: string): readonly Slot[] {
     const admitted: Slot[] = [];
     const isProbe = gate.type === "probes";
     for (let room = Math.min(most, this.room(limits, gate, now)); room > 0; room--) {
       const next = this.#line.first as Waiter;
       this.#leave(next);
-      const slot = { ...next, grant: this.#slots.nextGrant(now), grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe };
       const hasRate = limits?.rate !== undefined;
       if (hasRate) this.#starts.plan(now);
-      admitted.push(this.#slots.keep(hasRate ? { ...slot, startAt: now } : slot));
+      const granted = { grant: this.#slots.nextGrant(now), grantedAt: now, verifyAt: now + LIMITS.slotVerifyMs, isProbe };
+      const taken = { ...(hasRate && { startAt: now }), ...(claim !== undefined && { claim }) };
+      admitted.push(this.#slots.keep({ ...next, ...granted, ...taken }));
     }
     return admitted;
   }
@@ -215,13 +224,10 @@ export class Admission {
 
   /** When time alone may let somebody in or make a lease due; `null` while only a release can. */
   nextAt(limits: AgentLimits | undefined, now: number): number | null {
-    const verifyAt = this.#slots.nextVerifyAt;
-    const moments = verifyAt === null ? [] : [verifyAt];
     const opensAt = this.#line.length > 0 && limits?.rate !== undefined ? this.#starts.opensAt(limits.rate) : null;
+    const hasRoom = limits?.maxConcurrency === undefined || this.#slots.size < limits.maxConcurrency;
     // Once it is open, whoever has not been let in waits for something else, such as a worker.
-    if (opensAt !== null && opensAt > now && (limits?.maxConcurrency === undefined || this.#slots.size < limits.maxConcurrency))
-      moments.push(opensAt);
-    return moments.length === 0 ? null : Math.min(...moments);
+    return earliest(this.#slots.nextVerifyAt, hasRoom && opensAt !== null && opensAt > now ? opensAt : null);
   }
 
   #enter(waiter: Waiter): void {

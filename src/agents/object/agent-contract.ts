@@ -29,6 +29,9 @@ export interface Release extends AttemptName {
   readonly grant?: number;
 }
 
+/** Of random characters with five bits each. */
+export const CLAIM_ID_LENGTH = 16;
+
 export interface AgentContract {
   /** Asks for slots. Asking again changes nothing; whoever waits is told through the holder when its turn comes. */
   ask(name: AgentName, requests: readonly SlotRequest[]): Promise<readonly SlotAnswer[]>;
@@ -38,8 +41,11 @@ export interface AgentContract {
   release(name: AgentName, releases: readonly Release[]): Promise<void>;
   /** Outcomes of calls that needed no slot, by capability. */
   learn(name: AgentName, outcomes: readonly { readonly capability: string; readonly outcome: AttemptOutcome }[]): Promise<void>;
-  /** A worker takes up to `most` attempts. `null`: there is no such agent that pulls. */
-  claim(name: AgentName, most: number): Promise<readonly PulledCall[] | null>;
+  /**
+   * A worker takes up to `most` attempts. `null`: there is no such agent that pulls. Asked again with the same `claim`, an id,
+   * it gives what it gave before.
+   */
+  claim(name: AgentName, most: number, claim?: string): Promise<readonly PulledCall[] | null>;
   /** Places in line, `null` for who is not in it. */
   positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]>;
   heartbeat(name: AgentName): Promise<AgentState>;

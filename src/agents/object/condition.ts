@@ -1,4 +1,5 @@
 /** How an agent is: breaker, statistics, signs of life. Kept in its object's storage, published when others should know. */
+import { earliest } from "../../objects/alarm.ts";
 import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { AttemptOutcome } from "../../shared/outcome.ts";
@@ -20,11 +21,11 @@ interface StoredCondition {
 
 const NEVER: HealthFacts = { seenAt: Number.MAX_SAFE_INTEGER, failedProbes: 0, probeFault: null };
 
-type Loaded = Omit<StoredCondition, "v"> & { readonly name: AgentName | null; readonly statistics: Statistics };
+type Loaded = Omit<StoredCondition, "v"> & { readonly statistics: Statistics };
 
 export class Condition {
-  readonly #storage: DurableObjectStorage;
-  readonly #ports: AgentPorts;
+  readonly #kv: SyncKvStorage;
+  readonly #ports: () => AgentPorts;
   readonly #isAwaited: () => boolean;
   #loaded: Loaded | null = null;
   #publishedAt = 0;
@@ -32,26 +33,14 @@ export class Condition {
   #isProbing = false;
 
   /** `isAwaited`: whether some worker of the agent waits for work right now. */
-  constructor(storage: DurableObjectStorage, ports: AgentPorts, isAwaited: () => boolean) {
-    this.#storage = storage;
+  constructor(kv: SyncKvStorage, ports: () => AgentPorts, isAwaited: () => boolean) {
+    this.#kv = kv;
     this.#ports = ports;
     this.#isAwaited = isAwaited;
   }
 
-  /** Whose object this is, once it has been used. */
-  get name(): AgentName | null {
-    return this.#state.name;
-  }
-
   get breaker(): BreakerState {
     return this.#state.breaker;
-  }
-
-  /** Remembers whose object this is: an alarm comes without a name. */
-  identify(name: AgentName): void {
-    if (this.#state.name !== null) return;
-    this.#update({ name });
-    this.#storage.kv.put("name", name);
   }
 
   /** A sign of life. */
@@ -118,7 +107,7 @@ export class Condition {
       this.#save();
       await this.#publish(name, state, now);
       const isBack = before !== null && before.status !== state.status && (state.status === "healthy" || state.status === "degraded");
-      if (isBack) await this.#ports.poke(name.tenant, record);
+      if (isBack) await this.#ports().poke(name.tenant, record);
     } else {
       await this.publishIfDue(name, stateNow, now);
     }
@@ -134,7 +123,7 @@ export class Condition {
     if (health === undefined || this.#isProbing || now < this.#state.probedAt + health.intervalMs) return;
     this.#isProbing = true;
     this.#update({ probedAt: now });
-    void this.#probed(this.#ports.probe(health.url), changed);
+    void this.#probed(this.#ports().probe(health.url), changed);
   }
 
   async #probed(answer: Promise<string | null>, changed: () => void): Promise<void> {
@@ -150,21 +139,20 @@ export class Condition {
   /** When time alone changes something: figures to publish, silence to notice, a probe to make, a trial to begin. */
   nextAt(record: AgentRecord, now: number): number | null {
     const { breaker, probedAt } = this.#state;
-    const moments: number[] = [];
-    if (this.#isDirty) moments.push(this.#publishedAt + LIMITS.publishMs);
-    if (record.heartbeatMs !== undefined) {
-      const silentAt = this.#seenAt(record, now) + record.heartbeatMs * LIMITS.missedHeartbeats;
-      if (silentAt > now) moments.push(silentAt);
-    }
-    if (record.health !== undefined && !this.#isProbing) moments.push(Math.max(now, probedAt + record.health.intervalMs));
-    if (breaker.status === "open" && breaker.until > now) moments.push(breaker.until);
-    return moments.length === 0 ? null : Math.min(...moments);
+    const silentAt = record.heartbeatMs === undefined ? 0 : this.#seenAt(record, now) + record.heartbeatMs * LIMITS.missedHeartbeats;
+    const isProbed = record.health !== undefined && !this.#isProbing;
+    return earliest(
+      this.#isDirty ? this.#publishedAt + LIMITS.publishMs : null,
+      silentAt > now ? silentAt : null,
+      isProbed ? Math.max(now, probedAt + record.health.intervalMs) : null,
+      breaker.status === "open" && breaker.until > now ? breaker.until : null,
+    );
   }
 
   /** Of an agent that is gone only the name is kept, which its alarm needs. */
   clear(): void {
-    this.#storage.kv.delete("condition");
-    this.#storage.kv.delete("statistics");
+    this.#kv.delete("condition");
+    this.#kv.delete("statistics");
     this.forget();
   }
 
@@ -176,11 +164,10 @@ export class Condition {
 
   get #state(): Loaded {
     if (this.#loaded !== null) return this.#loaded;
-    const stored = this.#storage.kv.get<StoredCondition>("condition");
-    const statistics = new Statistics(Date.now(), this.#storage.kv.get<StoredStatistics>("statistics"));
-    const name = this.#storage.kv.get<AgentName>("name") ?? null;
+    const stored = this.#kv.get<StoredCondition>("condition");
+    const statistics = new Statistics(Date.now(), this.#kv.get<StoredStatistics>("statistics"));
     const { breaker = CLOSED, facts = NEVER, status = null, probedAt = 0 } = stored ?? {};
-    return (this.#loaded = { breaker, facts, status, probedAt, name, statistics });
+    return (this.#loaded = { breaker, facts, status, probedAt, statistics });
   }
 
   #update(change: Partial<Loaded>): void {
@@ -191,10 +178,10 @@ export class Condition {
     this.#isDirty = false;
     this.#publishedAt = Math.max(now, this.#publishedAt + 1);
     this.#save();
-    this.#storage.kv.put("statistics", this.#state.statistics.stored());
+    this.#kv.put("statistics", this.#state.statistics.stored());
     try {
       // Later than what was published before, also within one millisecond: D1 keeps the latest.
-      await this.#ports.publish(name.tenant, name.agent, { ...state, at: this.#publishedAt });
+      await this.#ports().publish(name.tenant, name.agent, { ...state, at: this.#publishedAt });
     } catch (error) {
       this.#isDirty = true;
       log("warn", "state not published, will be", { ...name, error: messageOf(error) });
@@ -203,6 +190,6 @@ export class Condition {
 
   #save(): void {
     const { breaker, facts, status, probedAt } = this.#state;
-    this.#storage.kv.put("condition", { v: 1, breaker, facts, status, probedAt } satisfies StoredCondition);
+    this.#kv.put("condition", { v: 1, breaker, facts, status, probedAt } satisfies StoredCondition);
   }
 }

@@ -16,16 +16,19 @@ interface Findings {
   readonly unanswered: (name: AgentName, slots: readonly Slot[], askedAt: number) => Promise<void>;
 }
 
+/** Tells a task something that nobody here waits for. */
+type Aside = (what: string, task: string, message: () => Promise<void>) => void;
+
 export class Holders {
-  readonly #ctx: DurableObjectState;
-  readonly #port: HoldersPort;
+  readonly #port: () => HoldersPort;
+  readonly #aside: Aside;
   readonly #found: Findings;
   /** Attempts on their way to a worker, and whether their task has asked for them since. */
   readonly #handing = new Map<string, boolean>();
 
-  constructor(ctx: DurableObjectState, port: HoldersPort, found: Findings) {
-    this.#ctx = ctx;
+  constructor(port: () => HoldersPort, aside: Aside, found: Findings) {
     this.#port = port;
+    this.#aside = aside;
     this.#found = found;
   }
 
@@ -33,7 +36,7 @@ export class Holders {
   grant(name: AgentName, slots: readonly Slot[]): void {
     for (const [task, granted] of byTask(slots)) {
       this.#aside("slot not delivered yet", task, async () => {
-        const held = await this.#answer(name, granted, this.#port.grant(name.tenant, task, granted.map(nameOf)));
+        const held = await this.#answer(name, granted, this.#port().grant(name.tenant, task, granted.map(nameOf)));
         await this.#some(this.#found.drop, name, granted, (index) => held[index] !== true);
       });
     }
@@ -46,7 +49,7 @@ export class Holders {
   verify(name: AgentName, slots: readonly Slot[]): void {
     for (const [task, given] of byTask(slots.filter((slot) => !this.#handing.has(keyOfAttempt(slot))))) {
       this.#aside("slot not verified yet", task, async () => {
-        const holdings = await this.#answer(name, given, this.#port.verify(name.tenant, task, given.map(nameOf)));
+        const holdings = await this.#answer(name, given, this.#port().verify(name.tenant, task, given.map(nameOf)));
         await this.#some(this.#found.drop, name, given, (index) => holdings[index] === "gone");
         await this.#some(this.#found.putBack, name, given, (index) => holdings[index] === "wanted");
       });
@@ -56,16 +59,16 @@ export class Holders {
   /** Sends attempts out of the line. What does not arrive, the task finds out when it asks again. */
   decline(name: AgentName, waiters: readonly AttemptName[], reason: string, retryAt: number): void {
     for (const [task, attempts] of byTask(waiters)) {
-      this.#aside("attempts not declined yet", task, () => this.#port.decline(name.tenant, task, attempts.map(nameOf), reason, retryAt));
+      this.#aside("attempts not declined yet", task, () => this.#port().decline(name.tenant, task, attempts.map(nameOf), reason, retryAt));
     }
   }
 
-  /** Hands an attempt to a worker. */
-  async hand(name: AgentName, slot: Slot): Promise<Handed> {
+  /** Hands an attempt to a worker; `isAgain`: its claim may have been given it before. */
+  async hand(name: AgentName, slot: Slot, isAgain: boolean): Promise<Handed> {
     const key = keyOfAttempt(slot);
     this.#handing.set(key, false);
     try {
-      const call = await this.#port.hand(name.tenant, nameOf(slot));
+      const call = await this.#port().hand(name.tenant, nameOf(slot), isAgain);
       // A task that goes on after a pause may have asked after it had declined.
       return call ?? (this.#handing.get(key) === true ? "wanted_again" : "unwanted");
     } catch (error) {
@@ -101,10 +104,6 @@ export class Holders {
   ): Promise<void> {
     const some = slots.filter((_, index) => isOne(index));
     if (some.length > 0) await act(name, some);
-  }
-
-  #aside(what: string, task: string, message: () => Promise<void>): void {
-    this.#ctx.waitUntil(message().catch((error: unknown) => log("warn", what, { task, error: messageOf(error) })));
   }
 }
 

@@ -57,7 +57,7 @@ export class Attempts {
   }
 
   /** Records who has the attempt from now on and gives them what they need for it; `null` when it is not wanted from them. */
-  async handOver(at: AttemptOf, input: TaskInput): Promise<CarriedCall | null> {
+  async handOver(at: AttemptOf, input: TaskInput, isAgain = false): Promise<CarriedCall | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     const attempt = attemptAt(loaded, at);
@@ -71,7 +71,8 @@ export class Attempts {
     const agent = agentId === null ? null : await this.#agents.record(loaded, agentId);
     const answer = await this.#runner.apply(input);
     // What somebody else has already is not handed over a second time.
-    if (!answer.ok || answer.value === "unchanged") return null;
+    if (!answer.ok) return null;
+    if (answer.value === "unchanged" && !(isAgain && attemptAt(await this.#runner.loaded(), at)?.claim?.via === "pull")) return null;
     const call = agent && callOf(await this.#runner.loaded(), at, agent, this.#runner.journal, this.#ports, Date.now());
     const sent = call?.ok === true ? carried(call.value) : call;
     if (sent?.ok) return sent.value;
@@ -80,9 +81,12 @@ export class Attempts {
     return null;
   }
 
-  /** A worker of the agent takes the attempt along: the call, or `null` when nobody wants it any more. */
-  async hand(at: AttemptOf): Promise<CarriedCall | null> {
-    return this.handOver(at, { ...at, type: "grant", isPull: true });
+  /**
+   * A worker of the agent takes the attempt along: the call, or `null` when nobody wants it any more. `isAgain`: the same
+   * worker was to have it before and has not got it.
+   */
+  async hand(at: AttemptOf, isAgain = false): Promise<CarriedCall | null> {
+    return this.handOver(at, { ...at, type: "grant", isPull: true }, isAgain);
   }
 
   /** Slots of an agent for attempts in line, or the question whether they are still held: `false` where nobody wants one. */
