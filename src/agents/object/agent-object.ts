@@ -22,7 +22,7 @@ import { CLAIM_ID_LENGTH, type AgentContract, type AgentName, type Release, type
 import { ClaimFeed } from "./claim-feed.ts";
 import { Condition } from "./condition.ts";
 import { Door } from "./door.ts";
-import { handOut } from "./hand-out.ts";
+import { Claims } from "./pulled-work.ts";
 import { Holders } from "./holders.ts";
 
 export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, AgentName> implements Omit<AgentContract, "fetch"> {
@@ -34,8 +34,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
   #admission: Admission | null = null;
   /** The registration as it was read last. */
   #record: AgentRecord | null = null;
-  /** Claims that are being answered. */
-  readonly #claims = new Map<string, Promise<readonly PulledCall[]>>();
+  readonly #claims = new Claims();
 
   constructor(ctx: DurableObjectState, env: Env, ports: AgentPorts | null) {
     super(ctx, env, ports);
@@ -87,8 +86,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
   }
 
   async start(name: AgentName, attempt: AttemptName, isLeaving: boolean): Promise<StartAnswer> {
-    const record = await this.#read(name);
-    return this.#start(attempt, record, isLeaving);
+    return this.#start(attempt, await this.#read(name), isLeaving);
   }
 
   #start(attempt: AttemptName, record: AgentRecord | null, isLeaving: boolean): StartAnswer {
@@ -114,27 +112,18 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
     return names.map((attempt) => this.#slots.position(attempt));
   }
 
-  /** `claim` comes twice when the answer to it was lost: the worker is given what the first one took. */
   async claim(name: AgentName, most: number, claim = randomText(CLAIM_ID_LENGTH)): Promise<readonly PulledCall[] | null> {
     const record = await this.#read(name);
     if (record?.kind !== "pull") return null;
     this.#learned(name, record, (now) => this.#condition.seen(now));
-    const answering = this.#claims.get(claim) ?? this.#handOut(name, record, most, claim).finally(() => this.#claims.delete(claim));
-    this.#claims.set(claim, answering);
-    return answering;
-  }
-
-  #handOut(name: AgentName, record: AgentRecord, most: number, claim: string): Promise<readonly PulledCall[]> {
-    const taken = this.#slots.ofClaim(claim);
-    const left = [...taken];
-    return handOut(most, {
-      admit: () => left.shift() ?? this.atomically((now) => this.#admitOne(record, claim, now)),
-      hand: (slot) => this.#holders.hand(name, slot, taken.includes(slot)),
-      // One that was taken before and has no start ahead has left then.
-      leaves: (slot) => (taken.includes(slot) && slot.startAt === undefined ? { type: "go", inMs: 0 } : this.#start(slot, record, true)),
+    return this.#claims.answer(claim, most, () => ({
+      taken: this.#slots.ofClaim(claim),
+      admit: () => this.atomically((now) => this.#admitOne(record, claim, now)),
+      hand: (slot, isAgain) => this.#holders.hand(name, slot, isAgain),
+      leaves: (slot) => this.#start(slot, record, true),
       release: (slot) => void this.atomically(() => this.#slots.release(slot, slot.grant)),
       putBack: (slot) => this.atomically(() => this.#slots.putBack(slot, slot.grant)),
-    });
+    }));
   }
 
   #admitOne(record: AgentRecord, claim: string, now: number): Slot | undefined {
@@ -201,8 +190,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
     socket.close(code === 1005 || code === 1006 ? 1000 : code);
-    const { name } = this;
-    if (name !== null) await this.heartbeat(name); // until now it was there
+    if (this.name !== null) await this.heartbeat(this.name); // until now it was there
   }
 
   // --- The alarm ---
@@ -297,10 +285,10 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
 
   /** Resolves when others know, or the alarm will tell them. Never throws. */
   #conditionChanged(name: AgentName, record: AgentRecord, now: number, isTold = false): Promise<void> {
-    const told = this.#condition.changed(name, record, () => this.#state(record, now), now, isTold);
-    const settled = told.then(() => this.wakeInTime(Date.now()));
-    this.ctx.waitUntil(settled);
-    return settled;
+    const changed = this.#condition.changed(name, record, () => this.#state(record, now), now, isTold);
+    const told = changed.then(() => this.wakeInTime(Date.now()));
+    this.ctx.waitUntil(told);
+    return told;
   }
 
   #state(record: AgentRecord | null, now: number): AgentState {

@@ -2,7 +2,7 @@
 import { log, messageOf } from "../../shared/log.ts";
 import { keyOfAttempt, type AttemptName, type Slot } from "./admission.ts";
 import type { AgentName } from "./agent-contract.ts";
-import type { Handed } from "./hand-out.ts";
+import type { Handed } from "./pulled-work.ts";
 import type { HoldersPort } from "../port.ts";
 
 /** What the object does about what was found out of slots. */
