@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
-import { importGraph, knotsIn } from "./import-graph.ts";
+import { STEP_KINDS } from "../../src/language/kinds/table.ts";
+import { importersOf, importGraph, knotsIn } from "./import-graph.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const sources = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
@@ -17,6 +18,44 @@ describe("the imports", () => {
   test("tie no more than five files of the engine or the language together", () => {
     const knots = knotsIn(graph).filter((knot) => knot.some((file) => /^src\/(engine|language)\//.test(file)));
     expect(knots.filter((knot) => knot.length > KNOT)).toEqual([]);
+  });
+});
+
+/** Its own files, those that import them, and those that name it: by the type of its nodes, or where they ask for the kind of a step. */
+function filesOfKind(kind: string): readonly string[] {
+  const own = sources.map(({ path }) => path).filter((path) => path.endsWith(`/kinds/${kind}.ts`));
+  const named = new RegExp(
+    [
+      `\\w+Of<"${kind}">`,
+      `isKind\\([^)]*"${kind}"`,
+      `\\b(?:kind|(?:step|written|node)(?:\\["|\\.)type(?:"\\])?)(?: [!=]== |: )"${kind}"`,
+      `switch \\([\\w.]*kind\\) \\{(?:(?!switch)[^])*?case "${kind}":`,
+    ].join("|"),
+  );
+  const knowsSteps = importersOf(graph, (path) => /^src\/(language|engine)\//.test(path));
+  const naming = sources.filter(
+    ({ path, text }) => (knowsSteps.includes(path) || /^src\/(language|engine)\//.test(path)) && named.test(text),
+  );
+  return [...new Set([...own, ...importersOf(graph, (path) => own.includes(path)), ...naming.map(({ path }) => path)])].toSorted();
+}
+
+describe("a kind of step", () => {
+  // What is assumed of a kind before anything is known of it is a table of the estimates.
+  const filesOf = (kind: string) => filesOfKind(kind).filter((path) => !path.startsWith("src/estimates/"));
+
+  test.for(["wait", "signal", "approval", "transform", "end"])("%s, which has none inside it, is known to five files", (kind) => {
+    expect(filesOf(kind)).toContain(`src/language/kinds/${kind}.ts`);
+    expect(filesOf(kind)).toContain(`src/engine/kinds/${kind}.ts`);
+    expect(filesOf(kind).slice(5)).toEqual([]);
+  });
+
+  test.for(["map", "switch", "repeat", "workflow"])("%s, which has branches, is known to nine at most", (kind) => {
+    expect(filesOf(kind).slice(9)).toEqual([]);
+  });
+
+  test("is one of those that the language lists", () => {
+    const files = sources.flatMap(({ path }) => /^src\/language\/kinds\/(\w+)\.ts$/.exec(path)?.[1] ?? []);
+    expect(files.filter((name) => name !== "kind" && name !== "table").toSorted()).toEqual(STEP_KINDS.toSorted());
   });
 });
 

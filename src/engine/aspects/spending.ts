@@ -11,6 +11,7 @@ import { askForMore } from "./budget-ask.ts";
 import { endEarly } from "../rules/ending.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
+import { kindOf } from "../../language/kinds/table.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import type { Selection } from "../../language/staffing.ts";
 import { type TaskState, stepAt } from "../state/state.ts";
@@ -175,8 +176,8 @@ export function timeIsUp(state: TaskState): Facts {
 /** Whether a step of this kind is not begun any more: the task ends with what it has. */
 export function isCut({ budget, ending }: TaskState, { node }: Step): boolean {
   if (budget === null || budget.cut === null || ending !== null) return false;
-  if (node.kind === "agent" || node.kind === "workflow") return true;
-  return budget.cut === "time" && (node.kind === "wait" || node.kind === "signal" || node.kind === "approval");
+  const { takes } = kindOf(node.kind);
+  return takes === "work" || (takes !== undefined && budget.cut === "time");
 }
 
 /** The task ends with what it has: what cannot be made of it is null. */

@@ -18,3 +18,10 @@ export interface Failure {
 export function expressionError(step: { readonly path: string }, field: string, message: string): Failure {
   return { code: "expression_error", message: `Step "${step.path}", ${field}: ${message}`, retryable: false };
 }
+
+/** What a task that did not complete is to the step that started it. */
+export function childFailure(task: string, status: string, error: Failure | null): Failure {
+  const code = status === "failed" ? (error?.code ?? "child_failed") : `child_${status}`;
+  const why = error === null ? "" : `: ${error.message}`;
+  return { code, message: `The task ${task} is ${status}${why}`, retryable: false };
+}

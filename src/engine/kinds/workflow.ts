@@ -1,5 +1,5 @@
 /** A step that is a task of its own: another workflow, started, waited for, and canceled with this one. */
-import { type Failure, expressionError } from "../facts/failure.ts";
+import { expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
@@ -24,10 +24,3 @@ export const workflow: Kind<NodeOf<"workflow">> = {
     return [{ type: "step.completed", step: step.path, output: branches.output ?? { value: null } }];
   },
 };
-
-/** What a task that did not complete is to the step that started it. */
-export function childFailure(task: string, status: string, error: Failure | null): Failure {
-  const code = status === "failed" ? (error?.code ?? "child_failed") : `child_${status}`;
-  const why = error === null ? "" : `: ${error.message}`;
-  return { code, message: `The task ${task} is ${status}${why}`, retryable: false };
-}

@@ -7,6 +7,7 @@ import { faultOfEvent } from "./event-schema.ts";
 import type { CoreEvent, TaskEvent } from "../facts/event.ts";
 import type { TaskCreated } from "../facts/created.ts";
 import { begin, evolve } from "../state/evolve.ts";
+import { kindOf } from "../../language/kinds/table.ts";
 import type { Graph } from "../../language/graph.ts";
 import { approvalNumbered, type TaskState } from "../state/state.ts";
 import { isKind, liveAttempt, type Step } from "../state/step-state.ts";
@@ -84,16 +85,16 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "child.started":
       if (step.phase.status !== "open") return `${place} is not at work on anything inside it`;
       if (event.type === "child.started") return null;
-      return isKind(step, "map") || isKind(step, "repeat") || isKind(step, "switch") ? null : `${place} has no steps inside it`;
+      return step.node.blocks.length > 0 ? null : `${place} has no steps inside it`;
     case "branch.completed":
     case "branch.failed":
       return step.branches?.frames.has(event.branch) === true ? null : `branch ${event.branch} of ${place} is not at work`;
     case "child.ended":
       return state.children.has(event.task) ? null : `${place} does not wait for ${event.task}`;
-    case "approval.requested":
-      return isKind(step, "approval") || ((isKind(step, "agent") || isKind(step, "workflow")) && state.budget !== null)
-        ? null
-        : `${place} asks no approval`;
+    case "approval.requested": {
+      const { takes } = kindOf(step.node.kind);
+      return takes === "people" || (takes === "work" && state.budget !== null) ? null : `${place} asks no approval`;
+    }
     case "approval.decided":
     case "approval.escalated":
     case "approval.expired":

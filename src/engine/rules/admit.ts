@@ -16,9 +16,9 @@ import { endEarly } from "./ending.ts";
 import { admitThrough, refuseAt, replaceInput } from "./beginning.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
 import { admitKeep } from "./kept.ts";
-import { decide } from "../kinds/approval.ts";
+import { childFailure } from "../facts/failure.ts";
+import { decide } from "./decisions.ts";
 import { canReceive, receive } from "../kinds/signal.ts";
-import { childFailure } from "../kinds/workflow.ts";
 import { statusOf, stepAt, type TaskState } from "../state/state.ts";
 import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "../state/step-state.ts";
 import type { World } from "../world.ts";
@@ -119,7 +119,7 @@ function admitChild(state: TaskState, { task, status, output, error, failedItems
   if (child === undefined) return NOTHING; // heard of already, or not wanted any more
   const step = stepAt(state, child.step);
   // Of tasks that have some of a map's items nobody knows; what counts is how the items failed.
-  const failure = step.node.kind === "workflow" || error === null ? childFailure(task, status, error) : error;
+  const failure = step.node.blocks.length === 0 || error === null ? childFailure(task, status, error) : error;
   const isCompleted = status === "completed";
   return ok([
     {

@@ -1,6 +1,6 @@
 /** What a task that shares another one's past is given of it, read from a state folded up to where the two part. */
 import type { Json } from "../../shared/json.ts";
-import type { StepKind } from "../../language/kinds/table.ts";
+import { kindOf } from "../../language/kinds/table.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import { stepIn } from "../state/frame.ts";
 import { itemsAround, itemsOfChild } from "./kept.ts";
@@ -14,9 +14,6 @@ import type { StoredValue, Values } from "../facts/value.ts";
 export function inputsOfPast({ steps, children, signals }: Past): readonly TaskInput[] {
   return [{ type: "keep", steps, children }, ...signals.map((signal): TaskInput => ({ ...signal, type: "signal" }))];
 }
-
-/** Steps that are asked for their work or for their time; what only computes is computed again. */
-const KEPT: readonly StepKind[] = ["agent", "workflow", "wait", "signal", "approval"];
 
 /**
  * `again`: steps that are done again, with all that depends on them. `events` are all up to where the two part. `read` gives `undefined` for what is kept no longer:
@@ -33,7 +30,9 @@ export function pastOf(
   const undone = new Set(state.compensations.map(({ step }) => step));
   const steps = state.steps.flatMap((step): readonly PastStep[] => {
     const { phase, path, node, frame } = step;
-    if (phase.status !== "completed" || !KEPT.includes(node.kind) || redone.has(step) || undone.has(path) || isUndoing(frame)) return [];
+    // What only computes is computed again.
+    if (phase.status !== "completed" || kindOf(node.kind).takes === undefined || redone.has(step) || undone.has(path) || isUndoing(frame))
+      return [];
     // An output in the place of what failed is not what the step was to bring.
     if (phase.degraded !== null && phase.degraded !== step.degraded) return [];
     const output = read(phase.output);
@@ -65,7 +64,7 @@ function childrenIn(
     if (event.type !== "child.started" && event.type !== "child.ended") continue;
     const step = state.stepByPath.get(event.step);
     // A step that is kept needs none of its tasks.
-    if (step === undefined || redone.has(step) || (step.node.kind === "workflow" && step.phase.status === "completed")) continue;
+    if (step === undefined || redone.has(step) || (step.node.blocks.length === 0 && step.phase.status === "completed")) continue;
     const key = `${event.step}/${event.branch}`;
     if (event.type === "child.started") {
       const of = itemsOfChild(state, step, event.branch, event.items, values);

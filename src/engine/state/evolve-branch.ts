@@ -4,6 +4,7 @@ import { loanKey, reserve, settleReservation } from "../aspects/budget.ts";
 import { enter } from "./phase.ts";
 import { openFrame } from "./frame.ts";
 import { LIMITS } from "../limits.ts";
+import { kindOf } from "../../language/kinds/table.ts";
 import { blockOfBranch } from "../../language/graph.ts";
 import { approvalNumbered, stepAt, type TaskState } from "./state.ts";
 import type { Approval, Branches, Step } from "./step-state.ts";
@@ -11,8 +12,9 @@ import { resident } from "../facts/value.ts";
 
 /** A step with steps inside it, or with tasks of its own, is open from its start. */
 export function openBranches(state: TaskState, step: Step, { items, chunk }: EventOf<"step.started">): void {
-  const { kind } = step.node;
-  if (kind !== "map" && kind !== "switch" && kind !== "repeat" && kind !== "workflow") return;
+  const { blocks, kind } = step.node;
+  const { list, startsWorkflow } = kindOf(kind);
+  if (blocks.length === 0 && startsWorkflow !== true) return;
   step.branches = {
     count: items ?? null,
     chunk: chunk ?? null,
@@ -20,7 +22,7 @@ export function openBranches(state: TaskState, step: Step, { items, chunk }: Eve
     ended: 0,
     failed: 0,
     failedItems: 0,
-    outputs: kind === "map" ? [] : null,
+    outputs: list === undefined ? null : [],
     output: null,
     previous: null,
     error: null,
@@ -46,7 +48,7 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
       return;
     case "child.started":
       branches.opened++;
-      if (step.node.kind === "workflow") branches.task = event.task;
+      if (step.node.blocks.length === 0) branches.task = event.task;
       state.childrenAt = state.at;
       if (event.lent !== undefined) reserve(state, loanKey(event.task), event.lent);
       state.children.set(event.task, { step: step.index, branch: event.branch, startedAt: state.at, after: event.after ?? null });
@@ -122,13 +124,14 @@ export function keepSignal(state: TaskState, { name, payload, key }: EventOf<"si
 }
 
 export function takeSignal(state: TaskState, { node }: Step, seq: number): void {
-  if (node.kind !== "signal") return;
-  const kept = state.signals.get(node.name) ?? [];
-  const at = kept.findIndex((signal) => signal.seq === seq);
-  if (at === -1) return;
-  kept.splice(at, 1);
-  state.keptSignals--;
-  if (kept.length === 0) state.signals.delete(node.name);
+  for (const name of node.listens) {
+    const kept = state.signals.get(name) ?? [];
+    const at = kept.findIndex((signal) => signal.seq === seq);
+    if (at === -1) continue;
+    kept.splice(at, 1);
+    state.keptSignals--;
+    if (kept.length === 0) state.signals.delete(name);
+  }
 }
 
 type ApprovalEvent = EventOf<"approval.requested" | "approval.decided" | "approval.escalated" | "approval.expired">;
@@ -143,6 +146,8 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
         payload: resident(event.payload, state.seq),
         hash: event.hash,
         assignees: event.assignees,
+        quorum: event.quorum,
+        isEditable: event.editable === true,
         requestedAt: state.at,
         dueAt: event.due_at ?? null,
         hasEscalated: false,
@@ -170,9 +175,9 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
   }
 }
 
-/** A step that is no approval asks for more to spend. */
+/** A step that does not ask people for their word asks them for more to spend. */
 function ask(state: TaskState, step: Step, approval: Approval): void {
-  if (step.node.kind === "approval" || state.budget === null) step.approval = approval;
+  if (kindOf(step.node.kind).takes === "people" || state.budget === null) step.approval = approval;
   else {
     state.budgetAsks.set(approval.number, approval);
     state.budget.asked = approval.number;

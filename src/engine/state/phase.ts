@@ -1,7 +1,7 @@
 /** Where a step stands, and the indexes over that: whoever moves one moves the other. */
 import type { Waiting } from "../facts/waiting.ts";
 import type { TaskState } from "./state.ts";
-import { isKind, type Phase, type Step } from "./step-state.ts";
+import type { Phase, Step } from "./step-state.ts";
 
 /** Moves a step to another phase, and every index over phases with it. */
 export function enter(state: TaskState, step: Step, phase: Phase): void {
@@ -37,7 +37,7 @@ function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
         mark(state.budget.waiting, index, by);
         if (by === -1) state.budget.isFreed = true; // it was others' turn to wait for
       }
-      if (isKind(step, "signal")) mark(listeners(state, step.node.name), index, by);
+      if (phase.on.type === "signal") mark(listeners(state, phase.on.name), index, by);
       return;
     case "retrying":
       return mark(state.retrying, index, by);

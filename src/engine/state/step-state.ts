@@ -156,6 +156,9 @@ export interface Approval {
   payload: StoredValue;
   hash: string;
   assignees: readonly string[];
+  /** How many have to approve. */
+  readonly quorum: number;
+  readonly isEditable: boolean;
   readonly requestedAt: number;
   dueAt: number | null;
   hasEscalated: boolean;
@@ -256,7 +259,7 @@ export function isSettled(phase: Phase): boolean {
 
 /** The status of a step as readers know it: with nothing but attempts in line, or a task that it waits for, it waits. */
 export function stepStatus({ phase, node }: Step): StepStatus {
-  if (phase.status === "open") return node.kind === "workflow" ? "waiting" : "running";
+  if (phase.status === "open") return node.blocks.length === 0 ? "waiting" : "running";
   return phase.status === "running" && phase.live.every((attempt) => attempt.way === null) ? "waiting" : phase.status;
 }
 

@@ -68,7 +68,7 @@ export const approval: KindDefinition<z.infer<typeof schema>, Approval> = {
     { field: "title", value: title },
     { field: "payload", value: payload },
   ],
-  takes: "time",
+  takes: "people",
   staysInTask: true,
   outcomes: ({ title, payload, dueMs, onExpiry }) => ({
     completed: true,

@@ -24,8 +24,8 @@ export interface KindDefinition<Written extends AnyStepDefinition, Compiled exte
   readonly blocks?: (step: JsonObject) => readonly { readonly holder: Json | undefined; readonly field: string }[];
   /** Each of its branches runs the one block inside it. */
   readonly isLoop?: true;
-  /** It takes the work of others, which may cost something, or time alone. */
-  readonly takes?: "work" | "time";
+  /** What it needs of others: work, which may cost something; time alone; or the word of people. Without any it only computes. */
+  readonly takes?: "work" | "time" | "people";
   /** It ends the task. */
   readonly endsTask?: true;
   /** It sees or changes the whole task, or is looked for there: a map that it is inside of is not spread over other tasks. */

@@ -5,7 +5,7 @@ import { approvalDetail, type ApprovalDetail } from "../views/approval-view.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { Receipt } from "../../engine/facts/receipt.ts";
 import { eventView, type EventView } from "../views/event-view.ts";
-import { hasSaid } from "../../engine/kinds/approval.ts";
+import { hasSaid } from "../../engine/rules/decisions.ts";
 import { approvalNumbered, stepAt, type TaskState } from "../../engine/state/state.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
 import { whyOf } from "../views/why.ts";

@@ -42,20 +42,19 @@ export function approvalHead(state: TaskState, number: number): ApprovalHead | n
   const step = stepOfApproval(state, number);
   const approval = approvalNumbered(state, number);
   if (step === null || approval === null) return null;
-  const isOfApproval = step.node.kind === "approval";
-  const { quorum, isEditable } = step.node.kind === "approval" ? step.node : FOR_MORE;
+  const isForMore = state.budgetAsks.has(number);
   return {
     id: approvalId(state.created.task, number),
     task_id: state.created.task,
     step_id: step.path,
     title: approval.title,
-    status: isOfApproval ? statusOfApproval(step) : statusOfAsk(state, approval),
+    status: isForMore ? statusOfAsk(state, approval) : statusOfApproval(step),
     assignees: approval.assignees,
-    quorum,
-    editable: isEditable,
+    quorum: approval.quorum,
+    editable: approval.isEditable,
     requested_at: isoTime(approval.requestedAt),
     due_at: approval.dueAt === null ? null : isoTime(approval.dueAt),
-    decided_at: decidedAt(isOfApproval ? step.settledAt : (approval.decisions[0]?.at ?? null)),
+    decided_at: decidedAt(isForMore ? (approval.decisions[0]?.at ?? null) : step.settledAt),
     decisions: approval.decisions.map(decisionView),
   };
 }
@@ -63,9 +62,6 @@ export function approvalHead(state: TaskState, number: number): ApprovalHead | n
 export function decisionView({ by, decision, comment, asked, hash, at }: Decision): ApprovalHead["decisions"][number] {
   return { by, decision, comment, hash, edited: hash !== asked, at: isoTime(at) };
 }
-
-/** Asking for more to spend: one person's word decides, and says how much. */
-const FOR_MORE = { quorum: 1, isEditable: true };
 
 const decidedAt = (at: number | null): string | null => (at === null ? null : isoTime(at));
 
