@@ -160,7 +160,7 @@ class Storm {
     while (!this.isOver) {
       const answer = await this.#server
         .fetch("/agents/pulled/claim?wait=5s", { method: "POST", body: JSON.stringify({ max: 2 }), signal: AbortSignal.timeout(20_000) })
-        .then(async (response) => (await response.json()) as { readonly attempts?: readonly PulledWork[] })
+        .then((response) => response.json<{ readonly attempts?: readonly PulledWork[] }>())
         .catch(() => null);
       for (const work of answer?.attempts ?? []) {
         this.#agents.note("pulled", work, work.idempotency_key);
