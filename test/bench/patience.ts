@@ -33,7 +33,9 @@ export async function answerTo(
     return { status: response.status, text: await response.text() };
   };
   return within(what, ms + 1_000, request()).catch((error: unknown) => {
-    throw error instanceof DOMException && error.name === "TimeoutError" ? inVain(what, ms) : error;
+    if (error instanceof DOMException && error.name === "TimeoutError") throw inVain(what, ms);
+    const why = error instanceof Error ? (error.cause ?? error) : error;
+    throw new Error(`${what}: ${String(why)}`, { cause: error });
   });
 }
 
