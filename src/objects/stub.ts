@@ -33,6 +33,7 @@ export class ObjectStubs<Name, Contract> {
     return this.askOnce(name, question);
   }
 
+  /** For what may be asked once only. */
   async askOnce<T>(name: Name, question: (object: Contract) => Promise<T>): Promise<T> {
     try {
       return await question(this.#stub(name));
