@@ -4,7 +4,7 @@ import { assert } from "../shared/result.ts";
 import type { InLine } from "./lines.ts";
 import type { Counts, ShardRows } from "./shard.ts";
 import { NO_COUNTS } from "./shard.ts";
-import type { Entry } from "./shelf.ts";
+import type { Entry } from "./entry-index.ts";
 
 /** PERSISTED: entries beside their bodies, and those in line. One b-tree each: an index would double the rows. */
 const TABLES = [

@@ -9,7 +9,7 @@
 import { earliest } from "../objects/alarm.ts";
 import type { AskAnswer, Asker, CacheAnswer, Named, Reply, ShardStatistics, Terms } from "./cache-contract.ts";
 import { Lines, type InLine, type LineChange, type LineRhythm } from "./lines.ts";
-import { isNamed, Shelf, type Entry, type ShelfLimits } from "./shelf.ts";
+import { isNamed, EntryIndex, type Entry, type EntryLimits } from "./entry-index.ts";
 
 /** The rows. All of it is synchronous and belongs to the transaction of the call. */
 export interface ShardRows {
@@ -21,7 +21,7 @@ export interface ShardRows {
   readonly dropLine: (id: number) => void;
 }
 
-export interface ShardBounds extends ShelfLimits, LineRhythm {
+export interface ShardBounds extends EntryLimits, LineRhythm {
   readonly line: number;
   readonly valueBytes: number;
   /** When an entry was used last is written down this often. */
@@ -42,7 +42,7 @@ const UNAVAILABLE: AskAnswer = { type: "miss", reason: "unavailable" };
 export class Shard {
   readonly #rows: ShardRows;
   readonly #bounds: ShardBounds;
-  readonly #shelf: Shelf;
+  readonly #entries: EntryIndex;
   readonly #lines: Lines;
   #lastId: number;
   #counts: Counts;
@@ -50,7 +50,7 @@ export class Shard {
   constructor(rows: ShardRows, bounds: ShardBounds, entries: readonly Entry[] = [], line: readonly InLine[] = [], counts = NO_COUNTS) {
     this.#rows = rows;
     this.#bounds = bounds;
-    this.#shelf = new Shelf(bounds, entries);
+    this.#entries = new EntryIndex(bounds, entries);
     this.#lines = new Lines(bounds, line);
     this.#lastId = [...entries, ...line].reduce((last, { id }) => Math.max(last, id), 0);
     this.#counts = counts;
@@ -88,7 +88,7 @@ export class Shard {
   }
 
   invalidate(named: Named): number {
-    const dropped = this.#shelf.named(named);
+    const dropped = this.#entries.named(named);
     for (const entry of dropped) this.#drop(entry);
     this.#keep(this.#lines.spoil((one) => isNamed(one, named)));
     this.#counts = { ...this.#counts, invalidations: this.#counts.invalidations + dropped.length };
@@ -126,12 +126,12 @@ export class Shard {
 
   /** Drops what has expired. */
   trim(now: number): void {
-    for (const entry of this.#shelf.expired(now)) this.#drop(entry);
+    for (const entry of this.#entries.expired(now)) this.#drop(entry);
   }
 
   /** When it has to be looked at again. */
   wakeAt(now: number): number | null {
-    const { expiresAt } = this.#shelf;
+    const { expiresAt } = this.#entries;
     const { dueAt } = this.#lines;
     // Who is due is being told; the alarm is for those who were not, for whatever reason.
     const lineAt = dueAt === null ? null : Math.max(dueAt, now + this.#bounds.againMs);
@@ -144,12 +144,12 @@ export class Shard {
 
   statistics(): ShardStatistics {
     const { size: all, keys: working } = this.#lines;
-    return { entries: this.#shelf.size, bytes: this.#shelf.bytes, working, waiting: all - working, ...this.#counts };
+    return { entries: this.#entries.size, bytes: this.#entries.bytes, working, waiting: all - working, ...this.#counts };
   }
 
   /** What stands for somebody, in line or not, without anybody else: `null` where it depends on the line. */
   #standing(key: string, known: InLine | null, now: number): CacheAnswer | null {
-    const entry = this.#shelf.find(key, now);
+    const entry = this.#entries.find(key, now);
     if (entry !== null) return this.#hit(entry, now);
     if (known?.skips) return { type: "miss", reason: "skipped" };
     return null;
@@ -163,7 +163,7 @@ export class Shard {
   #hit(entry: Entry, now: number): CacheAnswer {
     const isWorthWriting = now - entry.usedAt >= this.#bounds.touchMs;
     if (isWorthWriting) this.#rows.useEntry(entry.id, now);
-    this.#shelf.use(entry, isWorthWriting ? now : entry.usedAt);
+    this.#entries.use(entry, isWorthWriting ? now : entry.usedAt);
     return { type: "hit", value: this.#rows.body(entry.id), task: entry.task, madeAt: entry.madeAt };
   }
 
@@ -171,7 +171,7 @@ export class Shard {
     const bytes = value.byteLength + OVERHEAD;
     if (bytes > this.#bounds.bytes) return;
     const entry: Entry = { id: this.#nextId(), key, task, subject, tags, bytes, madeAt: now, expiresAt: now + ttlMs, usedAt: now };
-    const dropped = this.#shelf.put(entry, now);
+    const dropped = this.#entries.put(entry, now);
     for (const { id } of dropped) this.#rows.dropEntry(id);
     const evicted = dropped.filter((one) => one.key !== key && one.expiresAt > now).length;
     this.#counts = { ...this.#counts, evictions: this.#counts.evictions + evicted };
@@ -179,7 +179,7 @@ export class Shard {
   }
 
   #drop(entry: Entry): void {
-    this.#shelf.remove(entry);
+    this.#entries.remove(entry);
     this.#rows.dropEntry(entry.id);
   }
 

@@ -101,7 +101,7 @@ export class Gate {
     const place = this.#places.get(task);
     if (place !== undefined) return { type: "admitted", grant: this.#regrant(known(place), now).grant };
     if (this.#line.get(task) === undefined) {
-      this.#heed(entrant);
+      this.#takeLimit(entrant);
       this.#admit(now);
       const turnedAway = this.#join(entrant);
       if (turnedAway !== null) return turnedAway;
@@ -114,7 +114,7 @@ export class Gate {
   /** Keeps a place for a task that is only to be created if there is one. */
   reserve(entrant: Entrant, now: number): Reserved {
     const { task, submittedAt } = entrant;
-    this.#heed(entrant);
+    this.#takeLimit(entrant);
     this.#admit(now);
     const place = this.#places.get(task);
     // Its earlier submission may be about to give it back: by a number that is no longer that of this one.
@@ -259,7 +259,7 @@ export class Gate {
     return all.reduce((last, one) => (isBefore(last, one) ? one : last)).task;
   }
 
-  #heed({ limit, submittedAt }: Entrant): void {
+  #takeLimit({ limit, submittedAt }: Entrant): void {
     if (submittedAt < this.#limit.saidAt) return;
     this.#limit = { limit, saidAt: submittedAt };
     this.#store.putLimit(this.#limit);

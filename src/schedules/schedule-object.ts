@@ -24,7 +24,7 @@ import { changedRecord, isSameTiming, isUnchanged, newRecord, steeredRecord, typ
 import type { PutSchedule, ScheduleContract, ScheduleName, SchedulePorts, ScheduleReading, TriggeredRun } from "./schedule-contract.ts";
 import { ScheduleStore } from "./schedule-store.ts";
 import { TimeSettler } from "./time-settler.ts";
-import { wakeAt } from "./wake.ts";
+import { wakeAt } from "./next-wake.ts";
 
 export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts, ScheduleName> implements ScheduleContract {
   readonly #store = new ScheduleStore(this.ctx.storage.kv);

@@ -8,7 +8,7 @@ import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { newSigningSecret } from "../shared/signing.ts";
 import { brokenUrlRule, type UrlPolicy } from "../shared/url-guard.ts";
-import type { Disabled } from "./condition.ts";
+import type { Disabled } from "./endpoint-condition.ts";
 import { webhooks } from "./tables.ts";
 import {
   changedRecord,

@@ -1,7 +1,7 @@
 /** What the object of an endpoint answers to: plain data in, promises of plain data out. Everything may be asked twice. */
-import type { Condition } from "./condition.ts";
+import type { EndpointCondition } from "./endpoint-condition.ts";
 import type { Answer, DeliveryStatus, DueDelivery, LoggedDelivery, NewDelivery } from "./delivery.ts";
-import type { Disabled } from "./condition.ts";
+import type { Disabled } from "./endpoint-condition.ts";
 import type { WebhookRecord } from "./webhook.ts";
 
 /** Which endpoint; objects are named `{tenant}/{webhook}`. */
@@ -11,7 +11,7 @@ export interface WebhookName {
 }
 
 export interface WebhookState {
-  readonly condition: Condition | null;
+  readonly condition: EndpointCondition | null;
   /** Deliveries in the log. */
   readonly counts: Readonly<Record<DeliveryStatus, number>>;
 }

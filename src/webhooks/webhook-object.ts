@@ -9,11 +9,11 @@
 import { earliest } from "../objects/alarm.ts";
 import { RoomObject } from "../objects/room-object.ts";
 import { log, messageOf } from "../shared/log.ts";
-import { freshCondition, learned, type Condition, type Lesson } from "./condition.ts";
+import { freshCondition, learned, type EndpointCondition, type Lesson } from "./endpoint-condition.ts";
 import type { Answer, DueDelivery, LoggedDelivery, NewDelivery, Try, Verdict } from "./delivery.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import { TEST_EVENT } from "./events.ts";
-import { verdictOn } from "./ladder.ts";
+import { verdictOn } from "./retry-times.ts";
 import { LIMITS } from "./limits.ts";
 import { Registration } from "./registration.ts";
 import type { DeliveryFilter, WebhookContract, WebhookName, WebhookPorts, WebhookState } from "./webhook-contract.ts";
@@ -130,8 +130,8 @@ export abstract class WebhookObject<Env> extends RoomObject<Env, WebhookPorts, W
 
   // --- What is known of the endpoint ---
 
-  get #condition(): Condition | null {
-    return this.ctx.storage.kv.get<Condition>("condition") ?? null;
+  get #condition(): EndpointCondition | null {
+    return this.ctx.storage.kv.get<EndpointCondition>("condition") ?? null;
   }
 
   #learn(name: WebhookName, { epoch }: WebhookRecord, lesson: Lesson, now: number): void {

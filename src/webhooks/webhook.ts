@@ -1,6 +1,6 @@
 /** What a registered endpoint is: how it is kept, and what changes of it mean. */
 import { LIMITS } from "./limits.ts";
-import type { Disabled } from "./condition.ts";
+import type { Disabled } from "./endpoint-condition.ts";
 import { ALL_EVENTS, type EventPattern } from "./events.ts";
 
 /** PERSISTED in D1. Secrets are sealed under the key ring, bound to tenant, endpoint and field. */

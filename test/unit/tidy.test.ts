@@ -48,7 +48,7 @@ describe("the code", () => {
       "src/schedules/schedule.ts",
       "src/schedules/progress.ts",
       "src/schedules/run-log.ts",
-      "src/cache/shelf.ts",
+      "src/cache/entry-index.ts",
       "src/cache/lines.ts",
     ])
       expect(sources.find((file) => file.path === path)?.text, path).toContain("PERSISTED");

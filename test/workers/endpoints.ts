@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { Webhook } from "standardwebhooks";
 import { expect, vi } from "vitest";
 import { readConfig } from "../../src/shared/config.ts";
-import type { Condition } from "../../src/webhooks/condition.ts";
+import type { EndpointCondition } from "../../src/webhooks/endpoint-condition.ts";
 import { WebhookGateway } from "../../src/webhooks/gateway.ts";
 import { DeliveryLog } from "../../src/webhooks/delivery-log.ts";
 import { Notifier } from "../../src/webhooks/notifier.ts";
@@ -108,7 +108,7 @@ export async function untilDelivery(id: string, is: (delivery: DeliveryBody) => 
 }
 
 /** An object as one that was evicted left it: deliveries are due, and nobody is sending them. */
-export async function leaveDeliveries(id: string, count: number, condition?: Condition): Promise<void> {
+export async function leaveDeliveries(id: string, count: number, condition?: EndpointCondition): Promise<void> {
   await runInDurableObject(webhookStub(id), async (_, state) => {
     state.storage.kv.put("name", { tenant: "default", webhook: id });
     if (condition !== undefined) state.storage.kv.put("condition", condition);

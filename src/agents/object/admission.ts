@@ -59,7 +59,7 @@ export interface AdmissionStore extends StartStore {
 }
 
 /** How many may be let in besides those inside: all that the limits allow, or a few probes. */
-export type Gate = { readonly type: "open" } | { readonly type: "probes"; readonly probes: number };
+export type Allowance = { readonly type: "open" } | { readonly type: "probes"; readonly probes: number };
 
 export function keyOfAttempt({ task, step, attempt }: AttemptName): string {
   return `${task}/${step}/${attempt}`;
@@ -100,15 +100,15 @@ export class Admission {
     return this.#slots.get(keyOfAttempt(name));
   }
 
-  /** How many of those in line may be let in now. `gate` limits those let in on trial, not those from before. */
-  room(limits: AgentLimits | undefined, gate: Gate, now: number): number {
-    const probing = gate.type === "probes" ? this.#slots.all.filter(({ isProbe }) => isProbe).length : 0;
+  /** How many of those in line may be let in now. `allowance` limits those let in on trial, not those from before. */
+  vacancies(limits: AgentLimits | undefined, allowance: Allowance, now: number): number {
+    const probing = allowance.type === "probes" ? this.#slots.all.filter(({ isProbe }) => isProbe).length : 0;
     return Math.max(
       0,
       Math.min(
         this.#line.length,
         LIMITS.slotsPerAgent - this.#slots.size,
-        gate.type === "probes" ? gate.probes - probing : Number.POSITIVE_INFINITY,
+        allowance.type === "probes" ? allowance.probes - probing : Number.POSITIVE_INFINITY,
         (limits?.maxConcurrency ?? Number.POSITIVE_INFINITY) - this.#slots.size,
         limits?.rate === undefined ? Number.POSITIVE_INFINITY : this.#starts.room(limits.rate, now),
       ),
@@ -132,11 +132,17 @@ export class Admission {
     return this.#slots.all.filter((slot) => slot.claim === claim);
   }
 
-  /** Lets in the next in line, at most `most` of them, as far as limits and gate allow; for a claim, where they are for one. */
-  admit(limits: AgentLimits | undefined, gate: Gate, now: number, most = Number.POSITIVE_INFINITY, claim?: string): readonly Slot[] {
+  /** Lets in the next in line, at most `most` of them, as far as limits and allowance allow; for a claim, where they are for one. */
+  admit(
+    limits: AgentLimits | undefined,
+    allowance: Allowance,
+    now: number,
+    most = Number.POSITIVE_INFINITY,
+    claim?: string,
+  ): readonly Slot[] {
     const admitted: Slot[] = [];
-    const isProbe = gate.type === "probes";
-    for (let room = Math.min(most, this.room(limits, gate, now)); room > 0; room--) {
+    const isProbe = allowance.type === "probes";
+    for (let room = Math.min(most, this.vacancies(limits, allowance, now)); room > 0; room--) {
       const next = this.#line.first as Waiter;
       this.#leave(next);
       const hasRate = limits?.rate !== undefined;

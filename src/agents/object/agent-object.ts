@@ -20,16 +20,16 @@ import { Admission, keyOfAttempt, type AttemptName, type Slot, type StartAnswer 
 import { AdmissionRows } from "./admission-rows.ts";
 import { CLAIM_ID_LENGTH, type AgentContract, type AgentName, type Release, type SlotAnswer, type SlotRequest } from "./agent-contract.ts";
 import { ClaimFeed } from "./claim-feed.ts";
-import { Condition } from "./condition.ts";
-import { Door } from "./door.ts";
+import { AgentCondition } from "./agent-condition.ts";
+import { Availability } from "./availability.ts";
 import { Claims } from "./pulled-work.ts";
 import { Holders } from "./holders.ts";
 
 export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, AgentName> implements Omit<AgentContract, "fetch"> {
   readonly #rows = new AdmissionRows(this.ctx.storage.sql);
   readonly #feed = new ClaimFeed(this.ctx);
-  readonly #condition: Condition;
-  readonly #door: Door;
+  readonly #condition: AgentCondition;
+  readonly #availability: Availability;
   readonly #holders: Holders;
   #admission: Admission | null = null;
   /** The registration as it was read last. */
@@ -38,12 +38,12 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
 
   constructor(ctx: DurableObjectState, env: Env, ports: AgentPorts | null) {
     super(ctx, env, ports);
-    this.#condition = new Condition(
+    this.#condition = new AgentCondition(
       ctx.storage.kv,
       () => this.ports,
       () => this.#feed.isAwaited,
     );
-    this.#door = new Door(this.#condition);
+    this.#availability = new Availability(this.#condition);
     this.#holders = new Holders(
       () => this.ports.holders,
       (what, task, message) => this.aside(what, { task }, message),
@@ -60,16 +60,16 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
 
   async ask(name: AgentName, requests: readonly SlotRequest[]): Promise<readonly SlotAnswer[]> {
     const record = await this.#read(name);
-    const closed = this.#door.closed(record, Date.now());
-    if (record === null || closed !== null) {
-      return requests.map(() => ({ type: "declined", ...(closed ?? { reason: "agent_gone", retryAt: Date.now() }) }));
+    const refusal = this.#availability.refusal(record, Date.now());
+    if (record === null || refusal !== null) {
+      return requests.map(() => ({ type: "declined", ...(refusal ?? { reason: "agent_gone", retryAt: Date.now() }) }));
     }
     this.#holders.asked(requests);
     return this.atomically((now) => {
       this.identify(name);
       const slots = this.#slots;
       const full = requests.map((request) => !slots.join(request, request.priority, request.capability, now));
-      const gate = this.#door.gate(record, now);
+      const allowance = this.#availability.allowance(record, now);
       const admitted = this.#admitNext(name, record, now, requests);
       return requests.map((request, index): SlotAnswer => {
         if (full[index] === true) return { type: "declined", reason: "its line is full", retryAt: now + 10 * LIMITS.declineMs };
@@ -77,7 +77,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
         if (record.kind === "pull") return { type: "waiting" };
         const grant = admitted.get(request) ?? slots.renew(request, now);
         if (grant !== null) return { type: "granted", grant };
-        if (gate.type === "open") return { type: "waiting" };
+        if (allowance.type === "open") return { type: "waiting" };
         // Only probes go through: the others had better go elsewhere.
         slots.release(request);
         return { type: "declined", reason: "it is on trial after failures", retryAt: now + 2 * LIMITS.declineMs };
@@ -127,8 +127,8 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
   }
 
   #admitOne(record: AgentRecord, claim: string, now: number): Slot | undefined {
-    if (this.#door.closed(record, now) !== null) return undefined;
-    return this.#slots.admit(record.limits, this.#door.gate(record, now), now, 1, claim)[0];
+    if (this.#availability.refusal(record, now) !== null) return undefined;
+    return this.#slots.admit(record.limits, this.#availability.allowance(record, now), now, 1, claim)[0];
   }
 
   // --- What it is like ---
@@ -182,7 +182,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
   override async fetch(request: Request): Promise<Response> {
     const { name } = this;
     const record = name === null ? null : await this.#read(name);
-    return this.#feed.accept(request, record === null ? 0 : this.#door.room(record, this.#slots, Date.now()));
+    return this.#feed.accept(request, record === null ? 0 : this.#availability.vacancies(record, this.#slots, Date.now()));
   }
 
   /** Workers have nothing to say here. */
@@ -236,16 +236,16 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
    * through their tasks; a worker that waits, by being woken.
    */
   #admitNext(name: AgentName, record: AgentRecord | null, now: number, asking: readonly SlotRequest[]): ReadonlyMap<SlotRequest, number> {
-    const closed = this.#door.closed(record, now);
-    if (record === null || closed !== null) {
-      if (closed !== null) this.#holders.decline(name, this.#slots.dismiss(), closed.reason, closed.retryAt);
+    const refusal = this.#availability.refusal(record, now);
+    if (record === null || refusal !== null) {
+      if (refusal !== null) this.#holders.decline(name, this.#slots.dismiss(), refusal.reason, refusal.retryAt);
       return NOBODY;
     }
     if (record.kind === "pull") {
-      this.#feed.announce(this.#door.room(record, this.#slots, now));
+      this.#feed.announce(this.#availability.vacancies(record, this.#slots, now));
       return NOBODY;
     }
-    const admitted = this.#slots.admit(record.limits, this.#door.gate(record, now), now);
+    const admitted = this.#slots.admit(record.limits, this.#availability.allowance(record, now), now);
     const requests = new Map(asking.map((request) => [keyOfAttempt(request), request]));
     const told = new Map<SlotRequest, number>();
     const others: Slot[] = [];

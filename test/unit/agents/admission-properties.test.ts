@@ -6,7 +6,7 @@ import {
   keyOfAttempt,
   type AdmissionStore,
   type AttemptName,
-  type Gate,
+  type Allowance,
   type StartAnswer,
 } from "../../../src/agents/object/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
@@ -142,7 +142,7 @@ function play(schedule: Schedule, limits: AgentLimits, afterEach: (played: Playe
         model.join(move.name, move.priority, now);
         break;
       case "admit": {
-        const gate: Gate = move.probes === null ? { type: "open" } : { type: "probes", probes: move.probes };
+        const gate: Allowance = move.probes === null ? { type: "open" } : { type: "probes", probes: move.probes };
         const admitted = admission.admit(limits, gate, now, move.most);
         expect(admitted.map(keyOfAttempt)).toEqual(model.admit(now, move.most, move.probes ?? undefined));
         break;

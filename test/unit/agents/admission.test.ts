@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { Admission, type AttemptName, type Gate, type Slot, type Waiter } from "../../../src/agents/object/admission.ts";
+import { Admission, type AttemptName, type Allowance, type Slot, type Waiter } from "../../../src/agents/object/admission.ts";
 import type { AgentLimits } from "../../../src/agents/agent.ts";
 import { LIMITS } from "../../../src/tasks/limits.ts";
 import { memoryStore } from "./admission-store.ts";
 
 const NOW = 1_000_000;
-const OPEN: Gate = { type: "open" };
+const OPEN: Allowance = { type: "open" };
 const attempt = (task: string, step = "a", number = 1): AttemptName => ({ task, step, attempt: number });
 const tasksOf = (admitted: readonly Waiter[]): readonly string[] => admitted.map(({ task }) => task);
 
@@ -61,7 +61,7 @@ describe("who is let in", () => {
 
   test("only a few probes while the agent is on trial, those inside already included", () => {
     const { admission, later } = line("a", "b", "c");
-    const probes: Gate = { type: "probes", probes: 2 };
+    const probes: Allowance = { type: "probes", probes: 2 };
     expect(tasksOf(admission.admit({ maxConcurrency: 10 }, probes, later))).toEqual(["a", "b"]);
     expect(admission.slot(attempt("a"))).toMatchObject({ isProbe: true });
     admission.release(attempt("b"));

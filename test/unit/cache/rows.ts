@@ -1,7 +1,7 @@
 /** A shard's rows in memory, as its database would keep them: a rebuilt shard has nothing else. */
 import { Shard, type ShardBounds, type ShardRows } from "../../../src/cache/shard.ts";
 import type { InLine } from "../../../src/cache/lines.ts";
-import type { Entry } from "../../../src/cache/shelf.ts";
+import type { Entry } from "../../../src/cache/entry-index.ts";
 
 export const BOUNDS: ShardBounds = {
   entries: 3,

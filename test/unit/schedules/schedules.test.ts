@@ -27,7 +27,7 @@ import {
   type Timing,
 } from "../../../src/schedules/schedule.ts";
 import { timesOf } from "../../../src/schedules/times.ts";
-import { wakeAt } from "../../../src/schedules/wake.ts";
+import { wakeAt } from "../../../src/schedules/next-wake.ts";
 import { LIMITS } from "../../../src/schedules/limits.ts";
 import { cronTiming, intervalTiming } from "./timings.ts";
 

@@ -4,10 +4,10 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/webhooks/limits.ts";
 import { macOfSecret, newSigningSecret, SIGNING_SECRET, signedHeaders } from "../../../src/shared/signing.ts";
-import { freshCondition, learned, type Condition, type Lesson } from "../../../src/webhooks/condition.ts";
+import { freshCondition, learned, type EndpointCondition, type Lesson } from "../../../src/webhooks/endpoint-condition.ts";
 import type { Answer } from "../../../src/webhooks/delivery.ts";
 import { ALL_EVENTS, isWanted, TASK_EVENTS, TEST_EVENT } from "../../../src/webhooks/events.ts";
-import { nextTryAt, verdictOn } from "../../../src/webhooks/ladder.ts";
+import { nextTryAt, verdictOn } from "../../../src/webhooks/retry-times.ts";
 import { taskMessage, testMessage } from "../../../src/webhooks/message.ts";
 import type { TaskEnded } from "../../../src/webhooks/port.ts";
 import { changedRecord, isElsewhere, newRecord, resealed } from "../../../src/webhooks/webhook.ts";
@@ -76,7 +76,7 @@ describe("the ladder", () => {
 });
 
 describe("the condition of an endpoint", () => {
-  const after = (lessons: readonly (readonly [Lesson, number])[]): Condition =>
+  const after = (lessons: readonly (readonly [Lesson, number])[]): EndpointCondition =>
     lessons.reduce((condition, [lesson, at]) => learned(condition, lesson, at), freshCondition(1));
 
   test("that fails is disabled after a hundred deliveries given up in a row", () => {

@@ -8,7 +8,7 @@ export interface Disabled {
 }
 
 /** PERSISTED in the endpoint's object, under `condition`. */
-export interface Condition {
+export interface EndpointCondition {
   readonly v: 1;
   /** The enabling of the endpoint that this is about: what was known before somebody enabled it counts no more. */
   readonly epoch: number;
@@ -18,7 +18,7 @@ export interface Condition {
   readonly disabled: (Disabled & { readonly isPublished: boolean }) | null;
 }
 
-export function freshCondition(epoch: number): Condition {
+export function freshCondition(epoch: number): EndpointCondition {
   return { v: 1, epoch, failing: null, disabled: null };
 }
 
@@ -26,7 +26,7 @@ export function freshCondition(epoch: number): Condition {
 export type Lesson = "delivered" | "failed" | "given_up" | "gone";
 
 /** The same object where nothing changes, so that nothing has to be written. */
-export function learned(condition: Condition, lesson: Lesson, now: number): Condition {
+export function learned(condition: EndpointCondition, lesson: Lesson, now: number): EndpointCondition {
   const { failing, disabled } = condition;
   switch (lesson) {
     case "delivered":
@@ -42,11 +42,11 @@ export function learned(condition: Condition, lesson: Lesson, now: number): Cond
   }
 }
 
-function hopelessness({ since, givenUp }: NonNullable<Condition["failing"]>, now: number): string | null {
+function hopelessness({ since, givenUp }: NonNullable<EndpointCondition["failing"]>, now: number): string | null {
   if (givenUp >= LIMITS.givenUpInRow) return `${givenUp} deliveries in a row were given up`;
   return now - since >= LIMITS.failingMs ? `no delivery has arrived for ${durationText(LIMITS.failingMs)}` : null;
 }
 
-function disabledBy(reason: string | null, now: number): Condition["disabled"] {
+function disabledBy(reason: string | null, now: number): EndpointCondition["disabled"] {
   return reason === null ? null : { reason, since: now, isPublished: false };
 }

@@ -14,18 +14,18 @@ export interface Entry {
   readonly usedAt: number;
 }
 
-export interface ShelfLimits {
+export interface EntryLimits {
   readonly entries: number;
   readonly bytes: number;
 }
 
-export class Shelf {
+export class EntryIndex {
   /** Used longest ago first. */
   readonly #byKey = new Map<string, Entry>();
-  readonly #limits: ShelfLimits;
+  readonly #limits: EntryLimits;
   #bytes = 0;
 
-  constructor(limits: ShelfLimits, entries: readonly Entry[] = []) {
+  constructor(limits: EntryLimits, entries: readonly Entry[] = []) {
     this.#limits = limits;
     for (const entry of entries.toSorted((a, b) => a.usedAt - b.usedAt || a.id - b.id)) this.#add(entry);
   }

@@ -1,20 +1,20 @@
 /** Whether an agent takes work now, as far as its condition decides that. */
 import { LIMITS } from "../limits.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
-import type { Admission, Gate } from "./admission.ts";
+import type { Admission, Allowance } from "./admission.ts";
 import type { AgentRecord } from "../agent.ts";
 import { breakerAt } from "./breaker.ts";
-import type { Condition } from "./condition.ts";
+import type { AgentCondition } from "./agent-condition.ts";
 
-export class Door {
-  readonly #condition: Condition;
+export class Availability {
+  readonly #condition: AgentCondition;
 
-  constructor(condition: Condition) {
+  constructor(condition: AgentCondition) {
     this.#condition = condition;
   }
 
-  /** Why nobody is let in now, and when asking again may help; `null` when it is open. */
-  closed(record: AgentRecord | null, now: number): { readonly reason: string; readonly retryAt: number } | null {
+  /** Why nobody is let in now, and when asking again may help; `null` where somebody may be. */
+  refusal(record: AgentRecord | null, now: number): { readonly reason: string; readonly retryAt: number } | null {
     if (record === null) return { reason: "agent_gone", retryAt: now };
     const { status, reason } = this.#condition.health(record, now);
     const breaker = breakerAt(this.#condition.breaker, now);
@@ -24,7 +24,7 @@ export class Door {
   }
 
   /** On trial only a few are let in at a time. */
-  gate(record: AgentRecord, now: number): Gate {
+  allowance(record: AgentRecord, now: number): Allowance {
     const breaker = breakerAt(this.#condition.breaker, now);
     return breaker.status === "half_open"
       ? { type: "probes", probes: record.breaker?.probes ?? DEFAULTS.breaker.probes }
@@ -32,7 +32,7 @@ export class Door {
   }
 
   /** How many of those in line may be let in now. */
-  room(record: AgentRecord, admission: Admission, now: number): number {
-    return this.closed(record, now) === null ? admission.room(record.limits, this.gate(record, now), now) : 0;
+  vacancies(record: AgentRecord, admission: Admission, now: number): number {
+    return this.refusal(record, now) === null ? admission.vacancies(record.limits, this.allowance(record, now), now) : 0;
   }
 }

@@ -23,7 +23,7 @@ const NEVER: HealthFacts = { seenAt: Number.MAX_SAFE_INTEGER, failedProbes: 0, p
 
 type Loaded = Omit<StoredCondition, "v"> & { readonly statistics: Statistics };
 
-export class Condition {
+export class AgentCondition {
   readonly #kv: SyncKvStorage;
   readonly #ports: () => AgentPorts;
   readonly #isAwaited: () => boolean;
