@@ -20,8 +20,9 @@ import type { AgentServices } from "./agents/services.ts";
 import type { CacheServices } from "./cache/services.ts";
 import type { KeyServices } from "./auth/services.ts";
 import type { ScheduleServices } from "./schedules/services.ts";
-import { forkTask } from "./tasks/submission/fork.ts";
-import { cancelTask, deleteTask } from "./tasks/steering.ts";
+import { delegate } from "./shared/actor.ts";
+import { retryTask } from "./tasks/operations/fork.ts";
+import { cancelTask, deleteTask } from "./tasks/operations/steering.ts";
 import { ApiKeys } from "./auth/keys.ts";
 import { requestCredit } from "./auth/request-credit.ts";
 import { answerBulk } from "./bulk/agent.ts";
@@ -209,7 +210,8 @@ function build(env: Env, config: Config): Service {
     },
     gatePorts: {
       admit: (tenant, task, key) => tasks.ask(tenant, task, (owner) => owner.admit(key)),
-      cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (owner) => owner.cancel(reason))),
+      cancel: async (tenant, task, reason, by) =>
+        void (await tasks.ask(tenant, task, (owner) => owner.cancel(reason, { type: "task", id: by }))),
     },
     schedulePorts: schedulePorts(() => service(env)),
     cachePorts: { tell: (tenant, asker, answer) => tasks.ask(tenant, asker.task, (owner) => owner.cacheSays(asker, answer)) },
@@ -229,7 +231,7 @@ function taskPorts(tasks: TaskGateway): TaskPorts["tasks"] {
       const origin = await tasks.recorded(tenant, task, { ...FOR_RETRY, type: "origin" });
       return origin?.ok === true ? (bytesToJson(origin.value) as unknown as ForkOrigin) : null;
     },
-    cancel: async (tenant, task, reason) => void (await tasks.ask(tenant, task, (child) => child.cancel(reason))),
+    cancel: async (tenant, task, reason, by) => void (await tasks.ask(tenant, task, (child) => child.cancel(reason, by))),
     follow: (tenant, task, isPaused) => tasks.ask(tenant, task, (child) => child.follow(isPaused)),
     ended: (tenant, parent, task, outcome) => tasks.ask(tenant, parent, (owner) => owner.childEnded(task, outcome)),
   };
@@ -249,19 +251,20 @@ export async function startOf(
 
 /** What a bulk order does to tasks is what their routes do. */
 function bulkPorts(services: Services, { tenant, taskId, callbackUrl }: AgentCall): BulkPorts {
+  const actor = delegate(tenant, { type: "task", id: taskId }, ["tasks:write"]);
   return {
     list: (filter, after, limit) => services.history.list(tenant, filter, after, limit),
     act: async (action, task, reason) => {
       switch (action) {
         case "cancel":
-          return cancelTask(services, tenant, task, reason);
+          return cancelTask(actor, services, task, reason);
         case "delete":
-          return deleteTask(services, tenant, task);
+          return deleteTask(actor, services, task);
         case "retry": {
           // A key that no caller can send: a page that is done again retries nothing twice.
           const idempotencyKey = `${taskId}\n${task}`;
           const { origin } = new URL(callbackUrl);
-          return forkTask(task, {}, true, { services, tenant, origin, idempotencyKey, traceparent: null, waitMs: 0 });
+          return retryTask(actor, services, task, { origin, idempotencyKey, traceparent: null, waitMs: 0 });
         }
       }
     },

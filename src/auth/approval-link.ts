@@ -1,4 +1,5 @@
 /** A link by which somebody without a key decides one approval, once. The link is the credential. */
+import { delegate, type Actor, type By } from "../shared/actor.ts";
 import type { Keyring } from "../shared/keyring.ts";
 
 export interface ApprovalLink {
@@ -13,24 +14,36 @@ export interface ApprovalLink {
   readonly hash: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Who made it; `null` where that was not recorded. */
+  readonly madeBy: By | null;
 }
 
 export function approvalToken(keyring: Keyring, link: ApprovalLink): string {
-  const { tenant, task, approval, link: id, for: person, hash, expiresAt } = link;
-  const parts = ["approval", tenant, task, approval, id, Buffer.from(person).toString("base64url"), hash, expiresAt];
-  return keyring.sign(parts.join("~"));
+  const { tenant, task, approval, link: id, for: person, hash, expiresAt, madeBy } = link;
+  return keyring.sign(
+    ["approval", tenant, task, approval, id, encoded(person), hash, expiresAt, encoded(JSON.stringify(madeBy))].join("~"),
+  );
 }
 
 /** The link that a token is, or `null` when it is none of ours or too old. */
 export function parseApprovalToken(keyring: Keyring, token: string, now: number): ApprovalLink | null {
-  const [kind, tenant, task, approval, link, person, hash, expiresAt] = keyring.verify(token)?.split("~") ?? [];
+  const [kind, tenant, task, approval, link, person, hash, expiresAt, madeBy] = keyring.verify(token)?.split("~") ?? [];
   if (kind !== "approval" || tenant === undefined || task === undefined || link === undefined || hash === undefined) return null;
   if (!(Number(expiresAt) > now)) return null;
-  const name = Buffer.from(person ?? "", "base64url").toString();
-  return { tenant, task, approval: Number(approval), link, for: name, hash, expiresAt: Number(expiresAt) };
+  const maker = madeBy === undefined ? null : (JSON.parse(decoded(madeBy)) as By | null);
+  return { tenant, task, approval: Number(approval), link, for: decoded(person ?? ""), hash, expiresAt: Number(expiresAt), madeBy: maker };
 }
 
-/** Who has decided, as the journal names them. */
-export function deciderOf({ link, for: person }: ApprovalLink): string {
+const encoded = (text: string): string => Buffer.from(text).toString("base64url");
+const decoded = (text: string): string => Buffer.from(text, "base64url").toString();
+
+/** Whoever uses it may decide, as the one who made it may. */
+export function linkActor({ tenant, link, for: person, madeBy }: ApprovalLink): Actor {
+  const by: By = { type: "link", id: link, ...(person !== "" && { name: person }), ...(madeBy && { made_by: madeBy }) };
+  return delegate(tenant, by, ["approvals:read", "approvals:decide"], ["admin"]);
+}
+
+/** What a quorum counts them by. */
+export function voterOf({ link, for: person }: ApprovalLink): string {
   return person === "" ? `link ${link}` : `${person} (link ${link})`;
 }

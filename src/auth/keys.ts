@@ -2,12 +2,12 @@
 import { and, asc, count, eq, getTableColumns, gt, isNull } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { By } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId, randomText } from "../shared/ids.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { principal, rootPrincipal, type Principal } from "../shared/principal.ts";
-import type { Role } from "../shared/scopes.ts";
 import { apiKeys } from "./tables.ts";
 
 const KEY_PREFIX = "orc_";
@@ -55,10 +55,8 @@ export class ApiKeys {
   /** Makes a key. Its text is in the result and nowhere else. */
   async create(
     tenant: string,
-    name: string,
-    roles: readonly Role[],
-    agent: string | null,
-    expiresAt: number | null,
+    { name, roles, agent, expiresAt }: Pick<ApiKey, "name" | "roles" | "agent" | "expiresAt">,
+    by: By,
     now: number,
   ): Promise<Result<ApiKey & { readonly key: string }, Rejection>> {
     const existing = await this.#db
@@ -79,6 +77,8 @@ export class ApiKeys {
       createdAt: now,
       expiresAt,
       revokedAt: null,
+      createdBy: by,
+      updatedBy: by,
     };
     await this.#db.insert(apiKeys).values({ ...row, hash: digest(key).toString("hex") });
     return ok({ ...row, key });
@@ -95,7 +95,7 @@ export class ApiKeys {
   }
 
   /** Whether there was such a key; revoking one twice changes nothing. */
-  async revoke(tenant: string, id: string, now: number): Promise<boolean> {
+  async revoke(tenant: string, id: string, by: By, now: number): Promise<boolean> {
     const row = await this.#db
       .select({ hash: apiKeys.hash })
       .from(apiKeys)
@@ -104,7 +104,7 @@ export class ApiKeys {
     if (row === undefined) return false;
     await this.#db
       .update(apiKeys)
-      .set({ revokedAt: now })
+      .set({ revokedAt: now, updatedBy: by })
       .where(and(eq(apiKeys.hash, row.hash), isNull(apiKeys.revokedAt)));
     for (const [key, seen] of seenByKey) if (seen.hash === row.hash) seenByKey.delete(key);
     return true;
@@ -113,7 +113,7 @@ export class ApiKeys {
   async #lookUp(hash: string, now: number): Promise<{ readonly principal: Principal; readonly expiresAt: number | null } | null> {
     const row = await this.#db.select().from(apiKeys).where(eq(apiKeys.hash, hash)).get();
     if (row === undefined || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) return null;
-    return { principal: principal(row.tenant, row.id, row.roles, row.agent), expiresAt: row.expiresAt };
+    return { principal: principal(row.tenant, row.id, row.name, row.roles, row.agent), expiresAt: row.expiresAt };
   }
 }
 

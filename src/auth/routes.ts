@@ -1,13 +1,14 @@
 /** `/keys`: API keys of a tenant. */
 import { z } from "@hono/zod-openapi";
 import type { ApiKey } from "./keys.ts";
+import { createKey, revokeKey } from "./operations.ts";
 import { ROLES } from "../shared/scopes.ts";
 import { duration, identifier } from "../language/definition-words.ts";
-import { rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
 import { durationMs, isoTime } from "../shared/time.ts";
+import { registeredBy } from "../http/by.ts";
 import { page, pageOf, pageQuery, readCursor } from "../http/page.ts";
-import { accepted, Refused } from "../http/problem.ts";
+import { accepted } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/route.ts";
 import type { KeyServices } from "./services.ts";
 
@@ -23,6 +24,7 @@ const key = z
     created_at: time,
     expires_at: time.nullable(),
     revoked_at: time.nullable(),
+    ...registeredBy,
   })
   .openapi("Key");
 
@@ -32,7 +34,7 @@ const createRoute = defineRoute({
   operationId: "createKey",
   summary: "Make an API key",
   description: "The key itself is in this answer and nowhere else. Only the root key may name another tenant.",
-  access: "keys:write",
+  access: createKey.scope,
   request: {
     body: {
       required: true,
@@ -78,7 +80,7 @@ const deleteRoute = defineRoute({
   operationId: "revokeKey",
   summary: "Revoke an API key",
   description: "Felt everywhere within 60 s.",
-  access: "keys:write",
+  access: revokeKey.scope,
   request: { params: z.object({ id: z.string() }) },
   responses: { 204: { description: "Revoked" } },
 });
@@ -86,25 +88,9 @@ const deleteRoute = defineRoute({
 export const keyRoutes = createRouter<KeyServices>()
   .openapi(createRoute, async (c) => {
     const { principal, services } = c.var;
-    const { name, roles, agent = null, expires_in, tenant = principal.tenant } = c.req.valid("json");
-    if (tenant !== principal.tenant && !principal.scopes.has("tenants:manage")) {
-      throw new Refused(
-        rejection("forbidden", 'Only the root key may make keys for another tenant (scope "tenants:manage")', {
-          facts: { required_scope: "tenants:manage" },
-        }),
-      );
-    }
-    const now = Date.now();
-    const made = accepted(
-      await services.keys.create(
-        tenant,
-        name,
-        [...new Set(roles)],
-        agent,
-        expires_in === undefined ? null : now + durationMs(expires_in),
-        now,
-      ),
-    );
+    const { agent = null, expires_in, ...given } = c.req.valid("json");
+    const expiresAt = expires_in === undefined ? null : Date.now() + durationMs(expires_in);
+    const made = accepted(await createKey(principal, services, { ...given, agent, expiresAt }));
     return c.json({ ...view(made), key: made.key }, 201);
   })
   .openapi(listRoute, async (c) => {
@@ -116,13 +102,11 @@ export const keyRoutes = createRouter<KeyServices>()
     );
   })
   .openapi(deleteRoute, async (c) => {
-    const { id } = c.req.valid("param");
-    if (!(await c.var.services.keys.revoke(c.var.principal.tenant, id, Date.now())))
-      throw new Refused(rejection("not_found", `There is no key "${id}"`));
+    accepted(await revokeKey(c.var.principal, c.var.services, c.req.valid("param").id));
     return c.body(null, 204);
   });
 
-function view({ id, tenant, name, prefix, roles, agent, createdAt, expiresAt, revokedAt }: ApiKey) {
+function view({ id, tenant, name, prefix, roles, agent, createdAt, expiresAt, revokedAt, createdBy, updatedBy }: ApiKey) {
   const timeOrNull = (at: number | null): string | null => (at === null ? null : isoTime(at));
   return {
     id,
@@ -134,5 +118,7 @@ function view({ id, tenant, name, prefix, roles, agent, createdAt, expiresAt, re
     created_at: isoTime(createdAt),
     expires_at: timeOrNull(expiresAt),
     revoked_at: timeOrNull(revokedAt),
+    created_by: createdBy,
+    updated_by: updatedBy,
   };
 }

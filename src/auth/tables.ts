@@ -1,4 +1,5 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { By } from "../shared/actor.ts";
 import type { Role } from "../shared/scopes.ts";
 
 /** PERSISTED. API keys by the SHA-256 of their text; the text itself is kept nowhere. */
@@ -17,6 +18,9 @@ export const apiKeys = sqliteTable(
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at"),
     revokedAt: integer("revoked_at"),
+    createdBy: text("created_by", { mode: "json" }).$type<By>(),
+    /** Who revoked it, else who made it. */
+    updatedBy: text("updated_by", { mode: "json" }).$type<By>(),
   },
   (table) => [index("api_keys_by_tenant").on(table.tenant, table.id)],
 );

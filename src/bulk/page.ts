@@ -10,8 +10,7 @@ import { STATUSES, type Action, type Order, type Page, type Progress } from "./o
 
 export interface BulkPorts {
   readonly list: (filter: TaskFilter, after: TaskPosition | null, limit: number) => Promise<readonly TaskHead[]>;
-  /** `null`: there is no such task any more. */
-  readonly act: (action: Action, task: string, reason: string | undefined) => Promise<Result<unknown, Rejection> | null>;
+  readonly act: (action: Action, task: string, reason: string | undefined) => Promise<Result<unknown, Rejection>>;
 }
 
 const NOTHING: Progress = { seen: 0, done: 0, skipped: 0, failed: 0, errors: [] };
@@ -79,8 +78,8 @@ interface Done {
 async function actOn(id: string, { action, reason }: Order, ports: BulkPorts): Promise<Done> {
   try {
     const answer = await ports.act(action, id, reason);
-    if (answer?.ok === true) return { what: "done", error: null };
-    if (answer === null || answer.error.code === "invalid_state") return { what: "skipped", error: null };
+    if (answer.ok) return { what: "done", error: null };
+    if (answer.error.code === "not_found" || answer.error.code === "invalid_state") return { what: "skipped", error: null };
     return { what: "failed", error: { code: answer.error.code, message: answer.error.detail } };
   } catch (error) {
     // One task that does not answer keeps nobody else waiting.

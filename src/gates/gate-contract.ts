@@ -25,5 +25,6 @@ export interface GateContract {
 export interface GatePorts {
   /** Lets a task begin, or asks whether it still has its place: `false` when it has ended, or is not there. */
   readonly admit: (tenant: string, task: string, key: string) => Promise<boolean>;
-  readonly cancel: (tenant: string, task: string, reason: string) => Promise<void>;
+  /** `by`: the task that takes its place. */
+  readonly cancel: (tenant: string, task: string, reason: string, by: string) => Promise<void>;
 }

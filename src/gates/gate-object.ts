@@ -108,7 +108,7 @@ export abstract class GateObject<Env> extends RoomObject<Env, GatePorts, GateNam
       if (now - (this.#toldAt.get(task) ?? 0) < LIMITS.gateTellMs) continue;
       this.#toldAt.set(task, now);
       this.aside("task not canceled yet", { task }, async () => {
-        await this.ports.cancel(name.tenant, task, `${by} takes its place`);
+        await this.ports.cancel(name.tenant, task, `${by} takes its place`, by);
         this.#change(name, (gate) => gate.dismissed(task));
       });
     }

@@ -7,7 +7,8 @@ import type { MiddlewareHandler } from "hono";
 import { faultsOf } from "../language/compile.ts";
 import type { Principal } from "../shared/principal.ts";
 import type { Scope } from "../shared/scopes.ts";
-import { rejection, rejectionOf } from "../shared/errors.ts";
+import { rejectionOf } from "../shared/errors.ts";
+import { missingScope } from "../shared/operation.ts";
 import { LIMITS } from "./limits.ts";
 import { jsonBody, linesBody } from "./body.ts";
 import { authenticate } from "./credentials.ts";
@@ -92,13 +93,8 @@ export function createRouter<Services = unknown>(): OpenAPIHono<Api<Services>> {
 function requireScope(scope: Scope): MiddlewareHandler<Api> {
   return async (c, next) => {
     const principal = await authenticate(c);
-    if (!principal.scopes.has(scope)) {
-      throw new Refused(
-        rejection("forbidden", `This needs the scope "${scope}"; the credentials have the roles ${principal.roles.join(", ")}`, {
-          facts: { required_scope: scope },
-        }),
-      );
-    }
+    const missing = missingScope(principal, scope);
+    if (missing !== null) throw new Refused(missing);
     c.set("principal", principal);
     return next();
   };

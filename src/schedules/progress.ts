@@ -1,5 +1,6 @@
 /** How far a schedule is: what is settled, what is being started, waits or runs. Small, and one value. Pure. */
 import { backoffMs, pauseOfWait } from "../shared/backoff.ts";
+import type { By } from "../shared/actor.ts";
 import { LIMITS } from "./limits.ts";
 import type { Due } from "./due.ts";
 
@@ -11,6 +12,8 @@ export interface PlannedRun {
   readonly key: string | null;
   /** Whatever runs. */
   readonly overlaps?: true;
+  /** Of one by hand: who asked. */
+  readonly by?: By;
   /** Failed tries to start it, and when the next one is due. */
   readonly tries: number;
   readonly retryAt: number;
@@ -45,8 +48,8 @@ export function freshProgress(cursor: number): Progress {
   return { v: 1, cursor, starting: [], waiting: null, running: [] };
 }
 
-export function plannedRun(at: number, key: string | null = null, overlaps = false): PlannedRun {
-  return { at, key, ...(overlaps && { overlaps }), tries: 0, retryAt: 0 };
+export function plannedRun(at: number, key: string | null = null, overlaps = false, by?: By): PlannedRun {
+  return { at, key, ...(overlaps && { overlaps }), ...(by && { by }), tries: 0, retryAt: 0 };
 }
 
 /** Runs that can be decided upon now. */

@@ -117,7 +117,15 @@ export class RunStarter {
 
   #submit({ tenant, head, incarnation, origin }: ScheduleRecord, run: PlannedRun): Promise<Result<string, Rejection>> {
     const key = `${incarnation}/${run.key === null ? run.at : `trigger/${run.key}`}`;
-    return this.#ports().submit({ tenant, schedule: head.name, at: run.at, key, task: this.#store.task, origin });
+    return this.#ports().submit({
+      tenant,
+      schedule: head.name,
+      at: run.at,
+      key,
+      task: this.#store.task,
+      origin,
+      ...(run.by && { by: run.by }),
+    });
   }
 
   /** The latest task that has not ended. */
@@ -132,7 +140,7 @@ export class RunStarter {
 
   async #cancelAll({ tenant, head }: ScheduleRecord, run: PlannedRun): Promise<void> {
     const reason = `schedule "${head.name}" runs again, for ${new Date(run.at).toISOString()}`;
-    for (const { task } of this.#store.progress.running) await this.#ports().cancel(tenant, task, reason);
+    for (const { task } of this.#store.progress.running) await this.#ports().cancel({ tenant, schedule: head.name }, task, reason);
   }
 
   #wait(record: ScheduleRecord, run: PlannedRun, isSoon: boolean): void {

@@ -1,4 +1,5 @@
 /** What the object of a schedule answers to: plain data in, promises of plain data out. Everything may be asked twice. */
+import type { By } from "../shared/actor.ts";
 import type { Rejection } from "../shared/errors.ts";
 import type { Result } from "../shared/result.ts";
 import type { Progress } from "./progress.ts";
@@ -37,10 +38,10 @@ export interface ScheduleContract {
   read(): Promise<ScheduleReading | null>;
   /** Newest first, before a place in the log. */
   runs(outcome: RunOutcome | undefined, before: number | null, limit: number): Promise<readonly LoggedRun[] | null>;
-  pause(reason: string | null): Promise<Result<ScheduleReading, Rejection> | null>;
-  resume(): Promise<Result<ScheduleReading, Rejection> | null>;
+  pause(reason: string | null, by?: By): Promise<Result<ScheduleReading, Rejection> | null>;
+  resume(by?: By): Promise<Result<ScheduleReading, Rejection> | null>;
   /** Runs it now, once under a key. `overlaps`: whatever runs. */
-  trigger(key: string, overlaps: boolean): Promise<Result<TriggeredRun, Rejection> | null>;
+  trigger(key: string, overlaps: boolean, by?: By): Promise<Result<TriggeredRun, Rejection> | null>;
   /** Whether there was something to delete. */
   remove(name: ScheduleName, expected: number | null): Promise<Result<boolean, Rejection>>;
 }
@@ -54,6 +55,8 @@ export interface RunSubmission {
   /** JSON, as above. */
   readonly task: string;
   readonly origin: string;
+  /** Whoever asked for it, of a run by hand. */
+  readonly by?: By;
 }
 
 /** What the object needs of the rest. What throws is trouble, and asked again. */
@@ -65,5 +68,5 @@ export interface SchedulePorts {
   readonly submit: (run: RunSubmission) => Promise<Result<string, Rejection>>;
   /** Whether a task has ended, or is gone. */
   readonly hasEnded: (tenant: string, task: string) => Promise<boolean>;
-  readonly cancel: (tenant: string, task: string, reason: string) => Promise<void>;
+  readonly cancel: (name: ScheduleName, task: string, reason: string) => Promise<void>;
 }

@@ -8,6 +8,7 @@
  * S4. Nothing runs before the list has accepted the schedule, nor after it was deleted; a deletion is final at once.
  */
 import { RoomObject } from "../objects/room-object.ts";
+import type { By } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { randomText } from "../shared/ids.ts";
 import { LIMITS } from "./limits.ts";
@@ -85,13 +86,13 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
     });
   }
 
-  async trigger(key: string, overlaps: boolean): Promise<Result<TriggeredRun, Rejection> | null> {
+  async trigger(key: string, overlaps: boolean, by?: By): Promise<Result<TriggeredRun, Rejection> | null> {
     if (this.#store.record === null) return null;
     const known = this.#triggered(key);
     if (known !== null) return ok(known);
     if (roomIn(this.#store.progress) === 0) return err(again("Too many runs of the schedule are being started"));
     this.atomically(() => {
-      this.#store.progress = withStarting(this.#store.progress, plannedRun(Date.now(), key, overlaps));
+      this.#store.progress = withStarting(this.#store.progress, plannedRun(Date.now(), key, overlaps, by));
     });
     await this.#catchUp();
     const run = this.#triggered(key);

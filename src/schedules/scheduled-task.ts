@@ -5,7 +5,9 @@ import { scheduledTaskKey } from "../shared/ids.ts";
 import type { JsonObject } from "../shared/json.ts";
 import type { Keyring } from "../shared/keyring.ts";
 import { ok, type Result } from "../shared/result.ts";
-import { submitTask } from "../tasks/submission/submit.ts";
+import { delegate } from "../shared/actor.ts";
+import { cancelTask } from "../tasks/operations/steering.ts";
+import { submitTask } from "../tasks/operations/submit.ts";
 import type { SubmissionBody } from "../tasks/routes/task-schemas.ts";
 import type { ScheduleServices } from "./services.ts";
 
@@ -29,24 +31,20 @@ export function schedulePorts(services: () => ScheduleServices): SchedulePorts {
       const head = await services().tasks.ask(tenant, task, (owner) => owner.head());
       return head === null || head.finished_at !== null;
     },
-    cancel: async (tenant, task, reason) => void (await services().tasks.ask(tenant, task, (owner) => owner.cancel(reason))),
+    cancel: async ({ tenant, schedule }, task, reason) => {
+      await cancelTask(delegate(tenant, { type: "schedule", id: schedule }, ["tasks:write"]), services(), task, reason);
+    },
   };
 }
 
 /** The id of the task. A repetition starts nothing, whatever has become of the schedule meanwhile. */
 async function submitRun(run: RunSubmission, services: ScheduleServices): Promise<Result<string, Rejection>> {
-  const { tenant, schedule, at, key, task, origin } = run;
+  const { tenant, schedule, at, key, task, origin, by = { type: "schedule", id: schedule } } = run;
   const place = secretPlace(tenant, schedule);
   const body = withSecret(JSON.parse(task) as SubmissionBody, (sealed) => services.config.keyring.open(sealed, place));
-  const submitted = await submitTask(body, {
-    services,
-    tenant,
-    idempotencyKey: scheduledTaskKey(schedule, key),
-    traceparent: null,
-    origin,
-    waitMs: 0,
-    scheduled: { schedule, at },
-  });
+  const actor = delegate(tenant, by, ["tasks:write"]);
+  const request = { idempotencyKey: scheduledTaskKey(schedule, key), traceparent: null, origin, waitMs: 0 };
+  const submitted = await submitTask(actor, services, body, request, { schedule, at });
   return submitted.ok ? ok(submitted.value.head.id) : submitted;
 }
 

@@ -1,4 +1,6 @@
 /** Who does something: named in every fact that somebody caused, and in everything that is registered. */
+import type { Role, Scope } from "./scopes.ts";
+
 export const ACTOR_TYPES = ["key", "user", "token", "agent", "schedule", "task", "link", "system"] as const;
 export type ActorType = (typeof ACTOR_TYPES)[number];
 
@@ -13,19 +15,13 @@ export interface By {
 
 export interface Actor extends By {
   readonly tenant: string;
+  readonly roles: readonly Role[];
+  readonly scopes: ReadonlySet<Scope>;
 }
 
-/** Whoever holds the credentials of a request: the agent that they are bound to, else the key itself. */
-export function actorOf({
-  tenant,
-  subject,
-  agent,
-}: {
-  readonly tenant: string;
-  readonly subject: string;
-  readonly agent: string | null;
-}): Actor {
-  return agent === null ? { tenant, type: "key", id: subject } : { tenant, type: "agent", id: agent };
+/** Something of the service's own that acts for whoever set it up: a schedule, a task, a link. */
+export function delegate(tenant: string, by: By, scopes: readonly Scope[], roles: readonly Role[] = []): Actor {
+  return { ...by, tenant, roles, scopes: new Set(scopes) };
 }
 
 /** What is kept of an actor. */

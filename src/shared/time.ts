@@ -17,6 +17,12 @@ export function durationMs(text: string): number {
   return parsed;
 }
 
+/** The moment that a duration from `now`, or a time, means. */
+export function momentOf(text: string, now: number): number {
+  const ms = parseDuration(text);
+  return ms === null ? Date.parse(text) : now + ms;
+}
+
 /** A duration as text that reads back as the same, in the largest unit that says it exactly. */
 export function durationText(ms: number): string {
   for (const unit of ["d", "h", "m", "s"] as const) {

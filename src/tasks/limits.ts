@@ -29,6 +29,8 @@ export const LIMITS = {
   lingerAwakeMs: 20 * SECOND,
 
   idempotencyKeyLength: 255,
+  /** A filter by who submitted: a type and an id. */
+  actorKeyLength: 300,
 
   signalBytes: 1 * MIB,
   approvalsPerMessage: 20,

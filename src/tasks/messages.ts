@@ -1,4 +1,5 @@
 /** What is said to a task's object and by it: plain data. */
+import type { By } from "../shared/actor.ts";
 import type { Amounts } from "../shared/money.ts";
 import type { Failure } from "../engine/facts/failure.ts";
 import type { EndStatus } from "../engine/facts/event.ts";
@@ -36,8 +37,9 @@ export interface ChildOutcome {
 
 export interface ApprovalDecision {
   readonly decision: "approve" | "reject";
-  /** Who says so, and what they are. */
+  /** Who says so, as a quorum counts them, and what they are. */
   readonly by: string;
+  readonly actor?: By;
   readonly roles: readonly string[];
   readonly comment?: string;
   readonly payload?: Json;

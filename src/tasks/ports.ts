@@ -1,4 +1,5 @@
 /** What the object asks of the rest of the service. Fakes in tests stand here and nowhere else. */
+import type { By } from "../shared/actor.ts";
 import type { AgentsPort, DirectoryPort } from "../agents/port.ts";
 import type { CacheGateway } from "../cache/gateway.ts";
 import type { GateContract, GateName } from "../gates/gate-contract.ts";
@@ -56,7 +57,7 @@ export interface TasksPort {
   readonly start: (submission: Submission, isPaused: boolean) => Promise<ChildOutcome | null>;
   /** What a task that goes on where this one failed shares with it; `null` where it is not kept, or too much. */
   readonly past: (tenant: string, task: string) => Promise<Pick<ForkOrigin, "past" | "seq"> | null>;
-  readonly cancel: (tenant: string, task: string, reason: string) => Promise<void>;
+  readonly cancel: (tenant: string, task: string, reason: string, by: By) => Promise<void>;
   /** Tells a child whether its parent is paused: it pauses and goes on with it. */
   readonly follow: (tenant: string, task: string, isPaused: boolean) => Promise<void>;
   /** Tells the parent that one of its children has ended. */

@@ -1,4 +1,5 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { By } from "../shared/actor.ts";
 import type { Channels } from "./channels.ts";
 
 /** PERSISTED. Versions of registered workflows; a row never changes. */
@@ -11,6 +12,7 @@ export const workflows = sqliteTable(
     /** The definition as JSON text, exactly what tasks are created from. */
     definition: text().notNull(),
     createdAt: integer("created_at").notNull(),
+    createdBy: text("created_by", { mode: "json" }).$type<By>(),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.name, table.version] })],
 );

@@ -172,6 +172,7 @@ describe("rows", () => {
     id,
     type: null,
     workflow: { name: null, version: null },
+    by: null,
     status,
     waiting_on: null,
     priority: 5,

@@ -12,6 +12,7 @@ import type { AspectEvent } from "../aspects/shapes.ts";
 import type { CoreEvent, TaskEvent } from "../facts/event.ts";
 import { amounts, count, failure, number, receipt, text, texts, time, value } from "../facts/member-schemas.ts";
 
+const actor = { type: text, id: text, name: text.optional() };
 const waitingOn = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("agent"), capability: text.optional(), agent: text.optional() }),
   z.looseObject({ type: z.enum(["timer", "debounce"]), until: time }),
@@ -66,7 +67,7 @@ const MEMBERS = {
   chain: z.looseObject({ from: text, depth: count }),
   forked: z.looseObject({ from: text, seq: count, retry: z.literal(true).optional() }),
   imported: z.looseObject({ from: text }),
-  actor: z.looseObject({ type: text, id: text, name: text.optional() }),
+  actor: z.looseObject({ ...actor, made_by: z.looseObject(actor).optional() }),
   webhook: z.looseObject({ url: text, secret: text.optional() }),
   error: failure,
   degraded: failure,

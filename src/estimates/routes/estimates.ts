@@ -24,7 +24,8 @@ import {
 } from "./estimate-schemas.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
-import { libraryOf, pinWorkflow, type Pinned } from "../../tasks/submission/submit.ts";
+import { libraryOf, pinWorkflow } from "../../tasks/operations/runnable.ts";
+import type { Runnable } from "../../tasks/submission/plan.ts";
 import type { TaskServices } from "../../tasks/services.ts";
 
 const estimateRoute = defineRoute({
@@ -47,15 +48,15 @@ const DEFAULT_SEED = 1;
 export const estimateRoutes = createRouter<TaskServices>().openapi(estimateRoute, async (c) => {
   const body = c.req.valid("json");
   const pinned = accepted(await pinWorkflow(body, c.var.services, identityOf(c)));
-  const library = accepted(await libraryOf(pinned, body, c.var.services, identityOf(c)));
+  const library = accepted(await libraryOf(pinned.compiled, body, c.var.services, identityOf(c)));
   const faults = [
     ...assumptionFaults(body, pinned, library),
-    ...(body.input === undefined ? [] : inputFaults(pinned.workflow.definition, body.input as Json)),
+    ...(body.input === undefined ? [] : inputFaults(pinned.compiled.definition, body.input as Json)),
   ];
   if (faults.length > 0) throw new Refused(rejectionOf(faults, "invalid_request"));
   const seed = body.seed ?? DEFAULT_SEED;
   const found = accepted(await estimateInSlices(c, body, pinned, library, seed));
-  return c.json({ workflow: { name: pinned.name, version: pinned.version }, seed, ...estimateBodyOf(found, budgetOf(body.budget)) }, 200);
+  return c.json({ workflow: pinned.workflow, seed, ...estimateBodyOf(found, budgetOf(body.budget)) }, 200);
 });
 
 /** Where versions share the starts, an estimate goes the way of most of them, always the same. */
@@ -65,7 +66,7 @@ const identityOf = (c: Context<Api<TaskServices>>) => ({ tenant: c.var.principal
 async function estimateInSlices(
   c: Context<Api<TaskServices>>,
   body: EstimateBody,
-  { workflow }: Pinned,
+  { compiled: workflow }: Pick<Runnable, "compiled">,
   library: Library,
   seed: number,
 ): Promise<Result<Estimate, Rejection>> {
@@ -95,7 +96,11 @@ async function estimateInSlices(
 }
 
 /** Assumptions of steps that do not exist, or that say nothing about such a step. */
-function assumptionFaults({ assume = {} }: EstimateBody, { workflow }: Pinned, library: Library): readonly Fault[] {
+function assumptionFaults(
+  { assume = {} }: EstimateBody,
+  { compiled: workflow }: Pick<Runnable, "compiled">,
+  library: Library,
+): readonly Fault[] {
   const kinds = kindsByStep(workflow.graph, library);
   return Object.entries(assume)
     .flatMap(([step, assumed]): readonly Fault[] => {

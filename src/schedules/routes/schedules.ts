@@ -7,6 +7,7 @@ import { timingRefusal } from "../check.ts";
 import { RUN_OUTCOMES } from "../run-entry.ts";
 import type { ScheduleDraft } from "../schedule.ts";
 import type { ScheduleContract, ScheduleReading, TriggeredRun } from "../schedule-contract.ts";
+import { byOf } from "../../shared/actor.ts";
 import { rejection, isRejectionCode, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import { canonicalJson, pointer, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
@@ -31,7 +32,7 @@ import {
   type NewSchedule,
 } from "./schedule-schemas.ts";
 import { keptTask } from "../scheduled-task.ts";
-import { submissionRefusal } from "../../tasks/submission/submit.ts";
+import { submissionRefusal } from "../../tasks/operations/submit.ts";
 import type { ScheduleServices } from "../services.ts";
 
 const params = z.object({ name: z.string() });
@@ -175,15 +176,17 @@ export const scheduleRoutes = createRouter<ScheduleServices>()
   })
   .openapi(pauseRoute, async (c) => {
     const { reason = null } = c.req.valid("json");
-    return c.json(body(c, await steer(c, c.req.valid("param").name, (object) => object.pause(reason))), 200);
+    return c.json(body(c, await steer(c, c.req.valid("param").name, (object) => object.pause(reason, byOf(c.var.principal)))), 200);
   })
-  .openapi(resumeRoute, async (c) => c.json(body(c, await steer(c, c.req.valid("param").name, (object) => object.resume())), 200))
+  .openapi(resumeRoute, async (c) =>
+    c.json(body(c, await steer(c, c.req.valid("param").name, (object) => object.resume(byOf(c.var.principal)))), 200),
+  )
   .openapi(triggerRoute, async (c) => {
     const { name } = c.req.valid("param");
     // A request that got lost on the way to the schedule and is sent again there counts once as well.
     const key = c.req.valid("header")["idempotency-key"] ?? c.get("requestId");
     const overlaps = c.req.valid("json").overlap === "allow";
-    const run = await steer(c, name, (object) => object.trigger(key, overlaps));
+    const run = await steer(c, name, (object) => object.trigger(key, overlaps, byOf(c.var.principal)));
     return c.json(triggeredBody(run), 202);
   })
   .openapi(runsRoute, async (c) => {
@@ -202,7 +205,7 @@ async function draftOf(c: Context<Api<ScheduleServices>>, name: string, given: N
   if (refused !== null) throw new Refused(refused);
   const origin = new URL(c.req.url).origin;
   const { task, paused = null, ...rest } = given;
-  const taskRefused = await submissionRefusal(task, { services, tenant, origin });
+  const taskRefused = await submissionRefusal(principal, services, task, origin);
   if (taskRefused !== null) throw new Refused(ofTask(taskRefused));
   return {
     timing,

@@ -1,7 +1,7 @@
 /** What tasks ask people, in D1: written in any order, listed by status or by task. */
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import type { ApprovalHead, ApprovalStatus } from "../views/approval-view.ts";
+import { approvalFromHistory, type ApprovalHead, type ApprovalStatus } from "../views/approval-view.ts";
 import type { ApprovalRow } from "./port.ts";
 import type { Statements } from "./statements.ts";
 import { approvals } from "./tables.ts";
@@ -44,6 +44,6 @@ export class ApprovalRows {
       )
       .orderBy(desc(approvals.createdAt), desc(approvals.id))
       .limit(limit);
-    return rows.map(({ head }) => head);
+    return rows.map(({ head }) => approvalFromHistory(head));
   }
 }

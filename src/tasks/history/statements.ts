@@ -4,6 +4,8 @@
  */
 import { sql, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { actorKey } from "../views/by-view.ts";
+import type { StoredHead } from "../views/view.ts";
 import type { ApprovalRow, ArchivePart, HistoryRow } from "./port.ts";
 import { approvals, archiveParts, tasks, taskTags } from "./tables.ts";
 
@@ -22,7 +24,7 @@ export class Statements {
       // In the order of the table's columns. `where true` keeps SQLite from reading `on` as a join's.
       .select(
         sql`select value ->> 'tenant', value ->> 'id', value ->> 'seq', value ->> 'status', value ->> 'type', value ->> 'created_at',
-          value ->> 'finished_at', value ->> 'waiting_for', value ->> 'fingerprint', value ->> 'head', value ->> 'parent' from json_each(${parameter}) where true`,
+          value ->> 'finished_at', value ->> 'waiting_for', value ->> 'fingerprint', value ->> 'head', value ->> 'parent', value ->> 'actor' from json_each(${parameter}) where true`,
       )
       .onConflictDoUpdate({
         target: [tasks.tenant, tasks.id],
@@ -82,6 +84,7 @@ export class Statements {
       waiting_for,
       fingerprint,
       parent: parent ?? null,
+      actor: submitterKey(head),
       head: JSON.stringify(head),
       tags: head.tags,
     }));
@@ -112,6 +115,11 @@ export class Statements {
   async run(statements: readonly D1PreparedStatement[]): Promise<void> {
     await this.#client.batch([...statements]);
   }
+}
+
+/** A row may come from an object that runs the version before this one. */
+function submitterKey({ by }: StoredHead): string | null {
+  return by === undefined || by === null ? null : actorKey(by);
 }
 
 const excluded = (column: string): SQL => sql.raw(`excluded.${column}`);

@@ -1,8 +1,8 @@
 /** PERSISTED. A projection of the tasks' journals: losing it loses no running task. */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import type { ApprovalHead, ApprovalStatus } from "../views/approval-view.ts";
-import type { TaskHead } from "../views/view.ts";
+import type { ApprovalStatus, StoredApproval } from "../views/approval-view.ts";
+import type { StoredHead, TaskHead } from "../views/view.ts";
 
 /** One row per task, written when its status changes; `seq` orders the writes. */
 export const tasks = sqliteTable(
@@ -18,9 +18,11 @@ export const tasks = sqliteTable(
     /** The capability or agent that a waiting task lacks, so that a registration finds it. */
     waitingFor: text("waiting_for"),
     fingerprint: text(),
-    head: text({ mode: "json" }).$type<TaskHead>().notNull(),
+    head: text({ mode: "json" }).$type<StoredHead>().notNull(),
     /** The task that started it. */
     parent: text(),
+    /** Who submitted it: `type:id`. */
+    actor: text(),
   },
   (table) => [
     primaryKey({ columns: [table.tenant, table.id] }),
@@ -33,6 +35,9 @@ export const tasks = sqliteTable(
     index("tasks_by_parent")
       .on(table.tenant, table.parent, table.createdAt, table.id)
       .where(sql`parent is not null`),
+    index("tasks_by_actor")
+      .on(table.tenant, table.actor, table.createdAt, table.id)
+      .where(sql`actor is not null`),
   ],
 );
 
@@ -46,7 +51,7 @@ export const approvals = sqliteTable(
     seq: integer().notNull(),
     status: text().$type<ApprovalStatus>().notNull(),
     createdAt: integer("created_at").notNull(),
-    head: text({ mode: "json" }).$type<ApprovalHead>().notNull(),
+    head: text({ mode: "json" }).$type<StoredApproval>().notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.tenant, table.id] }),

@@ -1,7 +1,7 @@
 /** The rows of tasks in D1: written in any order, any number of times; listed by what their indexes hold. */
 import { and, desc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import type { TaskHead } from "../views/view.ts";
+import { headFromHistory, type TaskHead } from "../views/view.ts";
 import type { HistoryRow } from "./port.ts";
 import type { Statements } from "./statements.ts";
 import { tasks, taskTags } from "./tables.ts";
@@ -12,6 +12,8 @@ export interface TaskFilter {
   readonly tag?: string | undefined;
   /** The task that started them. */
   readonly parent?: string | undefined;
+  /** Who submitted them: `type:id`. */
+  readonly by?: string | undefined;
   /** Milliseconds; inclusive. */
   readonly createdAfter?: number | undefined;
   /** Milliseconds; exclusive. */
@@ -43,13 +45,13 @@ export class TaskRows {
       .from(tasks)
       .where(and(eq(tasks.tenant, tenant), eq(tasks.id, id)))
       .get();
-    return row ?? null;
+    return row === undefined ? null : { ...row, head: headFromHistory(row.head) };
   }
 
   /** The newest tasks that match, after a position. */
   async list(tenant: string, filter: TaskFilter, after: TaskPosition | null, limit: number): Promise<readonly TaskHead[]> {
     const rows = await this.listQuery(tenant, filter, after, limit);
-    return rows.map((row) => row.head);
+    return rows.map((row) => headFromHistory(row.head));
   }
 
   /** The query behind `list`, on its own so that a test can ask for its plan. */
@@ -89,11 +91,12 @@ export class TaskRows {
   }
 }
 
-function sameForBoth({ status, type, parent }: TaskFilter): (SQL | undefined)[] {
+function sameForBoth({ status, type, parent, by }: TaskFilter): (SQL | undefined)[] {
   return [
     status === undefined ? undefined : eq(tasks.status, status),
     type === undefined ? undefined : eq(tasks.type, type),
     parent === undefined ? undefined : eq(tasks.parent, parent),
+    by === undefined ? undefined : eq(tasks.actor, by),
   ];
 }
 

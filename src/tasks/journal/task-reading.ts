@@ -2,6 +2,7 @@
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { approvalDetail, type ApprovalDetail } from "../views/approval-view.ts";
+import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { Receipt } from "../../engine/facts/receipt.ts";
 import { eventView, type EventView } from "../views/event-view.ts";
@@ -130,7 +131,7 @@ export class TaskReading {
   events(after: number, limit: number): readonly EventView[] {
     const views: EventView[] = [];
     for (const row of this.#source.rowsAfter(after)) {
-      for (const view of viewsOf(row)) {
+      for (const view of viewsOf(row, this.#state.created)) {
         if (view.seq <= after) continue;
         if (views.length === limit) return views;
         views.push(view);
@@ -167,7 +168,7 @@ function withReason(view: StepView, event: TaskEvent | undefined): StepView {
   return { ...view, waiting_on: { ...view.waiting_on, why: whyOf(event.receipt) }, receipt: event.receipt };
 }
 
-export function viewsOf(row: JournalRow): readonly EventView[] {
+export function viewsOf(row: JournalRow, created: TaskCreated): readonly EventView[] {
   const first = row.seq - row.events.length + 1;
-  return row.events.map((event, index) => eventView(event, first + index, row.at));
+  return row.events.map((event, index) => eventView(event, first + index, row.at, created));
 }

@@ -1,5 +1,6 @@
 /** Forgets a task: because somebody wants that, or because its time is over. */
 import { statusOf } from "../../engine/state/state.ts";
+import { causedBy, type By } from "../../shared/actor.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import type { HistoryPort } from "../history/port.ts";
@@ -12,6 +13,8 @@ interface Deleted {
   readonly v: 1;
   readonly tenant: string;
   readonly task: string;
+  /** Who deleted it. */
+  readonly actor?: By;
 }
 
 export class Deletion {
@@ -35,7 +38,7 @@ export class Deletion {
    * Forgets the task, its journal and what history has of it. Only when it has ended; it is put away first, so that whoever
    * has to hear of its end has.
    */
-  async delete(): Promise<Result<"deleted", Rejection> | null> {
+  async delete(by?: By): Promise<Result<"deleted", Rejection> | null> {
     const loaded = await this.#runner.ready();
     if (loaded === null) return null;
     const { created, end } = loaded.state;
@@ -44,7 +47,7 @@ export class Deletion {
       return err(rejection("invalid_state", "Only a task that has ended can be deleted; cancel it first", { facts }));
     }
     // Once, however many ask: the last of them might find another task already, submitted under its key.
-    this.#underWay ??= this.#delete({ v: 1, tenant: created.tenant, task: created.task }).finally(() => {
+    this.#underWay ??= this.#delete({ v: 1, tenant: created.tenant, task: created.task, ...causedBy({ actor: by }) }).finally(() => {
       this.#underWay = null;
     });
     await this.#underWay;

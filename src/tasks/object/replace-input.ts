@@ -1,4 +1,5 @@
 /** The task that stands for a burst of submissions takes the input of each that comes after the first, while it waits. */
+import { causedBy } from "../../shared/actor.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { canonicalJson, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
@@ -26,7 +27,7 @@ export async function replaceInput(submission: Submission, runner: TaskRunner): 
     // What nobody will read is not written.
     const stored = isWaiting(state) ? runner.journal.write(input) : state.input;
     assert(stored !== null, `a submission is at most ${LIMITS.bodyBytes} bytes`);
-    return { type: "replace", input: stored, until: debounce.due_at };
+    return { type: "replace", input: stored, until: debounce.due_at, ...causedBy(submission) };
   });
   if (!answer.ok) return answer;
   if (answer.value === "unchanged") return "over";

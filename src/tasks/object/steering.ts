@@ -1,5 +1,6 @@
-/** What others say to a task that is there. */
+/** What others say to a task that is there. `by`: who says so. */
 import type { TaskInput } from "../../engine/facts/input.ts";
+import { causedBy, type By } from "../../shared/actor.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { assert, ok, type Result } from "../../shared/result.ts";
@@ -18,18 +19,18 @@ export class Steering {
     this.#creation = creation;
   }
 
-  async pause(): Promise<Result<TaskHead, Rejection> | null> {
-    return this.#say({ type: "pause" });
+  async pause(by?: By): Promise<Result<TaskHead, Rejection> | null> {
+    return this.#say({ type: "pause", ...causedBy({ actor: by }) });
   }
 
-  async resume(): Promise<Result<TaskHead, Rejection> | null> {
-    return this.#say({ type: "resume" });
+  async resume(by?: By): Promise<Result<TaskHead, Rejection> | null> {
+    return this.#say({ type: "resume", ...causedBy({ actor: by }) });
   }
 
-  async cancel(reason?: string): Promise<Result<TaskHead, Rejection> | null> {
+  async cancel(reason?: string, by?: By): Promise<Result<TaskHead, Rejection> | null> {
     // Who starts it may want it no more before it is there.
     await this.#creation.settled();
-    return this.#say({ type: "cancel", ...(reason !== undefined && { reason }) });
+    return this.#say({ type: "cancel", ...(reason !== undefined && { reason }), ...causedBy({ actor: by }) });
   }
 
   /** Pauses or goes on with the task that started it; what somebody said to this one itself stays as it is. */
@@ -39,8 +40,8 @@ export class Steering {
   }
 
   /** Something that a step waits for, or will. It counts once under its key. */
-  async signal(name: string, payload: Json, key: string): Promise<Result<TaskHead, Rejection> | null> {
-    return this.#say({ type: "signal", name, payload, key });
+  async signal(name: string, payload: Json, key: string, by?: By): Promise<Result<TaskHead, Rejection> | null> {
+    return this.#say({ type: "signal", name, payload, key, ...causedBy({ actor: by }) });
   }
 
   /** A person's word on an approval of this task, by its number. */

@@ -114,7 +114,7 @@ export class TaskParts {
   #committed(loaded: Loaded, { commands, events, firstSeq, at }: Commit): void {
     this.errands.run(loaded, commands);
     const reading = new TaskReading(loaded, this.runner.journal);
-    this.feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }), reading);
+    this.feed.publish(() => viewsOf({ seq: firstSeq + events.length - 1, at, events }, loaded.state.created), reading);
     this.projection.committed(loaded, firstSeq === 1);
     if (loaded.state.end === null) return;
     this.waiters.ended();

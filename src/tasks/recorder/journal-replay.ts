@@ -1,5 +1,6 @@
 /** A task's journal played again through the engine as it is now: nobody is called, and nothing changes. */
 import { eventView, type EventView } from "../views/event-view.ts";
+import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import { replay } from "../../engine/replay/replay.ts";
 import type { RecordedValue } from "../../engine/facts/value.ts";
@@ -34,7 +35,7 @@ export function replayJournal(source: JournalSource): Result<ReplayReport, Rejec
     return ok({
       events,
       matches: false,
-      divergence: { seq, at: isoTime(at), expected: told(recorded, seq, at), got: told(replayed, seq, at) },
+      divergence: { seq, at: isoTime(at), expected: told(recorded, seq, at, created), got: told(replayed, seq, at, created) },
     });
   } catch (error) {
     if (error instanceof NotKept) return err(rejection("result_expired", error.message));
@@ -50,8 +51,8 @@ function kept(source: JournalSource, recorded: RecordedValue) {
   return value;
 }
 
-function told(event: TaskEvent | null, seq: number, at: number): Told {
+function told(event: TaskEvent | null, seq: number, at: number, created: TaskCreated): Told {
   if (event === null) return null;
-  const { seq: _, at: __, ...view } = eventView(event, seq, at);
+  const { seq: _, at: __, ...view } = eventView(event, seq, at, created);
   return view;
 }

@@ -46,7 +46,7 @@ const PAGE = `<!doctype html>
     at("payload").value = JSON.stringify(approval.payload, null, 2);
     at("payload").readOnly = !approval.editable;
     at("form").hidden = approval.status !== "pending";
-    at("answer").textContent = approval.decisions.map((one) => one.by + ": " + one.decision + (one.comment ? ", " + one.comment : "")).join("\\n");
+    at("answer").textContent = approval.decisions.map((one) => (one.by.name || one.by.type + " " + one.by.id) + ": " + one.decision + (one.comment ? ", " + one.comment : "")).join("\\n");
   };
   const fail = (error) => { at("title").textContent = asked ? asked.title : "Approval"; at("answer").textContent = error.message; };
   at("form").addEventListener("submit", (event) => {

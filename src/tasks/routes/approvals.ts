@@ -1,19 +1,16 @@
 /** `/approvals`: what waits for people, and what they say. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
-import { approvalToken } from "../../auth/approval-link.ts";
 import { duration } from "../../language/definition-words.ts";
-import { rejection } from "../../shared/errors.ts";
-import { isTaskId, randomText } from "../../shared/ids.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { durationMs, isoTime } from "../../shared/time.ts";
-import type { ApprovalDecision } from "../messages.ts";
-import { approval, approvalDetail, APPROVAL_STATUS, decision } from "./approval-schemas.ts";
+import { decideApproval, makeApprovalLink, readApproval, type Word } from "../operations/approve.ts";
+import { ApprovalDetail, ApprovalHead, APPROVAL_STATUS } from "../views/approval-view.ts";
+import { decision } from "./approval-schemas.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
-import { accepted, Refused } from "../../http/problem.ts";
-import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
+import { accepted } from "../../http/problem.ts";
+import { createRouter, defineRoute, json } from "../../http/route.ts";
 import type { TaskServices } from "../services.ts";
 
 const params = z.object({ id: z.string() });
@@ -28,7 +25,7 @@ const listRoute = defineRoute({
   request: {
     query: z.strictObject({ ...pageQuery, status: z.enum(APPROVAL_STATUS).optional(), task: z.string().max(LIMITS.idLength).optional() }),
   },
-  responses: { 200: json(pageOf(approval), "A page of approvals") },
+  responses: { 200: json(pageOf(ApprovalHead), "A page of approvals") },
 });
 const readRoute = defineRoute({
   method: "get",
@@ -36,9 +33,9 @@ const readRoute = defineRoute({
   operationId: "getApproval",
   summary: "Read an approval with what is to be approved",
   description: "Asked of the task itself: with the payload, its hash, and who has decided so far.",
-  access: "approvals:read",
+  access: readApproval.scope,
   request: { params },
-  responses: { 200: json(approvalDetail, "The approval") },
+  responses: { 200: json(ApprovalDetail, "The approval") },
 });
 const decideRoute = defineRoute({
   method: "post",
@@ -47,10 +44,10 @@ const decideRoute = defineRoute({
   summary: "Approve or reject",
   description:
     "Each principal decides once; saying just the same again, after an answer that got lost, changes nothing and is answered alike. With `hash`, as read, the decision is about that payload and nothing else.",
-  access: "approvals:decide",
+  access: decideApproval.scope,
   maxBodyBytes: LIMITS.bodyBytes,
   request: { params, body: { required: true, content: { "application/json": { schema: decision } } } },
-  responses: { 200: json(approvalDetail, "The approval as it stands now") },
+  responses: { 200: json(ApprovalDetail, "The approval as it stands now") },
 });
 const linkRoute = defineRoute({
   method: "post",
@@ -58,7 +55,7 @@ const linkRoute = defineRoute({
   operationId: "createApprovalLink",
   summary: "Make a link by which somebody without a key decides once",
   description: "Whoever has the link may decide once, without a key.",
-  access: "approvals:decide",
+  access: makeApprovalLink.scope,
   request: {
     params,
     body: {
@@ -87,97 +84,28 @@ export const approvalRoutes = createRouter<TaskServices>()
       200,
     );
   })
-  .openapi(readRoute, async (c) => c.json(await read(c, c.req.valid("param").id), 200))
+  .openapi(readRoute, async (c) => c.json(accepted(await readApproval(c.var.principal, c.var.services, c.req.valid("param").id)), 200))
   .openapi(decideRoute, async (c) => {
-    const { decision: word, comment, hash, ...rest } = c.req.valid("json");
-    const { principal } = c.var;
-    const said: ApprovalDecision = {
-      decision: word,
-      by: principal.subject,
-      roles: principal.roles,
-      ...(comment !== undefined && { comment }),
-      ...(hash !== undefined && { hash }),
-      ...("payload" in rest && { payload: rest.payload as Json }),
-    };
-    return c.json(await decide(c, principal.tenant, addressOf(principal.tenant, c.req.valid("param").id), said), 200);
+    const { principal, services } = c.var;
+    const word = { ...wordOf(c.req.valid("json")), voter: principal.subject };
+    return c.json(accepted(await decideApproval(principal, services, c.req.valid("param").id, word)), 200);
   })
   .openapi(linkRoute, async (c) => {
-    const { id } = c.req.valid("param");
     const { services, principal } = c.var;
-    const asked = await read(c, id);
-    // Who could not decide it must not get there by a link.
-    const may =
-      principal.roles.includes("admin") || asked.assignees.length === 0 || asked.assignees.includes(`subject:${principal.subject}`);
-    if (!may && !principal.roles.some((role) => asked.assignees.includes(`role:${role}`))) {
-      throw new Refused(rejection("forbidden", `Only ${asked.assignees.join(", ")} may decide this, or make links for it`));
-    }
     const { for: person = "", expires_in } = c.req.valid("json");
     const expiresAt = Date.now() + (expires_in === undefined ? DEFAULTS.approvalLinkMs : durationMs(expires_in));
-    const { task, number } = addressOf(principal.tenant, id);
-    const token = approvalToken(services.config.keyring, {
-      tenant: principal.tenant,
-      task,
-      approval: number,
-      link: randomText(LINK_LENGTH),
-      for: person,
-      hash: asked.hash,
-      expiresAt,
-    });
+    const terms = { person, expiresAt };
+    const token = accepted(await makeApprovalLink(principal, services, c.req.valid("param").id, principal.subject, terms));
     const origin = services.config.publicUrl ?? new URL(c.req.url).origin;
     return c.json({ url: `${origin}/api/v1/approval-links/${token}`, expires_at: isoTime(expiresAt) }, 201);
   });
 
-const LINK_LENGTH = 12;
-type Detail = z.infer<typeof approvalDetail>;
-
-/** The task and the approval's number in it; whatever has another form is not there. */
-export function addressOf(tenant: string, id: string): { readonly task: string; readonly number: number } {
-  const [, body = "", number = ""] = /^approval_([0-9a-z]+)_([1-9]\d{0,5})$/.exec(id) ?? [];
-  const task = `task_${body}`;
-  if (!isTaskId(tenant, task)) throw missing(id);
-  return { task, number: Number(number) };
+/** What somebody says, of what they have sent. */
+export function wordOf({ decision: word, comment, hash, ...rest }: z.infer<typeof decision>): Omit<Word, "voter"> {
+  return {
+    decision: word,
+    ...(comment !== undefined && { comment }),
+    ...(hash !== undefined && { hash }),
+    ...("payload" in rest && { payload: rest.payload as Json }),
+  };
 }
-
-async function read(c: Context<Api<TaskServices>>, id: string): Promise<Detail> {
-  const { tenant } = c.var.principal;
-  const { task, number } = addressOf(tenant, id);
-  return readApproval(c, tenant, task, number, id);
-}
-
-export async function readApproval(
-  c: Context<Api<TaskServices>>,
-  tenant: string,
-  task: string,
-  number: number,
-  id: string,
-): Promise<Detail> {
-  const found = await c.var.services.tasks.read(
-    tenant,
-    task,
-    (owner) => owner.approval(number),
-    (reading) => reading.approval(number) ?? ("unknown" as const),
-  );
-  if (found === null || found === "unknown") throw missing(id);
-  return found;
-}
-
-/** A decision counts once, and who repeats it is answered alike, so it may be asked for again when an answer got lost. */
-export async function decide(
-  c: Context<Api<TaskServices>>,
-  tenant: string,
-  { task, number }: { readonly task: string; readonly number: number },
-  said: ApprovalDecision,
-): Promise<Detail> {
-  const { tasks } = c.var.services;
-  const answer = await tasks.ask(tenant, task, (owner) => owner.decide(number, said));
-  if (answer !== null) return accepted(answer);
-  const reading = await tasks.archive(tenant, task);
-  const detail = reading?.approval(number) ?? null;
-  if (reading === null || detail === null) throw missing(`${task} ${number}`);
-  if (reading.hasSaid(number, said)) return detail;
-  throw new Refused(
-    rejection("already_decided", `The task has ended; the approval is ${detail.status}`, { facts: { approval_status: detail.status } }),
-  );
-}
-
-const missing = (id: string): Refused => new Refused(rejection("not_found", `There is no approval "${id}"`));

@@ -5,12 +5,13 @@ import { faultsOf } from "../../language/compile.ts";
 import type { TaskHead } from "../views/view.ts";
 import { rejectionOf, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
-import { err } from "../../shared/result.ts";
+import { err, ok, type Result } from "../../shared/result.ts";
+import type { Submitted } from "../messages.ts";
 import { isTrouble } from "../../objects/trouble.ts";
 import { accepted, problemBody, TROUBLE } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
-import { submitTask, type SubmitContext } from "../submission/submit.ts";
-import { endedTask, submission, taskHead } from "./task-schemas.ts";
+import { submitTask, submitTasks, type Request } from "../operations/submit.ts";
+import { endedTask, submission, taskHead, type SubmissionBody } from "./task-schemas.ts";
 import { requestedWait } from "../../http/waiting.ts";
 import { endWithin } from "./end-within.ts";
 import type { TaskServices } from "../services.ts";
@@ -23,7 +24,7 @@ const submitRoute = defineRoute({
   operationId: "submitTask",
   summary: "Submit a task",
   description: "Answers 202 with the task, or with `?wait=30s` (or `Prefer: wait=30`) 200 with its result if it ends in time.",
-  access: "tasks:write",
+  access: submitTask.scope,
   maxBodyBytes: LIMITS.bodyBytes,
   request: {
     query: z.strictObject({ wait: z.string().optional().openapi({ example: "30s" }) }),
@@ -42,7 +43,7 @@ const batchRoute = defineRoute({
   operationId: "submitTasks",
   summary: "Submit many tasks",
   description: "Each entry gets its own answer, in order; one that is refused does not affect the others.",
-  access: "tasks:write",
+  access: submitTasks.scope,
   maxBodyBytes: LIMITS.bodyBytes,
   request: {
     headers: idempotencyHeader,
@@ -63,10 +64,11 @@ export const submissionRoutes = createRouter<TaskServices>()
   .openapi(submitRoute, async (c) => {
     const wait = requestedWait(c, c.req.valid("query").wait);
     const startedAt = Date.now();
-    const context = submitContext(c, c.req.valid("header")["idempotency-key"] ?? null, wait);
-    const { head, isReplay, isExisting, result } = accepted(await submitTask(c.req.valid("json"), context));
+    const request = requestOf(c, c.req.valid("header")["idempotency-key"], wait);
+    const submitted = await submitTask(c.var.principal, c.var.services, c.req.valid("json"), request);
+    const { head, isReplay, isExisting, result } = accepted(submitted);
     // Without a key a repeat is our own, of a request that got lost on the way to the object.
-    if (isReplay && context.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
+    if (isReplay && request.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
     if (wait > 0 && result !== null && "output" in result) {
       const { degraded, ...rest }: Omit<z.infer<typeof endedTask>, "id"> = result;
@@ -77,19 +79,20 @@ export const submissionRoutes = createRouter<TaskServices>()
     return ended === null ? c.json(await current(c, head, wait), isExisting ? 200 : 202) : c.json(ended, 200);
   })
   .openapi(batchRoute, async (c) => {
-    const key = c.req.valid("header")["idempotency-key"] ?? null;
-    const answers = await inTurns(c.req.valid("json").tasks, async (entry, index) =>
-      submitEntry(c, entry, submitContext(c, key === null ? null : `${key}/${index}`, 0)),
+    const request = requestOf(c, c.req.valid("header")["idempotency-key"], 0);
+    const answers = accepted(
+      await submitTasks(c.var.principal, c.var.services, c.req.valid("json").tasks.map(bodyOf), request, (error) => {
+        if (!isTrouble(error)) throw error;
+        return TROUBLE;
+      }),
     );
-    return c.json({ data: answers }, 200);
+    return c.json({ data: answers.map((answer) => entryAnswer(c, answer)) }, 200);
   });
 
-export function submitContext(c: Context<Api<TaskServices>>, idempotencyKey: string | null, waitMs: number): SubmitContext {
+export function requestOf(c: Context<Api<TaskServices>>, idempotencyKey: string | undefined, waitMs: number): Request {
   const traceparent = c.req.header("traceparent");
   return {
-    services: c.var.services,
-    tenant: c.var.principal.tenant,
-    idempotencyKey,
+    idempotencyKey: idempotencyKey ?? null,
     // A malformed trace context is ignored, as its specification asks.
     traceparent: traceparent !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent) ? traceparent : null,
     origin: new URL(c.req.url).origin,
@@ -110,29 +113,13 @@ async function current(c: Context<Api<TaskServices>>, head: TaskHead, waitMs: nu
   );
 }
 
-type EntryAnswer = { status: number; task?: TaskHead; problem?: unknown };
-
-async function submitEntry(c: Context<Api<TaskServices>>, entry: unknown, context: SubmitContext): Promise<EntryAnswer> {
-  const refused = (error: Rejection): EntryAnswer => {
-    const problem = problemBody(error, c.get("requestId"));
-    return { status: problem.status, problem };
-  };
+function bodyOf(entry: unknown): Result<SubmissionBody, Rejection> {
   const parsed = submission.safeParse(entry);
-  if (!parsed.success) return refused(rejectionOf(faultsOf(parsed.error), "invalid_request"));
-  const submitted = await submitTask(parsed.data, context).catch((error: unknown) => {
-    // The others are on their way: this entry's trouble is its own.
-    if (!isTrouble(error)) throw error;
-    return err(TROUBLE);
-  });
-  return submitted.ok ? { status: submitted.value.isExisting ? 200 : 202, task: submitted.value.head } : refused(submitted.error);
+  return parsed.success ? ok(parsed.data) : err(rejectionOf(faultsOf(parsed.error), "invalid_request"));
 }
 
-/** Answers in order, a few at a time: each entry is a request to an object. */
-async function inTurns<T, R>(items: readonly T[], answer: (item: T, index: number) => Promise<R>): Promise<R[]> {
-  const answers: R[] = [];
-  const size = 10;
-  for (let from = 0; from < items.length; from += size) {
-    answers.push(...(await Promise.all(items.slice(from, from + size).map((item, offset) => answer(item, from + offset)))));
-  }
-  return answers;
+function entryAnswer(c: Context<Api<TaskServices>>, submitted: Result<Submitted, Rejection>) {
+  if (submitted.ok) return { status: submitted.value.isExisting ? 200 : 202, task: submitted.value.head };
+  const problem = problemBody(submitted.error, c.get("requestId"));
+  return { status: problem.status, problem };
 }

@@ -10,7 +10,8 @@ import { isJsonObject } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { parseReference } from "../../language/workflow-reference.ts";
 import { receipt } from "../../agents/routes/agent-schemas.ts";
-import { decisions } from "./approval-schemas.ts";
+import { ByView } from "../../http/by.ts";
+import { Decisions } from "../views/approval-view.ts";
 
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
 const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "failed", "skipped", "canceled"] as const;
@@ -132,6 +133,7 @@ export const taskHead = z
     waiting_on: waitingOn.nullable(),
     priority: z.int(),
     tags: z.array(z.string()).readonly(),
+    by: ByView.nullable().openapi({ description: "Who submitted it, or what made it start" }),
     created_at: time,
     started_at: time.nullable(),
     finished_at: time.nullable(),
@@ -227,7 +229,7 @@ export const stepView = z
         title: z.string(),
         assignees: z.array(z.string()).readonly(),
         due_at: time.nullable(),
-        decisions,
+        decisions: Decisions,
       })
       .optional(),
     reason: z.string().optional(),
@@ -266,5 +268,12 @@ export const taskResult = z.object(result).openapi("TaskResult");
 export const endedTask = z.object({ id: z.string(), ...result }).openapi("EndedTask");
 
 export const eventView = z
-  .object({ seq: z.int(), at: time, type: z.string(), step_id: z.string().optional(), data: z.record(z.string(), z.unknown()) })
+  .object({
+    seq: z.int(),
+    at: time,
+    type: z.string(),
+    step_id: z.string().optional(),
+    by: ByView.optional(),
+    data: z.record(z.string(), z.unknown()),
+  })
   .openapi("Event");

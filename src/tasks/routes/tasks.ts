@@ -1,14 +1,13 @@
 /** `/tasks`: list, read, steer. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
+import { actorFilter } from "../views/by-view.ts";
 import type { TaskResult } from "../views/view.ts";
-import { rejection, type Rejection } from "../../shared/errors.ts";
+import { rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
-import type { Result } from "../../shared/result.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";
-import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
-import { cancelTask, deleteTask, pauseTask, resumeTask } from "../steering.ts";
+import { createRouter, defineRoute, json } from "../../http/route.ts";
+import { cancelTask, deleteTask, noTask, pauseTask, resumeTask } from "../operations/steering.ts";
 import { stepDetail, stepView, taskHead, taskResult, TASK_STATUS, taskView } from "./task-schemas.ts";
 import { requestedWait } from "../../http/waiting.ts";
 import { endWithin } from "./end-within.ts";
@@ -29,6 +28,7 @@ const listRoute = defineRoute({
       type: z.string().max(LIMITS.idLength).optional(),
       tag: z.string().max(LIMITS.tagLength).optional(),
       parent: z.string().max(LIMITS.idLength).optional().openapi({ description: "The task that started them" }),
+      by: actorFilter.optional(),
       created_after: z.iso.datetime({ offset: true }).optional(),
       created_before: z.iso.datetime({ offset: true }).optional(),
     }),
@@ -94,7 +94,7 @@ const cancelRoute = defineRoute({
   operationId: "cancelTask",
   summary: "Cancel a task",
   description: "Canceling a canceled task changes nothing and answers 200.",
-  access: "tasks:write",
+  access: cancelTask.scope,
   request: { params: taskParams, body: { content: { "application/json": { schema: cancelBody } } } },
   responses: { 200: json(taskHead, "The task") },
 });
@@ -105,7 +105,7 @@ const pauseRoute = defineRoute({
   operationId: "pauseTask",
   summary: "Start nothing new",
   description: "What runs is let finish and its results are kept. Nothing new starts until the task is resumed.",
-  access: "tasks:write",
+  access: pauseTask.scope,
   request: { params: taskParams, body: noBody },
   responses: { 200: json(taskHead, "The task") },
 });
@@ -115,7 +115,7 @@ const resumeRoute = defineRoute({
   operationId: "resumeTask",
   summary: "Go on after a pause",
   description: "Starts what became ready meanwhile.",
-  access: "tasks:write",
+  access: resumeTask.scope,
   request: { params: taskParams, body: noBody },
   responses: { 200: json(taskHead, "The task") },
 });
@@ -127,17 +127,17 @@ const deleteRoute = defineRoute({
   summary: "Delete a task that has ended",
   description:
     "Its journal, its outputs and what history has of it are gone; its idempotency key may be used again. Tasks that it started are tasks of their own.",
-  access: "tasks:write",
+  access: deleteTask.scope,
   request: { params: taskParams },
   responses: { 204: { description: "Deleted" } },
 });
 
 export const taskRoutes = createRouter<TaskServices>()
   .openapi(listRoute, async (c) => {
-    const { limit, cursor, status, type, tag, parent, created_after, created_before } = c.req.valid("query");
+    const { limit, cursor, status, type, tag, parent, by, created_after, created_before } = c.req.valid("query");
     const { services, principal } = c.var;
     const after = readCursor(cursor, z.object({ createdAt: z.int(), id: z.string() }));
-    const filter = { status, type, tag, parent, createdAfter: timeOf(created_after), createdBefore: timeOf(created_before) };
+    const filter = { status, type, tag, parent, by, createdAfter: timeOf(created_after), createdBefore: timeOf(created_before) };
     const tasks = await services.history.list(principal.tenant, filter, after, limit + 1);
     return c.json(
       page(tasks, limit, (task) => ({ createdAt: Date.parse(task.created_at), id: task.id })),
@@ -231,13 +231,14 @@ export const taskRoutes = createRouter<TaskServices>()
     if (step === "unknown") throw new Refused(rejection("not_found", `The task has no step "${step_id}"`));
     return c.json(step as z.infer<typeof stepDetail>, 200);
   })
-  .openapi(cancelRoute, async (c) =>
-    c.json(await steered(c, c.req.valid("param").id, (...task) => cancelTask(...task, c.req.valid("json").reason)), 200),
-  )
-  .openapi(pauseRoute, async (c) => c.json(await steered(c, c.req.valid("param").id, pauseTask), 200))
-  .openapi(resumeRoute, async (c) => c.json(await steered(c, c.req.valid("param").id, resumeTask), 200))
+  .openapi(cancelRoute, async (c) => {
+    const { principal, services } = c.var;
+    return c.json(accepted(await cancelTask(principal, services, c.req.valid("param").id, c.req.valid("json").reason)), 200);
+  })
+  .openapi(pauseRoute, async (c) => c.json(accepted(await pauseTask(c.var.principal, c.var.services, c.req.valid("param").id)), 200))
+  .openapi(resumeRoute, async (c) => c.json(accepted(await resumeTask(c.var.principal, c.var.services, c.req.valid("param").id)), 200))
   .openapi(deleteRoute, async (c) => {
-    await steered(c, c.req.valid("param").id, deleteTask);
+    accepted(await deleteTask(c.var.principal, c.var.services, c.req.valid("param").id));
     return c.body(null, 204);
   });
 
@@ -245,16 +246,8 @@ function resultBody({ degraded, ...result }: TaskResult): z.infer<typeof taskRes
   return { ...result, ...(degraded && { degraded }) };
 }
 
-async function steered<T>(
-  c: Context<Api<TaskServices>>,
-  id: string,
-  verb: (services: TaskServices, tenant: string, task: string) => Promise<Result<T, Rejection> | null>,
-): Promise<T> {
-  return accepted(found(await verb(c.var.services, c.var.principal.tenant, id), id));
-}
-
 export function found<T>(answer: T | null, id: string): T {
-  if (answer === null) throw new Refused(rejection("not_found", `There is no task "${id}"`));
+  if (answer === null) throw new Refused(noTask(id));
   return answer;
 }
 

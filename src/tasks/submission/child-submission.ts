@@ -1,8 +1,7 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
 import { compileWorkflow } from "../../language/compile.ts";
-import { gateOf } from "../../language/concurrency.ts";
 import { BUDGET_RESOURCES, loanKey } from "../../engine/aspects/budget.ts";
-import { type TaskBudget, smaller, taskBudget, type BudgetDefinition } from "../../language/budget-definition.ts";
+import { type TaskBudget, smaller } from "../../language/budget-definition.ts";
 import { concurrencyOfChild, tolerated } from "../../engine/kinds/map.ts";
 import type { EventOf } from "../../engine/facts/event.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
@@ -13,16 +12,17 @@ import type { Chain, NodeOf } from "../../language/graph.ts";
 import { readValue } from "../../engine/facts/value.ts";
 import { errorView } from "../views/waiting-view.ts";
 import { childTaskId } from "../../shared/ids.ts";
-import type { Json, JsonObject } from "../../shared/json.ts";
+import type { Rejection } from "../../shared/errors.ts";
+import type { Json } from "../../shared/json.ts";
 import { jsonToBytes } from "../../shared/json-bytes.ts";
-import { violationsOf } from "../../shared/json-schema.ts";
 import type { Library, LibraryEntry } from "../../language/library.ts";
 import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
-import { durationMs } from "../../shared/time.ts";
 import { childSpan } from "../object/call.ts";
 import type { Journal } from "../object/journal.ts";
 import type { Loaded } from "../journal/load.ts";
+import { startedFingerprint } from "./fingerprint.ts";
+import { optionsOf, planSubmission, type Inherited, type Planned } from "./plan.ts";
 import type { Submission } from "./submission.ts";
 
 export interface ChildTask {
@@ -61,6 +61,8 @@ export class ChildSubmissions {
     if (isTooLarge(input)) return err(INPUT_TOO_LARGE);
     return ok({
       ...this.#child(loaded, child),
+      ...optionsOf(created),
+      ...(created.library && { library: this.#read(created.library) }),
       type: created.task_type ?? null,
       workflow: created.workflow,
       definition: this.#definition,
@@ -85,22 +87,9 @@ export class ChildSubmissions {
     if (entry === undefined) return err(unknownWorkflow(step.node.workflow));
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, this.#journal));
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
-    const fault = inputFault(entry, input.value);
-    if (fault !== null) return err(fault);
-    const common = this.#child(loaded, child);
-    const gate = gateFor(entry, common, input.value);
-    if (!gate.ok) return err({ code: "expression_error", message: gate.error, retryable: false });
-    const defined = taskBudget(undefined, parsed(entry.definition)["budget"] as BudgetDefinition | undefined);
-    return ok({
-      ...common,
-      ...gate.value,
-      type: entry.name,
-      workflow: { name: entry.name, version: entry.version },
-      definition: entry.definition,
-      input: input.value,
-      deadlineAt: deadlineOf(entry, state.created.deadline_at ?? null, step.startedAt ?? now),
-      ...budgetOf(smaller(smaller(loanOf(state, child.task, step.startedAt ?? now), step.node.budget ?? undefined), defined)),
-    });
+    const loan = loanOf(state, child.task, step.startedAt ?? now);
+    const inherited = { until: state.created.deadline_at ?? null, budget: smaller(loan, step.node.budget ?? undefined) };
+    return this.#planned(loaded, entry, this.#child(loaded, child), input.value, inherited, step.startedAt ?? now);
   }
 
   /** A task that is started because this one has ended, to go its own way. */
@@ -116,22 +105,33 @@ export class ChildSubmissions {
     if (entry === undefined) return err(unknownWorkflow(chain.workflow));
     const input = this.#chainInput(loaded, chain);
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
-    const fault = inputFault(entry, input.value);
-    if (fault !== null) return err(fault);
     const common = this.#common(loaded, childTaskId(tenant, task, state.createdAt, "> chain", index), `> chain/${index}`);
-    const gate = gateFor(entry, common, input.value);
-    if (!gate.ok) return err({ code: "expression_error", message: gate.error, retryable: false });
-    return ok({
-      ...common,
-      ...gate.value,
-      type: entry.name,
-      workflow: { name: entry.name, version: entry.version },
-      definition: entry.definition,
-      input: input.value,
-      deadlineAt: deadlineOf(entry, null, now),
-      ...budgetOf(taskBudget(undefined, parsed(entry.definition)["budget"] as BudgetDefinition | undefined)),
-      chain: { from: task, depth },
-    });
+    return this.#planned(loaded, entry, { ...common, chain: { from: task, depth } }, input.value, {}, now);
+  }
+
+  /** A task of a registered workflow, with what this one hands on. */
+  #planned(
+    { state }: Loaded,
+    { name, version, definition }: LibraryEntry,
+    common: Omit<Submission, keyof Planned> & { readonly task: string },
+    input: Json,
+    inherited: Inherited,
+    now: number,
+  ): Result<Submission, Failure> {
+    if (isTooLarge(input)) return err(INPUT_TOO_LARGE);
+    const compiled = compileWorkflow(definition);
+    if (!compiled.ok) return err({ code: "invalid_definition", message: `Workflow "${name}" is not valid any more`, retryable: false });
+    const { library } = this.#created();
+    const runnable = { type: name, workflow: { name, version }, definition, compiled: compiled.value };
+    const planned = planSubmission(
+      common.task,
+      { ...runnable, ...(library && { library: this.#read(library) }) },
+      input,
+      {},
+      { ...optionsOf(state.created), ...inherited },
+      now,
+    );
+    return planned.ok ? ok({ ...common, ...planned.value }) : err(failureOf(planned.error, name));
   }
 
   /** As the workflow maps it; else what the task came to. */
@@ -158,21 +158,14 @@ export class ChildSubmissions {
   }
 
   #common({ state }: Loaded, task: string, why: string) {
-    const { tenant, priority, tags, queue_ttl_ms, on_no_agent, fail_fast, traceparent, origin } = state.created;
-    const { library } = this.#created();
+    const { tenant, traceparent, origin } = state.created;
     return {
       tenant,
       task,
-      priority,
-      tags,
-      queueTtlMs: queue_ttl_ms,
-      onNoAgent: on_no_agent,
-      failFast: fail_fast,
-      // Whoever starts it again later means the same task, also when only history knows it.
-      fingerprint: `started by ${state.created.task}`,
+      actor: { type: "task" as const, id: state.created.task },
+      fingerprint: startedFingerprint(state.created.task),
       traceparent: childSpan(traceparent, `${state.created.task}/${why}`),
       origin,
-      ...(library && { library: this.#read(library) }),
     };
   }
 
@@ -201,38 +194,12 @@ const INPUT_TOO_LARGE: Failure = {
   retryable: false,
 };
 
-/** Why the workflow cannot have this input: it is too large, or its own schema finds a fault in it. */
-function inputFault({ name, definition }: LibraryEntry, input: Json): Failure | null {
-  if (isTooLarge(input)) return INPUT_TOO_LARGE;
-  const schema = parsed(definition)["input_schema"] as JsonObject | undefined;
-  const [violation] = schema === undefined ? [] : violationsOf(schema, input);
-  if (violation === undefined) return null;
-  const message = `The input does not match the schema of workflow "${name}": /input${violation.pointer}: ${violation.message}`;
-  return { code: "invalid_input", message, retryable: false };
+/** Why the workflow cannot have this input, or has no key for a task with it. */
+function failureOf({ faults = [], detail }: Rejection, name: string): Failure {
+  const [{ code, message, pointer } = { code: "invalid_request", message: detail, pointer: "" }] = faults;
+  if (code !== "invalid_input") return { code: "expression_error", message, retryable: false };
+  return { code, message: `The input does not match the schema of workflow "${name}": ${pointer}: ${message}`, retryable: false };
 }
-
-/** The gate that the workflow's own definition sets before its tasks, whoever starts them. */
-function gateFor(
-  { name, version, definition }: LibraryEntry,
-  of: Pick<Submission, "task" | "priority" | "tags">,
-  input: Json,
-): Result<Pick<Submission, "gate">, string> {
-  const compiled = parsed(definition)["concurrency"] === undefined ? null : compileWorkflow(definition);
-  const concurrency = compiled?.ok === true ? compiled.value.graph.concurrency : null;
-  if (concurrency === null) return ok({});
-  const gate = gateOf(concurrency, { ...of, type: name, workflow: { name, version }, input });
-  return gate.ok ? ok({ gate: gate.value }) : gate;
-}
-
-/** The earlier of what the workflow allows its tasks and what is left to the one that starts it. */
-function deadlineOf({ definition }: LibraryEntry, until: number | null, startedAt: number): number | null {
-  const own = parsed(definition)["deadline"] as string | undefined;
-  const ownAt = own === undefined ? null : startedAt + durationMs(own);
-  if (ownAt === null || until === null) return ownAt ?? until;
-  return Math.min(ownAt, until);
-}
-
-const budgetOf = (budget: TaskBudget | undefined): Pick<Submission, "budget"> => (budget === undefined ? {} : { budget });
 
 /** What it may spend of this task's budget. It asks nobody for more: that would be more than it was lent. */
 function loanOf({ budget, created, startedAt }: TaskState, task: string, now: number): TaskBudget | undefined {
@@ -246,5 +213,3 @@ function loanOf({ budget, created, startedAt }: TaskState, task: string, now: nu
     on_exhausted: budget.onExhausted === "ask" ? "stop" : budget.onExhausted,
   };
 }
-
-const parsed = (definition: string): JsonObject => JSON.parse(definition) as JsonObject;

@@ -1,30 +1,30 @@
-/** What keeps a task from beginning, as its submission or its workflow says it. */
+/** What keeps a task from beginning: as whoever submits it says, else its workflow, else the task that it goes on with. */
 import { compileConcurrency, gateOf, type Concurrency, type TaskToBe, type GateTerms } from "../../language/concurrency.ts";
 import { burstOf } from "../../language/debounce.ts";
-import type { Workflow } from "../../language/compile.ts";
 import { rejectionOf, type Rejection, type RejectionCode } from "../../shared/errors.ts";
 import { pointer } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import { parseDuration } from "../../shared/time.ts";
+import { momentOf } from "../../shared/time.ts";
+import type { Inherited, Said } from "./plan.ts";
 import type { Submission } from "./submission.ts";
-import type { SubmissionBody } from "../routes/task-schemas.ts";
 
 export type HoldOptions = Pick<Submission, "startAt" | "debounce" | "gate">;
 
 export function holdOptions(
-  body: Pick<SubmissionBody, "start_at" | "debounce" | "concurrency">,
-  { graph }: Pick<Workflow, "graph">,
+  said: Said,
+  inherited: Inherited,
+  ofWorkflow: Concurrency | null,
   of: TaskToBe,
   deadlineAt: number | null,
   now: number,
 ): Result<HoldOptions, Rejection> {
-  const startAt = body.start_at === undefined ? null : timeOf(body.start_at, now);
+  const startAt = said.start_at === undefined ? null : momentOf(said.start_at, now);
   if (startAt !== null && startAt > now + LIMITS.durationMs) return fault("a task starts within 365d", "start_at");
   if (startAt !== null && deadlineAt !== null && deadlineAt <= startAt) return fault("the deadline has passed by then", "start_at");
-  const gate = gateFor(body.concurrency, graph.concurrency, of);
+  const gate = gateFor(said.concurrency, inherited, ofWorkflow, of);
   if (!gate.ok) return gate;
-  const debounce = burstFor(body, of, gate.value, deadlineAt, now);
+  const debounce = burstFor(said, of, gate.value, deadlineAt, now);
   if (!debounce.ok) return debounce;
   return ok({
     ...(startAt !== null && startAt > now && { startAt }),
@@ -34,7 +34,7 @@ export function holdOptions(
 }
 
 function burstFor(
-  { debounce: said, start_at }: Pick<SubmissionBody, "start_at" | "debounce">,
+  { debounce: said, start_at }: Said,
   of: TaskToBe,
   gate: GateTerms | null,
   deadlineAt: number | null,
@@ -51,21 +51,22 @@ function burstFor(
   return burst;
 }
 
-/** What the submission says counts instead of what its workflow does. */
-function gateFor(said: SubmissionBody["concurrency"], ofWorkflow: Concurrency | null, of: TaskToBe): Result<GateTerms | null, Rejection> {
+/** What the submission says counts instead of what its workflow does; a task that goes on has the gate of the one before it. */
+function gateFor(
+  said: Said["concurrency"],
+  { gate: before, makesGate = false }: Inherited,
+  ofWorkflow: Concurrency | null,
+  of: TaskToBe,
+): Result<GateTerms | null, Rejection> {
+  if (before !== undefined && !makesGate) return ok(before);
   const compiled = said === undefined ? ok(ofWorkflow) : compileConcurrency(said);
   if (!compiled.ok) {
     const [{ code, message } = { code: "invalid_expression" as const, message: "not valid" }] = compiled.error;
     return fault(message, "concurrency", "key", code);
   }
-  if (compiled.value === null) return ok(null);
+  if (compiled.value === null) return ok(before ?? null);
   const gate = gateOf(compiled.value, of);
   return gate.ok ? gate : fault(gate.error, "concurrency", "key");
-}
-
-function timeOf(text: string, now: number): number {
-  const ms = parseDuration(text);
-  return ms === null ? Date.parse(text) : now + ms;
 }
 
 function fault(message: string, field: string, member?: string, code: RejectionCode = "invalid_request"): Result<never, Rejection> {

@@ -1,4 +1,5 @@
 /** A task as it is handed to its object: checked, with its workflow pinned. */
+import { causedBy, type By } from "../../shared/actor.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { Past } from "../../engine/facts/past.ts";
 import type { Json } from "../../shared/json.ts";
@@ -35,6 +36,8 @@ export interface Submission {
   readonly past?: Past;
   /** A task whose past it has to fetch itself: the one that another like it had started at the same place. */
   readonly after?: string;
+  /** Who submits it, or has it start. */
+  readonly actor?: By;
   /** The schedule that starts it, for a time. */
   readonly scheduled?: { readonly schedule: string; readonly at: number };
   /** What keeps it from beginning. */
@@ -79,6 +82,7 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     ...(submission.spread && { spread: submission.spread }),
     ...(submission.chain && { chain: submission.chain }),
     ...(submission.forked && { forked: submission.forked }),
+    ...causedBy(submission),
     ...(submission.scheduled && { schedule: submission.scheduled.schedule, scheduled_at: submission.scheduled.at }),
     ...(submission.startAt !== undefined && { start_at: submission.startAt }),
     ...(submission.debounce && { debounce: submission.debounce }),

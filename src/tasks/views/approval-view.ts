@@ -1,42 +1,56 @@
 /** What a task asks people, as they read it. */
+import { z } from "@hono/zod-openapi";
 import type { TaskState } from "../../engine/state/state.ts";
 import { approvalNumbered, stepAt } from "../../engine/state/state.ts";
 import type { Approval, Decision, Step } from "../../engine/state/step-state.ts";
+import { ByView } from "../../http/by.ts";
+import { asTold, deciderOf } from "./by-view.ts";
 import { approvalId } from "./waiting-view.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
 import type { Json } from "../../shared/json.ts";
 import { isoTime } from "../../shared/time.ts";
 
-export type ApprovalStatus = "pending" | "approved" | "rejected" | "expired" | "canceled";
+export const APPROVAL_STATUS = ["pending", "approved", "rejected", "expired", "canceled"] as const;
+export type ApprovalStatus = (typeof APPROVAL_STATUS)[number];
+export const DECISION = ["approve", "reject"] as const;
+const time = z.iso.datetime();
 
-export interface ApprovalHead {
-  readonly id: string;
-  readonly task_id: string;
-  readonly step_id: string;
-  readonly title: string;
-  readonly status: ApprovalStatus;
-  readonly assignees: readonly string[];
-  readonly quorum: number;
-  readonly editable: boolean;
-  readonly requested_at: string;
-  readonly due_at: string | null;
-  readonly decided_at: string | null;
-  readonly decisions: readonly {
-    readonly by: string;
-    readonly decision: "approve" | "reject";
-    readonly comment: string | null;
-    /** SHA-256 of what they decided on, as they left it, and whether they had edited it. */
-    readonly hash: string;
-    readonly edited: boolean;
-    readonly at: string;
-  }[];
-}
+/** Those of a list may be from before there was a hash. */
+const DecisionView = z.object({
+  by: ByView,
+  decision: z.enum(DECISION),
+  comment: z.string().nullable(),
+  hash: z.string().optional().openapi({ description: "SHA-256 of what they decided on, as they left it" }),
+  edited: z.boolean().optional(),
+  at: time,
+});
+type DecisionView = z.infer<typeof DecisionView>;
+export const Decisions = z.array(DecisionView).readonly();
 
-export interface ApprovalDetail extends ApprovalHead {
-  /** What is to be approved, and its SHA-256: a decision may name that to be about nothing else. */
-  readonly payload: Json;
-  readonly hash: string;
-}
+export const ApprovalHead = z
+  .object({
+    id: z.string(),
+    task_id: z.string(),
+    step_id: z.string(),
+    title: z.string(),
+    status: z.enum(APPROVAL_STATUS),
+    assignees: z.array(z.string()).readonly(),
+    quorum: z.int(),
+    editable: z.boolean(),
+    requested_at: time,
+    due_at: time.nullable(),
+    decided_at: time.nullable(),
+    decisions: Decisions,
+  })
+  .readonly()
+  .openapi("Approval");
+export type ApprovalHead = z.infer<typeof ApprovalHead>;
+
+export const ApprovalDetail = ApprovalHead.unwrap()
+  .extend({ payload: z.unknown(), hash: z.string().openapi({ description: "SHA-256 of the payload, its keys sorted" }) })
+  .readonly()
+  .openapi("ApprovalDetail");
+export type ApprovalDetail = z.infer<typeof ApprovalDetail>;
 
 export function approvalHead(state: TaskState, number: number): ApprovalHead | null {
   const step = stepOfApproval(state, number);
@@ -55,12 +69,15 @@ export function approvalHead(state: TaskState, number: number): ApprovalHead | n
     requested_at: isoTime(approval.requestedAt),
     due_at: approval.dueAt === null ? null : isoTime(approval.dueAt),
     decided_at: decidedAt(isForMore ? (approval.decisions[0]?.at ?? null) : step.settledAt),
-    decisions: approval.decisions.map(decisionView),
+    decisions: approval.decisions.map((one) => decisionView(one, state)),
   };
 }
 
-export function decisionView({ by, decision, comment, asked, hash, at }: Decision): ApprovalHead["decisions"][number] {
-  return { by, decision, comment, hash, edited: hash !== asked, at: isoTime(at) };
+export function decisionView(
+  { by, actor, decision, comment, asked, hash, at }: Decision,
+  { created }: Pick<TaskState, "created">,
+): DecisionView {
+  return { by: asTold(deciderOf({ by, actor }), created), decision, comment, hash, edited: hash !== asked, at: isoTime(at) };
 }
 
 const decidedAt = (at: number | null): string | null => (at === null ? null : isoTime(at));
@@ -101,6 +118,17 @@ function statusOfApproval({ phase, approval }: Step): ApprovalStatus {
     case "skipped":
       return "expired";
   }
+}
+
+type StoredDecision = Omit<DecisionView, "by"> & { readonly by: ByView | string };
+
+/** An approval as history keeps it, maybe from before it said more of who decided than what a quorum counts them by. */
+export interface StoredApproval extends Omit<ApprovalHead, "decisions"> {
+  readonly decisions: readonly StoredDecision[];
+}
+
+export function approvalFromHistory({ decisions, ...head }: StoredApproval): ApprovalHead {
+  return { ...head, decisions: decisions.map((one) => ({ ...one, by: typeof one.by === "string" ? deciderOf({ by: one.by }) : one.by })) };
 }
 
 /** What tells whether somebody has to hear of it again. */

@@ -2,20 +2,26 @@
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
+import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
+import type { ByView } from "../../http/by.ts";
+import { causeOf } from "./by-view.ts";
 
 export interface EventView {
   readonly seq: number;
   readonly at: string;
   readonly type: TaskEvent["type"];
   readonly step_id?: string;
+  /** Who caused it. */
+  readonly by?: ByView;
   readonly data: { readonly [key: string]: Json };
 }
 
 /** Members that are ours, not the reader's. */
 const INTERNAL: readonly string[] = [
   "type",
+  "actor",
   "step",
   "v",
   "tenant",
@@ -29,7 +35,8 @@ const INTERNAL: readonly string[] = [
 ];
 const VALUES: readonly string[] = ["definition", "input", "output", "payload"];
 
-export function eventView(event: TaskEvent, seq: number, at: number): EventView {
+/** Of a task that begins with `created`. */
+export function eventView(event: TaskEvent, seq: number, at: number, created: TaskCreated): EventView {
   const data: Record<string, Json> = {};
   for (const [key, value] of Object.entries(event) as [string, Json][]) {
     if (INTERNAL.includes(key) || (key === "task" && event.type === "task.created")) continue;
@@ -38,7 +45,8 @@ export function eventView(event: TaskEvent, seq: number, at: number): EventView 
       data[key] = Object.fromEntries(Object.entries(value as JsonObject).map(([name, one]) => [name, timed(name, one)]));
     else data[key] = timed(key, value);
   }
-  return { seq, at: isoTime(at), type: event.type, ...("step" in event && { step_id: event.step }), data };
+  const by = causeOf(event, created);
+  return { seq, at: isoTime(at), type: event.type, ...("step" in event && { step_id: event.step }), ...(by && { by }), data };
 }
 
 /** Times are milliseconds inside and RFC 3339 outside. */

@@ -123,7 +123,7 @@ function approvalView(state: TaskState, { number, title, assignees, dueAt, decis
     title,
     assignees,
     due_at: isoOrNull(dueAt),
-    decisions: decisions.map(decisionView),
+    decisions: decisions.map((one) => decisionView(one, state)),
   };
 }
 

@@ -5,6 +5,8 @@ import { isoTime } from "../../shared/time.ts";
 import { budgetView, type BudgetView } from "./budget-view.ts";
 import { statusOf, type TaskState, type TaskStatus } from "../../engine/state/state.ts";
 import type { EndStatus } from "../../engine/facts/event.ts";
+import type { ByView } from "../../http/by.ts";
+import { inferredSubmitter, submitterOf } from "./by-view.ts";
 import { errorView, isoOrNull, waitingOn, type ErrorView, type WaitingOn } from "./waiting-view.ts";
 
 export interface TaskHead {
@@ -15,6 +17,8 @@ export interface TaskHead {
   readonly waiting_on: WaitingOn | null;
   readonly priority: number;
   readonly tags: readonly string[];
+  /** Who submitted it, or whoever made it start; `null` where that was not recorded. */
+  readonly by: ByView | null;
   readonly created_at: string;
   readonly started_at: string | null;
   readonly finished_at: string | null;
@@ -75,6 +79,7 @@ export function taskHead(state: TaskState): TaskHead {
     waiting_on: status === "waiting" || status === "queued" ? waitingOn(state) : null,
     priority: created.priority,
     tags: created.tags,
+    by: submitterOf(created),
     created_at: isoTime(state.createdAt),
     started_at: isoOrNull(state.startedAt),
     finished_at: isoOrNull(state.end?.at ?? null),
@@ -101,6 +106,16 @@ export function taskHead(state: TaskState): TaskHead {
       chained: state.chained.map(({ workflow, task = null, error = null }) => ({ workflow, task_id: task, error: errorView(error) })),
     }),
   };
+}
+
+/** A head as history keeps it, maybe from before it said by whom. */
+export type StoredHead = Omit<TaskHead, "by"> & { readonly by?: ByView | null };
+
+export function headFromHistory(head: StoredHead): TaskHead {
+  if (head.by !== undefined) return { ...head, by: head.by };
+  const isFork = head.forked_from !== undefined;
+  const told = { parent: head.parent?.task_id, isFork, chainedFrom: head.chained_from, schedule: head.scheduled_by?.schedule };
+  return { ...head, by: inferredSubmitter(told) };
 }
 
 /** What the task's result says of steps that were degraded, as far as anybody reads. */

@@ -94,7 +94,7 @@ export class GateEntry implements Errand<Loaded, Command> {
       case "refused":
         return this.#runner.apply({ type: "refuse", by: entered.by });
       case "canceled":
-        return this.#runner.apply({ type: "cancel", reason: `${entered.by} takes its place` });
+        return this.#runner.apply({ type: "cancel", reason: `${entered.by} takes its place`, actor: { type: "task", id: entered.by } });
     }
   }
 }

@@ -2,6 +2,7 @@
  * Tasks that this one has started and that nobody wants any more: they are canceled, and told so until they have heard it.
  * Whoever may be about to begin, because it was asked to, does not count as told: it is told again.
  */
+import type { TaskCreated } from "../../../engine/facts/created.ts";
 import type { Command } from "../../../engine/facts/command.ts";
 import { againAt, tryToTell, type Errand } from "../../../objects/errands.ts";
 import { Unavailable } from "../../../shared/errors.ts";
@@ -70,14 +71,14 @@ export class Orphans implements Errand<Loaded, Command> {
     const now = Date.now();
     const before = this.#telling.get(task);
     if (before !== undefined && now - before.at < LIMITS.unclaimedMs) return before.heard;
-    const heard = this.#tell(state.created.tenant, task, reason);
+    const heard = this.#tell(state.created, task, reason);
     this.#telling.set(task, { at: now, heard });
     return heard;
   }
 
-  async #tell(tenant: string, task: string, reason: string): Promise<void> {
+  async #tell({ tenant, task: parent }: TaskCreated, task: string, reason: string): Promise<void> {
     try {
-      await this.#tasks.cancel(tenant, task, reason);
+      await this.#tasks.cancel(tenant, task, reason, { type: "task", id: parent });
     } catch (error) {
       this.#telling.delete(task);
       throw error;

@@ -9,13 +9,13 @@ import { newTaskId } from "../../shared/ids.ts";
 import { LIMITS } from "../limits.ts";
 import { assert, err, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../messages.ts";
-import type { Submission } from "./submission.ts";
+import type { Submission } from "../submission/submission.ts";
 import type { TaskServices } from "../services.ts";
 
 /** `preparedAs`: the submission as that of another task. */
-export async function submitToBurst(
+export async function joinBurst(
   submission: Submission,
-  services: TaskServices,
+  services: Pick<TaskServices, "tasks" | "gates">,
   preparedAs: (task: string) => Promise<Result<Submission, Rejection>>,
 ): Promise<Result<Submitted, Rejection>> {
   const { tenant, debounce } = submission;
@@ -40,7 +40,7 @@ export async function submitToBurst(
 }
 
 /** A key makes a submission the same task for ever, a burst another one after a while. */
-export function debounceWithKey(): Result<never, Rejection> {
+export function withoutKey(): Result<never, Rejection> {
   const message = "not together with an Idempotency-Key: a burst's submissions are one task by their own key";
   return err(rejectionOf([{ pointer: "/debounce", message, code: "invalid_request" }], "invalid_request"));
 }

@@ -7,11 +7,15 @@ import { rejection, Unavailable, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import type { Submitted } from "../messages.ts";
-import type { Submission } from "./submission.ts";
+import type { Submission } from "../submission/submission.ts";
 import type { TaskServices } from "../services.ts";
 
 /** `null` for a task that needs none in advance. */
-export async function reservePlace(submission: Submission, services: TaskServices, now: number): Promise<Reserved | null> {
+export async function reservePlace(
+  submission: Submission,
+  services: Pick<TaskServices, "tasks" | "gates">,
+  now: number,
+): Promise<Reserved | null> {
   const { tenant, task, gate, priority } = submission;
   if (gate === undefined || (gate.overlap !== "reject" && gate.overlap !== "return_existing")) return null;
   const name = { tenant, key: gate.key };
@@ -20,7 +24,11 @@ export async function reservePlace(submission: Submission, services: TaskService
 }
 
 /** The place is for nobody: there is no new task after all. */
-export async function giveUpPlace({ tenant, task, gate }: Submission, reserved: Reserved | null, services: TaskServices): Promise<void> {
+export async function giveUpPlace(
+  { tenant, task, gate }: Submission,
+  reserved: Reserved | null,
+  services: Pick<TaskServices, "tasks" | "gates">,
+): Promise<void> {
   if (gate === undefined || reserved?.type !== "reserved" || !reserved.isNew) return;
   const name = { tenant, key: gate.key };
   // If this does not arrive, the key's object finds out by itself.
@@ -31,7 +39,7 @@ export async function giveUpPlace({ tenant, task, gate }: Submission, reserved: 
 export async function withoutPlace(
   { tenant, gate }: Submission,
   by: string,
-  services: TaskServices,
+  services: Pick<TaskServices, "tasks" | "gates">,
 ): Promise<Result<Submitted, Rejection>> {
   if (gate?.overlap !== "return_existing") {
     const detail = `All ${gate?.limit} places under "${gate?.key}" are taken, one of them by ${by}`;
