@@ -16,6 +16,7 @@ export const BUILTIN_WORKFLOWS: readonly WorkflowVersion[] = [simple, bulkWorkfl
   version: 1,
   definition: JSON.stringify(definition),
   createdAt: 0,
+  createdBy: null,
 }));
 
 export function builtinWorkflow(name: string): WorkflowVersion | null {

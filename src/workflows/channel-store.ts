@@ -1,10 +1,11 @@
 /** Channels in D1. A change is written only over the revision that was read, and only while its version is there. */
 import { and, eq, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { By } from "../shared/actor.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { builtinWorkflow } from "./builtin.ts";
-import { withChannel, withoutChannel, type Channel, type Channels } from "./channels.ts";
+import { withChannel, withoutChannel, type Channel, type Channels, type ChannelTarget } from "./channels.ts";
 import { ofName, readName } from "./names.ts";
 import { workflowNames, workflows } from "./tables.ts";
 
@@ -33,8 +34,9 @@ export class ChannelStore {
   async set(
     tenant: string,
     name: string,
-    target: Omit<Channel, "updatedAt">,
+    target: ChannelTarget,
     expected: number | null,
+    by: By,
     now: number,
   ): Promise<Result<{ readonly channel: Channel; readonly revision: number; readonly isNew: boolean }, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow; it has no channels`));
@@ -46,7 +48,8 @@ export class ChannelStore {
       if (before?.version === target.version && before.percent === target.percent) {
         return ok({ channel: before, revision, isNew: false });
       }
-      const channel = { ...target, updatedAt: now };
+      const maker = before === undefined ? by : before.createdBy;
+      const channel: Channel = { ...target, updatedAt: now, ...(maker && { createdBy: maker }), updatedBy: by };
       const next = withChannel(channels, channel);
       if (!next.ok) return next;
       const exists = sql`exists (select 1 from ${workflows} where ${ofVersion(tenant, name, target.version)})`;

@@ -4,6 +4,7 @@
  * The channel with a `percent` (there is at most one) takes that share of the starts that ask for `stable`, so that a new
  * version meets some of the traffic before it gets all of it.
  */
+import type { By } from "../shared/actor.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
 import { unitFromText } from "../shared/random.ts";
@@ -15,7 +16,12 @@ export interface Channel {
   readonly version: number;
   readonly percent?: number;
   readonly updatedAt: number;
+  readonly createdBy?: By;
+  readonly updatedBy?: By;
 }
+
+/** What a channel is set to. */
+export type ChannelTarget = Pick<Channel, "channel" | "version" | "percent">;
 
 /** PERSISTED. In the order of their names. */
 export type Channels = readonly Channel[];

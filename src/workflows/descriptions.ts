@@ -8,7 +8,7 @@ import type { WorkflowSummary, WorkflowVersion } from "./registry.ts";
 import { workflows } from "./tables.ts";
 import type { InputSchema } from "./template.ts";
 
-export interface WorkflowDescription extends WorkflowSummary {
+export interface WorkflowDescription extends Omit<WorkflowSummary, "createdBy"> {
   readonly description: string | null;
   readonly inputSchema: InputSchema | null;
   /** Whether the schema is there, if it has one: of many no large ones are. */

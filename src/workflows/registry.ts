@@ -4,6 +4,7 @@
  */
 import { and, asc, count, desc, eq, gt, lt, max, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { By } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
@@ -21,13 +22,11 @@ export interface WorkflowVersion {
   /** JSON text. */
   readonly definition: string;
   readonly createdAt: number;
+  /** `null` where that was not recorded. A version never changes, so nobody has changed it. */
+  readonly createdBy: By | null;
 }
 
-export interface WorkflowSummary {
-  readonly name: string;
-  readonly version: number;
-  readonly createdAt: number;
-}
+export type WorkflowSummary = Omit<WorkflowVersion, "definition">;
 
 /** A name with its newest version. */
 export interface WorkflowListing extends WorkflowSummary {
@@ -95,7 +94,7 @@ export class WorkflowRegistry {
     const builtin = builtinWorkflow(name);
     if (builtin !== null) return before === null ? [builtin] : [];
     return this.#db
-      .select({ name: workflows.name, version: workflows.version, createdAt: workflows.createdAt })
+      .select({ name: workflows.name, version: workflows.version, createdAt: workflows.createdAt, createdBy: workflows.createdBy })
       .from(workflows)
       .where(and(named(tenant, name), before === null ? undefined : lt(workflows.version, before)))
       .orderBy(desc(workflows.version))
@@ -110,8 +109,10 @@ export class WorkflowRegistry {
     const rows = await this.#db
       .select({
         name: workflows.name,
+        // The row that has the maximum gives the other columns their values.
         version: max(workflows.version),
-        createdAt: max(workflows.createdAt),
+        createdAt: workflows.createdAt,
+        createdBy: workflows.createdBy,
         channels: workflowNames.channels,
       })
       .from(workflows)
@@ -120,12 +121,7 @@ export class WorkflowRegistry {
       .groupBy(workflows.name)
       .orderBy(asc(workflows.name))
       .limit(limit);
-    const registered = rows.map(({ name, version, createdAt, channels }) => ({
-      name,
-      version: version ?? 0,
-      createdAt: createdAt ?? 0,
-      channels: channels ?? [],
-    }));
+    const registered = rows.map(({ version, channels, ...row }) => ({ ...row, version: version ?? 0, channels: channels ?? [] }));
     return [...builtins, ...registered].slice(0, limit);
   }
 
@@ -143,6 +139,7 @@ export class WorkflowRegistry {
     name: string,
     definition: string,
     expected: number | null,
+    by: By,
     now: number,
   ): Promise<Result<WorkflowVersion & { readonly isNew: boolean }, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow; choose another name`));
@@ -158,13 +155,13 @@ export class WorkflowRegistry {
     const inserted = await this.#db
       .insert(workflows)
       .select(
-        sql`select ${tenant}, ${name}, ${version}, ${definition}, ${now}
+        sql`select ${tenant}, ${name}, ${version}, ${definition}, ${now}, ${JSON.stringify(by)}
           where coalesce(${newest}, 0) = ${latest?.version ?? 0} and coalesce(${used}, 0) = ${retired}`,
       )
       .run();
     // Somebody else was faster: what they have written is there now, and the same rules apply to it.
-    if (inserted.meta.changes === 0) return this.register(tenant, name, definition, expected, now);
-    return ok({ name, version, definition, createdAt: now, isNew: true });
+    if (inserted.meta.changes === 0) return this.register(tenant, name, definition, expected, by, now);
+    return ok({ name, version, definition, createdAt: now, createdBy: by, isNew: true });
   }
 
   /** Whether there was something to delete. Tasks that have started keep their definition. */

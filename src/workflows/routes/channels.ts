@@ -1,10 +1,11 @@
 /** `/workflows/{name}/channels`: names for versions that can be moved. */
 import { z } from "@hono/zod-openapi";
 import { identifier } from "../../language/definition-words.ts";
-import { rejection } from "../../shared/errors.ts";
 import { isoTime } from "../../shared/time.ts";
 import { isChannelName } from "../../language/workflow-reference.ts";
 import type { Channel } from "../channels.ts";
+import { deleteChannel, noWorkflow, setChannel } from "../operations.ts";
+import { registeredBy } from "../../http/by.ts";
 import { etag, expectedRevision } from "../../http/etag.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";
@@ -17,6 +18,7 @@ export const channel = z
     version: z.int(),
     percent: z.number().nullable().openapi({ description: "Its share of the starts that ask for `stable`" }),
     updated_at: z.iso.datetime(),
+    ...registeredBy,
   })
   .openapi("Channel");
 
@@ -33,7 +35,7 @@ const setRoute = defineRoute({
   summary: "Point a channel to a version",
   description:
     "The channel with a `percent` (one at most) takes that share of the starts that ask for `stable`; equal idempotency keys go the same way. The ETag is that of all channels of the workflow.",
-  access: "workflows:write",
+  access: setChannel.scope,
   request: {
     params: z.object({
       name: identifier,
@@ -59,7 +61,7 @@ const deleteRoute = defineRoute({
   operationId: "deleteChannel",
   summary: "Delete a channel",
   description: "Tasks under way keep the version they began with.",
-  access: "workflows:write",
+  access: deleteChannel.scope,
   request: { params },
   responses: { 204: { description: "Deleted" } },
 });
@@ -69,7 +71,7 @@ export const channelRoutes = createRouter<WorkflowServices>()
     const { name, channel } = c.req.valid("param");
     const { version, percent } = c.req.valid("json");
     const change = { channel, version, ...(percent !== undefined && { percent }) };
-    const set = accepted(await c.var.services.channels.set(c.var.principal.tenant, name, change, expectedRevision(c), Date.now()));
+    const set = accepted(await setChannel(c.var.principal, c.var.services, name, change, expectedRevision(c)));
     c.header("ETag", etag(set.revision));
     return c.json(channelView(set.channel), set.isNew ? 201 : 200);
   })
@@ -78,7 +80,7 @@ export const channelRoutes = createRouter<WorkflowServices>()
     const { limit, cursor } = c.req.valid("query");
     const after = readCursor(cursor, z.string());
     const set = await c.var.services.channels.read(c.var.principal.tenant, name);
-    if (set === null) throw new Refused(rejection("not_found", `There is no workflow "${name}"`));
+    if (set === null) throw new Refused(noWorkflow(name));
     const rest = set.channels.filter((candidate) => after === null || candidate.channel > after);
     c.header("ETag", etag(set.revision));
     return c.json(
@@ -88,11 +90,17 @@ export const channelRoutes = createRouter<WorkflowServices>()
   })
   .openapi(deleteRoute, async (c) => {
     const { name, channel } = c.req.valid("param");
-    const deleted = accepted(await c.var.services.channels.delete(c.var.principal.tenant, name, channel, expectedRevision(c)));
-    if (!deleted) throw new Refused(rejection("not_found", `Workflow "${name}" has no channel "${channel}"`));
+    accepted(await deleteChannel(c.var.principal, c.var.services, name, channel, expectedRevision(c)));
     return c.body(null, 204);
   });
 
-export function channelView({ channel, version, percent, updatedAt }: Channel) {
-  return { channel, version, percent: percent ?? null, updated_at: isoTime(updatedAt) };
+export function channelView({ channel, version, percent, updatedAt, createdBy, updatedBy }: Channel) {
+  return {
+    channel,
+    version,
+    percent: percent ?? null,
+    updated_at: isoTime(updatedAt),
+    created_by: createdBy ?? null,
+    updated_by: updatedBy ?? null,
+  };
 }

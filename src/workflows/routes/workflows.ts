@@ -1,9 +1,9 @@
 /** `/workflows`: register, read, check, delete. */
 import { z } from "@hono/zod-openapi";
 import { compileWorkflow } from "../../language/compile.ts";
-import { checkWorkflow, faultsIn } from "../check.ts";
+import { faultsIn } from "../check.ts";
+import { deleteVersion, deleteWorkflow, noWorkflow, putWorkflow } from "../operations.ts";
 import { identifier } from "../../language/definition-words.ts";
-import { rejection, rejectionOf } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
 import { parseVersion } from "../../language/workflow-reference.ts";
@@ -11,6 +11,7 @@ import type { WorkflowListing, WorkflowSummary, WorkflowVersion } from "../regis
 import { YAML_TYPES } from "../../http/body.ts";
 import { channel, channelView } from "./channels.ts";
 import { anyDefinition, definitionView } from "./definition-schema.ts";
+import { registeredBy } from "../../http/by.ts";
 import { etag, expectedRevision } from "../../http/etag.ts";
 import { LINT_TABLE, warningSchema, warningsFor } from "./lint.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
@@ -21,7 +22,9 @@ import type { WorkflowServices } from "../services.ts";
 
 const params = z.object({ name: z.string() });
 const versionParams = z.object({ name: z.string(), version: z.string() });
-const summary = z.object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable() }).openapi("WorkflowSummary");
+const summary = z
+  .object({ name: z.string(), version: z.int(), created_at: z.iso.datetime().nullable(), ...registeredBy })
+  .openapi("WorkflowSummary");
 const version = summary.extend({ definition: definitionView }).openapi("Workflow");
 const listing = summary.extend({ channels: z.array(channel).readonly() }).openapi("WorkflowListing");
 const linted = version.extend({ warnings: z.array(warningSchema).readonly() }).openapi("LintedWorkflow");
@@ -41,7 +44,7 @@ const putRoute = defineRoute({
   summary: "Register a workflow",
   description:
     "A changed definition becomes the next version, an unchanged one stays the version it is. Versions never change. Warnings are those of `POST /workflows/validate`.",
-  access: "workflows:write",
+  access: putWorkflow.scope,
   maxBodyBytes: LIMITS.definitionBytes,
   request: { params: z.object({ name: identifier }), body: definitionBody },
   responses: { 200: json(linted, "Registered already"), 201: json(linted, "The new version") },
@@ -92,7 +95,7 @@ const deleteVersionRoute = defineRoute({
   operationId: "deleteVersion",
   summary: "Delete a version",
   description: "Stops new tasks of this version; its number is not used again. A version that a channel points to stays.",
-  access: "workflows:write",
+  access: deleteVersion.scope,
   request: { params: versionParams },
   responses: { 204: { description: "Deleted" } },
 });
@@ -102,7 +105,7 @@ const deleteRoute = defineRoute({
   operationId: "deleteWorkflow",
   summary: "Delete a workflow",
   description: "All versions and channels. Stops new tasks of this type; tasks that have started keep their definition.",
-  access: "workflows:write",
+  access: deleteWorkflow.scope,
   request: { params },
   responses: { 204: { description: "Deleted" } },
 });
@@ -135,21 +138,9 @@ export const workflowRoutes = createRouter<WorkflowServices>()
   .openapi(putRoute, async (c) => {
     const { name } = c.req.valid("param");
     const text = JSON.stringify(c.req.valid("json"));
-    const compiled = checkWorkflow(text);
-    if (!compiled.ok) throw new Refused(rejectionOf(compiled.error, "invalid_definition"));
-    const named = compiled.value.definition.name;
-    if (named !== undefined && named !== name) {
-      throw new Refused(
-        rejectionOf(
-          [{ pointer: "/name", message: `expected "${name}" as in the path, or no name`, code: "invalid_definition" }],
-          "invalid_definition",
-        ),
-      );
-    }
-    const registered = accepted(
-      await c.var.services.workflows.register(c.var.principal.tenant, name, text, expectedRevision(c), Date.now()),
-    );
-    const warnings = await warningsFor(compiled.value, name, c.var.principal.tenant, c.var.services);
+    const { principal, services } = c.var;
+    const { registered, workflow } = accepted(await putWorkflow(principal, services, name, text, expectedRevision(c)));
+    const warnings = await warningsFor(workflow, name, principal.tenant, services);
     c.header("ETag", etag(registered.version));
     if (!registered.isNew) return c.json({ ...versionView(registered), warnings }, 200);
     c.header("Location", `/api/v1/workflows/${name}/versions/${registered.version}`);
@@ -190,26 +181,22 @@ export const workflowRoutes = createRouter<WorkflowServices>()
   })
   .openapi(deleteVersionRoute, async (c) => {
     const { name, version } = c.req.valid("param");
-    const number = parseVersion(version);
-    const { workflows } = c.var.services;
-    const deleted = number !== null && accepted(await workflows.deleteVersion(c.var.principal.tenant, name, number, expectedRevision(c)));
-    if (!deleted) found(null, `${name} version ${version}`);
+    accepted(await deleteVersion(c.var.principal, c.var.services, name, parseVersion(version), version, expectedRevision(c)));
     return c.body(null, 204);
   })
   .openapi(deleteRoute, async (c) => {
-    const { name } = c.req.valid("param");
-    const deleted = accepted(await c.var.services.workflows.delete(c.var.principal.tenant, name, expectedRevision(c)));
-    if (!deleted) found(null, name);
+    accepted(await deleteWorkflow(c.var.principal, c.var.services, c.req.valid("param").name, expectedRevision(c)));
     return c.body(null, 204);
   });
 
 function found<T>(workflow: T | null, name: string): T {
-  if (workflow === null) throw new Refused(rejection("not_found", `There is no workflow "${name}"`));
+  if (workflow === null) throw new Refused(noWorkflow(name));
   return workflow;
 }
 
-function summaryView({ name, version, createdAt }: WorkflowSummary) {
-  return { name, version, created_at: createdAt === 0 ? null : isoTime(createdAt) };
+function summaryView({ name, version, createdAt, createdBy }: WorkflowSummary) {
+  // A version never changes.
+  return { name, version, created_at: createdAt === 0 ? null : isoTime(createdAt), created_by: createdBy, updated_by: createdBy };
 }
 
 function listingView(workflow: WorkflowListing) {

@@ -1,0 +1,76 @@
+/** What is done with workflows, their versions and channels. `expected`: what the caller has seen of it, to change nothing else. */
+import { byOf } from "../shared/actor.ts";
+import type { Workflow } from "../language/compile.ts";
+import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
+import { operation } from "../shared/operation.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import type { ChannelTarget } from "./channels.ts";
+import { checkWorkflow } from "./check.ts";
+import type { WorkflowVersion } from "./registry.ts";
+import type { WorkflowServices } from "./services.ts";
+
+type Workflows = Pick<WorkflowServices, "workflows">;
+type Channels = Pick<WorkflowServices, "channels">;
+
+export interface PutWorkflow {
+  readonly registered: WorkflowVersion & { readonly isNew: boolean };
+  readonly workflow: Workflow;
+}
+
+/** `definition`: JSON text. */
+export const putWorkflow = operation(
+  "workflows:write",
+  async (
+    actor,
+    { workflows }: Workflows,
+    name: string,
+    definition: string,
+    expected: number | null,
+  ): Promise<Result<PutWorkflow, Rejection>> => {
+    const compiled = checkWorkflow(definition);
+    if (!compiled.ok) return err(rejectionOf(compiled.error, "invalid_definition"));
+    const named = compiled.value.definition.name;
+    if (named !== undefined && named !== name) {
+      const message = `expected "${name}" as in the path, or no name`;
+      return err(rejectionOf([{ pointer: "/name", message, code: "invalid_definition" }], "invalid_definition"));
+    }
+    const registered = await workflows.register(actor.tenant, name, definition, expected, byOf(actor), Date.now());
+    return registered.ok ? ok({ registered: registered.value, workflow: compiled.value }) : registered;
+  },
+);
+
+export const deleteWorkflow = operation("workflows:write", async (actor, { workflows }: Workflows, name: string, expected: number | null) =>
+  deleted(await workflows.delete(actor.tenant, name, expected), noWorkflow(name)),
+);
+
+/** `version`: `null` where what was asked for cannot be one. */
+export const deleteVersion = operation(
+  "workflows:write",
+  async (actor, { workflows }: Workflows, name: string, version: number | null, written: string, expected: number | null) =>
+    deleted(
+      version === null ? ok(false) : await workflows.deleteVersion(actor.tenant, name, version, expected),
+      noWorkflow(`${name} version ${written}`),
+    ),
+);
+
+export const setChannel = operation(
+  "workflows:write",
+  async (actor, { channels }: Channels, name: string, target: ChannelTarget, expected: number | null) =>
+    channels.set(actor.tenant, name, target, expected, byOf(actor), Date.now()),
+);
+
+export const deleteChannel = operation(
+  "workflows:write",
+  async (actor, { channels }: Channels, name: string, channel: string, expected: number | null) =>
+    deleted(
+      await channels.delete(actor.tenant, name, channel, expected),
+      rejection("not_found", `Workflow "${name}" has no channel "${channel}"`),
+    ),
+);
+
+export const noWorkflow = (name: string): Rejection => rejection("not_found", `There is no workflow "${name}"`);
+
+function deleted(result: Result<boolean, Rejection>, missing: Rejection): Result<null, Rejection> {
+  if (!result.ok) return result;
+  return result.value ? ok(null) : err(missing);
+}
