@@ -1,8 +1,9 @@
 /** What is found wrong, or doubtful, while a definition is compiled. */
 import type { Fault, RejectionCode } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
-import { blocksIn, stepsIn, type BlockHolder } from "./blocks.ts";
-import type { Json, JsonObject } from "../shared/json.ts";
+import type { JsonObject } from "../shared/json.ts";
+import type { StepHolder } from "./kinds/kind.ts";
+import { kindOf } from "./kinds/table.ts";
 import type { AnyStepDefinition } from "./step-definition.ts";
 
 /** What a whole definition is checked with. */
@@ -15,7 +16,7 @@ export class Findings {
   edges = 0;
 
   constructor(steps: readonly AnyStepDefinition[]) {
-    this.ownerById = ownersIn({ holder: { steps } as unknown as JsonObject, at: "" });
+    this.ownerById = ownersIn(steps);
   }
 
   fault(code: RejectionCode, at: string, message: string, suggestion?: string): void {
@@ -28,11 +29,12 @@ export class Findings {
   }
 }
 
-function ownersIn(block: BlockHolder, owner?: Json, owners = new Map<string, string>()): ReadonlyMap<string, string> {
-  for (const placed of stepsIn(block)) {
-    const { id } = placed.step;
-    if (owner !== undefined) owners.set(id as string, owner as string);
-    for (const inner of blocksIn(placed)) ownersIn(inner, id, owners);
+function ownersIn(steps: readonly AnyStepDefinition[], owner?: string, owners = new Map<string, string>()): ReadonlyMap<string, string> {
+  for (const step of steps) {
+    if (owner !== undefined) owners.set(step.id, owner);
+    for (const { holder } of kindOf(step.type).blocks?.(step as JsonObject) ?? []) {
+      if (holder !== undefined) ownersIn((holder as unknown as StepHolder).steps, step.id, owners);
+    }
   }
   return owners;
 }

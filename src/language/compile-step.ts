@@ -34,7 +34,7 @@ export function compileStep(block: BlockCompiler, step: AnyStepDefinition, index
     runIf: step.run_if ?? "all_completed",
     when,
     onError,
-    blocks: compiler.blocks.length === 0 ? NO_BLOCKS : compiler.blocks,
+    blocks: compiler.blocks,
     undo,
     listens: listens.size === 0 ? NO_SIGNALS : listens,
     ...own,
@@ -56,7 +56,7 @@ const FAIL: OnError = { type: "fail" };
 const CONTINUE: OnError = { type: "continue" };
 
 class StepInBlock implements StepCompiler {
-  readonly blocks: Block[] = [];
+  blocks: readonly Block[] = NO_BLOCKS;
   readonly #block: BlockCompiler;
   readonly #at: string;
   readonly #notes: Notes;
@@ -89,7 +89,7 @@ class StepInBlock implements StepCompiler {
 
   inner({ steps, output }: StepHolder, field: string, variables: readonly string[] = []): InnerCompiler {
     const { block, compiler } = this.#block.inner(steps, this.pointerTo(field === "" ? "steps" : `${field}/steps`), output, variables);
-    this.blocks.push(block);
+    this.blocks = [...this.blocks, block];
     return {
       names: compiler.names,
       readsOutside: readsOf(compiler.escapes),
