@@ -5,6 +5,7 @@
  *   advance  what then follows, to a fixpoint
  *   evolve   the fold of both into the state
  */
+import { lookAgainAt } from "./aspects/table.ts";
 import type { Rejection } from "../shared/errors.ts";
 import { ok, type Result } from "../shared/result.ts";
 import { admit } from "./rules/admit.ts";
@@ -58,8 +59,7 @@ export function lookAgain(state: TaskState, now: number): void {
     const step = stepAt(state, index);
     scheduleLook(state, step, Math.min(now, lookUntil(state, step)));
   }
-  // Whoever waits for money may find somebody cheaper.
-  if (state.budget !== null) state.budget.isFreed = true;
+  lookAgainAt(state);
   for (const index of state.hedgeable) scheduleHedge(state, stepAt(state, index));
 }
 

@@ -7,6 +7,9 @@ export interface Amounts {
   readonly calls: number;
 }
 
+export type Resource = keyof Amounts;
+export const RESOURCES = ["cost_micros", "tokens", "calls"] as const satisfies readonly Resource[];
+
 export const NO_AMOUNTS: Amounts = { cost_micros: 0, tokens: 0, calls: 0 };
 
 export const plus = (a: Amounts, b: Amounts): Amounts => ({

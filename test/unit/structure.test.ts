@@ -59,6 +59,22 @@ describe("a kind of step", () => {
   });
 });
 
+describe("an aspect", () => {
+  const folder = "src/engine/aspects/";
+  const aspects = [
+    ...new Set(sources.flatMap(({ path }) => (path.startsWith(folder) ? (path.slice(folder.length).match(/^[^/]+(?=\/)/) ?? []) : []))),
+  ];
+
+  test("is imported by the two tables and at most one file more", () => {
+    expect(aspects.toSorted()).toEqual(["budget", "cache", "hold"]);
+    for (const aspect of aspects) {
+      const importers = importersOf(graph, (path) => path.startsWith(`${folder}${aspect}/`));
+      expect(importers).toEqual(expect.arrayContaining([`${folder}shapes.ts`, `${folder}table.ts`]));
+      expect(importers.length, importers.join(", ")).toBeLessThanOrEqual(3);
+    }
+  });
+});
+
 describe("knots", () => {
   const of = (edges: { readonly [file: string]: readonly string[] }) => knotsIn(new Map(Object.entries(edges)));
 

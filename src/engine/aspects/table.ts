@@ -5,29 +5,60 @@ import type { Command } from "../facts/command.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
 import type { Moment } from "../facts/moment.ts";
+import type { Timer } from "../state/timers.ts";
 import type { TaskState } from "../state/state.ts";
 import type { AgentStep, Phase, Step } from "../state/step-state.ts";
-import type { World } from "../world.ts";
-import type { AspectFact, AspectHooks, AspectWait, Ruling } from "./aspect.ts";
+import type { NodeOf } from "../../language/graph.ts";
+import type { Selection } from "../../language/staffing.ts";
+import type { AgentChoice, Choice, World } from "../world.ts";
+import type { AspectAsking, AspectFact, AspectHooks, AspectTimed, AspectWait, Ruling } from "./aspect.ts";
+import { budget } from "./budget/budget.ts";
+import { hold } from "./hold/hold.ts";
 import { cache } from "./cache/cache.ts";
-import type { AspectEvent, AspectInput, AspectsOfSettled, AspectWaiting } from "./shapes.ts";
+import type {
+  AspectEvent,
+  AspectInput,
+  AspectReason,
+  AspectsOfAttempt,
+  AspectsOfChild,
+  AspectsOfSettled,
+  AspectTimer,
+  AspectWaiting,
+  TaskWaiting,
+} from "./shapes.ts";
 
 /** Where several decide, they do in this order. */
-const ASPECTS: readonly AspectHooks[] = [cache];
+const ASPECTS: readonly AspectHooks[] = [hold, budget, cache];
 
 /** Those that have a hook; found once, for they are asked at every event. */
 function having<K extends keyof AspectHooks>(hook: K): readonly NonNullable<AspectHooks[K]>[] {
   return ASPECTS.flatMap(({ [hook]: own }) => (own === undefined ? [] : [own]));
 }
 
-export const ASPECT_FACTS: { readonly [T in AspectEvent["type"]]: AspectFact<T> } = { ...cache.facts };
-export const ASPECT_WAITS: { readonly [T in AspectWaiting["type"]]: AspectWait } = { ...cache.waits };
-export const ASPECT_MEMBERS = { ...cache.members };
-const ADMIT: { readonly [T in AspectInput["type"]]: Admit<T> } = { ...cache.admit };
+export const ASPECT_FACTS: { readonly [T in AspectEvent["type"]]: AspectFact<T> } = { ...hold.facts, ...budget.facts, ...cache.facts };
+export const ASPECT_WAITS: { readonly [T in Exclude<(AspectWaiting | TaskWaiting)["type"], "timer">]: AspectWait } = {
+  ...hold.waits,
+  ...budget.waits,
+  ...cache.waits,
+};
+export const ASPECT_MEMBERS = { ...hold.members, ...budget.members, ...cache.members };
+const TIMERS: { readonly [T in AspectTimer["type"]]: AspectTimed } = { ...hold.timers, ...budget.timers };
+const ADMIT: { readonly [T in AspectInput["type"]]: Admit<T> } = { ...hold.admit, ...budget.admit, ...cache.admit };
 
 type Admit<T extends AspectInput["type"]> = (state: TaskState, input: InputOf<T>, world: World) => Result<Ruling, Rejection>;
 
 const FOLLOW = having("follow");
+const HOLD = having("hold");
+const GO_ON = having("goOn");
+const LOOK_AGAIN = having("lookAgain");
+const CUTS_SHORT = having("cutsShort");
+const KEEPS_ITEMS = having("keepsItems");
+const SKIPS = having("skips");
+const AFFORD = having("afford");
+const ALLOWS = having("allows");
+const ATTEMPT = having("attempt");
+const LEND = having("lend");
+const PEOPLE = having("people");
 const CHECK = having("check");
 const ASK = having("ask");
 const SETTLE = having("settle");
@@ -50,6 +81,75 @@ export function followFact(state: TaskState, event: TaskEvent, step: Step | null
 export function admitToAspect(state: TaskState, input: AspectInput, world: World): Result<Ruling, Rejection> {
   return (ADMIT[input.type] as Admit<AspectInput["type"]>)(state, input, world);
 }
+
+export function holdBack(state: TaskState, now: number): Ruling | "waits" | null {
+  return firstOf(HOLD, (hold_) => hold_(state, now));
+}
+
+export function goOnFirst(state: TaskState, start: (step: Step) => readonly TaskEvent[]): readonly TaskEvent[] | null {
+  return firstOf(GO_ON, (goOn) => goOn(state, start));
+}
+
+export function lookAgainAt(state: TaskState): void {
+  for (const lookAgain of LOOK_AGAIN) lookAgain(state);
+}
+
+/** Whether the task ends with what it has. */
+export const isCutShort = (state: TaskState): boolean => CUTS_SHORT.some((cuts) => cuts(state));
+
+export const keepsItems = (state: TaskState): boolean => KEEPS_ITEMS.some((keeps) => keeps(state));
+
+export function reasonToSkip(state: TaskState, step: Step): AspectReason | null {
+  return firstOf(SKIPS, (skips) => skips(state, step));
+}
+
+/** The choice that all allow for, or what happens instead. */
+export function afford(
+  state: TaskState,
+  step: AgentStep,
+  choice: Choice,
+  again: (selection: Selection) => Choice | null,
+  world: World,
+): { readonly choice: Choice } | Ruling {
+  let allowed = choice;
+  for (const affords of AFFORD) {
+    const answer = affords(state, step, allowed, again, world);
+    if ("facts" in answer) return answer;
+    allowed = answer.choice;
+  }
+  return { choice: allowed };
+}
+
+export const allowsCall = (state: TaskState, step: AgentStep, choice: Choice): boolean =>
+  ALLOWS.every((allows) => allows(state, step, choice));
+
+export function attemptMembers(state: TaskState, step: AgentStep, choice: Choice, agent: AgentChoice): AspectsOfAttempt {
+  return ATTEMPT.reduce<AspectsOfAttempt>((members, own) => Object.assign(members, own(state, step, choice, agent)), {});
+}
+
+export function childMembers(state: TaskState, step: Step<NodeOf<"workflow">>, world: World): AspectsOfChild | Ruling {
+  const members: AspectsOfChild = {};
+  for (const lend of LEND) {
+    const answer = lend(state, step, world);
+    if ("facts" in answer) return answer;
+    Object.assign(members, answer);
+  }
+  return members;
+}
+
+/** Whether an aspect may ask people in the name of the step. */
+export const mayAskPeople = (state: TaskState, step: Step): boolean => PEOPLE.some(({ mayAsk }) => mayAsk(state, step));
+
+/** Whoever asks people under this number now. */
+export function askingPeople(state: TaskState, approval: number): AspectAsking | null {
+  return PEOPLE.find(({ asked }) => asked(state) === approval) ?? null;
+}
+
+export const isAspectTimer = (timer: Timer): timer is AspectTimer => Object.hasOwn(TIMERS, timer.type);
+
+export const isTimerCurrent = (state: TaskState, { type, at }: AspectTimer): boolean => TIMERS[type].isCurrent(state, at);
+
+export const timerIsDue = (state: TaskState, { type }: AspectTimer): Ruling => TIMERS[type].due?.(state) ?? { facts: [] };
 
 export function checkStep(state: TaskState, step: AgentStep, world: World): { readonly field: string; readonly error: string } | null {
   return firstOf(CHECK, (check) => check(state, step, world));

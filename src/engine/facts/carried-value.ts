@@ -12,7 +12,7 @@ export function stageValues(events: readonly TaskEvent[], after: number, values:
 
 /** The value that an event is there to record, by whose number it is known. */
 export function carriedBy(event: TaskEvent): StoredValue | undefined {
-  if (event.type === "task.created" || event.type === "task.replaced") return event.input;
+  if ("input" in event) return event.input;
   if ("output" in event) return event.output;
   return "payload" in event ? event.payload : undefined;
 }

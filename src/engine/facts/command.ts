@@ -20,8 +20,6 @@ export type Command = CoreCommand | AspectCommand;
 type CoreCommand =
   /** Send the attempt to its agent. */
   | (OfAttempt & { readonly type: "dispatch" })
-  /** Stand in the line of the task's gate. */
-  | { readonly type: "enter_gate" }
   /** Ask for one of the agent's slots. */
   | (OfAttempt & { readonly type: "ask_slot"; readonly agent: string })
   /** The task goes on: ask for the slots that it wanted when it was paused. */

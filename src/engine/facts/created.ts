@@ -1,12 +1,10 @@
 /** PERSISTED: the fact that a task begins with, and what it says of where the task comes from and what becomes of it. */
 import type { By } from "../../shared/actor.ts";
-import type { TaskBudget } from "../../language/budget-definition.ts";
+import type { AspectsOfCreated } from "../aspects/shapes.ts";
 import type { Failure } from "./failure.ts";
-import type { Burst } from "../../language/debounce.ts";
-import type { GateTerms } from "../../language/concurrency.ts";
 import type { StoredValue } from "./value.ts";
 
-export interface TaskCreated {
+export interface TaskCreated extends AspectsOfCreated {
   readonly type: "task.created";
   readonly v: 1;
   readonly tenant: string;
@@ -19,8 +17,6 @@ export interface TaskCreated {
   readonly priority: number;
   readonly tags: readonly string[];
   readonly deadline_at?: number;
-  /** What it may spend, where that is limited. */
-  readonly budget?: TaskBudget;
   readonly queue_ttl_ms: number;
   readonly on_no_agent: "wait" | "fail";
   readonly fail_fast: boolean;
@@ -41,12 +37,6 @@ export interface TaskCreated {
   readonly imported?: { readonly from: string; readonly by?: By };
   /** Who submitted it, or had it start; of an imported one as its file says. */
   readonly actor?: By;
-  /** It does not begin before this. */
-  readonly start_at?: number;
-  /** It stands for a burst of submissions under the key, which is over at `due_at` unless another comes, or at the latest. */
-  readonly debounce?: Burst;
-  /** How many tasks run at once under its key. */
-  readonly gate?: GateTerms;
   /** The schedule that started it, and the time that it is for. */
   readonly schedule?: string;
   readonly scheduled_at?: number;

@@ -4,17 +4,22 @@
  */
 import type { By } from "../../shared/actor.ts";
 import type { Failure } from "./failure.ts";
-import type { Reserved, Usage, Way } from "./call.ts";
+import type { Usage, Way } from "./call.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Amounts } from "../../shared/money.ts";
-import type { BudgetAction } from "../../language/budget-definition.ts";
-import type { BudgetResource } from "../aspects/budget.ts";
 import type { StepKind } from "../../language/kinds/table.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Chained, TaskCreated } from "./created.ts";
 import type { StoredValue } from "./value.ts";
-import type { AspectEvent, AspectsOfCompleted, AspectsOfSettled } from "../aspects/shapes.ts";
-import type { Waiting, WaitingForCapacity, WaitingToBegin } from "./waiting.ts";
+import type {
+  AspectEvent,
+  AspectReason,
+  AspectsOfAttempt,
+  AspectsOfChild,
+  AspectsOfChildEnd,
+  AspectsOfCompleted,
+  AspectsOfSettled,
+} from "../aspects/shapes.ts";
+import type { Waiting, WaitingForCapacity } from "./waiting.ts";
 
 /** Who caused it; nobody where it follows by itself, or was recorded before that was. */
 type OfActor = { readonly actor?: By };
@@ -44,12 +49,6 @@ export type TaskEvent = CoreEvent | AspectEvent;
 
 export type CoreEvent =
   | TaskCreated
-  /** It does not begin yet. */
-  | { readonly type: "task.queued"; readonly waiting_on: WaitingToBegin }
-  /** A later submission of its burst has brought another input. */
-  | (OfActor & { readonly type: "task.replaced"; readonly input: StoredValue; readonly until: number })
-  /** Nothing keeps it from beginning any more. */
-  | { readonly type: "task.admitted" }
   | { readonly type: "task.started" }
   /** `by`: with the task that started it. */
   | (OfActor & { readonly type: "task.paused"; readonly by?: "parent" })
@@ -76,8 +75,7 @@ export type CoreEvent =
       readonly waiting_on: WaitingForCapacity;
       readonly hedge?: true;
       readonly joins?: true;
-      readonly reserved?: Reserved;
-    })
+    } & AspectsOfAttempt)
   /** The step goes on with less than was asked for: its next fallback. */
   | (OfStep & { readonly type: "step.degraded"; readonly error: Failure; readonly fallback: number })
   | (OfAttempt & { readonly type: "agent.selected"; readonly agent: string; readonly receipt: Receipt })
@@ -123,9 +121,7 @@ export type CoreEvent =
       readonly hedge_at?: number;
       /** Where the agent allows less than the step. */
       readonly timeout_ms?: number;
-      /** Of the task's budget. */
-      readonly reserved?: Reserved;
-    })
+    } & AspectsOfAttempt)
   | (OfAttempt & { readonly type: "attempt.claimed"; readonly via: "queue"; readonly delivery: number; readonly lease_until: number })
   | (OfAttempt & {
       readonly type: "attempt.claimed";
@@ -161,8 +157,7 @@ export type CoreEvent =
       readonly task: string;
       readonly items?: number;
       readonly after?: string;
-      readonly lent?: Amounts;
-    })
+    } & AspectsOfChild)
   /** Tasks that nobody wants any more have been told so. */
   | { readonly type: "child.canceled"; readonly tasks: readonly string[] }
   | (OfBranch & {
@@ -173,9 +168,7 @@ export type CoreEvent =
       /** With an output: of the first item that failed. */
       readonly error?: Failure;
       readonly failed_items?: number;
-      /** Of what was lent to it. */
-      readonly spent?: Amounts;
-    })
+    } & AspectsOfChildEnd)
   /** What a step had come to in the task whose past this one shares; `of`: the items it was about (`kept.ts`). */
   | (OfStep & { readonly type: "step.kept"; readonly kind: StepKind; readonly output: StoredValue; readonly of?: string })
   /** A task that a step had started there. With an output it had completed. */
@@ -212,21 +205,12 @@ export type CoreEvent =
       })
   | (OfApproval & { readonly type: "approval.escalated"; readonly assignees: readonly string[]; readonly due_at: number })
   | (OfApproval & { readonly type: "approval.expired"; readonly outcome: "fail" | "approve" | "reject" })
-  /** What is left does not allow for the step's next call, and nothing under way may give any back; what comes of that. */
-  | (OfStep & {
-      readonly type: "budget.exhausted";
-      readonly resource: BudgetResource;
-      readonly needs: Amounts;
-      readonly outcome: BudgetAction;
-    })
-  | { readonly type: "budget.exhausted"; readonly resource: "duration"; readonly outcome: BudgetAction }
-  | { readonly type: "budget.raised"; readonly amounts: Amounts }
   | (OfStep & { readonly type: "compensation.started" })
   | (OfStep & { readonly type: "compensation.completed" })
   | (OfStep & { readonly type: "compensation.failed"; readonly error: Failure });
 
 /** `needs`: `run_if` cannot hold any more · `when`: the condition was false · `budget`: the task ends with what it has. */
-export type SkipReason = "needs" | "when" | "budget";
+export type SkipReason = "needs" | "when" | AspectReason;
 /** `task_ended`: by a step that says so · `block_ended`: the step around it has ended without it. */
 export type CancelReason =
   | "task_canceled"
@@ -235,7 +219,7 @@ export type CancelReason =
   | "task_failed"
   | "task_ended"
   | "block_ended"
-  | "budget"
+  | AspectReason
   | "fail_fast";
 
 export type EndStatus = "completed" | "failed" | "canceled" | "timed_out" | "rejected";

@@ -3,9 +3,8 @@ import type { By } from "../../shared/actor.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import type { Result } from "../../shared/result.ts";
 import type { Json } from "../../shared/json.ts";
-import type { Amounts } from "../../shared/money.ts";
 import type { PastChild, PastStep } from "./past.ts";
-import type { AspectInput } from "../aspects/shapes.ts";
+import type { AspectInput, AspectsOfChildEnd } from "../aspects/shapes.ts";
 import type { EndStatus, TaskEvent } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { Usage } from "./call.ts";
@@ -40,12 +39,6 @@ export type CoreInput =
   | (OfActor & { readonly type: "pause"; readonly by?: "parent" })
   | (OfActor & { readonly type: "resume"; readonly by?: "parent" })
   | (OfActor & { readonly type: "cancel"; readonly reason?: string })
-  /** The gate lets the task begin, … */
-  | { readonly type: "admit" }
-  /** … or has no place for it, and it does not wait; `by`: a task that has one. */
-  | { readonly type: "refuse"; readonly by: string }
-  /** Another submission of the burst that the task stands for: the burst goes on until then. */
-  | (OfActor & { readonly type: "replace"; readonly input: StoredValue; readonly until: number })
   /** A queue consumer is about to call the agent. A higher `delivery` takes over from a lower one. */
   | (OfAttempt & { readonly type: "claim"; readonly delivery: number })
   /** The agent answered 202: it will call back. */
@@ -75,15 +68,16 @@ export type CoreInput =
       readonly hash?: string;
     })
   /** A task that a step has started has ended. */
-  | {
+  | (AspectsOfChildEnd & {
       readonly type: "child";
       readonly task: string;
       readonly status: EndStatus;
       readonly output: StoredValue | null;
       readonly error: Failure | null;
+      /** Where a journal is played again: the error is as it was recorded, in the words of this task. */
+      readonly isWorded?: true;
       readonly failedItems: number;
-      readonly spent?: Amounts;
-    }
+    })
   /** What is kept of the task whose past this one shares, before anything else happens. */
   | { readonly type: "keep"; readonly steps: readonly PastStep[]; readonly children: readonly PastChild[] }
   /** Tasks that nobody wants any more know that, or were never there. */

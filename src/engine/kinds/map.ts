@@ -3,6 +3,7 @@
  * of this task; beyond that they are spread over tasks of their own, a chunk of items each, so that a list of thousands
  * has the places, the memory and the journal of many objects.
  */
+import { keepsItems } from "../aspects/table.ts";
 import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
 import { type Failure, expressionError } from "../facts/failure.ts";
@@ -26,8 +27,7 @@ export const map: Kind<NodeOf<"map">> = {
     if (!Array.isArray(over.value)) return [...started, ...failStep(state, step, noList(step, over.value), world)];
     const items = over.value.length;
     if (items > LIMITS.mapItems) return [...started, ...failStep(state, step, tooMany(step, items), world)];
-    // What may be spent is kept in one place.
-    const isSpread = state.budget === null && items > LIMITS.mapInline && step.node.outside !== null && state.created.spread === undefined;
+    const isSpread = !keepsItems(state) && items > LIMITS.mapInline && step.node.outside !== null && state.created.spread === undefined;
     return startedFacts(state, step, { items, ...(isSpread && { chunk: LIMITS.mapChunk }) });
   },
   proceed: (state, step, world) => {

@@ -6,7 +6,7 @@ import type { NodeOf } from "../../language/graph.ts";
 import { scopeIn, withName } from "../state/scope.ts";
 import { failStep } from "../rules/step.ts";
 import { startedFacts } from "../rules/started.ts";
-import { isPartial } from "../aspects/spending.ts";
+import { isCutShort } from "../aspects/table.ts";
 import type { TaskState } from "../state/state.ts";
 import type { Branches, Step } from "../state/step-state.ts";
 import { readValue } from "../facts/value.ts";
@@ -20,7 +20,7 @@ export const repeat: Kind<NodeOf<"repeat">> = {
     if (branches === null || branches.frames.size > 0) return [];
     if (branches.error !== null) return failStep(state, step, branches.error, world);
     if (branches.ended > 0) {
-      if (isPartial(state)) return [{ type: "step.completed", step: step.path, output: branches.output ?? { value: null } }];
+      if (isCutShort(state)) return [{ type: "step.completed", step: step.path, output: branches.output ?? { value: null } }];
       const isLast = node.until === null ? branches.ended >= node.max : holds(state, step, branches, world);
       if (typeof isLast !== "boolean") return failStep(state, step, isLast, world);
       if (isLast) return [{ type: "step.completed", step: step.path, output: branches.output ?? { value: null } }];

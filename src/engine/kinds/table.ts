@@ -4,8 +4,7 @@ import { startRound } from "../rules/choose.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf, StepNode } from "../../language/graph.ts";
 import { keptOutcome } from "../rules/kept.ts";
-import { isCut } from "../aspects/spending.ts";
-import { waitIsOver } from "../aspects/table.ts";
+import { reasonToSkip, waitIsOver } from "../aspects/table.ts";
 import { carryOut } from "../rules/ruling.ts";
 import { skipped } from "../rules/step.ts";
 import type { TaskState } from "../state/state.ts";
@@ -41,7 +40,8 @@ const kindOf = (step: Step): Kind<StepNode> => KINDS[step.node.kind] as Kind<Ste
 export function startStep(state: TaskState, step: Step, world: World): readonly TaskEvent[] {
   const kept = keptOutcome(state, step, world.values);
   if (kept !== null) return kept;
-  return isCut(state, step) ? [skipped(state, step, "budget")] : kindOf(step).start(state, step, world);
+  const reason = reasonToSkip(state, step);
+  return reason !== null ? [skipped(state, step, reason)] : kindOf(step).start(state, step, world);
 }
 
 export function stepIsDue(state: TaskState, step: Step, world: World): readonly TaskEvent[] {

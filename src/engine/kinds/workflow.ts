@@ -4,7 +4,8 @@ import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { startChild } from "../rules/kept.ts";
-import { loanFor } from "../aspects/spending.ts";
+import { childMembers } from "../aspects/table.ts";
+import { carryOut } from "../rules/ruling.ts";
 import { failStep } from "../rules/step.ts";
 import { startedFacts } from "../rules/started.ts";
 import type { Kind } from "./kind.ts";
@@ -13,9 +14,9 @@ export const workflow: Kind<NodeOf<"workflow">> = {
   start: (state, step, world) => {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
-    const loan = loanFor(state, step, world);
-    if ("facts" in loan) return loan.facts;
-    return [...startedFacts(state, step), ...startChild(state, step, 0, world, undefined, loan.lent)];
+    const members = childMembers(state, step, world);
+    if ("facts" in members) return carryOut(state, members, world);
+    return [...startedFacts(state, step), ...startChild(state, step, 0, world, undefined, members)];
   },
   proceed: (state, step, world): readonly TaskEvent[] => {
     const { branches } = step;

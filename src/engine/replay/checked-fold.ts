@@ -2,7 +2,7 @@
  * The fold of a journal that somebody else may have written: each fact is asked whether it can be one before it is folded.
  * A journal of our own needs none of this.
  */
-import { faultOfFact, isOfAgentsAlone, isOfAspect } from "../aspects/table.ts";
+import { faultOfFact, isOfAgentsAlone, isOfAspect, mayAskPeople } from "../aspects/table.ts";
 import { faultOfEvent } from "./event-schema.ts";
 import type { CoreEvent, TaskEvent } from "../facts/event.ts";
 import type { TaskCreated } from "../facts/created.ts";
@@ -41,9 +41,7 @@ function impossible(state: TaskState, event: TaskEvent): string | null {
   if (event.type === "task.created") return "a task is created once";
   if (state.end !== null && event.type !== "task.archived") return `${event.type} after the task has ended`;
   if (event.type === "task.archived") return state.end === null ? "task.archived before the task has ended" : null;
-  if (event.type === "task.replaced") return state.hold?.type === "debounce" ? null : "task.replaced of a task that stands for no burst";
-  if (event.type === "task.queued" || event.type === "task.admitted")
-    return state.hold === null ? `${event.type} of a task that nothing holds back` : null;
+  if (isOfAspect(event) && !("step" in event)) return faultOfFact(state, event);
   if (!("step" in event) || event.type === "step.kept" || event.type === "child.kept") return null;
   const step = state.stepByPath.get(event.step);
   if (step === undefined) return `${event.type} of step "${event.step}", which there is not`;
@@ -93,7 +91,7 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
       return state.children.has(event.task) ? null : `${place} does not wait for ${event.task}`;
     case "approval.requested": {
       const { takes } = kindOf(step.node.kind);
-      return takes === "people" || (takes === "work" && state.budget !== null) ? null : `${place} asks no approval`;
+      return takes === "people" || mayAskPeople(state, step) ? null : `${place} asks no approval`;
     }
     case "approval.decided":
     case "approval.escalated":

@@ -4,23 +4,20 @@
  * that nobody here knows, from a later version, are let be.
  */
 import { z } from "zod";
-import { LIMITS } from "../limits.ts";
 import { BUDGET_ACTIONS } from "../../language/budget-definition.ts";
 import { STEP_KINDS } from "../../language/kinds/table.ts";
 import { ASPECT_FACTS, ASPECT_MEMBERS, ASPECT_WAITS } from "../aspects/table.ts";
 import type { AspectEvent } from "../aspects/shapes.ts";
 import type { CoreEvent, TaskEvent } from "../facts/event.ts";
-import { amounts, count, failure, number, receipt, text, texts, time, value } from "../facts/member-schemas.ts";
+import { count, failure, number, receipt, text, texts, time, value } from "../facts/member-schemas.ts";
 
 const actor = { type: text, id: text, name: text.optional() };
 const waitingOn = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("agent"), capability: text.optional(), agent: text.optional() }),
-  z.looseObject({ type: z.enum(["timer", "debounce"]), until: time }),
-  z.looseObject({ type: z.literal("concurrency"), key: text, limit: number }),
+  z.looseObject({ type: z.literal("timer"), until: time }),
   z.looseObject({ type: z.literal("signal"), name: text, until: time.optional() }),
   z.looseObject({ type: z.literal("approval"), approval: number, until: time.optional() }),
   z.looseObject({ type: z.literal("capacity"), agent: text }),
-  z.looseObject({ type: z.literal("budget"), needs: amounts }),
   ...Object.values(ASPECT_WAITS).map(({ schema }) => schema),
 ]);
 
@@ -36,14 +33,6 @@ const MEMBERS = {
   tenant: text,
   task: text,
   tasks: texts,
-  start_at: time,
-  debounce: z.looseObject({ key: text, due_at: time, latest_at: time }),
-  gate: z.looseObject({
-    key: z.string().min(1).max(LIMITS.gateKeyLength),
-    limit: number.max(LIMITS.gateLimit),
-    overlap: z.enum(["queue", "reject", "cancel_previous", "return_existing"]),
-  }),
-  until: time,
   schedule: text,
   scheduled_at: time,
   task_type: text,
@@ -128,17 +117,6 @@ const MEMBERS = {
   decision: z.enum(["approve", "reject"]),
   comment: text,
   outcome: z.enum(["fail", "approve", "reject", ...BUDGET_ACTIONS]),
-  budget: amounts.partial().extend({ duration_ms: count.optional(), on_exhausted: z.enum(BUDGET_ACTIONS) }),
-  reserved: z.looseObject({
-    cost_micros: count,
-    tokens: count,
-    price: z.looseObject({ call: z.number(), input: z.number(), output: z.number() }).optional(),
-  }),
-  resource: z.enum(["cost_micros", "tokens", "calls", "duration"]),
-  needs: amounts,
-  amounts,
-  lent: amounts,
-  spent: amounts,
   partial: z.literal(true),
 } satisfies { readonly [M in MemberOf<TaskEvent>]: z.ZodType };
 
@@ -157,9 +135,6 @@ const REQUIRED: { readonly [T in CoreEvent["type"]]: readonly Exclude<MemberOf<E
     "on_no_agent",
     "fail_fast",
   ],
-  "task.queued": ["waiting_on"],
-  "task.replaced": ["input", "until"],
-  "task.admitted": [],
   "task.started": [],
   "task.paused": [],
   "task.resumed": [],
@@ -201,8 +176,6 @@ const REQUIRED: { readonly [T in CoreEvent["type"]]: readonly Exclude<MemberOf<E
   "approval.decided": ["step", "approval", "by", "decision", "hash"],
   "approval.escalated": ["step", "approval", "assignees", "due_at"],
   "approval.expired": ["step", "approval", "outcome"],
-  "budget.exhausted": ["resource", "outcome"],
-  "budget.raised": ["amounts"],
   "compensation.started": ["step"],
   "compensation.completed": ["step"],
   "compensation.failed": ["step", "error"],

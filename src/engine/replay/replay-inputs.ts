@@ -3,7 +3,6 @@ import { causedBy } from "../../shared/actor.ts";
 import type { Json } from "../../shared/json.ts";
 import { inputsOfAspects } from "../aspects/table.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";
-import { childFailure, type Failure } from "../facts/failure.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
 import type { PastChild, PastStep } from "../facts/past.ts";
 import type { StoredValue } from "../facts/value.ts";
@@ -22,10 +21,6 @@ function inputsOfCore(fact: TaskEvent, moment: Moment, read: (stored: StoredValu
       return [{ type: "pause", ...(fact.by && { by: fact.by }), ...causedBy(fact) }];
     case "task.resumed":
       return [...cancellations(moment), { type: "resume", ...(fact.by && { by: fact.by }), ...causedBy(fact) }];
-    case "task.admitted":
-      return [{ type: "admit" }];
-    case "task.replaced":
-      return [{ type: "replace", input: fact.input, until: fact.until, ...causedBy(fact) }];
     case "child.canceled":
       return [{ type: "dismissed", tasks: fact.tasks }];
     case "task.archived":
@@ -60,15 +55,8 @@ function inputsOfCore(fact: TaskEvent, moment: Moment, read: (stored: StoredValu
     case "attempt.started":
       return grants(moment);
     default:
-      return [...cancellations(moment), ...refusals(moment)];
+      return cancellations(moment);
   }
-}
-
-/** The gate had no place, as the task's end says. */
-function refusals(moment: Moment): readonly TaskInput[] {
-  const fact = moment.find((one) => one.type === "task.rejected" && one.error.code === "concurrency_limit");
-  const [, by] = fact?.type === "task.rejected" ? (/ taken, one of them by (.*)$/.exec(fact.error.message) ?? []) : [];
-  return by === undefined ? [] : [{ type: "refuse", by }];
 }
 
 function past(moment: Moment, read: (stored: StoredValue) => Json): TaskInput {
@@ -94,16 +82,8 @@ function decision(
 }
 
 function childInput({ task, status, output, error, failed_items, spent }: EventOf<"child.ended">): TaskInput {
-  const said = { output: output ?? null, error: childError(task, status, error), failedItems: failed_items ?? 0 };
+  const said = { output: output ?? null, error: error ?? null, isWorded: true as const, failedItems: failed_items ?? 0 };
   return { type: "child", task, status, ...said, ...(spent !== undefined && { spent }) };
-}
-
-/** What the child said: the engine may have put its own words before. */
-function childError(task: string, status: string, error: Failure | undefined): Failure | null {
-  if (error === undefined) return null;
-  const { message } = childFailure(task, status, null);
-  if (error.message === message) return null;
-  return error.message.startsWith(`${message}: `) ? { ...error, message: error.message.slice(message.length + 2) } : error;
 }
 
 function claim(fact: EventOf<"attempt.claimed">): TaskInput {

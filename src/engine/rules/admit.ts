@@ -13,7 +13,6 @@ import { admitToAspect } from "../aspects/table.ts";
 import { carryOut } from "./ruling.ts";
 import { declineAttempt, startInLine } from "./line.ts";
 import { endEarly } from "./ending.ts";
-import { admitThrough, refuseAt, replaceInput } from "./beginning.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
 import { admitKeep } from "./kept.ts";
 import { childFailure } from "../facts/failure.ts";
@@ -43,12 +42,6 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
           : []),
         ...endEarly(state, { status: "canceled", reason: input.reason, actor: input.actor }),
       ]);
-    case "admit":
-      return admitThrough(state);
-    case "refuse":
-      return refuseAt(state, input);
-    case "replace":
-      return replaceInput(state, input, world.now);
     case "signal":
       return admitSignal(state, input, world);
     case "decide":
@@ -114,12 +107,13 @@ function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): 
   return ok(receive(state, input, world));
 }
 
-function admitChild(state: TaskState, { task, status, output, error, failedItems, spent }: InputOf<"child">): Admission {
+function admitChild(state: TaskState, { task, status, output, error, isWorded, failedItems, spent }: InputOf<"child">): Admission {
   const child = state.children.get(task);
   if (child === undefined) return NOTHING; // heard of already, or not wanted any more
   const step = stepAt(state, child.step);
   // Of tasks that have some of a map's items nobody knows; what counts is how the items failed.
-  const failure = step.node.blocks.length === 0 || error === null ? childFailure(task, status, error) : error;
+  const isPlain = error !== null && (isWorded === true || step.node.blocks.length > 0);
+  const failure = isPlain ? error : childFailure(task, status, error);
   const isCompleted = status === "completed";
   return ok([
     {

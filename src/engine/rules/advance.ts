@@ -11,13 +11,13 @@ import { failAttempt, loseAttempt } from "./attempt.ts";
 import { concludeFrame, finish } from "./block-result.ts";
 import { lookForAgent, startHedge, startRound } from "./choose.ts";
 import { endEarly, goOnEnding } from "./ending.ts";
-import { holdFacts, leaveGate } from "./beginning.ts";
 import { leaveLine } from "./line.ts";
 import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import { proceedWith, startStep, stepIsDue } from "../kinds/table.ts";
 import { decide } from "./run-if.ts";
-import { goOnSpending, timeIsUp } from "../aspects/spending.ts";
+import { goOnFirst, holdBack, isAspectTimer, timerIsDue } from "../aspects/table.ts";
+import { carryOut } from "./ruling.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { cancelFrame, failStep } from "./step.ts";
 import { stepAt, type TaskState } from "../state/state.ts";
@@ -62,15 +62,17 @@ function nextFacts(state: TaskState, world: World): Facts | null {
     return finish(state, world);
   }
   if (state.paused) return null;
-  return state.hold === null ? nextStart(state, world) : holdFacts(state, world.now);
+  const held = holdBack(state, world.now);
+  if (held === null) return nextStart(state, world);
+  return held === "waits" ? null : carryOut(state, held, world);
 }
 
 /** What a pause holds back. */
 function nextStart(state: TaskState, world: World): Facts | null {
   const due = dueIn(state, state.starts, world.now) ?? dueIn(state, state.hedges, world.now);
   if (due !== null) return startFacts(state, due, world);
-  const spending = goOnSpending(state, (step) => startStep(state, step, world));
-  if (spending !== null) return spending;
+  const more = goOnFirst(state, (step) => startStep(state, step, world));
+  if (more !== null) return more;
   for (let next = state.agenda.take(); next !== undefined; next = state.agenda.take()) {
     const step = stepAt(state, next);
     if (step.phase.status === "pending") return decideStep(state, step, world);
@@ -91,9 +93,7 @@ function clockFacts(state: TaskState, timer: Timer, world: World): Facts {
     const error: Failure = { code: "deadline_exceeded", message: "The task's deadline passed before it ended", retryable: false };
     return endEarly(state, { status: "timed_out", error });
   }
-  if (timer.type === "queue") return leaveGate(state);
-  if (timer.type === "begin") return [];
-  if (timer.type === "budget") return timeIsUp(state);
+  if (isAspectTimer(timer)) return carryOut(state, timerIsDue(state, timer), world);
   const step = stepAt(state, timer.step);
   if (timer.type === "due") return stepIsDue(state, step, world);
   if ((timer.type !== "lease" && timer.type !== "line") || !isKind(step, "agent")) return [];
@@ -106,7 +106,7 @@ function clockFacts(state: TaskState, timer: Timer, world: World): Facts {
 }
 
 function startFacts(state: TaskState, timer: Timer, world: World): Facts {
-  if (timer.type === "deadline" || timer.type === "begin" || timer.type === "queue" || timer.type === "budget") return [];
+  if (timer.type === "deadline" || isAspectTimer(timer)) return [];
   const step = stepAt(state, timer.step);
   switch (timer.type) {
     case "retry":

@@ -9,7 +9,7 @@ import type { TaskEvent } from "../facts/event.ts";
 import { stepIn } from "../state/frame.ts";
 import type { Frame } from "../state/step-state.ts";
 import { scopeIn } from "../state/scope.ts";
-import { isPartial } from "../aspects/spending.ts";
+import { isCutShort } from "../aspects/table.ts";
 import type { TaskState } from "../state/state.ts";
 import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
@@ -23,7 +23,7 @@ export function concludeFrame(state: TaskState, frame: Frame, world: World): rea
   if (frame.failure !== null) return [{ type: "branch.failed", step: owner.path, branch, error: named(state, frame, frame.failure) }];
   const outcome = outcomeOf(state, frame, world);
   if ("error" in outcome) {
-    if (isPartial(state)) return [{ type: "branch.completed", step: owner.path, branch, output: NULL }];
+    if (isCutShort(state)) return [{ type: "branch.completed", step: owner.path, branch, output: NULL }];
     return [{ type: "branch.failed", step: owner.path, branch, error: outcome.error }];
   }
   return [{ type: "branch.completed", step: owner.path, branch, output: outcome.stored }];
@@ -35,7 +35,7 @@ export function finish(state: TaskState, world: World): readonly TaskEvent[] {
   if (failure !== null) return endFacts(state, { status: "failed", error: named(state, state.root, failure) });
   const outcome = outcomeOf(state, state.root, world);
   // What is marked as a part is not held against the schema of the whole.
-  if (isPartial(state)) return [{ type: "task.completed", output: "error" in outcome ? NULL : outcome.stored, partial: true }];
+  if (isCutShort(state)) return [{ type: "task.completed", output: "error" in outcome ? NULL : outcome.stored, partial: true }];
   const error = "error" in outcome ? outcome.error : violation(state, outcome.stored, world);
   if (error !== null) return endFacts(state, { status: "failed", error });
   return [{ type: "task.completed", output: (outcome as { readonly stored: StoredValue }).stored }];

@@ -2,16 +2,16 @@
 import { LIMITS } from "../limits.ts";
 import { hashText } from "../../shared/random.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
-import { askBeforeAgent, checkStep } from "../aspects/table.ts";
+import { afford, allowsCall, askBeforeAgent, attemptMembers, checkStep, reasonToSkip } from "../aspects/table.ts";
 import { carryOut } from "./ruling.ts";
 import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import { scopeOfStep } from "../state/scope.ts";
-import { affordable, canAfford, isCut, reservedFor } from "../aspects/spending.ts";
 import type { Selection } from "../../language/staffing.ts";
 import type { TaskState } from "../state/state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep } from "../state/step-state.ts";
-import { cancelSteps, skipped, failStep } from "./step.ts";
+import { failStep, skipped } from "./step.ts";
+import { rejectTask } from "./ending.ts";
 import { startedFacts } from "./started.ts";
 import { lookUntil, nextLookAt, scheduleLook } from "./wake.ts";
 import { chooseWay } from "./way.ts";
@@ -19,7 +19,8 @@ import type { AgentChoice, Choice, Wanted, World } from "../world.ts";
 
 /** The next round of a step, or its wait for an agent. The input is evaluated to find its errors before any dispatch. */
 export function startRound(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
-  if (isCut(state, step)) return [skipped(state, step, "budget")];
+  const reason = reasonToSkip(state, step);
+  if (reason !== null) return [skipped(state, step, reason)];
   if (step.startedSeq === null) {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
     if (!input.ok) return failStep(state, step, expressionError(step, "input", input.error), world);
@@ -36,32 +37,27 @@ export function startRound(state: TaskState, step: AgentStep, world: World): rea
     const receipt = choice === null ? {} : { receipt: choice.receipt };
     return [{ type: "step.waiting", step: step.path, waiting_on: { type: "agent", ...target }, ...receipt }];
   }
-  return beginWithinBudget(state, step, choice, key?.text ?? null, world);
+  return beginIfAllowed(state, step, choice, key?.text ?? null, world);
 }
 
-/** The choice, or what follows where the budget does not allow for it. */
-function beginWithinBudget(
-  state: TaskState,
-  step: AgentStep,
-  choice: Choice,
-  stickyKey: string | null,
-  world: World,
-): readonly TaskEvent[] {
+/** The choice, or what follows where an aspect does not allow for it. */
+function beginIfAllowed(state: TaskState, step: AgentStep, choice: Choice, stickyKey: string | null, world: World): readonly TaskEvent[] {
   const again = (selection: Selection): Choice | null => choose(state, step, world, stickyKey, selection);
-  const within = affordable(state, step, choice, again, world);
-  return "facts" in within ? within.facts : begin(state, step, within.choice, {}, world);
+  const within = afford(state, step, choice, again, world);
+  return "facts" in within ? carryOut(state, within, world) : begin(state, step, within.choice, {}, world);
 }
 
 /** A step that waits for an agent looks again; the agents it sees were fetched for this. */
 export function lookForAgent(state: TaskState, step: AgentStep, world: World): readonly TaskEvent[] {
   if (step.phase.status !== "waiting") return [];
-  if (isCut(state, step)) return [skipped(state, step, "budget")];
+  const reason = reasonToSkip(state, step);
+  if (reason !== null) return [skipped(state, step, reason)];
   const asked = askBeforeAgent(state, step, world);
   if (asked !== null) return carryOut(state, asked, world);
   const key = stickyKeyOf(state, step, world);
   const text = key !== null && "text" in key ? key.text : null;
   const choice = choose(state, step, world, text);
-  if (choice !== null && choice.agents.length >= agentsOf(step)) return beginWithinBudget(state, step, choice, text, world);
+  if (choice !== null && choice.agents.length >= agentsOf(step)) return beginIfAllowed(state, step, choice, text, world);
   const until = lookUntil(state, step);
   const hasFallback = step.target + 1 < step.node.targets.length;
   const isKnownMissing = choice !== null && (hasFallback || state.created.on_no_agent === "fail");
@@ -93,7 +89,7 @@ export function startHedge(state: TaskState, step: AgentStep, attempt: number, w
   const { hedge } = step.node;
   if (hedge === null || world.agents === null || !mayHedge(state, step, hedge.maxShare, world)) return [];
   const choice = choose(state, step, world, null);
-  if (choice === null || choice.agents.length === 0 || !canAfford(state, step, choice)) return [];
+  if (choice === null || choice.agents.length === 0 || !allowsCall(state, step, choice)) return [];
   return begin(state, step, choice, { hedge: true }, world);
 }
 
@@ -160,16 +156,16 @@ export function begin(state: TaskState, step: AgentStep, choice: Choice, as: Att
   let hasStarted = step.startedSeq !== null;
   choice.agents.forEach((agent, index) => {
     const number = first + index;
-    const reserved = reservedFor(state, step, choice, agent);
+    const members = attemptMembers(state, step, choice, agent);
     if (agent.needsSlot) {
       const waiting_on = { type: "capacity", agent: agent.agent } as const;
-      facts.push({ type: "step.waiting", step: step.path, attempt: number, waiting_on, ...as, ...reserved });
+      facts.push({ type: "step.waiting", step: step.path, attempt: number, waiting_on, ...as, ...members });
       return;
     }
     const started = attemptFacts(state, step, agent, number, chooseWay(agent, state, world), as, world);
     if (!hasStarted) facts.push(...started.first);
     hasStarted = true;
-    facts.push({ ...started.attempt, ...reserved });
+    facts.push({ ...started.attempt, ...members });
   });
   return facts;
 }
@@ -228,5 +224,5 @@ export function giveUpOnAgents(state: TaskState, step: AgentStep, world: World):
   const anyStarted = state.startedAt !== null || step.startedSeq !== null;
   const hasFallback = step.target + 1 < step.node.targets.length;
   if (anyStarted || hasFallback || state.created.on_no_agent === "fail") return fallBack(state, step, error, world);
-  return [...cancelSteps(state, "task_rejected"), { type: "task.rejected", error: { ...error, step_id: step.path } }];
+  return rejectTask(state, { ...error, step_id: step.path });
 }

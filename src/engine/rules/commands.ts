@@ -13,8 +13,6 @@ export function commandsFor(event: TaskEvent): readonly Command[] {
 
 function commandsOfCore(event: TaskEvent): readonly Command[] {
   switch (event.type) {
-    case "task.queued":
-      return event.waiting_on.type === "concurrency" ? [{ type: "enter_gate" }] : [];
     case "attempt.started":
       // A pulling agent has it in hand.
       return event.way === "pull" ? [] : [{ type: "dispatch", step: event.step, attempt: event.attempt }];

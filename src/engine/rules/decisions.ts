@@ -5,7 +5,7 @@
 import { causedBy } from "../../shared/actor.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
-import { raiseOrEnd } from "../aspects/budget-ask.ts";
+import { askingPeople } from "../aspects/table.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { InputOf } from "../facts/input.ts";
 import { hashOf } from "../facts/payload-hash.ts";
@@ -13,6 +13,7 @@ import { readValue, type StoredValue } from "../facts/value.ts";
 import { LIMITS } from "../limits.ts";
 import { approvalNumbered, stepAt, type TaskState } from "../state/state.ts";
 import type { Approval, Decision, Step } from "../state/step-state.ts";
+import { carryOut } from "./ruling.ts";
 import type { World } from "../world.ts";
 
 /** A decision as it comes in. The number says which approval of the task. */
@@ -21,13 +22,12 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
   const step = index === undefined ? undefined : stepAt(state, index);
   const asked = approvalNumbered(state, input.approval);
   if (step === undefined || asked === null) return err(rejection("not_found", "There is no such approval"));
-  const isForMore = state.budgetAsks.has(input.approval);
+  const isOfAspect = state.asks.has(input.approval);
+  const aspect = askingPeople(state, input.approval);
   if (hasSaid(asked, input)) return ok([]);
   // Who has approved what somebody has edited since may decide on what it has become, and says that it is that.
   const isSaid = asked.decisions.some(({ by, hash }) => by === input.by && hash === asked.hash);
-  const isOpen = isForMore
-    ? state.budget?.asked === input.approval && state.ending === null && state.end === null
-    : step.phase.status === "waiting";
+  const isOpen = isOfAspect ? aspect !== null && state.ending === null && state.end === null : step.phase.status === "waiting";
   if (!isOpen || isSaid) return err(alreadyDecided(step, asked, isSaid));
   if (!mayDecide(asked, input)) {
     return err(rejection("forbidden", `Only ${asked.assignees.join(", ")} may decide this; you are ${input.by}`));
@@ -62,7 +62,10 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
     ...(input.comment !== undefined && { comment: input.comment }),
     ...(edited !== undefined && { payload: edited }),
   };
-  if (isForMore) return raiseOrEnd(state, step, asked, input, fact, world);
+  if (aspect !== null) {
+    const ruling = aspect.decided(step, asked, input, fact, world);
+    return ruling.ok ? ok(carryOut(state, ruling.value, world)) : ruling;
+  }
   if (input.decision === "approve" && approvers(asked, hash, input.by) < asked.quorum) return ok([fact]);
   return ok([fact, decided(step, input.decision, edited ?? asked.payload, input.by, input.comment ?? null, world)]);
 }

@@ -24,6 +24,11 @@ export function endEarly(state: TaskState, outcome: Outcome, because?: CancelRea
   return [...cancelSteps(state, because ?? byStatus), ...endFacts(state, outcome)];
 }
 
+/** Facts that end a task that has not begun. */
+export function rejectTask(state: TaskState, error: Failure): readonly TaskEvent[] {
+  return [...cancelSteps(state, "task_rejected"), { type: "task.rejected", error }];
+}
+
 /** The next step to undo, or the end when all have been; `null` while one is being undone. */
 export function goOnEnding(state: TaskState, ending: Ending): readonly TaskEvent[] | null {
   if (state.compensations.at(-1)?.status === "running") return null;

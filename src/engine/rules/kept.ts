@@ -9,7 +9,7 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { ok } from "../../shared/result.ts";
-import type { Amounts } from "../../shared/money.ts";
+import type { AspectsOfChild } from "../aspects/shapes.ts";
 import type { InputOf } from "../facts/input.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";
 import { outerOf } from "../state/frame.ts";
@@ -69,17 +69,16 @@ export function startChild(
   branch: number,
   world: World,
   items?: number,
-  lent?: Amounts,
+  members: AspectsOfChild = {},
 ): readonly TaskEvent[] {
   const kept = state.keptChildren.get(childKey(step.path, branch));
   const of = { step: step.path, branch };
   const some = { ...(items !== undefined && { items }) };
-  const loan = { ...(lent !== undefined && { lent }) };
   if (kept === undefined || kept.of !== itemsOfChild(state, step, branch, items, world.values)) {
-    return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some, ...loan }];
+    return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some, ...members }];
   }
   if (kept.output === null) {
-    return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some, ...loan, after: kept.task }];
+    return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some, ...members, after: kept.task }];
   }
   const { task, output, failedItems } = kept;
   return [

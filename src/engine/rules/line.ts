@@ -3,7 +3,7 @@ import { afterReply, attemptTimeoutMs, cancelAttempts, othersOf, tryAgain } from
 import { attemptFacts, begin, choose, giveUpOnAgents } from "./choose.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import { canAfford } from "../aspects/spending.ts";
+import { allowsCall } from "../aspects/table.ts";
 import type { TaskState } from "../state/state.ts";
 import { targetOfStep, type AgentStep, type Attempt } from "../state/step-state.ts";
 import { chooseWay } from "./way.ts";
@@ -42,7 +42,7 @@ export function declineAttempt(
   // While nobody may be chosen, or nobody can, it stays in line and asks again: a round is not decided for want of that.
   if (step.node.ensemble !== null && (state.paused || world.agents === null)) return [];
   const choice = step.node.ensemble === null ? null : choose(state, step, world, null);
-  if (choice !== null && choice.agents.length > 0 && canAfford(state, step, choice))
+  if (choice !== null && choice.agents.length > 0 && allowsCall(state, step, choice))
     return [declined, ...begin(state, step, choice, { joins: true }, world)];
   return [declined, ...roundWithout(state, step, attempt, world)];
 }

@@ -1,6 +1,6 @@
 /** When a task must be looked at next, although nothing happens to it. */
 import { LIMITS } from "../limits.ts";
-import { isHoldCurrent } from "../aspects/hold.ts";
+import { isAspectTimer, isTimerCurrent } from "../aspects/table.ts";
 import { stepAt, type TaskState } from "../state/state.ts";
 import { liveAttempt, type Step } from "../state/step-state.ts";
 import type { Timer, TimerHeap } from "../state/timers.ts";
@@ -30,8 +30,7 @@ export function nextTimer(state: TaskState, heap: TimerHeap): Timer | undefined 
 
 function isCurrent(state: TaskState, timer: Timer): boolean {
   if (timer.type === "deadline") return state.ending === null;
-  if (timer.type === "begin" || timer.type === "queue") return isHoldCurrent(state, timer.type, timer.at);
-  if (timer.type === "budget") return state.ending === null && state.budget?.cut !== "time";
+  if (isAspectTimer(timer)) return isTimerCurrent(state, timer);
   const step = stepAt(state, timer.step);
   const { phase } = step;
   switch (timer.type) {

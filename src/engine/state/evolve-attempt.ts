@@ -1,6 +1,5 @@
 /** The fold of attempts: how a step's phase, the counters over phases and what is known of agents follow its attempts. */
 import { enter } from "./phase.ts";
-import { reserveFor } from "../aspects/budget.ts";
 import type { EventOf } from "../facts/event.ts";
 import type { TaskState } from "./state.ts";
 import { liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "./step-state.ts";
@@ -22,7 +21,6 @@ export function startAttempt(state: TaskState, step: AgentStep, event: EventOf<"
     losses: 0,
     claim: null,
   };
-  reserveFor(state, step, event.attempt, event.reserved);
   step.heartbeats = 0;
   step.waitingSince = null;
   addAttempt(state, step, attempt, event.joins ?? false);
@@ -53,7 +51,6 @@ export function joinLine(state: TaskState, step: AgentStep, event: OfLine): void
     losses: 0,
     claim: null,
   };
-  reserveFor(state, step, event.attempt, event.reserved);
   addAttempt(state, step, attempt, event.joins ?? false);
   const giveUpAt = (step.waitingSince ?? state.at) + state.created.queue_ttl_ms;
   state.clocks.push({ at: giveUpAt, type: "line", step: step.index, attempt: attempt.number });

@@ -1,6 +1,5 @@
 /** The fold of what is inside steps: branches and the tasks some of them are, signals, approvals, and undoing. */
 import type { CancelReason, EventOf } from "../facts/event.ts";
-import { loanKey, reserve, settleReservation } from "../aspects/budget.ts";
 import { enter } from "./phase.ts";
 import { openFrame } from "./frame.ts";
 import { LIMITS } from "../limits.ts";
@@ -50,8 +49,13 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
       branches.opened++;
       if (step.node.blocks.length === 0) branches.task = event.task;
       state.childrenAt = state.at;
-      if (event.lent !== undefined) reserve(state, loanKey(event.task), event.lent);
-      state.children.set(event.task, { step: step.index, branch: event.branch, startedAt: state.at, after: event.after ?? null });
+      state.children.set(event.task, {
+        step: step.index,
+        branch: event.branch,
+        startedAt: state.at,
+        after: event.after ?? null,
+        ...(event.lent !== undefined && { lent: event.lent }),
+      });
       return;
     case "branch.completed":
     case "branch.failed":
@@ -92,7 +96,6 @@ function endFrame(state: TaskState, { index, node }: Step, branches: Branches, b
 
 function endChild(state: TaskState, branches: Branches, event: EventOf<"child.ended">): void {
   state.children.delete(event.task);
-  settleReservation(state, loanKey(event.task), (lent) => event.spent ?? lent);
   branches.failedItems += event.failed_items ?? 0;
 }
 
@@ -100,8 +103,6 @@ function endChild(state: TaskState, branches: Branches, event: EventOf<"child.en
 export function orphan(state: TaskState, event: EventOf<"step.completed" | "step.failed" | "step.canceled">): void {
   for (const child of event.children ?? []) {
     state.children.delete(child);
-    // Nobody will hear what it spent.
-    settleReservation(state, loanKey(child), (lent) => lent);
     state.orphans.set(child, reasonToCancel(event));
     state.orphansAt = state.at;
   }
@@ -175,13 +176,10 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
   }
 }
 
-/** A step that does not ask people for their word asks them for more to spend. */
+/** In the name of a step that does not ask people an aspect does. */
 function ask(state: TaskState, step: Step, approval: Approval): void {
-  if (kindOf(step.node.kind).takes === "people" || state.budget === null) step.approval = approval;
-  else {
-    state.budgetAsks.set(approval.number, approval);
-    state.budget.asked = approval.number;
-  }
+  if (kindOf(step.node.kind).takes === "people") step.approval = approval;
+  else state.asks.set(approval.number, approval);
 }
 
 type CompensationEvent = EventOf<"compensation.started" | "compensation.completed" | "compensation.failed">;

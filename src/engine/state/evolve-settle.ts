@@ -1,5 +1,4 @@
 /** The fold of ends: of steps, of what is around them, and of the task. */
-import { releaseLive } from "../aspects/budget.ts";
 import type { Failure } from "../facts/failure.ts";
 import { enter } from "./phase.ts";
 import { stepIn } from "./frame.ts";
@@ -17,7 +16,6 @@ export function failFrame(state: TaskState, step: Step, error: Failure): void {
 
 export function settle(state: TaskState, step: Step, phase: Phase): void {
   const { frame } = step;
-  releaseLive(state, step);
   enter(state, step, phase);
   step.settledAt = state.at;
   step.settledSeq = state.seq;
@@ -35,6 +33,5 @@ export function settle(state: TaskState, step: Step, phase: Phase): void {
 }
 
 export function endTask(state: TaskState, status: EndStatus, output: StoredValue | null, error: Failure | null): void {
-  state.hold = null;
   state.end = { status, at: state.at, output: output === null ? null : resident(output, state.seq), error };
 }

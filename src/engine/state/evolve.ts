@@ -19,14 +19,11 @@ import {
   type OfLine,
 } from "./evolve-attempt.ts";
 import { enter, retryNow } from "./phase.ts";
-import { applyBudget } from "../aspects/budget-ask.ts";
 import { endTask, failFrame, settle } from "./evolve-settle.ts";
 import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
-import { releaseCall, releaseLive, settleCall, startBudgetClock } from "../aspects/budget.ts";
 import type { CoreEvent, TaskEvent } from "../facts/event.ts";
 import type { TaskCreated } from "../facts/created.ts";
 import { initialState } from "./frame.ts";
-import { applyHold } from "../aspects/hold.ts";
 import { keep } from "../rules/kept.ts";
 import type { Graph } from "../../language/graph.ts";
 import { stepNamed, type TaskState } from "./state.ts";
@@ -65,13 +62,9 @@ function applyCore(state: TaskState, step: Step | null, event: CoreEvent): void 
   switch (event.type) {
     case "task.created":
       throw new Error("Defect: a task is created once");
-    case "task.queued":
-    case "task.admitted":
-    case "task.replaced":
-      return applyHold(state, event);
     case "task.started":
       state.startedAt = state.at;
-      return startBudgetClock(state);
+      return;
     case "task.paused":
       state.paused = true;
       state.pausedWithParent = event.by === "parent";
@@ -104,9 +97,6 @@ function applyCore(state: TaskState, step: Step | null, event: CoreEvent): void 
     case "child.canceled":
       for (const task of event.tasks) state.orphans.delete(task);
       return;
-    case "budget.exhausted":
-    case "budget.raised":
-      return applyBudget(state, event);
     case "signal.received":
       return keepSignal(state, event);
     case "step.kept":
@@ -118,7 +108,7 @@ function applyCore(state: TaskState, step: Step | null, event: CoreEvent): void 
 }
 
 /** What is kept may be of steps that there are not, or not yet. */
-type StepEvent = Exclude<Extract<CoreEvent, { readonly step: string }>, { readonly type: "step.kept" | "child.kept" | "budget.exhausted" }>;
+type StepEvent = Exclude<Extract<CoreEvent, { readonly step: string }>, { readonly type: "step.kept" | "child.kept" }>;
 
 function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
   switch (event.type) {
@@ -143,7 +133,6 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return;
     }
     case "step.completed":
-      settleCall(state, step, event.attempt, event.usage);
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
@@ -180,7 +169,6 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
     case "attempt.progressed":
       return progressAttempt(state, step, event);
     case "attempt.completed":
-      settleCall(state, step, event.attempt, event.usage);
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       (step.replied ??= []).push({
@@ -193,7 +181,6 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return removeAttempt(state, step, event.attempt);
     case "attempt.failed": {
       const agent = liveAttempt(step, event.attempt)?.agent;
-      settleCall(state, step, event.attempt, event.usage);
       observe(state, step, event.attempt, event.ms, isFault(classOf(event.error)) ? false : null);
       rememberReply(step, event.attempt, event.digest);
       step.error = event.error;
@@ -203,14 +190,12 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
       return removeAttempt(state, step, event.attempt);
     }
     case "attempt.canceled":
-      releaseLive(state, step, event.attempt);
       linger(state, step, [event.attempt]);
       remember(state, step, event.attempt, "canceled", CANCELED[event.reason]);
       return removeAttempt(state, step, event.attempt);
     case "attempt.declined": {
       const declined = liveAttempt(step, event.attempt);
       if (declined !== undefined) countCall(state, declined, -1);
-      releaseCall(state, step, { number: event.attempt, way: null });
       (step.declined ??= new Map()).set(event.agent, event.retry_at);
       remember(state, step, event.attempt, "declined", { code: "declined", message: event.reason });
       removeAttempt(state, step, event.attempt);
@@ -247,17 +232,15 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
 }
 
 function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly type: "step.waiting" }>): void {
-  if (event.waiting_on.type === "budget") {
-    return enter(state, step, { status: "waiting", on: event.waiting_on, since: state.at, seq: state.seq, lookAt: null });
-  }
   const { waiting_on: on } = event;
   if (!isAspectWaiting(on) && !("hedge" in event && event.hedge)) {
     // A second agent's line is not what the step waits for.
     step.waitingSince ??= state.at;
   }
   if (on.type === "capacity") return joinLine(state, step as AgentStep, event as OfLine);
-  const since = step.waitingSince ?? state.at;
-  const lookAt = on.type === "agent" ? nextLookAt(state.at, state.at, since + state.created.queue_ttl_ms) : (on.until ?? null);
+  const since = isAspectWaiting(on) ? state.at : (step.waitingSince ?? state.at);
+  const lookAt =
+    on.type === "agent" ? nextLookAt(state.at, state.at, since + state.created.queue_ttl_ms) : "until" in on ? (on.until ?? null) : null;
   enter(state, step, { status: "waiting", on, since, seq: state.seq, lookAt });
   if (on.type === "agent") scheduleLook(state, step, lookAt as number);
   else if (lookAt !== null) state.clocks.push({ at: lookAt, type: "due", step: step.index });

@@ -33,10 +33,6 @@ function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
     case "waiting":
       mark(state.waiting, index, by);
       mark(waiting(state, phase.on.type), index, by);
-      if (phase.on.type === "budget" && state.budget !== null) {
-        mark(state.budget.waiting, index, by);
-        if (by === -1) state.budget.isFreed = true; // it was others' turn to wait for
-      }
       if (phase.on.type === "signal") mark(listeners(state, phase.on.name), index, by);
       return;
     case "retrying":

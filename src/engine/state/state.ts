@@ -10,15 +10,13 @@ import type { By } from "../../shared/actor.ts";
 import type { StepKind } from "../../language/kinds/table.ts";
 import type { EndStatus } from "../facts/event.ts";
 import type { Json } from "../../shared/json.ts";
-import { aspectStates, type AspectStates } from "../aspects/shapes.ts";
+import { aspectStates, type AspectsOfChild, type AspectStates } from "../aspects/shapes.ts";
 import type { Waiting } from "../facts/waiting.ts";
 import { Agenda } from "./agenda.ts";
-import { budgetOf, type Budget } from "../aspects/budget.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { Chained, TaskCreated } from "../facts/created.ts";
 import { type Frame, isSettled, type Approval, type Step } from "./step-state.ts";
 import type { Graph } from "../../language/graph.ts";
-import { initialHold, type Hold } from "../aspects/hold.ts";
 import { TimerHeap } from "./timers.ts";
 import type { StoredValue } from "../facts/value.ts";
 import type { AgentEvidence } from "../world.ts";
@@ -63,7 +61,7 @@ export interface KeptChild {
 }
 
 /** A task that a step has started; `after`: the one whose past it shares. */
-export interface ChildState {
+export interface ChildState extends AspectsOfChild {
   readonly step: number;
   readonly branch: number;
   readonly startedAt: number;
@@ -75,8 +73,6 @@ export interface TaskState extends AspectStates {
   readonly created: TaskCreated;
   readonly createdAt: number;
   input: StoredValue;
-  /** What keeps it from beginning. */
-  hold: Hold | null;
   /** The number of the last event. */
   seq: number;
   /** When the last event was recorded. */
@@ -131,10 +127,8 @@ export interface TaskState extends AspectStates {
   readonly signalKeys: Set<string>;
   /** Steps that ask people, in order: an approval's number is its place here, from 1. */
   readonly approvals: number[];
-  /** What people are asked of the budget, by number of the approval. */
-  readonly budgetAsks: Map<number, Approval>;
-  /** What it may spend; `null` where nothing limits it. */
-  readonly budget: Budget | null;
+  /** What aspects ask people, by number of the approval. */
+  readonly asks: Map<number, Approval>;
   /** Completed steps that can be undone, in the order of their completion; and what became of undoing them. */
   readonly undoable: number[];
   readonly compensations: Compensation[];
@@ -182,7 +176,7 @@ const NOBODY: ReadonlySet<number> = new Set();
 /** What people are asked under this number. */
 export function approvalNumbered(state: TaskState, number: number): Approval | null {
   const index = state.approvals[number - 1];
-  return state.budgetAsks.get(number) ?? (index === undefined ? null : stepAt(state, index).approval);
+  return state.asks.get(number) ?? (index === undefined ? null : stepAt(state, index).approval);
 }
 
 /** Steps that have not settled, the task's own and those inside them. */
@@ -220,7 +214,6 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     created,
     createdAt: at,
     input: created.input,
-    hold: initialHold(created),
     seq: 0,
     at,
     startedAt: null,
@@ -255,8 +248,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     keptSignals: 0,
     signalKeys: new Set(),
     approvals: [],
-    budgetAsks: new Map(),
-    budget: budgetOf(created.budget),
+    asks: new Map(),
     undoable: [],
     compensations: [],
     kept: new Map(),
@@ -272,7 +264,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     evidenceByAgent: new Map(),
     busyByAgent: new Map(),
     callsByCapability: new Map(),
-    ...aspectStates(),
+    ...aspectStates(created),
   };
   if (created.deadline_at !== undefined) state.clocks.push({ at: created.deadline_at, type: "deadline" });
   return state;

@@ -1,12 +1,9 @@
 /** A heap of moments at which something must be looked at. Entries are never removed early: who pops one checks it. */
+import type { AspectTimer } from "../aspects/shapes.ts";
+
 export type Timer =
   | { readonly at: number; readonly type: "deadline" }
-  /** The task may begin. */
-  | { readonly at: number; readonly type: "begin" }
-  /** It has waited for its turn long enough. */
-  | { readonly at: number; readonly type: "queue" }
-  /** The time that the task may take is over. */
-  | { readonly at: number; readonly type: "budget" }
+  | AspectTimer
   | { readonly at: number; readonly type: "lease"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "retry"; readonly step: number; readonly attempt: number }
   | { readonly at: number; readonly type: "look"; readonly step: number }

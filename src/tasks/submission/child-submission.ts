@@ -1,6 +1,6 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
 import { compileWorkflow } from "../../language/compile.ts";
-import { BUDGET_RESOURCES, loanKey } from "../../engine/aspects/budget.ts";
+import { RESOURCES } from "../../shared/money.ts";
 import { type TaskBudget, smaller } from "../../language/budget-definition.ts";
 import { concurrencyOfChild, tolerated } from "../../engine/kinds/map.ts";
 import type { EventOf } from "../../engine/facts/event.ts";
@@ -202,11 +202,11 @@ function failureOf({ faults = [], detail }: Rejection, name: string): Failure {
 }
 
 /** What it may spend of this task's budget. It asks nobody for more: that would be more than it was lent. */
-function loanOf({ budget, created, startedAt }: TaskState, task: string, now: number): TaskBudget | undefined {
-  const lent = budget?.open.get(loanKey(task));
+function loanOf({ budget, created, children, startedAt }: TaskState, task: string, now: number): TaskBudget | undefined {
+  const lent = children.get(task)?.lent;
   if (budget === null || lent === undefined) return undefined;
   const takesMs = created.budget?.duration_ms;
-  const limited = BUDGET_RESOURCES.filter((resource) => budget.limits[resource] !== null);
+  const limited = RESOURCES.filter((resource) => budget.limits[resource] !== null);
   return {
     ...Object.fromEntries(limited.map((resource) => [resource, lent[resource]])),
     ...(takesMs !== undefined && { duration_ms: Math.max(1, (startedAt ?? now) + takesMs - now) }),

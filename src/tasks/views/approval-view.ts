@@ -56,7 +56,7 @@ export function approvalHead(state: TaskState, number: number): ApprovalHead | n
   const step = stepOfApproval(state, number);
   const approval = approvalNumbered(state, number);
   if (step === null || approval === null) return null;
-  const isForMore = state.budgetAsks.has(number);
+  const isForMore = state.asks.has(number);
   return {
     id: approvalId(state.created.task, number),
     task_id: state.created.task,

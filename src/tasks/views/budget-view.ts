@@ -1,7 +1,8 @@
 /** What a task may spend and has spent, as readers get it. */
-import { BUDGET_RESOURCES, remaining } from "../../engine/aspects/budget.ts";
+import { RESOURCES } from "../../shared/money.ts";
+import { remaining } from "../../engine/aspects/budget/account.ts";
 import type { BudgetAction } from "../../language/budget-definition.ts";
-import { dollarsOf, inDollars, limitsInDollars, type AmountsView } from "../../engine/aspects/dollars.ts";
+import { dollarsOf, inDollars, limitsInDollars, type AmountsView } from "../../engine/aspects/budget/dollars.ts";
 import type { TaskState } from "../../engine/state/state.ts";
 
 export interface BudgetView {
@@ -21,7 +22,7 @@ export function budgetView({ budget, created }: TaskState): BudgetView | null {
     limits: { ...limitsInDollars(budget), ...(duration_ms !== undefined && { duration_ms }) },
     reserved: inDollars(budget.reserved),
     spent: inDollars(budget.spent),
-    remaining: dollarsOf(Object.fromEntries(BUDGET_RESOURCES.map((resource) => [resource, remaining(budget, resource)]))),
+    remaining: dollarsOf(Object.fromEntries(RESOURCES.map((resource) => [resource, remaining(budget, resource)]))),
     on_exhausted: budget.onExhausted,
   };
 }

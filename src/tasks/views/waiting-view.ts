@@ -1,7 +1,6 @@
 /** What a task or one of its steps waits for, as readers get it. */
 import { isoTime } from "../../shared/time.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
-import type { Hold } from "../../engine/aspects/hold.ts";
 import type { Waiting } from "../../engine/facts/waiting.ts";
 import { stepAt, type TaskState } from "../../engine/state/state.ts";
 import { stepStatus, type Step } from "../../engine/state/step-state.ts";
@@ -50,7 +49,7 @@ export function waitingOn(state: TaskState): WaitingOn | null {
   return first === null ? null : { ...stepWaitingOn(state, first.step), count };
 }
 
-function waitingToBegin({ created, createdAt }: TaskState, hold: Hold): WaitingOn | null {
+function waitingToBegin({ created, createdAt }: TaskState, hold: NonNullable<TaskState["hold"]>): WaitingOn | null {
   switch (hold.type) {
     case "new":
       return null;

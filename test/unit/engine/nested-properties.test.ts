@@ -1,8 +1,9 @@
 /** What holds for workflows of every kind of step, nested in each other, over thousands of random histories. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUDGET_RESOURCES } from "../../../src/engine/aspects/budget.ts";
+import { RESOURCES } from "../../../src/shared/money.ts";
 import { commandsFor } from "../../../src/engine/rules/commands.ts";
+import { waitersFor } from "../../../src/engine/state/state.ts";
 import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { isSettled } from "../../../src/engine/state/step-state.ts";
@@ -193,10 +194,10 @@ describe("for every nested workflow and history", () => {
       play(steps, with_, schedule, ({ state }) => {
         const { budget, ending } = state;
         if (budget === null || ending !== null) return;
-        for (const resource of BUDGET_RESOURCES) {
+        for (const resource of RESOURCES) {
           expect(budget.spent[resource] + budget.reserved[resource]).toBeLessThanOrEqual(budget.limits[resource] ?? Infinity);
         }
-        if (state.end === null && !state.paused && budget.waiting.size > 0) {
+        if (state.end === null && !state.paused && waitersFor(state, "budget").size > 0) {
           expect(budget.open.size > 0 || budget.asked !== null).toBe(true);
         }
       });

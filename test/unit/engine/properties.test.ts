@@ -1,7 +1,7 @@
 /** What holds for every workflow and every history, over thousands of random ones. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUDGET_RESOURCES } from "../../../src/engine/aspects/budget.ts";
+import { RESOURCES } from "../../../src/shared/money.ts";
 import { RUN_IF } from "../../../src/language/step-definition.ts";
 import { commandsFor } from "../../../src/engine/rules/commands.ts";
 import { waitersFor } from "../../../src/engine/state/state.ts";
@@ -381,13 +381,13 @@ describe("for every workflow and history", () => {
       play(steps, with_, schedule, ({ state }) => {
         const { budget } = state;
         if (budget === null) return;
-        for (const resource of BUDGET_RESOURCES) {
+        for (const resource of RESOURCES) {
           expect(budget.spent[resource] + budget.reserved[resource]).toBeLessThanOrEqual(budget.limits[resource] ?? Infinity);
           expect(budget.reserved[resource]).toBe([...budget.open.values()].reduce((sum, one) => sum + one[resource], 0));
         }
         const live = state.steps.flatMap(({ phase }) => (phase.status === "running" ? phase.live : []));
         expect(budget.open.size).toBe(live.length);
-        if (state.end === null && !state.paused && budget.waiting.size > 0) {
+        if (state.end === null && !state.paused && waitersFor(state, "budget").size > 0) {
           expect(budget.open.size > 0 || budget.asked !== null).toBe(true);
         }
       });

@@ -1,7 +1,7 @@
 /** Every status a step can have, met by every input there is. A pair that is missing here does not compile. */
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
-import type { Hold } from "../../../src/engine/aspects/hold.ts";
+import type { Hold } from "../../../src/engine/aspects/hold/shape.ts";
 import type { StepKind } from "../../../src/language/kinds/table.ts";
 import type { StepStatus } from "../../../src/engine/state/step-state.ts";
 import { completes, factOf, fails, failsForGood, given, STARTED_AT, step, type Scenario } from "./scenario.ts";

@@ -66,6 +66,7 @@ export const cache = {
       isOfAgents: true,
     },
   },
+  timers: {},
   members: {
     cached: z.looseObject({ key: text, task: text, made_at: time }),
     cache: z.enum(["fill", "free"]),
@@ -113,7 +114,7 @@ export const cache = {
     const { step, output, cached } = event;
     return [{ type: "cached", step, output, task: cached.task, madeAt: cached.made_at }];
   },
-} satisfies Aspect<CacheEvent, CacheInput, WaitingForCache>;
+} satisfies Aspect<CacheEvent, CacheInput, WaitingForCache, never>;
 
 const NOTHING = ok<Ruling>({ facts: [] });
 const NO_COMMANDS: readonly CacheCommand[] = [];

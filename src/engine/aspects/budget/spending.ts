@@ -2,22 +2,21 @@
  * What a step may spend: its agents begin if the budget allows for them. If it does not, the step waits as long as a call
  * under way may give some back; then the budget is exhausted, and the task does what it was told to do in that case.
  */
-import { LIMITS } from "../limits.ts";
-import { microsOf, NO_AMOUNTS, plus, type Amounts } from "../../shared/money.ts";
-import { excerpt } from "../../shared/text.ts";
-import { lacks, remaining, worded, type Budget, type BudgetResource } from "./budget.ts";
-import type { Reserved } from "../facts/call.ts";
-import { askForMore } from "./budget-ask.ts";
-import { endEarly } from "../rules/ending.ts";
-import type { Failure } from "../facts/failure.ts";
-import type { TaskEvent } from "../facts/event.ts";
-import { kindOf } from "../../language/kinds/table.ts";
-import type { NodeOf } from "../../language/graph.ts";
-import type { Selection } from "../../language/staffing.ts";
-import { type TaskState, stepAt } from "../state/state.ts";
-import { skipped } from "../rules/step.ts";
-import type { AgentStep, Step } from "../state/step-state.ts";
-import type { AgentChoice, Choice, World } from "../world.ts";
+import { LIMITS } from "../../limits.ts";
+import { microsOf, NO_AMOUNTS, plus, type Amounts, type Resource } from "../../../shared/money.ts";
+import { excerpt } from "../../../shared/text.ts";
+import { lacks, remaining, worded } from "./account.ts";
+import type { Budget, BudgetOfAttempt } from "./shape.ts";
+import type { Ruling } from "../aspect.ts";
+import { askForMore } from "./ask.ts";
+import type { Failure } from "../../facts/failure.ts";
+import type { TaskEvent } from "../../facts/event.ts";
+import { kindOf } from "../../../language/kinds/table.ts";
+import type { NodeOf } from "../../../language/graph.ts";
+import type { Selection } from "../../../language/staffing.ts";
+import { stepAt, waitersFor, type TaskState } from "../../state/state.ts";
+import type { AgentStep, Step } from "../../state/step-state.ts";
+import type { AgentChoice, Choice, World } from "../../world.ts";
 
 type Facts = readonly TaskEvent[];
 
@@ -27,7 +26,7 @@ export function reservedFor(
   { node }: AgentStep,
   { isFrugal }: Pick<Choice, "isFrugal">,
   { cost }: AgentChoice,
-): { readonly reserved?: Reserved } {
+): BudgetOfAttempt {
   if (budget === null) return {};
   const maxCostUsd = isFrugal ? null : node.selection.maxCostUsd;
   const expected = cost?.cost_micros ?? 0;
@@ -52,7 +51,7 @@ const isBound = ({ budget, ending }: TaskState): boolean => budget !== null && e
 export function canAfford(state: TaskState, step: AgentStep, choice: Choice): boolean {
   const { budget } = state;
   if (budget === null || !isBound(state)) return true;
-  return budget.cut === null && budget.waiting.size === 0 && lacks(budget, needsOf(state, step, choice)) === null;
+  return budget.cut === null && waitersFor(state, "budget").size === 0 && lacks(budget, needsOf(state, step, choice)) === null;
 }
 
 /**
@@ -65,10 +64,10 @@ export function affordable(
   choice: Choice,
   again: (selection: Selection) => Choice | null,
   world: World,
-): { readonly choice: Choice } | { readonly facts: Facts } {
+): { readonly choice: Choice } | Ruling {
   const { budget } = state;
   if (budget === null || !isBound(state)) return { choice };
-  const [first] = budget.waiting;
+  const [first] = waitersFor(state, "budget");
   const isNext = first === undefined || first === step.index;
   const wanted = needsOf(state, step, choice);
   const short = lacks(budget, wanted);
@@ -77,7 +76,7 @@ export function affordable(
   const needs = cheaper === null ? wanted : needsOf(state, step, cheaper);
   if (cheaper !== null && lacks(budget, needs) === null) return { choice: cheaper };
   if (!isNext || budget.open.size > 0) return { facts: waitFor(step, needs) };
-  return { facts: exhausted(state, budget, step, needs, lacks(budget, needs) ?? "calls", world) };
+  return exhausted(state, budget, step, needs, lacks(budget, needs) ?? "calls", world);
 }
 
 /** Who costs least, within what is left. */
@@ -103,11 +102,11 @@ export function loanFor(
   const { budget } = state;
   if (budget === null || !isBound(state)) return {};
   const allowed: Partial<Amounts> = step.node.budget ?? {};
-  const ofEach = (amount: (resource: BudgetResource) => number): Amounts => {
-    const limited = (resource: BudgetResource): number => (budget.limits[resource] === null ? 0 : amount(resource));
+  const ofEach = (amount: (resource: Resource) => number): Amounts => {
+    const limited = (resource: Resource): number => (budget.limits[resource] === null ? 0 : amount(resource));
     return { cost_micros: limited("cost_micros"), tokens: limited("tokens"), calls: limited("calls") };
   };
-  const [first] = budget.waiting;
+  const [first] = waitersFor(state, "budget");
   const isNext = first === undefined || first === step.index;
   const needs = ofEach((resource) => Math.min(1, allowed[resource] ?? 1));
   const short = lacks(budget, needs);
@@ -117,7 +116,7 @@ export function loanFor(
     };
   }
   if (!isNext || budget.open.size > 0) return { facts: waitFor(step, needs) };
-  return { facts: exhausted(state, budget, step, needs, short ?? "calls", world) };
+  return exhausted(state, budget, step, needs, short ?? "calls", world);
 }
 
 function waitFor(step: Step, needs: Amounts): Facts {
@@ -126,21 +125,21 @@ function waitFor(step: Step, needs: Amounts): Facts {
   return [{ type: "step.waiting", step: path, waiting_on: { type: "budget", needs } }];
 }
 
-function exhausted(state: TaskState, budget: Budget, step: Step, needs: Amounts, resource: BudgetResource, world: World): Facts {
+function exhausted(state: TaskState, budget: Budget, step: Step, needs: Amounts, resource: Resource, world: World): Ruling {
   const { onExhausted: outcome } = budget;
   const fact: TaskEvent = { type: "budget.exhausted", step: step.path, resource, needs, outcome };
   switch (outcome) {
     case "ask":
-      return [...waitFor(step, needs), fact, askForMore(state, budget, step, needs, world)];
+      return { facts: [...waitFor(step, needs), fact, askForMore(state, budget, step, needs, world)] };
     case "finish":
-      return [fact, skipped(state, step, "budget")];
+      return { facts: [fact], next: { type: "steps_skipped", steps: [step], reason: "budget" } };
     case "stop":
     case "cheaper":
-      return [fact, ...endEarly(state, { status: "failed", error: exhaustion(budget, resource, needs, step) }, "budget")];
+      return { facts: [fact], next: { type: "task_fails", error: exhaustion(budget, resource, needs, step), reason: "budget" } };
   }
 }
 
-function exhaustion(budget: Budget, resource: BudgetResource, needs: Amounts, step: Step): Failure {
+function exhaustion(budget: Budget, resource: Resource, needs: Amounts, step: Step): Failure {
   const left = Math.max(0, remaining(budget, resource));
   const message = `The budget is exhausted: step "${step.path}" needs ${worded(resource, needs[resource])}, and ${worded(resource, left)} of ${worded(resource, budget.limits[resource] ?? 0)} are left`;
   return { code: "budget_exhausted", message: excerpt(message, LIMITS.textLength), retryable: false, step_id: step.path };
@@ -150,7 +149,7 @@ function exhaustion(budget: Budget, resource: BudgetResource, needs: Amounts, st
 export function goOnSpending(state: TaskState, start: (step: Step) => Facts): Facts | null {
   const { budget } = state;
   if (budget === null || !budget.isFreed || budget.asked !== null || state.ending !== null) return null;
-  const [first] = budget.waiting;
+  const [first] = waitersFor(state, "budget");
   const step = first === undefined ? null : stepAt(state, first);
   const facts = step === null ? [] : start(step);
   if (facts.length > 0) return facts;
@@ -159,18 +158,18 @@ export function goOnSpending(state: TaskState, start: (step: Step) => Facts): Fa
 }
 
 /** The time that the task may take is over. */
-export function timeIsUp(state: TaskState): Facts {
+export function timeIsUp(state: TaskState): Ruling {
   const { budget, created } = state;
-  if (budget === null || state.ending !== null || budget.cut === "time") return [];
+  if (budget === null || state.ending !== null || budget.cut === "time") return { facts: [] };
   const outcome = budget.onExhausted === "finish" ? "finish" : "stop";
   const fact: TaskEvent = { type: "budget.exhausted", resource: "duration", outcome };
   if (outcome === "finish") {
-    const idle = [...state.waiting, ...state.retrying].map((index): TaskEvent => skipped(state, stepAt(state, index), "budget"));
-    return [fact, ...idle];
+    const idle = [...state.waiting, ...state.retrying].map((index) => stepAt(state, index));
+    return { facts: [fact], next: { type: "steps_skipped", steps: idle, reason: "budget" } };
   }
   const seconds = (created.budget?.duration_ms ?? 0) / 1_000;
   const error: Failure = { code: "budget_exhausted", message: `The task has run for the ${seconds} s that it may take`, retryable: false };
-  return [fact, ...endEarly(state, { status: "failed", error }, "budget")];
+  return { facts: [fact], next: { type: "task_fails", error, reason: "budget" } };
 }
 
 /** Whether a step of this kind is not begun any more: the task ends with what it has. */

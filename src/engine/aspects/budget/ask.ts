@@ -1,25 +1,26 @@
 /** Asking people for more when a budget is exhausted: an approval like others, of a step that is none. */
 import { z } from "zod";
-import { rejection, type Rejection } from "../../shared/errors.ts";
-import { LIMITS } from "../limits.ts";
-import { microsOf, type Amounts } from "../../shared/money.ts";
-import { err, ok, type Result } from "../../shared/result.ts";
-import { excerpt } from "../../shared/text.ts";
-import { BUDGET_RESOURCES, remaining, worded, type Budget, type BudgetResource } from "./budget.ts";
+import { rejection, type Rejection } from "../../../shared/errors.ts";
+import { LIMITS } from "../../limits.ts";
+import { microsOf, RESOURCES, type Amounts, type Resource } from "../../../shared/money.ts";
+import { err, ok, type Result } from "../../../shared/result.ts";
+import { excerpt } from "../../../shared/text.ts";
+import { remaining, worded } from "./account.ts";
+import type { Budget } from "./shape.ts";
+import type { Ruling } from "../aspect.ts";
 import { inDollars, limitsInDollars } from "./dollars.ts";
-import { endEarly } from "../rules/ending.ts";
-import type { EventOf, TaskEvent } from "../facts/event.ts";
-import type { InputOf } from "../facts/input.ts";
-import { hashOf } from "../facts/payload-hash.ts";
-import type { TaskState } from "../state/state.ts";
-import type { Approval, Step } from "../state/step-state.ts";
-import { readValue } from "../facts/value.ts";
-import type { World } from "../world.ts";
+import type { TaskEvent } from "../../facts/event.ts";
+import type { InputOf } from "../../facts/input.ts";
+import { hashOf } from "../../facts/payload-hash.ts";
+import type { TaskState } from "../../state/state.ts";
+import type { Approval, Step } from "../../state/step-state.ts";
+import { readValue } from "../../facts/value.ts";
+import type { World } from "../../world.ts";
 
 /** What is asked: the step's next call, what there is, and by how much it is to be raised. */
 export function askForMore(state: TaskState, budget: Budget, step: Step, needs: Amounts, world: World): TaskEvent {
   const missing = missingFor(budget, needs);
-  const short = BUDGET_RESOURCES.filter((resource) => missing[resource] > 0);
+  const short = RESOURCES.filter((resource) => missing[resource] > 0);
   const title = `The budget lacks ${short.map((resource) => worded(resource, missing[resource])).join(", ")} for step "${step.path}"`;
   const payload = {
     step: step.path,
@@ -42,8 +43,7 @@ export function askForMore(state: TaskState, budget: Budget, step: Step, needs: 
 }
 
 function missingFor(budget: Budget, needs: Amounts): Amounts {
-  const missing = (resource: BudgetResource): number =>
-    needs[resource] === 0 ? 0 : Math.max(0, needs[resource] - remaining(budget, resource));
+  const missing = (resource: Resource): number => (needs[resource] === 0 ? 0 : Math.max(0, needs[resource] - remaining(budget, resource)));
   return { cost_micros: missing("cost_micros"), tokens: missing("tokens"), calls: missing("calls") };
 }
 
@@ -57,17 +57,16 @@ const raised = z.looseObject({
 
 /** What follows from a person's word: more to spend, or the end. `fact` is that word. */
 export function raiseOrEnd(
-  state: TaskState,
   step: Step,
   asked: Approval,
   { decision, payload }: InputOf<"decide">,
   fact: TaskEvent,
   world: World,
-): Result<readonly TaskEvent[], Rejection> {
+): Result<Ruling, Rejection> {
   if (decision === "reject") {
     const message = `Nobody gave the task more to spend: ${asked.title}`;
     const error = { code: "budget_exhausted", message: excerpt(message, LIMITS.textLength), retryable: false, step_id: step.path };
-    return ok([fact, ...endEarly(state, { status: "failed", error }, "budget")]);
+    return ok({ facts: [fact], next: { type: "task_fails", error, reason: "budget" } });
   }
   const parsed = raised.safeParse(payload ?? readValue(asked.payload, world.values));
   if (!parsed.success) {
@@ -79,27 +78,5 @@ export function raiseOrEnd(
     );
   }
   const { cost_usd, tokens, calls } = parsed.data.raise;
-  return ok([fact, { type: "budget.raised", amounts: { cost_micros: microsOf(cost_usd), tokens, calls } }]);
-}
-
-export function applyBudget(state: TaskState, event: EventOf<"budget.exhausted" | "budget.raised">): void {
-  const { budget } = state;
-  if (budget === null) return;
-  // Those who wait end with the task, or may go on.
-  budget.isFreed = true;
-  if (event.type === "budget.exhausted") {
-    if (event.outcome !== "finish") return;
-    budget.cut = event.resource === "duration" ? "time" : (budget.cut ?? "spent");
-    // Repetitions end with what they have, also those that pause.
-    for (const step of state.open) state.proceeding.push(step);
-    return;
-  }
-  budget.asked = null;
-  const { limits } = budget;
-  // What has no limit gets none.
-  const more = (resource: BudgetResource): number | null => {
-    const limit = limits[resource];
-    return limit === null ? null : limit + event.amounts[resource];
-  };
-  budget.limits = { cost_micros: more("cost_micros"), tokens: more("tokens"), calls: more("calls") };
+  return ok({ facts: [fact, { type: "budget.raised", amounts: { cost_micros: microsOf(cost_usd), tokens, calls } }] });
 }

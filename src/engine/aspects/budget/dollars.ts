@@ -1,7 +1,7 @@
 /** Amounts in the words of readers: money in dollars. */
-import type { JsonObject } from "../../shared/json.ts";
-import type { Amounts } from "../../shared/money.ts";
-import type { Budget } from "./budget.ts";
+import type { JsonObject } from "../../../shared/json.ts";
+import type { Amounts } from "../../../shared/money.ts";
+import type { Budget } from "./shape.ts";
 
 export interface AmountsView {
   readonly cost_usd?: number;
