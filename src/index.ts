@@ -11,21 +11,12 @@ import { ScheduleObject } from "./schedules/schedule-object.ts";
 import { createApi } from "./rooms.ts";
 import { LIMITS } from "./tasks/limits.ts";
 import { log } from "./shared/log.ts";
-import type { TaskPorts } from "./tasks/ports.ts";
 import { TaskObject } from "./tasks/object/task-object.ts";
 import { WebhookObject } from "./webhooks/webhook-object.ts";
 
-/** While the configuration is not valid nobody asks the objects anything, but their alarms must not be lost. */
-const NO_PORTS = { settings: { inlineCalls: 1, taskRetentionMs: Number.POSITIVE_INFINITY } } as TaskPorts;
-
 export class Task extends TaskObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, configuration.ok ? service(env).ports : NO_PORTS);
-  }
-
-  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
-    if (configuration.ok) return super.alarm(info);
-    await this.ctx.storage.setAlarm(Date.now() + LIMITS.unclaimedMs);
+    super(ctx, env, configuration.ok ? service(env).ports : null);
   }
 }
 

@@ -1,8 +1,6 @@
-/**
- * The way to a task: its object while that has it, history afterwards. Objects answer with data; what they throw is
- * trouble, and is met with one more try on a new stub, because a stub that threw is broken.
- */
-import { Unavailable, type Rejection } from "../shared/errors.ts";
+/** The way to a task: its object while that has it, history afterwards. */
+import { ObjectStubs, type ObjectNamespace } from "../objects/stub.ts";
+import type { Rejection } from "../shared/errors.ts";
 import { isTaskId } from "../shared/ids.ts";
 import type { Result } from "../shared/result.ts";
 import { archivedJournal } from "./history/archive.ts";
@@ -11,37 +9,32 @@ import { loadTask } from "./journal/load.ts";
 import { TaskReading } from "./journal/task-reading.ts";
 import { recorded, type RecorderQuestion } from "./recorder/recorder.ts";
 
-/** Stubs are made by name: `{tenant}/{id}`. */
-export interface ObjectNamespace {
-  readonly getByName: (name: string) => unknown;
+interface TaskName {
+  readonly tenant: string;
+  readonly id: string;
 }
+
+const nameOf = ({ tenant, id }: TaskName): string => `${tenant}/${id}`;
 
 export class TaskGateway {
   readonly #namespace: ObjectNamespace;
+  readonly #objects: ObjectStubs<TaskName, TaskContract>;
   readonly #readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>;
 
   constructor(namespace: ObjectNamespace, readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>) {
     this.#namespace = namespace;
+    this.#objects = new ObjectStubs(namespace, "The task's object", nameOf);
     this.#readArchive = readArchive;
   }
 
+  /** For what may be asked once. */
   stub(tenant: string, id: string): TaskContract {
-    return this.#namespace.getByName(`${tenant}/${id}`) as TaskContract;
+    return this.#namespace.getByName(nameOf({ tenant, id })) as TaskContract;
   }
 
-  /** Asks the object. Only for what may be asked twice. */
-  async ask<T>(tenant: string, id: string, question: (task: TaskContract) => Promise<T>): Promise<T> {
-    try {
-      return await question(this.stub(tenant, id));
-    } catch (error) {
-      // More of the same does not help an object that has too much to do.
-      if ((error as { overloaded?: unknown }).overloaded === true) throw new Unavailable("The task's object is overloaded", error);
-    }
-    try {
-      return await question(this.stub(tenant, id));
-    } catch (error) {
-      throw new Unavailable("The task's object did not answer", error);
-    }
+  /** Asks the object, twice if need be. */
+  ask<T>(tenant: string, id: string, question: (task: TaskContract) => Promise<T>): Promise<T> {
+    return this.#objects.ask({ tenant, id }, question);
   }
 
   /** Asks the object, or what history kept of it; `null` when neither knows the task. */

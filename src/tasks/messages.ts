@@ -4,7 +4,7 @@ import type { Amounts } from "../shared/money.ts";
 import type { Failure } from "../engine/facts/failure.ts";
 import type { EndStatus } from "../engine/facts/event.ts";
 import type { Json } from "../shared/json.ts";
-import type { ResultReading } from "./journal/task-reading.ts";
+import type { ResultReading } from "./views/task-view.ts";
 import type { TaskHead } from "./views/view.ts";
 
 /** One attempt at a step; together with its number, the fence. */

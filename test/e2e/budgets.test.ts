@@ -1,6 +1,6 @@
 /** A task that runs out of money in the middle, in each of the four ways, with agents that are processes of their own. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import { Agent, Server, until } from "./processes.ts";
 
 let server: Server;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
 import { ServerProcess, type ServerOptions } from "../../scripts/server-process.ts";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "orchestrator-"));

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import { Endpoints, type Call } from "../state/endpoints.ts";
 import { eventsOf, resultOf, SITUATIONS, viewOf, type KnownTask, type Manifest } from "../state/manifest.ts";
 import { unpack } from "../state/packed-folder.ts";

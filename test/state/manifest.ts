@@ -4,7 +4,7 @@ import { ENDED } from "./ended.ts";
 import type { Keys } from "./registered.ts";
 import type { End, Situation, Stage } from "./situation.ts";
 import { WAITING } from "./waiting.ts";
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 
 export interface Manifest {

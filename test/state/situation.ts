@@ -1,6 +1,6 @@
 /** What a task of a state folder was in the middle of, and how it goes on from there. */
 import type { Server } from "../e2e/processes.ts";
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { Keys } from "./registered.ts";
 

@@ -1,5 +1,5 @@
 /** Words in which the situations are written. */
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import type { Begun, Situation, Stage } from "./situation.ts";
 
 /** A step that the agent of this name is asked to do. */

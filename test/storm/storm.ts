@@ -9,7 +9,7 @@ import { Dice } from "../unit/workflows/plans/dice.ts";
 import { pause, SECRET, StormAgents, type Asked, type Work } from "./agents.ts";
 import { CHILD, jobBy, type Job } from "./work.ts";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 
 export interface StormOptions {
   readonly seed: number;

@@ -7,7 +7,8 @@ import { expect, vi } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import { Journal } from "../../src/tasks/object/journal.ts";
 import { loadTask } from "../../src/tasks/journal/load.ts";
-import { TaskReading, type TaskView } from "../../src/tasks/journal/task-reading.ts";
+import { TaskReading } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import { api, calls, ENDED, stubOf } from "./harness.ts";
 import { requestsTo, webhookStub } from "./endpoints.ts";
 

@@ -4,7 +4,7 @@ import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 
 export const ROOT_KEY = "root-key-of-the-tests-0123456789abcdef";
 const BASE = "https://orchestrator.example/api/v1";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
 import { service } from "../../src/composition.ts";
-import type { TaskView } from "../../src/tasks/journal/task-reading.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import type { TaskDiff } from "../../src/tasks/recorder/task-diff.ts";
 import { agentsAnswer, api, calls, objectCount, registerAgent, ROOT_KEY, submit, taskOf, untilEnded, untilStatus } from "./harness.ts";
 import { archived, putAway } from "./recordings.ts";

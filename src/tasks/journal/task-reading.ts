@@ -4,40 +4,18 @@ import { LIMITS } from "../limits.ts";
 import { approvalDetail, type ApprovalDetail } from "../views/approval-view.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
-import type { Receipt } from "../../engine/facts/receipt.ts";
 import { eventView, type EventView } from "../views/event-view.ts";
 import { hasSaid } from "../../engine/rules/decisions.ts";
 import { approvalNumbered, stepAt, type TaskState } from "../../engine/state/state.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
+import type { ResultReading, SelectionView, StepDetail, TaskView } from "../views/task-view.ts";
 import { whyOf } from "../views/why.ts";
 import { stepViews, type StepView } from "../views/step-view.ts";
-import { degradedSteps, taskHead, type TaskHead, type TaskResult } from "../views/view.ts";
+import { degradedSteps, taskHead, type TaskHead } from "../views/view.ts";
 import { errorView } from "../views/waiting-view.ts";
 import type { ApprovalDecision } from "../messages.ts";
 import type { JournalRow, JournalSource } from "./journal-source.ts";
 import type { Loaded } from "./load.ts";
-
-export interface TaskView extends TaskHead {
-  readonly steps: readonly StepView[];
-  /** How many steps there are, where not all are shown. */
-  readonly steps_total?: number;
-}
-
-export interface StepDetail extends StepView {
-  readonly output?: Json;
-  /** Every choice of an agent, in order. */
-  readonly selections?: readonly SelectionView[];
-}
-
-export interface SelectionView {
-  readonly attempt: number;
-  readonly agent: string;
-  readonly why: string;
-  readonly receipt: Receipt;
-}
-
-/** A result whose value is kept no longer has `expired`. */
-export type ResultReading = TaskResult | { readonly expired: true };
 
 export class TaskReading {
   readonly #state: TaskState;

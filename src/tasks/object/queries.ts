@@ -11,7 +11,8 @@ import type { GateEntry } from "./errands/gate-entry.ts";
 import { NO_POSITIONS, positionAtGate, positionsInLines, withDetails, type WaitDetails } from "./line-positions.ts";
 import type { TaskPorts } from "../ports.ts";
 import { recorded, type RecorderQuestion } from "../recorder/recorder.ts";
-import { TaskReading, type ResultReading, type StepDetail, type TaskView } from "../journal/task-reading.ts";
+import { TaskReading } from "../journal/task-reading.ts";
+import type { ResultReading, StepDetail, TaskView } from "../views/task-view.ts";
 import type { TaskRunner } from "./runner.ts";
 
 /** Everywhere `null` says that there is no such task. */

@@ -5,6 +5,8 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { ANSWERED_BY, type TaskMethods } from "../contract.ts";
+import { LIMITS } from "../../objects/limits.ts";
+import { Unavailable } from "../../shared/errors.ts";
 import type { Cost } from "./journal.ts";
 import type { TaskPorts } from "../ports.ts";
 import { TaskParts } from "./task-parts.ts";
@@ -14,7 +16,7 @@ export interface TaskObject<Env> extends TaskMethods, DurableObject<Env> {}
 
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- as above
 export abstract class TaskObject<Env> extends DurableObject<Env> {
-  readonly #parts: TaskParts;
+  readonly #made: TaskParts | null;
 
   static {
     // The platform calls only what the prototype has.
@@ -27,9 +29,15 @@ export abstract class TaskObject<Env> extends DurableObject<Env> {
     }
   }
 
-  constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts) {
+  /** `ports`: `null` while the configuration is not valid. */
+  constructor(ctx: DurableObjectState, env: Env, ports: TaskPorts | null) {
     super(ctx, env);
-    this.#parts = new TaskParts(ctx, ports);
+    this.#made = ports && new TaskParts(ctx, ports);
+  }
+
+  get #parts(): TaskParts {
+    if (this.#made === null) throw new Unavailable("The service is not configured", "its settings are not valid");
+    return this.#made;
   }
 
   /** A live reader opens a WebSocket. */
@@ -48,6 +56,8 @@ export abstract class TaskObject<Env> extends DurableObject<Env> {
   }
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    // While nothing can be done nothing is lost: it comes again.
+    if (this.#made === null) return this.ctx.storage.setAlarm(Date.now() + LIMITS.alarmRetryMs);
     return this.#parts.alarmWork.alarm(info?.retryCount ?? 0);
   }
 
