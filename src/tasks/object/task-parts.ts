@@ -17,13 +17,13 @@ import { EndNotices } from "./end-notices.ts";
 import { EndWaiters } from "./end-waiters.ts";
 import { AgentRefresh } from "./errands/agent-refresh.ts";
 import { CacheQuestions } from "./errands/cache-questions.ts";
-import { CancelRequests } from "./errands/cancel-requests.ts";
+import { cancelRequests } from "./errands/cancel-requests.ts";
 import { Children } from "./errands/children.ts";
 import { GateEntry } from "./errands/gate-entry.ts";
 import { InlineCalls } from "./errands/inline-calls.ts";
 import { Invalidations } from "./errands/invalidations.ts";
 import { Orphans } from "./errands/orphans.ts";
-import { OutcomeReports } from "./errands/outcome-reports.ts";
+import { outcomeReports } from "./errands/outcome-reports.ts";
 import { QueueMessages } from "./errands/queue-messages.ts";
 import { SlotReleases } from "./errands/slot-releases.ts";
 import { SlotRequests } from "./errands/slot-requests.ts";
@@ -68,8 +68,8 @@ export class TaskParts {
     const messages = new QueueMessages(ports.agents);
     this.attempts = new Attempts(ports, runner, this.agents, messages, releases);
     const calls = new InlineCalls(ports, runner, this.agents, this.attempts);
-    const cancelRequests = new CancelRequests(ports, runner.journal, this.agents, releases);
-    const outcomes = new OutcomeReports(ports.agents);
+    const cancellations = cancelRequests(ports, runner.journal, this.agents, releases);
+    const outcomes = outcomeReports(ports.agents);
     const slots = new SlotRequests(ports.agents, this.attempts, releases);
     this.agentRefresh = new AgentRefresh(this.agents, runner);
     this.children = new Children(ports.tasks, runner);
@@ -81,10 +81,10 @@ export class TaskParts {
     const { agentRefresh, children, cache, gate } = this;
     this.errands = new Errands<Loaded, Command>(
       // What is out of date is dropped before anything is asked: a step that follows must not get it.
-      [calls, messages, cancelRequests, outcomes, slots, releases, agentRefresh, children, orphans, invalidations, cache, gate],
+      [calls, messages, cancellations, outcomes, slots, releases, agentRefresh, children, orphans, invalidations, cache, gate],
       {
         dispatch: [calls, messages],
-        abandon: [calls, messages, cancelRequests, outcomes, slots, releases],
+        abandon: [calls, messages, cancellations, outcomes, slots, releases],
         settled: [calls, messages, outcomes, slots, releases],
         ask_slot: [slots],
         ask_slots: [slots],

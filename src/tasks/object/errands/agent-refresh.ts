@@ -1,12 +1,12 @@
 /** Steps wait for agents that the directory lacks: it is read afresh, and they look again. */
 import { waitersFor } from "../../../engine/state/state.ts";
-import type { Command } from "../../../engine/facts/command.ts";
-import { aside, type Errand } from "../../../objects/errands.ts";
+import { aside } from "../../../objects/errands.ts";
 import type { Loaded } from "../../journal/load.ts";
 import type { Agents } from "../agents.ts";
 import type { TaskRunner } from "../runner.ts";
+import type { TaskErrand } from "./task-errand.ts";
 
-export class AgentRefresh implements Errand<Loaded, Command> {
+export class AgentRefresh implements TaskErrand {
   readonly #agents: Agents;
   readonly #runner: TaskRunner;
 

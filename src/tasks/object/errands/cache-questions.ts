@@ -5,12 +5,11 @@
  * Q2. What was brought and got lost on the way is found by the cache's own question, from the step's end in the journal.
  */
 import type { AskAnswer, Asker, CacheAnswer, Reply, Terms } from "../../../cache/cache-contract.ts";
-import type { Command } from "../../../engine/facts/command.ts";
 import type { StoredValue } from "../../../engine/facts/value.ts";
 import { readValue } from "../../../engine/facts/value.ts";
 import { stepAt, waitersFor } from "../../../engine/state/state.ts";
 import { isKind, isSettled, keyOfTarget, type Step } from "../../../engine/state/step-state.ts";
-import { againAt, Reminders, tryToTell, type Errand } from "../../../objects/errands.ts";
+import { againAt, Reminders, tryToTell } from "../../../objects/errands.ts";
 import { bytesToJson, jsonToBytes } from "../../../shared/json-bytes.ts";
 import { LIMITS } from "../../limits.ts";
 import { log, messageOf } from "../../../shared/log.ts";
@@ -18,10 +17,11 @@ import type { TaskPorts } from "../../ports.ts";
 import type { Loaded } from "../../journal/load.ts";
 import type { TaskRunner } from "../runner.ts";
 import type { Invalidations } from "./invalidations.ts";
+import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
-type OfCache = Extract<Command, { readonly type: "ask_cache" | "fill_cache" | "free_cache" }>;
+type OfCache = CommandOf<"ask_cache" | "fill_cache" | "free_cache">;
 
-export class CacheQuestions implements Errand<Loaded, OfCache> {
+export class CacheQuestions implements TaskErrand<OfCache> {
   readonly #cache: TaskPorts["cache"];
   readonly #runner: TaskRunner;
   readonly #invalidations: Invalidations;

@@ -5,9 +5,8 @@
  *     that it was started, that it pauses and goes on with this task.
  * K2. Asking a child to begin is asking what it came to: so an end that nobody told of is found.
  */
-import type { Command } from "../../../engine/facts/command.ts";
 import { stepAt } from "../../../engine/state/state.ts";
-import { againAt, Reminders, tryToTell, type Errand } from "../../../objects/errands.ts";
+import { againAt, Reminders, tryToTell } from "../../../objects/errands.ts";
 import { bytesToJson } from "../../../shared/json-bytes.ts";
 import { NO_AMOUNTS } from "../../../shared/money.ts";
 import type { Loaded } from "../../journal/load.ts";
@@ -15,10 +14,11 @@ import type { ChildOutcome } from "../../messages.ts";
 import type { TasksPort } from "../../ports.ts";
 import { ChildSubmissions, type ChildTask } from "../../submission/child-submission.ts";
 import type { TaskRunner } from "../runner.ts";
+import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
-type OfChild = Extract<Command, { readonly type: "start_child" | "steer_children" }>;
+type OfChild = CommandOf<"start_child" | "steer_children">;
 
-export class Children implements Errand<Loaded, OfChild> {
+export class Children implements TaskErrand<OfChild> {
   readonly #tasks: TasksPort;
   readonly #runner: TaskRunner;
   readonly #submissions: ChildSubmissions;

@@ -3,17 +3,17 @@
  * again: that it wants to come in by the alarm and by every new instance, that it has ended by the gate, which asks.
  */
 import type { Entered } from "../../../gates/gate.ts";
-import type { Command } from "../../../engine/facts/command.ts";
-import { againAt, Reminders, tryToTell, type Errand } from "../../../objects/errands.ts";
+import { againAt, Reminders, tryToTell } from "../../../objects/errands.ts";
 import { log, messageOf } from "../../../shared/log.ts";
 import type { GatesPort } from "../../ports.ts";
 import type { Loaded } from "../../journal/load.ts";
 import type { TaskRunner } from "../runner.ts";
+import type { TaskErrand } from "./task-errand.ts";
 
 /** There is one gate, so one reminder. */
 const ENTRY = "";
 
-export class GateEntry implements Errand<Loaded, Command> {
+export class GateEntry implements TaskErrand {
   readonly #gates: GatesPort;
   readonly #runner: TaskRunner;
   readonly #reminders = new Reminders();

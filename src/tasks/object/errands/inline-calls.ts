@@ -1,8 +1,7 @@
 /** The calls that the object makes itself. A new instance holds none of the requests that the last one awaited: it calls again. */
 import type { Outcome } from "../../../agents/transports/protocol.ts";
-import type { Command } from "../../../engine/facts/command.ts";
 import type { Attempt } from "../../../engine/state/step-state.ts";
-import { aside, type Errand } from "../../../objects/errands.ts";
+import { aside } from "../../../objects/errands.ts";
 import { backoffMs } from "../../../shared/backoff.ts";
 import { messageOf } from "../../../shared/log.ts";
 import type { Loaded } from "../../journal/load.ts";
@@ -15,10 +14,11 @@ import type { Attempts } from "../attempts.ts";
 import { callOf } from "../call.ts";
 import type { TaskRunner } from "../runner.ts";
 import { CallPool, type Later } from "./call-pool.ts";
+import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
-type OfCall = Extract<Command, { readonly type: "dispatch" | "abandon" | "settled" }>;
+type OfCall = CommandOf<"dispatch" | "abandon" | "settled">;
 
-export class InlineCalls implements Errand<Loaded, OfCall> {
+export class InlineCalls implements TaskErrand<OfCall> {
   readonly #ports: TaskPorts;
   readonly #runner: TaskRunner;
   readonly #agents: Agents;

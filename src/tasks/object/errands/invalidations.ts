@@ -1,13 +1,13 @@
 /** Results that a step's completion made out of date: the cache drops them, and is told until it has. */
-import type { Command } from "../../../engine/facts/command.ts";
-import { againAt, tryToTell, type Errand } from "../../../objects/errands.ts";
+import { againAt, tryToTell } from "../../../objects/errands.ts";
 import { log, messageOf } from "../../../shared/log.ts";
 import type { Loaded } from "../../journal/load.ts";
 import { LIMITS } from "../../limits.ts";
 import type { TaskPorts } from "../../ports.ts";
 import type { TaskRunner } from "../runner.ts";
+import type { TaskErrand } from "./task-errand.ts";
 
-export class Invalidations implements Errand<Loaded, Command> {
+export class Invalidations implements TaskErrand {
   readonly #cache: TaskPorts["cache"];
   readonly #runner: TaskRunner;
   #last: Promise<boolean> = Promise.resolve(true);

@@ -3,8 +3,7 @@
  * Whoever may be about to begin, because it was asked to, does not count as told: it is told again.
  */
 import type { TaskCreated } from "../../../engine/facts/created.ts";
-import type { Command } from "../../../engine/facts/command.ts";
-import { againAt, tryToTell, type Errand } from "../../../objects/errands.ts";
+import { againAt, tryToTell } from "../../../objects/errands.ts";
 import { Unavailable } from "../../../shared/errors.ts";
 import { log, messageOf } from "../../../shared/log.ts";
 import type { Loaded } from "../../journal/load.ts";
@@ -12,8 +11,9 @@ import { LIMITS } from "../../limits.ts";
 import type { TasksPort } from "../../ports.ts";
 import type { TaskRunner } from "../runner.ts";
 import type { Children } from "./children.ts";
+import type { TaskErrand } from "./task-errand.ts";
 
-export class Orphans implements Errand<Loaded, Command> {
+export class Orphans implements TaskErrand {
   readonly #tasks: TasksPort;
   readonly #runner: TaskRunner;
   readonly #children: Children;

@@ -1,18 +1,18 @@
 /** Attempts that go out by the queue. One that nobody has claimed is sent again, after pauses that grow. */
 import type { DispatchMessage } from "../../../agents/transports/dispatch-queue.ts";
 import type { AgentsPort } from "../../../agents/port.ts";
-import type { Command } from "../../../engine/facts/command.ts";
 import type { Attempt } from "../../../engine/state/step-state.ts";
-import { aside, type Errand } from "../../../objects/errands.ts";
+import { aside } from "../../../objects/errands.ts";
 import { backoffMs } from "../../../shared/backoff.ts";
 import type { Loaded } from "../../journal/load.ts";
 import { LIMITS } from "../../limits.ts";
 import type { AttemptOf } from "../../messages.ts";
 import { attemptAt, keyOf, unclaimed } from "../attempt-lookup.ts";
+import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
-type OfMessage = Extract<Command, { readonly type: "dispatch" | "abandon" | "settled" }>;
+type OfMessage = CommandOf<"dispatch" | "abandon" | "settled">;
 
-export class QueueMessages implements Errand<Loaded, OfMessage> {
+export class QueueMessages implements TaskErrand<OfMessage> {
   readonly #agents: AgentsPort;
   /** When and how often this instance sent what nobody has claimed. */
   readonly #sent = new Map<string, { readonly at: number; readonly sends: number }>();

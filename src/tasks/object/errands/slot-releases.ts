@@ -1,15 +1,15 @@
 /** Slots go back to their agents. A release that gets lost is found by the agent's object, which asks whether a slot is still held. */
 import type { Release } from "../../../agents/object/agent-contract.ts";
 import type { AgentsPort } from "../../../agents/port.ts";
-import type { Command } from "../../../engine/facts/command.ts";
-import { tryToTell, type Errand } from "../../../objects/errands.ts";
+import { tryToTell } from "../../../objects/errands.ts";
 import type { Loaded } from "../../journal/load.ts";
 import type { AttemptOf } from "../../messages.ts";
 import { keyOf } from "../attempt-lookup.ts";
+import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
-type Over = Extract<Command, { readonly type: "abandon" | "settled" }>;
+type Over = CommandOf<"abandon" | "settled">;
 
-export class SlotReleases implements Errand<Loaded, Over> {
+export class SlotReleases implements TaskErrand<Over> {
   readonly #agents: AgentsPort;
 
   constructor(agents: AgentsPort) {

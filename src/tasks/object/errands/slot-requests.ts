@@ -1,23 +1,23 @@
 /** What the task asks of agents with limits, and of those that pull: slots. Requests that get lost are made again. */
 import type { SlotAnswer, SlotRequest } from "../../../agents/object/agent-contract.ts";
 import type { AgentsPort } from "../../../agents/port.ts";
-import type { Command } from "../../../engine/facts/command.ts";
 import type { Attempt } from "../../../engine/state/step-state.ts";
-import { againAt, Reminders, tryToTell, type Errand } from "../../../objects/errands.ts";
+import { againAt, Reminders, tryToTell } from "../../../objects/errands.ts";
 import type { Loaded } from "../../journal/load.ts";
 import type { AttemptOf } from "../../messages.ts";
 import { attemptAt, inLine, keyOf } from "../attempt-lookup.ts";
 import type { Attempts } from "../attempts.ts";
 import type { SlotReleases } from "./slot-releases.ts";
+import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
-type OfSlot = Extract<Command, { readonly type: "ask_slot" | "ask_slots" | "abandon" | "settled" }>;
+type OfSlot = CommandOf<"ask_slot" | "ask_slots" | "abandon" | "settled">;
 
 interface Waiting {
   readonly at: AttemptOf;
   readonly attempt: Attempt;
 }
 
-export class SlotRequests implements Errand<Loaded, OfSlot> {
+export class SlotRequests implements TaskErrand<OfSlot> {
   readonly #agents: AgentsPort;
   readonly #attempts: Attempts;
   readonly #releases: SlotReleases;
