@@ -11,6 +11,7 @@ import {
   clockAhead,
   eventsOf,
   gate,
+  methodOf,
   registerAgent,
   resultOf,
   stubOf,
@@ -271,6 +272,25 @@ describe("kept results", () => {
       },
       { timeout: 10_000, interval: 20 },
     );
+  });
+
+  test("are dropped all the same when their objects end while they are asked, as in a deploy", async () => {
+    await registerAgent("deployed");
+    await untilEnded(await look("deployed", 1));
+    await untilKept(1);
+    const invalidate = methodOf(ResultCache.prototype, "invalidate");
+    let waiting = 0;
+    const asked = vi.spyOn(ResultCache.prototype, "invalidate").mockImplementation(async function (this: ResultCache, ...named) {
+      if (++waiting <= LIMITS.cacheShards) await scheduler.wait(10_000);
+      return invalidate.apply(this, named);
+    });
+    const dropping = api("POST", "/cache/invalidate", { capability: "deployed" });
+    await vi.waitUntil(() => waiting === LIMITS.cacheShards, { timeout: 5_000, interval: 5 });
+    await abortAllDurableObjects();
+    expect(await dropping).toMatchObject({ status: 200, body: { dropped: 1 } });
+    asked.mockRejectedValue(new Error("gone"));
+    const refused = await api("POST", "/cache/invalidate", { capability: "deployed" });
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
   });
 
   test("expire, and are then gone", async () => {
