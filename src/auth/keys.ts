@@ -1,9 +1,10 @@
 /** API keys: made, recognised, listed, revoked. */
-import { and, asc, count, eq, getTableColumns, gt, isNull } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gt, isNull, lt } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { createHash, timingSafeEqual } from "node:crypto";
+import { full, insertWhere } from "../records/limit.ts";
 import type { By } from "../shared/actor.ts";
-import { rejection, type Rejection } from "../shared/errors.ts";
+import type { Rejection } from "../shared/errors.ts";
 import { newId, randomText } from "../shared/ids.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
@@ -59,13 +60,10 @@ export class ApiKeys {
     by: By,
     now: number,
   ): Promise<Result<ApiKey & { readonly key: string }, Rejection>> {
-    const existing = await this.#db
-      .select({ keys: count() })
-      .from(apiKeys)
-      .where(and(eq(apiKeys.tenant, tenant), isNull(apiKeys.revokedAt)))
-      .get();
-    if ((existing?.keys ?? 0) >= LIMITS.keysPerTenant)
-      return err(rejection("limit_reached", `A tenant has at most ${LIMITS.keysPerTenant} keys; revoke one first`));
+    const limit = {
+      room: lt(this.#db.$count(apiKeys, and(eq(apiKeys.tenant, tenant), isNull(apiKeys.revokedAt))), LIMITS.keysPerTenant),
+      detail: `A tenant has at most ${LIMITS.keysPerTenant} keys; revoke one first`,
+    };
     const key = `${KEY_PREFIX}${randomText(40)}`;
     const row: ApiKey = {
       id: newId("key", now),
@@ -80,8 +78,8 @@ export class ApiKeys {
       createdBy: by,
       updatedBy: by,
     };
-    await this.#db.insert(apiKeys).values({ ...row, hash: digest(key).toString("hex") });
-    return ok({ ...row, key });
+    const inserted = await insertWhere(this.#db, apiKeys, { ...row, hash: digest(key).toString("hex") }, limit.room).run();
+    return inserted.meta.changes > 0 ? ok({ ...row, key }) : err(full(limit));
   }
 
   async list(tenant: string, after: string | null, limit: number): Promise<readonly ApiKey[]> {

@@ -1,6 +1,7 @@
 /** The schedules of a tenant in D1: listed and counted. What each of them does is known to its object. */
-import { and, asc, eq, gt, sql } from "drizzle-orm";
+import { and, asc, eq, exists, gt, lt, or } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { insertWhere } from "../records/limit.ts";
 import { LIMITS } from "./limits.ts";
 import type { ScheduleHead } from "./schedule.ts";
 import type { ScheduleName } from "./schedule-contract.ts";
@@ -30,14 +31,14 @@ export class ScheduleList {
     return row !== undefined;
   }
 
-  /** Counted and written in one statement, so that no two pass the limit together. `false`: it is new, and there is no room. */
+  /** `false`: it is new, and there is no room. */
   async put(tenant: string, head: ScheduleHead): Promise<boolean> {
-    const result = await this.#db.run(sql`
-      insert into schedules (tenant, name, head)
-      select ${tenant}, ${head.name}, ${JSON.stringify(head)}
-      where exists (select 1 from schedules where tenant = ${tenant} and name = ${head.name})
-        or (select count(*) from schedules where tenant = ${tenant}) < ${LIMITS.schedulesPerTenant}
-      on conflict (tenant, name) do update set head = excluded.head`);
+    const { name } = head;
+    const isKnown = exists(this.#db.select({ name: schedules.name }).from(schedules).where(at(tenant, name)));
+    const isRoom = lt(this.#db.$count(schedules, eq(schedules.tenant, tenant)), LIMITS.schedulesPerTenant);
+    const result = await insertWhere(this.#db, schedules, { tenant, name, head }, or(isKnown, isRoom))
+      .onConflictDoUpdate({ target: [schedules.tenant, schedules.name], set: { head } })
+      .run();
     return result.meta.changes > 0;
   }
 

@@ -8,6 +8,7 @@
  * S4. Nothing runs before the list has accepted the schedule, nor after it was deleted; a deletion is final at once.
  */
 import { RoomObject } from "../objects/room-object.ts";
+import { outdated } from "../records/revision.ts";
 import type { By } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { randomText } from "../shared/ids.ts";
@@ -243,5 +244,5 @@ function again(what: string): Rejection {
 function changedMeanwhile({ schedule }: ScheduleName, record: ScheduleRecord | null, expected: number | null): Rejection | null {
   const revision = record?.head.revision ?? 0;
   if (expected === null || expected === revision) return null;
-  return rejection("precondition_failed", `Schedule "${schedule}" is at revision ${revision}, not ${expected}; read it again`);
+  return outdated(`Schedule "${schedule}" is`, revision, expected);
 }

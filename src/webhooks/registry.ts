@@ -1,6 +1,8 @@
 /** The endpoints of a tenant in D1: registered ones, and those that came with tasks. */
 import { and, asc, eq, inArray, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { full, insertWhere, type Limit } from "../records/limit.ts";
+import { outdated, overLatest } from "../records/revision.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { derivedId, newId } from "../shared/ids.ts";
 import type { Keyring } from "../shared/keyring.ts";
@@ -73,8 +75,8 @@ export class WebhookRegistry {
     const id = newId("hook", now);
     const secret = given.secret ?? newSigningSecret();
     const record = newRecord(id, given, false, this.#seal(tenant, id, secret), now);
-    if (!(await this.#insert(tenant, record, now)))
-      return err(rejection("limit_reached", `A tenant has at most ${LIMITS.webhooksPerTenant} webhooks; delete one first`));
+    const limit = this.#limit(tenant, false);
+    if (!(await this.#insert(tenant, record, limit, now))) return err(full(limit));
     return ok({ record, ...(given.secret === undefined && { secret }) });
   }
 
@@ -86,13 +88,11 @@ export class WebhookRegistry {
     const known = await this.#usedNow(tenant, id, now);
     if (known !== null) return ok(known);
     const record = newRecord(id, { url }, true, this.#seal(tenant, id, newSigningSecret()), now);
-    if (await this.#insert(tenant, record, now)) return ok(record);
+    const limit = this.#limit(tenant, true);
+    if (await this.#insert(tenant, record, limit, now)) return ok(record);
     // Another task may have been faster; else there is no room.
     const meanwhile = await this.find(tenant, id);
-    if (meanwhile !== null) return ok(meanwhile);
-    return err(
-      rejection("limit_reached", `A tenant's tasks bring at most ${LIMITS.adHocWebhooksPerTenant} webhooks; register one instead`),
-    );
+    return meanwhile === null ? err(full(limit)) : ok(meanwhile);
   }
 
   /** `null`: there is none. A secret is made, and in the result, where the change means that there must be a new one. */
@@ -166,17 +166,22 @@ export class WebhookRegistry {
     return this.#keyring.seal(secret, secretPlace(tenant, id, "signing"));
   }
 
-  /** Counted and inserted in one statement, so that no two of them pass the limit together. `false`: full, or there already. */
-  async #insert(tenant: string, record: WebhookRecord, now: number): Promise<boolean> {
-    const { id, isAdHoc, revision } = record;
+  #limit(tenant: string, isAdHoc: boolean): Limit {
     const most = isAdHoc ? LIMITS.adHocWebhooksPerTenant : LIMITS.webhooksPerTenant;
-    const kind = isAdHoc ? 1 : 0;
-    const result = await this.#db.run(sql`
-      insert into webhooks (tenant, is_ad_hoc, id, revision, used_at, record)
-      select ${tenant}, ${kind}, ${id}, ${revision}, ${isAdHoc ? now : null}, ${JSON.stringify(record)}
-      where (select count(*) from webhooks where tenant = ${tenant} and is_ad_hoc = ${kind}) < ${most}
-      on conflict do nothing`);
-    return result.meta.changes > 0;
+    return {
+      room: lt(this.#db.$count(webhooks, and(eq(webhooks.tenant, tenant), eq(webhooks.isAdHoc, isAdHoc))), most),
+      detail: isAdHoc
+        ? `A tenant's tasks bring at most ${most} webhooks; register one instead`
+        : `A tenant has at most ${most} webhooks; delete one first`,
+    };
+  }
+
+  /** `false`: full, or there already. */
+  async #insert(tenant: string, record: WebhookRecord, { room }: Limit, now: number): Promise<boolean> {
+    const { id, isAdHoc, revision } = record;
+    const row = { tenant, isAdHoc, id, revision, usedAt: isAdHoc ? now : null, record };
+    const inserted = await insertWhere(this.#db, webhooks, row, room).onConflictDoNothing().run();
+    return inserted.meta.changes > 0;
   }
 
   /** The endpoint, marked as used where the mark is old: well before it could be taken for one that nobody uses. */
@@ -194,7 +199,7 @@ export class WebhookRegistry {
     id: string,
     change: (before: WebhookRecord) => Result<WebhookRecord, Rejection>,
   ): Promise<Result<WebhookRecord, Rejection> | null> {
-    for (let tries = 0; tries < 3; tries++) {
+    return overLatest(`Webhook "${id}" is`, async () => {
       const before = await this.find(tenant, id);
       if (before === null) return null;
       const after = change(before);
@@ -204,9 +209,8 @@ export class WebhookRegistry {
         .set({ revision: after.value.revision, record: after.value })
         .where(and(at(tenant, id), eq(webhooks.revision, before.revision)))
         .run();
-      if (written.meta.changes > 0) return after;
-    }
-    return err(rejection("unavailable", `Webhook "${id}" is being changed by many at once; try again`, { retryAfterMs: 1_000 }));
+      return written.meta.changes > 0 ? after : "raced";
+    });
   }
 }
 
@@ -222,5 +226,5 @@ function isFixed(field: string): Rejection {
 }
 
 function changedMeanwhile({ id, revision }: WebhookRecord, expected: number): Rejection {
-  return rejection("precondition_failed", `Webhook "${id}" is at revision ${revision}, not ${expected}; read it again`);
+  return outdated(`Webhook "${id}" is`, revision, expected);
 }

@@ -1,6 +1,8 @@
 /** Channels in D1. A change is written only over the revision that was read, and only while its version is there. */
 import { and, eq, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { insertWhere } from "../records/limit.ts";
+import { outdated, overLatest, type Subject } from "../records/revision.ts";
 import type { By } from "../shared/actor.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { err, ok, type Result } from "../shared/result.ts";
@@ -40,9 +42,9 @@ export class ChannelStore {
     now: number,
   ): Promise<Result<{ readonly channel: Channel; readonly revision: number; readonly isNew: boolean }, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow; it has no channels`));
-    for (let tries = 0; tries < 3; tries++) {
+    return overLatest(subjectOf(name), async () => {
       const { revision, channels } = await readName(this.#db, tenant, name);
-      if (expected !== null && expected !== revision) return err(changed(name, revision, expected));
+      if (expected !== null && expected !== revision) return err(outdated(subjectOf(name), revision, expected));
       if (!(await this.#hasVersion(tenant, name, target.version))) return err(await this.#unknownVersion(tenant, name, target.version));
       const before = channels.find(({ channel }) => channel === target.channel);
       if (before?.version === target.version && before.percent === target.percent) {
@@ -52,36 +54,33 @@ export class ChannelStore {
       const channel: Channel = { ...target, updatedAt: now, ...(maker && { createdBy: maker }), updatedBy: by };
       const next = withChannel(channels, channel);
       if (!next.ok) return next;
-      const exists = sql`exists (select 1 from ${workflows} where ${ofVersion(tenant, name, target.version)})`;
-      const written = await this.#db
-        .insert(workflowNames)
-        .select(sql`select ${tenant}, ${name}, 0, ${revision + 1}, ${JSON.stringify(next.value)} where ${exists}`)
+      const row = { tenant, name, retired: 0, revision: revision + 1, channels: next.value };
+      const isThere = sql`exists (select 1 from ${workflows} where ${ofVersion(tenant, name, target.version)})`;
+      const written = await insertWhere(this.#db, workflowNames, row, isThere)
         .onConflictDoUpdate({
           target: [workflowNames.tenant, workflowNames.name],
-          set: { revision: sql`excluded.revision`, channels: sql`excluded.channels` },
+          set: { revision: row.revision, channels: row.channels },
           setWhere: eq(workflowNames.revision, revision),
         })
         .run();
-      if (written.meta.changes > 0) return ok({ channel, revision: revision + 1, isNew: before === undefined });
-    }
-    return err(raced(name));
+      return written.meta.changes > 0 ? ok({ channel, revision: row.revision, isNew: before === undefined }) : "raced";
+    });
   }
 
   /** Whether there was such a channel. */
   async delete(tenant: string, name: string, channel: string, expected: number | null): Promise<Result<boolean, Rejection>> {
-    for (let tries = 0; tries < 3; tries++) {
+    return overLatest(subjectOf(name), async () => {
       const { revision, channels } = await readName(this.#db, tenant, name);
       const left = withoutChannel(channels, channel);
       if (left.length === channels.length) return ok(false);
-      if (expected !== null && expected !== revision) return err(changed(name, revision, expected));
+      if (expected !== null && expected !== revision) return err(outdated(subjectOf(name), revision, expected));
       const written = await this.#db
         .update(workflowNames)
         .set({ channels: left, revision: revision + 1 })
         .where(and(ofName(tenant, name), eq(workflowNames.revision, revision)))
         .run();
-      if (written.meta.changes > 0) return ok(true);
-    }
-    return err(raced(name));
+      return written.meta.changes > 0 ? ok(true) : "raced";
+    });
   }
 
   async #hasVersion(tenant: string, name: string, version: number | null): Promise<boolean> {
@@ -105,10 +104,4 @@ export class ChannelStore {
 const ofVersion = (tenant: string, name: string, version: number | null) =>
   and(eq(workflows.tenant, tenant), eq(workflows.name, name), version === null ? undefined : eq(workflows.version, version));
 
-function changed(name: string, actual: number, expected: number): Rejection {
-  return rejection("precondition_failed", `The channels of "${name}" are at revision ${actual}, not ${expected}; read them again`);
-}
-
-function raced(name: string): Rejection {
-  return rejection("unavailable", `The channels of "${name}" are being changed by many at once; try again`, { retryAfterMs: 1_000 });
-}
+const subjectOf = (name: string): Subject => `The channels of "${name}" are`;

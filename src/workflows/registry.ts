@@ -2,8 +2,10 @@
  * Registered workflows: immutable versions in D1. A name's newest version is what a task of that type starts with, unless
  * the type says another. A number is given once, whatever was deleted since.
  */
-import { and, asc, count, desc, eq, gt, lt, max, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, lt, max, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { insertWhere, reachedLimit, roomIn, type Limit } from "../records/limit.ts";
+import { outdated, overLatest } from "../records/revision.ts";
 import type { By } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
@@ -143,25 +145,23 @@ export class WorkflowRegistry {
     now: number,
   ): Promise<Result<WorkflowVersion & { readonly isNew: boolean }, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow; choose another name`));
-    const latest = await this.latest(tenant, name);
-    if (expected !== null && expected !== (latest?.version ?? 0)) return err(changed(name, latest?.version ?? 0, expected));
-    if (latest?.definition === definition) return ok({ ...latest, isNew: false });
-    const { retired } = await readName(this.#db, tenant, name);
-    const full = await this.#limitReached(tenant, name, latest, retired);
-    if (full !== null) return err(full);
-    const version = Math.max(latest?.version ?? 0, retired) + 1;
-    const newest = sql`(select max(version) from ${workflows} where ${named(tenant, name)})`;
-    const used = sql`(select retired from ${workflowNames} where ${ofName(tenant, name)})`;
-    const inserted = await this.#db
-      .insert(workflows)
-      .select(
-        sql`select ${tenant}, ${name}, ${version}, ${definition}, ${now}, ${JSON.stringify(by)}
-          where coalesce(${newest}, 0) = ${latest?.version ?? 0} and coalesce(${used}, 0) = ${retired}`,
-      )
-      .run();
-    // Somebody else was faster: what they have written is there now, and the same rules apply to it.
-    if (inserted.meta.changes === 0) return this.register(tenant, name, definition, expected, by, now);
-    return ok({ name, version, definition, createdAt: now, createdBy: by, isNew: true });
+    return overLatest(`Workflow "${name}" is`, async () => {
+      const latest = await this.latest(tenant, name);
+      const before = latest?.version ?? 0;
+      if (expected !== null && expected !== before) return err(changed(name, before, expected));
+      if (latest?.definition === definition) return ok({ ...latest, isNew: false });
+      const { retired } = await readName(this.#db, tenant, name);
+      const made = { name, version: Math.max(before, retired) + 1, definition, createdAt: now, createdBy: by };
+      const limits = this.#limits(tenant, name, before, retired);
+      const newest = sql`(select max(version) from ${workflows} where ${named(tenant, name)})`;
+      const used = sql`(select retired from ${workflowNames} where ${ofName(tenant, name)})`;
+      const isAsRead = sql`coalesce(${newest}, 0) = ${before} and coalesce(${used}, 0) = ${retired}`;
+      const inserted = await insertWhere(this.#db, workflows, { tenant, ...made }, and(isAsRead, roomIn(limits))).run();
+      if (inserted.meta.changes > 0) return ok({ ...made, isNew: true });
+      if (((await this.latest(tenant, name))?.version ?? 0) !== before) return "raced";
+      const reached = await reachedLimit(this.#db, limits);
+      return reached === null ? "raced" : err(reached);
+    });
   }
 
   /** Whether there was something to delete. Tasks that have started keep their definition. */
@@ -184,22 +184,24 @@ export class WorkflowRegistry {
   /** Whether there was such a version. One that a channel points to stays. */
   async deleteVersion(tenant: string, name: string, version: number, expected: number | null): Promise<Result<boolean, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow and stays`));
-    const [found] = await this.versions(tenant, name, version + 1, 1);
-    if (found?.version !== version) return ok(false);
-    if (expected !== null && expected !== version) return err(changed(name, version, expected));
-    const { revision, channels } = await readName(this.#db, tenant, name);
-    const pointing = channelsOf(channels, version);
-    if (pointing.length > 0) {
-      const detail = `Version ${version} of "${name}" is what these channels point to: ${pointing.join(", ")}; move or delete them first`;
-      return err(rejection("in_use", detail, { facts: { channels: pointing } }));
-    }
-    const seen = sql`(select revision from ${workflowNames} where ${ofName(tenant, name)}) = ${revision}`;
-    const [, deleted] = await this.#db.batch([
-      this.#retire(tenant, name),
-      this.#db.delete(workflows).where(and(named(tenant, name), eq(workflows.version, version), seen)),
-    ]);
-    // The channels have changed meanwhile, or somebody else has deleted it.
-    return deleted.meta.changes === 0 ? this.deleteVersion(tenant, name, version, expected) : ok(true);
+    return overLatest(`Workflow "${name}" is`, async () => {
+      const [found] = await this.versions(tenant, name, version + 1, 1);
+      if (found?.version !== version) return ok(false);
+      if (expected !== null && expected !== version) return err(changed(name, version, expected));
+      const { revision, channels } = await readName(this.#db, tenant, name);
+      const pointing = channelsOf(channels, version);
+      if (pointing.length > 0) {
+        const detail = `Version ${version} of "${name}" is what these channels point to: ${pointing.join(", ")}; move or delete them first`;
+        return err(rejection("in_use", detail, { facts: { channels: pointing } }));
+      }
+      const seen = sql`(select revision from ${workflowNames} where ${ofName(tenant, name)}) = ${revision}`;
+      const [, deleted] = await this.#db.batch([
+        this.#retire(tenant, name),
+        this.#db.delete(workflows).where(and(named(tenant, name), eq(workflows.version, version), seen)),
+      ]);
+      // Else the channels have changed meanwhile, or somebody else has deleted it.
+      return deleted.meta.changes > 0 ? ok(true) : "raced";
+    });
   }
 
   /** Remembers the numbers that were given so far. Belongs into the transaction that deletes some of them. */
@@ -233,26 +235,29 @@ export class WorkflowRegistry {
     );
   }
 
-  async #limitReached(tenant: string, name: string, latest: WorkflowVersion | null, retired: number): Promise<Rejection | null> {
-    if (latest !== null) {
-      const row = await this.#db.select({ versions: count() }).from(workflows).where(named(tenant, name)).get();
-      if ((row?.versions ?? 0) < LIMITS.versionsPerWorkflow) return null;
-      return rejection("limit_reached", `A workflow has at most ${LIMITS.versionsPerWorkflow} versions; delete some first`);
-    }
-    const names = this.#db.selectDistinct({ name: workflows.name }).from(workflows).where(eq(workflows.tenant, tenant)).as("names");
-    const row = await this.#db.select({ names: count() }).from(names).get();
-    if ((row?.names ?? 0) >= LIMITS.workflowsPerTenant) {
-      return rejection("limit_reached", `A tenant has at most ${LIMITS.workflowsPerTenant} workflows; delete one first`);
-    }
-    if (retired > 0) return null;
-    const kept = await this.#db.select({ names: count() }).from(workflowNames).where(eq(workflowNames.tenant, tenant)).get();
-    if ((kept?.names ?? 0) < LIMITS.workflowNames) return null;
-    return rejection("limit_reached", `A tenant has used at most ${LIMITS.workflowNames} names; take one that was used before`);
+  /** `before`: the newest version, or 0. */
+  #limits(tenant: string, name: string, before: number, retired: number): readonly Limit[] {
+    const db = this.#db;
+    const versions = {
+      room: lt(db.$count(workflows, named(tenant, name)), LIMITS.versionsPerWorkflow),
+      detail: `A workflow has at most ${LIMITS.versionsPerWorkflow} versions; delete some first`,
+    };
+    if (before > 0) return [versions];
+    const names = sql`(select count(distinct ${workflows.name}) from ${workflows} where ${eq(workflows.tenant, tenant)})`;
+    const registered = {
+      room: lt(names, LIMITS.workflowsPerTenant),
+      detail: `A tenant has at most ${LIMITS.workflowsPerTenant} workflows; delete one first`,
+    };
+    const everUsed = {
+      room: lt(db.$count(workflowNames, eq(workflowNames.tenant, tenant)), LIMITS.workflowNames),
+      detail: `A tenant has used at most ${LIMITS.workflowNames} names; take one that was used before`,
+    };
+    return retired > 0 ? [registered] : [registered, everUsed];
   }
 }
 
 const named = (tenant: string, name: string) => and(eq(workflows.tenant, tenant), eq(workflows.name, name));
 
 function changed(name: string, actual: number, expected: number): Rejection {
-  return rejection("precondition_failed", `Workflow "${name}" is at version ${actual}, not ${expected}; read it again`);
+  return outdated(`Workflow "${name}" is`, actual, expected, "version");
 }

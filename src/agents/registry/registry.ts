@@ -1,6 +1,8 @@
 /** The agents of a tenant in D1: register, read, delete; and what their objects publish about them. */
-import { and, count, eq, lt, sql } from "drizzle-orm";
+import { and, eq, lt, lte, notExists, sql, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { insertWhere, reachedLimit, roomIn, type Limit } from "../../records/limit.ts";
+import { outdated, overLatest } from "../../records/revision.ts";
 import { rejection, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import type { Keyring } from "../../shared/keyring.ts";
 import { LIMITS } from "../limits.ts";
@@ -88,11 +90,8 @@ export class AgentRegistry {
     const faults = registrationFaults(registration, this.#policy);
     if (faults.length > 0) return err(rejectionOf(faults, "invalid_request"));
 
-    for (let tries = 0; tries < 3; tries++) {
-      const registered = await this.#registerOver(await this.find(tenant, id), tenant, id, registration, expected, keepsAuth, now);
-      if (registered !== "raced") return registered;
-    }
-    return err(rejection("unavailable", `Agent "${id}" is being registered by many at once; try again`, { retryAfterMs: 1_000 }));
+    const register = async () => this.#registerOver(await this.find(tenant, id), tenant, id, registration, expected, keepsAuth, now);
+    return overLatest(`Agent "${id}" is`, register, "registered");
   }
 
   /** `raced`: somebody else has written since `before` was read, and whether that matters is to be seen again. */
@@ -123,53 +122,64 @@ export class AgentRegistry {
         ),
       );
     }
-    const excess = await this.#excess(tenant, agent, before);
-    if (excess !== null) return err(rejection("limit_reached", excess));
-    if (!(await this.#write(tenant, agent, before))) return "raced";
-    return ok({ agent, isNew: before === null, ...(signingSecret !== undefined && { signingSecret }) });
+    const bytes = JSON.stringify(agent).length;
+    if (bytes > LIMITS.agentRecordBytes) {
+      return err(rejection("limit_reached", `An agent's registration is at most ${LIMITS.agentRecordBytes} bytes; shorten its schemas`));
+    }
+    const limits = this.#limits(tenant, bytes, before);
+    if (await this.#write(tenant, agent, before, roomIn(limits))) {
+      return ok({ agent, isNew: before === null, ...(signingSecret !== undefined && { signingSecret }) });
+    }
+    if ((await this.find(tenant, id))?.revision !== before?.revision) return "raced";
+    const reached = await reachedLimit(this.#db, limits);
+    return reached === null ? "raced" : err(reached);
   }
 
   /** Whether there was something to delete. */
   async delete(tenant: string, id: string, expected: Expectation): Promise<Result<boolean, Rejection>> {
     if (isBuiltinAgent(id)) return err(rejection("name_reserved", `"${id}" is a built-in agent and stays`));
-    const before = await this.find(tenant, id);
-    if (before === null) return ok(false);
-    const refusal = unmet(expected, id, before);
-    if (refusal !== null) return err(refusal);
-    await this.#db.batch([
-      this.#db.delete(agents).where(at(tenant, id)),
-      this.#db.delete(agentStates).where(and(eq(agentStates.tenant, tenant), eq(agentStates.id, id))),
-    ]);
-    return ok(true);
+    return overLatest(`Agent "${id}" is`, async () => {
+      const before = await this.find(tenant, id);
+      if (before === null) return ok(false);
+      const refusal = unmet(expected, id, before);
+      if (refusal !== null) return err(refusal);
+      const isGone = notExists(this.#db.select({ id: agents.id }).from(agents).where(at(tenant, id)));
+      const [deleted] = await this.#db.batch([
+        this.#db.delete(agents).where(and(at(tenant, id), eq(agents.revision, before.revision))),
+        this.#db.delete(agentStates).where(and(eq(agentStates.tenant, tenant), eq(agentStates.id, id), isGone)),
+      ]);
+      return deleted.meta.changes > 0 ? ok(true) : "raced";
+    });
   }
 
   /** Writes only over the revision that was read, so that of two writers at once one is told. */
-  async #write(tenant: string, agent: AgentRecord, before: AgentRecord | null): Promise<boolean> {
+  async #write(tenant: string, agent: AgentRecord, before: AgentRecord | null, room: SQL | undefined): Promise<boolean> {
     const row = { tenant, id: agent.id, revision: agent.revision, record: agent };
     const result =
       before === null
-        ? await this.#db.insert(agents).values(row).onConflictDoNothing().run()
+        ? await insertWhere(this.#db, agents, row, room).onConflictDoNothing().run()
         : await this.#db
             .update(agents)
             .set(row)
-            .where(and(at(tenant, agent.id), eq(agents.revision, before.revision)))
+            .where(and(at(tenant, agent.id), eq(agents.revision, before.revision), room))
             .run();
     return result.meta.changes > 0;
   }
 
-  /** The limit that an agent would pass. All of a tenant's agents together are what every isolate keeps at hand. */
-  async #excess(tenant: string, agent: AgentRecord, before: AgentRecord | null): Promise<string | null> {
-    const bytes = JSON.stringify(agent).length;
-    const beforeBytes = before === null ? 0 : JSON.stringify(before).length;
-    if (bytes > LIMITS.agentRecordBytes) return `An agent's registration is at most ${LIMITS.agentRecordBytes} bytes; shorten its schemas`;
-    if (before !== null && bytes <= beforeBytes) return null;
-    const total = sql<number | null>`sum(length(${agents.record}))`;
-    const row = await this.#db.select({ agents: count(), bytes: total }).from(agents).where(eq(agents.tenant, tenant)).get();
-    if (before === null && (row?.agents ?? 0) >= LIMITS.agentsPerTenant) {
-      return `A tenant has at most ${LIMITS.agentsPerTenant} agents; delete one first`;
-    }
-    if ((row?.bytes ?? 0) - beforeBytes + bytes <= LIMITS.directoryBytes) return null;
-    return `The agents of a tenant are at most ${LIMITS.directoryBytes} bytes together; shorten their schemas`;
+  /** All of a tenant's agents together are what every isolate keeps at hand. One that becomes no larger always has room. */
+  #limits(tenant: string, bytes: number, before: AgentRecord | null): readonly Limit[] {
+    const added = bytes - (before === null ? 0 : JSON.stringify(before).length);
+    const ofTenant = eq(agents.tenant, tenant);
+    const total = sql`(select coalesce(sum(length(${agents.record})), 0) from ${agents} where ${ofTenant})`;
+    const number = {
+      room: lt(this.#db.$count(agents, ofTenant), LIMITS.agentsPerTenant),
+      detail: `A tenant has at most ${LIMITS.agentsPerTenant} agents; delete one first`,
+    };
+    const size = {
+      room: lte(total, LIMITS.directoryBytes - added),
+      detail: `The agents of a tenant are at most ${LIMITS.directoryBytes} bytes together; shorten their schemas`,
+    };
+    return [...(before === null ? [number] : []), ...(added > 0 ? [size] : [])];
   }
 
   #recordOf(
@@ -220,9 +230,6 @@ function unmet(expected: Expectation, id: string, before: AgentRecord | null): R
       return before === null ? null : rejection("already_exists", `Agent "${id}" is registered already; use PUT to replace it`);
     case "revision":
       if (before?.revision === expected.revision) return null;
-      return rejection(
-        "precondition_failed",
-        `Agent "${id}" is at revision ${before?.revision ?? 0}, not ${expected.revision}; read it again`,
-      );
+      return outdated(`Agent "${id}" is`, before?.revision ?? 0, expected.revision);
   }
 }

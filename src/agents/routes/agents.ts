@@ -8,6 +8,7 @@ import { agentRegistration, type AgentRegistration } from "../registry/registrat
 import type { Expectation, KnownAgent, Registered } from "../registry/registry.ts";
 import { faultsOf } from "../../language/compile.ts";
 import { identifier } from "../../language/definition-words.ts";
+import { outdated } from "../../records/revision.ts";
 import { rejection, rejectionOf } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../shared/json.ts";
@@ -112,9 +113,7 @@ export const agentRoutes = createRouter<AgentServices>()
     const expected = requiredRevision(c);
     const record = found(await c.var.services.agents.find(c.var.principal.tenant, id), id);
     if (expected !== null && record.revision !== expected) {
-      throw new Refused(
-        rejection("precondition_failed", `Agent "${id}" is at revision ${record.revision}, not ${expected}; read it again`),
-      );
+      throw new Refused(outdated(`Agent "${id}" is`, record.revision, expected));
     }
     const patch = c.req.valid("json") as JsonObject;
     const changed = agentRegistration.safeParse(merged(registrationOf(record) as unknown as Json, patch));
