@@ -15,7 +15,7 @@ import type { Command } from "./facts/command.ts";
 import type { TaskEvent } from "./facts/event.ts";
 import type { TaskCreated } from "./facts/created.ts";
 import { begin, evolve } from "./state/evolve.ts";
-import { scheduleHedge } from "./state/evolve-attempt.ts";
+import { scheduleHedge } from "./state/attempts.ts";
 import type { Graph } from "../language/graph.ts";
 import type { TaskInput } from "./facts/input.ts";
 import { stepAt, waitersFor, type TaskState } from "./state/state.ts";

@@ -3,7 +3,7 @@ import { causedBy, type By } from "../../shared/actor.ts";
 import type { CancelReason, TaskEvent } from "../facts/event.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { Frame } from "../state/step-state.ts";
-import { nextToUndo } from "../state/evolve-branch.ts";
+import { nextToUndo } from "../state/compensations.ts";
 import { cancelSteps } from "./step.ts";
 import type { Ending, TaskState } from "../state/state.ts";
 

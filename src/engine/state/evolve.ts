@@ -17,10 +17,13 @@ import {
   replaceAttempt,
   startAttempt,
   type OfLine,
-} from "./evolve-attempt.ts";
+} from "./attempts.ts";
 import { enter, retryNow } from "./phase.ts";
-import { endTask, failFrame, settle } from "./evolve-settle.ts";
-import { applyApproval, applyBranch, applyCompensation, keepSignal, openBranches, orphan, takeSignal } from "./evolve-branch.ts";
+import { endTask, failFrame, settle } from "./settling.ts";
+import { applyApproval } from "./approvals.ts";
+import { applyBranch, openBranches, orphan } from "./branches.ts";
+import { applyCompensation } from "./compensations.ts";
+import { keepSignal, takeSignal } from "./signals.ts";
 import type { CoreEvent, TaskEvent } from "../facts/event.ts";
 import type { TaskCreated } from "../facts/created.ts";
 import { initialState } from "./frame.ts";

@@ -1,12 +1,11 @@
-/** The fold of what is inside steps: branches and the tasks some of them are, signals, approvals, and undoing. */
+/** The fold of what is inside steps: branches, and the tasks that some of them are. */
 import type { CancelReason, EventOf } from "../facts/event.ts";
 import { enter } from "./phase.ts";
 import { openFrame } from "./frame.ts";
-import { LIMITS } from "../limits.ts";
 import { kindOf } from "../../language/kinds/table.ts";
 import { blockOfBranch } from "../../language/graph.ts";
-import { approvalNumbered, stepAt, type TaskState } from "./state.ts";
-import type { Approval, Branches, Step } from "./step-state.ts";
+import { type TaskState } from "./state.ts";
+import type { Branches, Step } from "./step-state.ts";
 import { resident } from "../facts/value.ts";
 
 /** A step with steps inside it, or with tasks of its own, is open from its start. */
@@ -111,98 +110,3 @@ export function orphan(state: TaskState, event: EventOf<"step.completed" | "step
 /** What the tasks of a step that has settled are told. */
 const reasonToCancel = (event: EventOf<"step.completed" | "step.failed" | "step.canceled">): CancelReason =>
   event.type === "step.canceled" ? event.reason : "block_ended";
-
-export function keepSignal(state: TaskState, { name, payload, key }: EventOf<"signal.received">): void {
-  const kept = state.signals.get(name);
-  const signal = { seq: state.seq, payload: resident(payload, state.seq) };
-  if (kept === undefined) state.signals.set(name, [signal]);
-  else kept.push(signal);
-  state.keptSignals++;
-  state.signalKeys.add(key);
-  // The oldest have been repeated by now, or will not be.
-  const [oldest] = state.signalKeys;
-  if (state.signalKeys.size > LIMITS.keptSignals && oldest !== undefined) state.signalKeys.delete(oldest);
-}
-
-export function takeSignal(state: TaskState, { node }: Step, seq: number): void {
-  for (const name of node.listens) {
-    const kept = state.signals.get(name) ?? [];
-    const at = kept.findIndex((signal) => signal.seq === seq);
-    if (at === -1) continue;
-    kept.splice(at, 1);
-    state.keptSignals--;
-    if (kept.length === 0) state.signals.delete(name);
-  }
-}
-
-type ApprovalEvent = EventOf<"approval.requested" | "approval.decided" | "approval.escalated" | "approval.expired">;
-
-export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent): void {
-  switch (event.type) {
-    case "approval.requested":
-      state.approvals.push(step.index);
-      return ask(state, step, {
-        number: event.approval,
-        title: event.title,
-        payload: resident(event.payload, state.seq),
-        hash: event.hash,
-        assignees: event.assignees,
-        quorum: event.quorum,
-        isEditable: event.editable === true,
-        requestedAt: state.at,
-        dueAt: event.due_at ?? null,
-        hasEscalated: false,
-        outcome: null,
-        decisions: [],
-      });
-    case "approval.decided": {
-      const approval = approvalNumbered(state, event.approval);
-      if (approval === null) return;
-      const { by, actor = null, decision, comment = null, hash, payload } = event;
-      approval.decisions.push({ by, actor, decision, comment, asked: approval.hash, hash, at: state.at });
-      if (payload === undefined) return;
-      approval.payload = resident(payload, state.seq);
-      approval.hash = hash;
-      return;
-    }
-    case "approval.escalated":
-      if (step.approval === null) return;
-      step.approval.assignees = event.assignees;
-      step.approval.hasEscalated = true;
-      step.approval.dueAt = event.due_at;
-      return;
-    case "approval.expired":
-      if (step.approval !== null) step.approval.outcome = event.outcome;
-  }
-}
-
-/** In the name of a step that does not ask people an aspect does. */
-function ask(state: TaskState, step: Step, approval: Approval): void {
-  if (kindOf(step.node.kind).takes === "people") step.approval = approval;
-  else state.asks.set(approval.number, approval);
-}
-
-type CompensationEvent = EventOf<"compensation.started" | "compensation.completed" | "compensation.failed">;
-
-export function applyCompensation(state: TaskState, step: Step, event: CompensationEvent): void {
-  switch (event.type) {
-    case "compensation.started":
-      if (step.node.undo === null) return;
-      state.compensations.push({ step: step.path, status: "running", error: null, frame: openFrame(state, step, step.node.undo, null) });
-      return;
-    case "compensation.completed":
-    case "compensation.failed": {
-      const compensation = state.compensations.at(-1);
-      if (compensation === undefined) return;
-      compensation.frame.isOver = true;
-      compensation.status = event.type === "compensation.completed" ? "completed" : "failed";
-      compensation.error = event.type === "compensation.failed" ? event.error : null;
-    }
-  }
-}
-
-/** The step that is to be undone next: the last completed one first. */
-export function nextToUndo(state: TaskState): Step | null {
-  const index = state.undoable[state.undoable.length - 1 - state.compensations.length];
-  return index === undefined ? null : stepAt(state, index);
-}
