@@ -1,7 +1,9 @@
-import type { Room } from "../http/room-manifest.ts";
+import type { Base, Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { SCOPES } from "./scopes.ts";
 import { keyRoutes } from "./routes.ts";
+import { ApiKeys } from "./keys.ts";
+import { requestCredit } from "./request-credit.ts";
 
 export const authRoom = {
   name: "auth",
@@ -10,3 +12,20 @@ export const authRoom = {
   scopes: SCOPES,
   routes: keyRoutes,
 } as const satisfies Room;
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      readonly REQUESTS: RateLimit;
+    }
+  }
+}
+
+export function openAuth({ env, config, db }: Base) {
+  return {
+    services: {
+      keys: new ApiKeys(db, config.rootApiKey),
+      mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
+    },
+  };
+}

@@ -1,6 +1,9 @@
-import type { Room } from "../http/room-manifest.ts";
+import type { Base, Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { cacheRoutes } from "./routes.ts";
+import type { CachePorts } from "./cache-contract.ts";
+import { CacheGateway } from "./gateway.ts";
+import type { CacheObject } from "./cache-object.ts";
 
 export const cacheRoom = {
   name: "cache",
@@ -8,3 +11,16 @@ export const cacheRoom = {
   tags: { cache: "Results that are kept" },
   routes: cacheRoutes,
 } as const satisfies Room;
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      readonly RESULTS: DurableObjectNamespace<CacheObject<Env>>;
+    }
+  }
+}
+
+/** `ports`: the tasks that ask and bring. */
+export function openCache({ env }: Base, ports: CachePorts) {
+  return { services: { cache: new CacheGateway(env.RESULTS) }, ports };
+}

@@ -1,9 +1,15 @@
-import type { Room } from "../http/room-manifest.ts";
+import type { Base, Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 import { SCOPES } from "./scopes.ts";
 import { taskEndedCall } from "./routes/webhook-schemas.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
+import { WebhookGateway } from "./gateway.ts";
+import { Notifier } from "./notifier.ts";
+import { postDelivery } from "./post.ts";
+import { WebhookRegistry } from "./registry.ts";
+import type { WebhookPorts } from "./webhook-contract.ts";
+import type { WebhookObject } from "./webhook-object.ts";
 
 export const webhooksRoom = {
   name: "webhooks",
@@ -14,3 +20,26 @@ export const webhooksRoom = {
   routes: webhookRoutes,
   sends: [taskEndedCall],
 } as const satisfies Room;
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      readonly WEBHOOKS: DurableObjectNamespace<WebhookObject<Env>>;
+    }
+  }
+}
+
+export function openWebhooks({ env, config: { keyring }, db, urlPolicy }: Base) {
+  const webhookRegistry = new WebhookRegistry(db, keyring, urlPolicy);
+  const webhookObjects = new WebhookGateway(env.WEBHOOKS);
+  const ports: WebhookPorts = {
+    record: ({ tenant, webhook }) => webhookRegistry.find(tenant, webhook),
+    disable: ({ tenant, webhook }, epoch, disabled) => webhookRegistry.disable(tenant, webhook, epoch, disabled),
+    post: (tenant, record, delivery) => postDelivery(tenant, record, delivery, keyring, urlPolicy),
+  };
+  return {
+    services: { webhooks: new Notifier(webhookRegistry, webhookObjects, keyring), webhookRegistry, webhookObjects },
+    ports,
+    purge: (now: number) => webhookRegistry.purge(now - LIMITS.deliveryRetentionMs - 2 * LIMITS.webhookUsedMs),
+  };
+}

@@ -1,6 +1,5 @@
 /** Workflows that are there from the start. */
 import type { WorkflowDefinition } from "../language/definition.ts";
-import { bulkWorkflow } from "../bulk/agent.ts";
 import type { WorkflowVersion } from "./registry.ts";
 
 /** One step that answers with its input: the shortest way to see the whole service work. */
@@ -11,14 +10,18 @@ const simple: WorkflowDefinition = {
   output: "${ steps.echo.output }",
 };
 
-export const BUILTIN_WORKFLOWS: readonly WorkflowVersion[] = [simple, bulkWorkflow].map((definition) => ({
-  name: definition.name ?? "",
-  version: 1,
-  definition: JSON.stringify(definition),
-  createdAt: 0,
-  createdBy: null,
-}));
+const builtin = new Map<string, WorkflowVersion>();
 
-export function builtinWorkflow(name: string): WorkflowVersion | null {
-  return BUILTIN_WORKFLOWS.find((workflow) => workflow.name === name) ?? null;
+/** Adds those that a room brings. */
+export function addBuiltinWorkflows(definitions: readonly WorkflowDefinition[]): void {
+  for (const definition of definitions) {
+    const { name = "" } = definition;
+    builtin.set(name, { name, version: 1, definition: JSON.stringify(definition), createdAt: 0, createdBy: null });
+  }
 }
+
+addBuiltinWorkflows([simple]);
+
+export const builtinWorkflows = (): readonly WorkflowVersion[] => [...builtin.values()];
+
+export const builtinWorkflow = (name: string): WorkflowVersion | null => builtin.get(name) ?? null;

@@ -11,7 +11,7 @@ import { rejection, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { parseReference } from "../language/workflow-reference.ts";
-import { BUILTIN_WORKFLOWS, builtinWorkflow } from "./builtin.ts";
+import { builtinWorkflow, builtinWorkflows } from "./builtin.ts";
 import { channelsOf, versionOn, type Channels } from "./channels.ts";
 import { readDescriptions, type WorkflowDescription } from "./descriptions.ts";
 import { ofName, readName } from "./names.ts";
@@ -105,9 +105,13 @@ export class WorkflowRegistry {
 
   /** Names with their newest versions, in order, after a name. Built-in ones come first. */
   async list(tenant: string, after: string | null, limit: number): Promise<readonly WorkflowListing[]> {
-    const at = BUILTIN_WORKFLOWS.findIndex(({ name }) => name === after);
+    const at = builtinWorkflows().findIndex(({ name }) => name === after);
     const isAfterBuiltins = after !== null && at === -1;
-    const builtins = isAfterBuiltins ? [] : BUILTIN_WORKFLOWS.slice(at + 1).map((workflow) => ({ ...workflow, channels: [] }));
+    const builtins = isAfterBuiltins
+      ? []
+      : builtinWorkflows()
+          .slice(at + 1)
+          .map((workflow) => ({ ...workflow, channels: [] }));
     const rows = await this.#db
       .select({
         name: workflows.name,

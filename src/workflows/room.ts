@@ -1,8 +1,12 @@
-import type { Room } from "../http/room-manifest.ts";
+import type { Base, Room } from "../http/room-manifest.ts";
 import { LIMITS } from "./limits.ts";
 import { REJECTIONS } from "./rejections.ts";
 import { SCOPES } from "./scopes.ts";
 import { routes } from "./routes/routes.ts";
+import type { AgentDirectory } from "../agents/directory.ts";
+import { ChannelStore } from "./channel-store.ts";
+import { WorkflowRegistry } from "./registry.ts";
+import type { WorkflowServices } from "./services.ts";
 
 export const workflowsRoom = {
   name: "workflows",
@@ -12,3 +16,8 @@ export const workflowsRoom = {
   scopes: SCOPES,
   routes,
 } as const satisfies Room;
+
+export function openWorkflows({ db }: Base, directory: AgentDirectory) {
+  const services: WorkflowServices = { workflows: new WorkflowRegistry(db), channels: new ChannelStore(db), directory };
+  return { services };
+}

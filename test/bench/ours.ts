@@ -4,8 +4,9 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import service, { Agent as ProductionAgent, Gate as ProductionGate, Task as ProductionTask } from "../../src/index.ts";
-import type { Env } from "../../src/env.ts";
 import type { Cost } from "../../src/tasks/object/journal.ts";
+
+type Env = Cloudflare.Env;
 
 export { ResultCache, Schedule, Webhook } from "../../src/index.ts";
 

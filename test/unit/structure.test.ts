@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { STEP_KINDS } from "../../src/language/kinds/table.ts";
+import { layerRules } from "./layer-rules.ts";
 import { importersOf, importGraph, knotsIn } from "./import-graph.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -72,6 +73,50 @@ describe("an aspect", () => {
       expect(importers).toEqual(expect.arrayContaining([`${folder}shapes.ts`, `${folder}table.ts`]));
       expect(importers.length, importers.join(", ")).toBeLessThanOrEqual(3);
     }
+  });
+});
+
+describe("the rooms", () => {
+  const layers = JSON.parse(readFileSync(join(root, "src/layers.json"), "utf8")) as Readonly<Record<string, readonly string[]>>;
+  const roomOf = (path: string): string => path.split("/")[1] ?? "";
+  const isInRoom = (path: string): boolean => path.split("/").length > 2;
+
+  test("are those of the table, which has no circle", () => {
+    expect(
+      [
+        ...new Set(
+          sources
+            .map(({ path }) => path)
+            .filter(isInRoom)
+            .map(roomOf),
+        ),
+      ].toSorted(),
+    ).toEqual(Object.keys(layers).toSorted());
+    expect(knotsIn(new Map(Object.entries(layers)))).toEqual([]);
+  });
+
+  test("import what the table allows, types included", () => {
+    const strays = [...graph].flatMap(([file, targets]) =>
+      targets
+        .filter((target) => isInRoom(file) && roomOf(target) !== roomOf(file) && !(layers[roomOf(file)] ?? []).includes(roomOf(target)))
+        .map((target) => `${file} imports ${target}`),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  test("are held by the linter, too, whose lists are made of the table", () => {
+    const { overrides } = JSON.parse(readFileSync(join(root, ".oxlintrc.json"), "utf8")) as { overrides: readonly unknown[] };
+    expect(overrides).toEqual(expect.arrayContaining([...layerRules(layers)]));
+  });
+
+  test("hold at most forty files in a folder", () => {
+    const inFolder = Map.groupBy(sources, ({ path }) => path.slice(0, path.lastIndexOf("/")));
+    expect([...inFolder].filter(([, files]) => files.length > 40).map(([folder]) => folder)).toEqual([]);
+  });
+
+  test("are named outside of themselves by the list of rooms alone", () => {
+    const outside = sources.filter(({ path }) => !isInRoom(path)).map(({ path }) => path);
+    expect(outside.toSorted()).toEqual(["src/index.ts", "src/rooms.ts"]);
   });
 });
 

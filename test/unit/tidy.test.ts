@@ -58,8 +58,12 @@ describe("the code", () => {
     const configuration = readFileSync(join(root, "wrangler.toml"), "utf8");
     const bindings = [...configuration.matchAll(/^(?:binding|name) = "([A-Z_]+)"$/gm)].map((match) => match[1] as string);
     expect(bindings.length).toBeGreaterThan(5);
-    const composition = ["src/composition.ts", "src/index.ts"].map((path) => readFileSync(join(root, path), "utf8")).join("");
-    const declared = readFileSync(join(root, "src/env.ts"), "utf8");
-    expect(bindings.filter((binding) => !composition.includes(`env.${binding}`) || !declared.includes(`${binding}:`))).toEqual([]);
+    const rooms = sources
+      .filter(({ path }) => /\/room(-manifest|s)?\.ts$/.test(path))
+      .map(({ text }) => text)
+      .join("");
+    expect(
+      bindings.filter((binding) => !new RegExp(`env\\.${binding}\\b`).test(rooms) || !rooms.includes(`readonly ${binding}: `)),
+    ).toEqual([]);
   });
 });

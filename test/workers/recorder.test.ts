@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
-import { service } from "../../src/composition.ts";
+import { rooms } from "../../src/rooms.ts";
 import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import type { TaskDiff } from "../../src/tasks/recorder/task-diff.ts";
 import { agentsAnswer, api, calls, objectCount, registerAgent, ROOT_KEY, submit, taskOf, untilEnded, untilStatus } from "./harness.ts";
@@ -279,7 +279,7 @@ describe("a task from elsewhere", () => {
     const old = lines.map((line, index) => (index === 0 ? line : JSON.stringify({ ...(JSON.parse(line) as Line), at: 1_000_000 + index })));
     const { status, body } = await importing(old.join("\n"));
     expect([status, body.finished_at?.slice(0, 4)]).toEqual([201, "1970"]);
-    await service(env).archive.purge(Date.now() - 60_000);
+    await rooms(env).services.archive.purge(Date.now() - 60_000);
     expect((await api("GET", `/tasks/${body.id}`)).status).toBe(200);
   });
 

@@ -5,7 +5,7 @@ import { AGENT_STATUS } from "../agent-state.ts";
 import type { AgentContract } from "../object/agent-contract.ts";
 import { select } from "../selection/selection.ts";
 import { selectionOf, targetOf } from "../../language/staffing.ts";
-import { whyOf } from "../../tasks/views/why.ts";
+import { whyOf } from "../selection/why.ts";
 import { rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";

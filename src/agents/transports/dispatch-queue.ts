@@ -34,17 +34,21 @@ export type ClaimAnswer = { readonly type: "call"; readonly call: CarriedCall } 
 export interface Claims {
   /** `null` when the attempt is not wanted from this delivery. */
   readonly claim: (message: DispatchMessage, delivery: number) => Promise<ClaimAnswer | null>;
+  readonly report: (message: DispatchMessage, outcome: Outcome) => Promise<void>;
+}
+
+/** … and of the agent. */
+interface Calls extends Claims {
   /** When the call may leave, as it is about to. */
   readonly start: (message: DispatchMessage, call: AgentCall) => Promise<StartAnswer>;
-  readonly report: (message: DispatchMessage, outcome: Outcome) => Promise<void>;
   readonly call: (call: AgentCall) => Promise<Outcome>;
 }
 
-export async function consumeDispatches(messages: readonly Message[], claims: Claims): Promise<void> {
+export async function consumeDispatches(messages: readonly Message[], claims: Calls): Promise<void> {
   await Promise.all(messages.map((message) => consume(message, claims)));
 }
 
-async function consume(message: Message, claims: Claims): Promise<void> {
+async function consume(message: Message, claims: Calls): Promise<void> {
   const parsed = dispatchMessage.safeParse(message.body);
   if (!parsed.success) {
     log("error", "dispatch message unreadable", { id: message.id });

@@ -9,7 +9,7 @@ import { hasSaid } from "../../engine/rules/decisions.ts";
 import { approvalNumbered, stepAt, type TaskState } from "../../engine/state/state.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
 import type { ResultReading, SelectionView, StepDetail, TaskView } from "../views/task-view.ts";
-import { whyOf } from "../views/why.ts";
+import { whyOf } from "../../agents/selection/why.ts";
 import { stepViews, type StepView } from "../views/step-view.ts";
 import { degradedSteps, taskHead, type TaskHead } from "../views/view.ts";
 import { errorView } from "../views/waiting-view.ts";

@@ -10,7 +10,7 @@ import type { TaskEvent } from "../../engine/facts/event.ts";
 export const actorFilter = z
   .string()
   .max(LIMITS.actorKeyLength)
-  .regex(new RegExp(`^(?:${ACTOR_TYPES.join("|")}):.+$`, "s"), `expected a type (${ACTOR_TYPES.join(", ")}), a colon and an id`)
+  .regex(new RegExp(`^(?:${ACTOR_TYPES.join("|")}):[\\s\\S]+$`), `expected a type (${ACTOR_TYPES.join(", ")}), a colon and an id`)
   .openapi({ description: "Who submitted them, or what made them start", example: "schedule:nightly" });
 
 /** As a filter names somebody, and an index. */
