@@ -1,4 +1,5 @@
 /** What an agent is: how it is kept, and what readers see of it. */
+import type { By } from "../shared/actor.ts";
 import type { JsonSchema } from "../shared/json-schema.ts";
 import { durationMs, durationText, isoTime } from "../shared/time.ts";
 import type { AgentRegistration } from "./registry/registration.ts";
@@ -64,6 +65,8 @@ export interface AgentRecord {
   readonly draining?: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
+  readonly createdBy?: By;
+  readonly updatedBy?: By;
   /** Counts changes; the ETag. */
   readonly revision: number;
 }
@@ -229,5 +232,7 @@ export function agentView(record: AgentRecord) {
     draining: record.draining ?? false,
     created_at: isBuiltin ? null : isoTime(record.createdAt),
     updated_at: isBuiltin ? null : isoTime(record.updatedAt),
+    created_by: record.createdBy ?? null,
+    updated_by: record.updatedBy ?? null,
   };
 }

@@ -2,7 +2,9 @@
 import { z } from "@hono/zod-openapi";
 import { identifier } from "../language/definition-words.ts";
 import { LIMITS } from "./limits.ts";
+import { accepted } from "../http/problem.ts";
 import { createRouter, defineRoute, json } from "../http/route.ts";
+import { invalidateResults } from "./operations.ts";
 import type { CacheServices } from "./services.ts";
 
 const count = z.int();
@@ -46,7 +48,7 @@ const invalidateRoute = defineRoute({
   summary: "Drop kept results",
   description:
     "Whatever has any of what is named. From the answer on nobody gets one of those, and what is being made of that kind is not kept. May be repeated.",
-  access: "tasks:write",
+  access: invalidateResults.scope,
   request: { body: { required: true, content: { "application/json": { schema: named } } } },
   responses: { 200: json(z.object({ dropped: count }), "How many there were") },
 });
@@ -56,6 +58,6 @@ export const cacheRoutes = createRouter<CacheServices>()
   .openapi(invalidateRoute, async (c) => {
     const { tags = [], keys = [], capability, agent } = c.req.valid("json");
     const capabilities = [...(capability === undefined ? [] : [capability]), ...(agent === undefined ? [] : [`agent ${agent}`])];
-    const dropped = await c.var.services.cache.invalidate(c.var.principal.tenant, { tags, keys, capabilities });
+    const dropped = accepted(await invalidateResults(c.var.principal, c.var.services, { tags, keys, capabilities }));
     return c.json({ dropped }, 200);
   });

@@ -72,18 +72,18 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
     return this.#store.record === null ? null : this.#log.list(outcome, before, limit);
   }
 
-  async pause(reason: string | null): Promise<Result<ScheduleReading, Rejection> | null> {
+  async pause(reason: string | null, by?: By): Promise<Result<ScheduleReading, Rejection> | null> {
     return this.#steer("paused", (record, now) => {
       this.#settler.settleDue(record, now);
-      this.#store.stored = steeredRecord(record, { since: now, reason }, now);
+      this.#store.stored = steeredRecord(record, { since: now, reason }, by, now);
       this.#settler.dropWaiting(now);
     });
   }
 
-  async resume(): Promise<Result<ScheduleReading, Rejection> | null> {
+  async resume(by?: By): Promise<Result<ScheduleReading, Rejection> | null> {
     return this.#steer("active", (record, now) => {
       this.#settler.passOver(record, WHILE_PAUSED, now);
-      this.#store.stored = steeredRecord(record, null, now);
+      this.#store.stored = steeredRecord(record, null, by, now);
     });
   }
 

@@ -1,4 +1,6 @@
 /** What a schedule is: how it is kept, and what changes of it mean. */
+import type { By } from "../shared/actor.ts";
+
 export const OVERLAP = ["skip", "queue", "cancel_previous", "allow"] as const;
 export type Overlap = (typeof OVERLAP)[number];
 
@@ -32,6 +34,9 @@ export interface ScheduleHead {
   readonly paused: Paused | null;
   readonly createdAt: number;
   readonly updatedAt: number;
+  readonly createdBy?: By;
+  /** Who put it, paused it or let it go on last. */
+  readonly updatedBy?: By;
 }
 
 /** PERSISTED in the schedule's object. */
@@ -59,6 +64,7 @@ export interface ScheduleDraft extends Pick<ScheduleHead, "timing" | "overlap" |
   readonly paused: boolean | null;
   readonly fingerprint: string;
   readonly origin: string;
+  readonly by?: By;
 }
 
 export function newRecord(tenant: string, name: string, incarnation: string, draft: ScheduleDraft, now: number): ScheduleRecord {
@@ -67,7 +73,16 @@ export function newRecord(tenant: string, name: string, incarnation: string, dra
     v: 1,
     tenant,
     incarnation,
-    head: { v: 1, name, revision: 1, ...headOf(draft), paused, createdAt: now, updatedAt: now },
+    head: {
+      v: 1,
+      name,
+      revision: 1,
+      ...headOf(draft),
+      paused,
+      createdAt: now,
+      updatedAt: now,
+      ...(draft.by && { createdBy: draft.by, updatedBy: draft.by }),
+    },
     fingerprint: draft.fingerprint,
     origin: draft.origin,
     listed: 0,
@@ -81,15 +96,15 @@ export function changedRecord(record: ScheduleRecord, draft: ScheduleDraft, now:
   const changed = draft.paused === null || draft.paused === wasPaused ? paused : draft.paused ? pausedNow(null, now) : null;
   return {
     ...record,
-    head: { ...revised(record.head, now), ...headOf(draft), paused: changed },
+    head: { ...revised(record.head, draft.by, now), ...headOf(draft), paused: changed },
     fingerprint: draft.fingerprint,
     origin: draft.origin,
   };
 }
 
 /** `paused`: `null` when it goes on. */
-export function steeredRecord(record: ScheduleRecord, paused: Paused | null, now: number): ScheduleRecord {
-  return { ...record, head: { ...revised(record.head, now), paused } };
+export function steeredRecord(record: ScheduleRecord, paused: Paused | null, by: By | undefined, now: number): ScheduleRecord {
+  return { ...record, head: { ...revised(record.head, by, now), paused } };
 }
 
 /** Whether putting the draft would change nothing. */
@@ -105,8 +120,8 @@ function pausedNow(reason: string | null, now: number): Paused {
   return { since: now, reason };
 }
 
-function revised(head: ScheduleHead, now: number): ScheduleHead {
-  return { ...head, revision: head.revision + 1, updatedAt: now };
+function revised({ updatedBy: _, ...head }: ScheduleHead, by: By | undefined, now: number): ScheduleHead {
+  return { ...head, revision: head.revision + 1, updatedAt: now, ...(by && { updatedBy: by }) };
 }
 
 function headOf({ timing, overlap, catchUp, description, taskType }: ScheduleDraft) {

@@ -74,7 +74,7 @@ export class Notifier implements WebhooksPort {
 
   async #adHoc(tenant: string, { id, webhook }: TaskEnded): Promise<readonly Target[]> {
     if (webhook === undefined) return [];
-    const found = await this.#registry.adHoc(tenant, webhook.url, Date.now());
+    const found = await this.#registry.adHoc(tenant, webhook.url, { type: "task", id }, Date.now());
     if (!found.ok) {
       log("warn", "a task's webhook cannot be told", { tenant, task: id, code: found.error.code, detail: found.error.detail });
       return [];

@@ -1,4 +1,5 @@
 /** The endpoints of a tenant in D1: registered ones, and those that came with tasks. */
+import type { By } from "../shared/actor.ts";
 import { and, asc, eq, inArray, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { full, insertWhere, type Limit } from "../records/limit.ts";
@@ -69,25 +70,25 @@ export class WebhookRegistry {
     return rows.map(({ record }) => record);
   }
 
-  async register(tenant: string, given: WebhookRegistration, now: number): Promise<Result<WrittenWebhook, Rejection>> {
+  async register(tenant: string, given: WebhookRegistration, by: By, now: number): Promise<Result<WrittenWebhook, Rejection>> {
     const refusal = this.urlRefusal(given.url);
     if (refusal !== null) return err(refusal);
     const id = newId("hook", now);
     const secret = given.secret ?? newSigningSecret();
-    const record = newRecord(id, given, false, this.#seal(tenant, id, secret), now);
+    const record = newRecord(id, given, false, this.#seal(tenant, id, secret), by, now);
     const limit = this.#limit(tenant, false);
     if (!(await this.#insert(tenant, record, limit, now))) return err(full(limit));
     return ok({ record, ...(given.secret === undefined && { secret }) });
   }
 
   /** The endpoint that a task brought along, made when it is the first one to. */
-  async adHoc(tenant: string, url: string, now: number): Promise<Result<WebhookRecord, Rejection>> {
+  async adHoc(tenant: string, url: string, by: By, now: number): Promise<Result<WebhookRecord, Rejection>> {
     const refusal = this.urlRefusal(url);
     if (refusal !== null) return err(refusal);
     const id = derivedId("hook", tenant, url);
     const known = await this.#usedNow(tenant, id, now);
     if (known !== null) return ok(known);
-    const record = newRecord(id, { url }, true, this.#seal(tenant, id, newSigningSecret()), now);
+    const record = newRecord(id, { url }, true, this.#seal(tenant, id, newSigningSecret()), by, now);
     const limit = this.#limit(tenant, true);
     if (await this.#insert(tenant, record, limit, now)) return ok(record);
     // Another task may have been faster; else there is no room.
@@ -101,6 +102,7 @@ export class WebhookRegistry {
     id: string,
     change: WebhookChange,
     expected: number | null,
+    by: By,
     now: number,
   ): Promise<Result<WrittenWebhook, Rejection> | null> {
     const refusal = change.url === undefined ? null : this.urlRefusal(change.url);
@@ -110,7 +112,7 @@ export class WebhookRegistry {
       if (expected !== null && before.revision !== expected) return err(changedMeanwhile(before, expected));
       const fixed = before.isAdHoc ? (["url", "events", "secret"] as const).find((field) => change[field] !== undefined) : undefined;
       if (fixed !== undefined) return err(isFixed(fixed));
-      const after = changedRecord(before, change, now);
+      const after = changedRecord(before, change, by, now);
       const goesElsewhere = isElsewhere(before, change);
       made = goesElsewhere && change.secret === undefined ? newSigningSecret() : undefined;
       const secret = change.secret ?? made;
@@ -120,11 +122,17 @@ export class WebhookRegistry {
   }
 
   /** A new secret; the present one signs beside it for a while. `null`: there is no such endpoint. */
-  async rotate(tenant: string, id: string, expected: number | null, now: number): Promise<Result<WrittenWebhook, Rejection> | null> {
+  async rotate(
+    tenant: string,
+    id: string,
+    expected: number | null,
+    by: By,
+    now: number,
+  ): Promise<Result<WrittenWebhook, Rejection> | null> {
     const secret = newSigningSecret();
     const written = await this.#write(tenant, id, (before) => {
       if (expected !== null && before.revision !== expected) return err(changedMeanwhile(before, expected));
-      return ok(resealed(changedRecord(before, {}, now), this.#seal(tenant, id, secret), true, now));
+      return ok(resealed(changedRecord(before, {}, by, now), this.#seal(tenant, id, secret), true, now));
     });
     return written && withSecret(written, secret);
   }
@@ -133,7 +141,7 @@ export class WebhookRegistry {
   async disable(tenant: string, id: string, epoch: number, { reason, since }: Disabled): Promise<void> {
     const written = await this.#write(tenant, id, (before) => {
       if (before.epoch !== epoch || before.disabled !== null) return ok(before);
-      return ok({ ...before, disabled: { reason, since }, updatedAt: since, revision: before.revision + 1 });
+      return ok({ ...before, disabled: { reason, since }, updatedAt: since, updatedBy: ITSELF, revision: before.revision + 1 });
     });
     if (written?.ok === false) throw new Error(written.error.detail);
   }
@@ -213,6 +221,9 @@ export class WebhookRegistry {
     });
   }
 }
+
+/** Disables endpoints that cannot be told anything. */
+const ITSELF: By = { type: "system", id: "webhooks" };
 
 const at = (tenant: string, id: string) => and(eq(webhooks.tenant, tenant), inArray(webhooks.isAdHoc, [false, true]), eq(webhooks.id, id));
 

@@ -1,4 +1,5 @@
 /** What a registered endpoint is: how it is kept, and what changes of it mean. */
+import type { By } from "../shared/actor.ts";
 import { LIMITS } from "./limits.ts";
 import type { Disabled } from "./endpoint-condition.ts";
 import { ALL_EVENTS, type EventPattern } from "./events.ts";
@@ -20,6 +21,8 @@ export interface WebhookRecord {
   readonly epoch: number;
   readonly createdAt: number;
   readonly updatedAt: number;
+  readonly createdBy?: By;
+  readonly updatedBy?: By;
   /** Counts changes; the ETag. */
   readonly revision: number;
 }
@@ -46,7 +49,7 @@ export function secretPlace(tenant: string, webhook: string, field: "signing" | 
   return `webhooks/${tenant}/${webhook}/${field}`;
 }
 
-export function newRecord(id: string, given: WebhookRegistration, isAdHoc: boolean, secret: string, now: number): WebhookRecord {
+export function newRecord(id: string, given: WebhookRegistration, isAdHoc: boolean, secret: string, by: By, now: number): WebhookRecord {
   return {
     v: 1,
     id,
@@ -60,12 +63,19 @@ export function newRecord(id: string, given: WebhookRegistration, isAdHoc: boole
     epoch: 1,
     createdAt: now,
     updatedAt: now,
+    createdBy: by,
+    updatedBy: by,
     revision: 1,
   };
 }
 
 /** The record after a change of everything but secrets. */
-export function changedRecord(record: WebhookRecord, { url, events, description, enabled }: WebhookChange, now: number): WebhookRecord {
+export function changedRecord(
+  record: WebhookRecord,
+  { url, events, description, enabled }: WebhookChange,
+  by: By,
+  now: number,
+): WebhookRecord {
   return {
     ...record,
     url: url ?? record.url,
@@ -74,6 +84,7 @@ export function changedRecord(record: WebhookRecord, { url, events, description,
     ...(enabled === true && { disabled: null, epoch: record.epoch + 1 }),
     ...(enabled === false && { disabled: record.disabled ?? { reason: "somebody disabled it", since: now } }),
     updatedAt: now,
+    updatedBy: by,
     revision: record.revision + 1,
   };
 }

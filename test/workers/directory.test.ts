@@ -7,10 +7,12 @@ import { AgentDirectory } from "../../src/agents/directory.ts";
 import { AgentRegistry } from "../../src/agents/registry/registry.ts";
 import { createKeyring } from "../../src/shared/keyring.ts";
 
+const BY = { type: "key", id: "root" } as const;
+
 const keyring = createKeyring([{ name: "k1", secret: new Uint8Array(32).fill(1) }]);
 const registry = new AgentRegistry(drizzle(env.DB), keyring, { allowLoopback: false });
 const register = async (tenant: string, id: string): Promise<void> =>
-  void (await registry.register(tenant, id, { url: "https://a.example/", capabilities: ["x"] }, { type: "none" }, false, Date.now()));
+  void (await registry.register(tenant, id, { url: "https://a.example/", capabilities: ["x"] }, { type: "none" }, false, BY, Date.now()));
 const ids = async (directory: AgentDirectory, tenant: string, now: number): Promise<string[]> =>
   [...(await directory.load(tenant, now)).byId.keys()].filter((id) => !isBuiltinAgent(id));
 
@@ -69,6 +71,7 @@ describe("the directory", () => {
       { url: "https://a.example/", capabilities: ["x"], auth: { type: "bearer", value: "plain-secret" } },
       { type: "none" },
       false,
+      BY,
       1,
     );
     await directory.changed("t6", 1);

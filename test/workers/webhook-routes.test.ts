@@ -18,6 +18,8 @@ import {
   type WebhookView,
 } from "./endpoints.ts";
 
+const BY = { type: "key", id: "root" } as const;
+
 interface Problem {
   readonly code: string;
   readonly errors?: readonly { readonly pointer: string }[];
@@ -78,7 +80,7 @@ describe("registering", () => {
     expect(last.filter(({ status }) => status === 201)).toHaveLength(2);
     expect(last.find(({ status }) => status === 422)?.body.code).toBe("limit_reached");
     // Those that come with tasks are counted apart.
-    expect((await registry.adHoc("crowded", "https://adhoc.example/", Date.now())).ok).toBe(true);
+    expect((await registry.adHoc("crowded", "https://adhoc.example/", BY, Date.now())).ok).toBe(true);
     const id = last.find(({ status }) => status === 201)?.body.id ?? "";
     expect((await api("DELETE", `/webhooks/${id}`, undefined, key)).status).toBe(204);
     expect((await register()).status).toBe(201);

@@ -23,6 +23,8 @@ import {
   type WebhookView,
 } from "./endpoints.ts";
 
+const BY = { type: "key", id: "root" } as const;
+
 const notify = (task = ended(), tenant = "default") => newNotifier().notify(tenant, task);
 const settings = async (id: string) => (await api<WebhookView>("GET", `/webhooks/${id}`)).body;
 const change = (id: string, body: object) => api<WebhookView>("PATCH", `/webhooks/${id}`, body, { "if-match": "*" });
@@ -369,7 +371,7 @@ describe("an endpoint that came with a task", () => {
     });
     await notify(ended({ webhook }));
     await untilRequests("reborn", 1);
-    const found = await registry.adHoc("default", webhook.url, Date.now());
+    const found = await registry.adHoc("default", webhook.url, BY, Date.now());
     const id = found.ok ? found.value.id : "";
     expect((await remove(id)).status).toBe(204);
     const task = ended({ webhook });
@@ -432,9 +434,9 @@ describe("an endpoint that came with a task", () => {
   test("is forgotten when no task has brought it for a month", async () => {
     const kept = "https://kept.example/";
     const now = Date.now();
-    await registry.adHoc("monthly", "https://once.example/", now);
-    await registry.adHoc("monthly", kept, now);
-    await registry.adHoc("monthly", kept, now + 2 * LIMITS.webhookUsedMs);
+    await registry.adHoc("monthly", "https://once.example/", BY, now);
+    await registry.adHoc("monthly", kept, BY, now);
+    await registry.adHoc("monthly", kept, BY, now + 2 * LIMITS.webhookUsedMs);
     await registry.purge(now + LIMITS.webhookUsedMs);
     expect((await registry.list("monthly", null, 10)).map(({ url: left }) => left)).toEqual([kept]);
   });

@@ -1,4 +1,5 @@
 /** The agents of a tenant in D1: register, read, delete; and what their objects publish about them. */
+import type { By } from "../../shared/actor.ts";
 import { and, eq, lt, lte, notExists, sql, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere, reachedLimit, roomIn, type Limit } from "../../records/limit.ts";
@@ -84,13 +85,14 @@ export class AgentRegistry {
     registration: AgentRegistration,
     expected: Expectation,
     keepsAuth: boolean,
+    by: By,
     now: number,
   ): Promise<Result<Registered, Rejection>> {
     if (isBuiltinAgent(id)) return err(rejection("name_reserved", `"${id}" is the id of a built-in agent; choose another`));
     const faults = registrationFaults(registration, this.#policy);
     if (faults.length > 0) return err(rejectionOf(faults, "invalid_request"));
 
-    const register = async () => this.#registerOver(await this.find(tenant, id), tenant, id, registration, expected, keepsAuth, now);
+    const register = async () => this.#registerOver(await this.find(tenant, id), tenant, id, registration, expected, keepsAuth, by, now);
     return overLatest(`Agent "${id}" is`, register, "registered");
   }
 
@@ -102,6 +104,7 @@ export class AgentRegistry {
     registration: AgentRegistration,
     expected: Expectation,
     keepsAuth: boolean,
+    by: By,
     now: number,
   ): Promise<Result<Registered, Rejection> | "raced"> {
     const refusal = unmet(expected, id, before);
@@ -109,7 +112,7 @@ export class AgentRegistry {
     const isSigned = before !== null && this.#keyring.open(before.signing, secretPlace(tenant, id, "signing")) !== null;
     const needsSecret = registration.kind !== "pull" && !isSigned && registration.signing_secret === undefined;
     const signingSecret = needsSecret ? newSigningSecret() : undefined;
-    const agent = this.#recordOf(tenant, id, registration, before, signingSecret, keepsAuth, now);
+    const agent = this.#recordOf(tenant, id, registration, before, signingSecret, keepsAuth, by, now);
     const exposed = keepsAuth && before !== null && before.auth !== null ? newOrigin(before, agent) : null;
     if (exposed !== null) {
       return err(
@@ -189,10 +192,12 @@ export class AgentRegistry {
     before: AgentRecord | null,
     generated: string | undefined,
     keepsAuth: boolean,
+    by: By,
     now: number,
   ): AgentRecord {
     const seal = (text: string, field: "auth" | "signing"): string => this.#keyring.seal(text, secretPlace(tenant, id, field));
     const { auth } = registration;
+    const maker = before === null ? by : before.createdBy;
     const signingSecret = registration.signing_secret ?? generated;
     return {
       v: 1,
@@ -208,6 +213,8 @@ export class AgentRegistry {
       signing: signingSecret === undefined ? (before?.signing ?? "") : seal(signingSecret, "signing"),
       createdAt: before?.createdAt ?? now,
       updatedAt: now,
+      ...(maker && { createdBy: maker }),
+      updatedBy: by,
       revision: (before?.revision ?? 0) + 1,
     };
   }

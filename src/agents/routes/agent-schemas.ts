@@ -1,5 +1,6 @@
 /** What an agent looks like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
+import { registeredBy } from "../../http/by.ts";
 import { AGENT_STATUS, type AgentState } from "../agent-state.ts";
 import { agentView, type AgentRecord } from "../agent.ts";
 import { agentRegistration, registrationFields } from "../registry/registration.ts";
@@ -81,6 +82,7 @@ export const agent = z
     draining: z.boolean(),
     created_at: time.nullable(),
     updated_at: time.nullable(),
+    ...registeredBy,
     status: z.enum(AGENT_STATUS),
     status_reason: z.string().nullable(),
     status_since: time.nullable(),

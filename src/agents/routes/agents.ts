@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import { registrationFromCard } from "../registry/agent-card.ts";
 import { AGENT_STATUS, type AgentState } from "../agent-state.ts";
 import { registrationOf, type AgentRecord } from "../agent.ts";
+import { deleteAgent, noAgent, putAgent, type PutAgent } from "../operations.ts";
 import { agentRegistration, type AgentRegistration } from "../registry/registration.ts";
 import type { Expectation, KnownAgent, Registered } from "../registry/registry.ts";
 import { faultsOf } from "../../language/compile.ts";
@@ -30,7 +31,7 @@ const postRoute = defineRoute({
   operationId: "registerAgent",
   summary: "Register an agent",
   description: "With only a `url` (and, if you like, an `id`) its own A2A agent card is read: skills become capabilities.",
-  access: "agents:write",
+  access: putAgent.scope,
   request: { body: { required: true, content: { "application/json": { schema: newAgent } } } },
   responses: { 201: json(agent, "The agent") },
 });
@@ -41,7 +42,7 @@ const putRoute = defineRoute({
   summary: "Register or replace an agent",
   description:
     "For agents that register at every boot. It replaces the whole registration; only a signing secret that is not given stays as it is.",
-  access: "agents:write",
+  access: putAgent.scope,
   request: { params: ofNewAgent, body: { required: true, content: { "application/json": { schema: registration } } } },
   responses: { 200: json(agent, "The replaced agent"), 201: json(agent, "The new agent") },
 });
@@ -51,7 +52,7 @@ const patchRoute = defineRoute({
   operationId: "updateAgent",
   summary: "Change parts of an agent",
   description: "A JSON Merge Patch (RFC 7396); needs `If-Match`. Credentials that are not named stay.",
-  access: "agents:write",
+  access: putAgent.scope,
   request: { params, body: { required: true, content: { "application/json": { schema: agentChange } } } },
   responses: { 200: json(agent, "The agent") },
 });
@@ -89,7 +90,7 @@ const deleteRoute = defineRoute({
   operationId: "deleteAgent",
   summary: "Delete an agent",
   description: "It is chosen no more. Attempts under way are let finish.",
-  access: "agents:write",
+  access: deleteAgent.scope,
   request: { params },
   responses: { 204: { description: "Deleted" } },
 });
@@ -98,13 +99,14 @@ export const agentRoutes = createRouter<AgentServices>()
   .openapi(postRoute, async (c) => {
     const { id = newId("agent", Date.now()), ...given } = c.req.valid("json");
     const complete = await completed(c, given);
-    const registered = await register(c, id, complete, { type: "absent" });
+    const registered = await put(c, id, { registration: complete, expected: { type: "absent" } });
     c.header("Location", `/api/v1/agents/${id}`);
     c.header("ETag", etag(registered.agent.revision));
     return c.json(registeredBody(registered), 201);
   })
   .openapi(putRoute, async (c) => {
-    const registered = await register(c, c.req.valid("param").id, c.req.valid("json"), expectation(expectedRevision(c)));
+    const expected = expectation(expectedRevision(c));
+    const registered = await put(c, c.req.valid("param").id, { registration: c.req.valid("json"), expected });
     c.header("ETag", etag(registered.agent.revision));
     return c.json(registeredBody(registered), registered.isNew ? 201 : 200);
   })
@@ -118,8 +120,11 @@ export const agentRoutes = createRouter<AgentServices>()
     const patch = c.req.valid("json") as JsonObject;
     const changed = agentRegistration.safeParse(merged(registrationOf(record) as unknown as Json, patch));
     if (!changed.success) throw new Refused(rejectionOf(faultsOf(changed.error), "invalid_request"));
-    const keepsAuth = !("auth" in patch);
-    const registered = await register(c, id, changed.data, { type: "revision", revision: record.revision }, true, keepsAuth);
+    const registered = await put(c, id, {
+      registration: changed.data,
+      expected: { type: "revision", revision: record.revision },
+      change: { keepsAuth: !("auth" in patch) },
+    });
     c.header("ETag", etag(registered.agent.revision));
     return c.json(registeredBody(registered), 200);
   })
@@ -150,18 +155,21 @@ export const agentRoutes = createRouter<AgentServices>()
     return c.json(agentBody(record, await stateOf(c, record)), 200);
   })
   .openapi(deleteRoute, async (c) => {
-    const { id } = c.req.valid("param");
-    const { agents, directory, agentObject } = c.var.services;
-    const { tenant } = c.var.principal;
-    const deleted = accepted(await agents.delete(tenant, id, expectation(expectedRevision(c))));
-    if (!deleted) found(null, id);
-    await directory.changed(tenant, Date.now());
-    // If this is lost, the object finds out by itself.
-    c.executionCtx.waitUntil(aside("agent's object not told", id, agentObject(tenant, id).removed({ tenant, agent: id })));
+    const { principal, services } = c.var;
+    accepted(await deleteAgent(principal, services, c.req.valid("param").id, expectation(expectedRevision(c)), laterIn(c)));
     return c.body(null, 204);
   });
 
 const expectation = (revision: number | null): Expectation => (revision === null ? { type: "none" } : { type: "revision", revision });
+
+const laterIn =
+  (c: Context<Api<AgentServices>>) =>
+  (work: Promise<void>): void =>
+    c.executionCtx.waitUntil(work);
+
+async function put(c: Context<Api<AgentServices>>, id: string, given: PutAgent): Promise<Registered> {
+  return accepted(await putAgent(c.var.principal, c.var.services, id, given, laterIn(c)));
+}
 
 /** A registration with only a URL is completed from the agent's own card. */
 async function completed(c: Context<Api<AgentServices>>, given: Omit<z.infer<typeof newAgent>, "id">): Promise<AgentRegistration> {
@@ -172,28 +180,6 @@ async function completed(c: Context<Api<AgentServices>>, given: Omit<z.infer<typ
   const parsed = agentRegistration.safeParse({ ...card, ...given });
   if (!parsed.success) throw new Refused(rejectionOf(faultsOf(parsed.error), "invalid_request"));
   return parsed.data;
-}
-
-async function register(
-  c: Context<Api<AgentServices>>,
-  id: string,
-  registered: AgentRegistration,
-  expected: Expectation,
-  isChange = false,
-  keepsAuth = false,
-): Promise<Registered> {
-  const { agents, directory, agentObject, pokeWaiting } = c.var.services;
-  const { tenant } = c.var.principal;
-  const result = accepted(await agents.register(tenant, id, registered, expected, keepsAuth, Date.now()));
-  await directory.changed(tenant, Date.now());
-  const told = agentObject(tenant, id).registered({ tenant, agent: id }, result.isNew ? "new" : isChange ? "changed" : "again");
-  c.executionCtx.waitUntil(aside("agent's object not told", id, told));
-  c.executionCtx.waitUntil(pokeWaiting(tenant, result.agent));
-  return result;
-}
-
-async function aside(what: string, id: string, message: Promise<void>): Promise<void> {
-  await message.catch((error: unknown) => log("warn", what, { agent: id, error: messageOf(error) }));
 }
 
 /** The state from the agent's object, which is exact; as published, where that does not answer. */
@@ -240,6 +226,6 @@ function registeredBody({ agent: record, signingSecret }: Registered): AgentBody
 }
 
 export function found<T>(record: T | null, id: string): T {
-  if (record === null) throw new Refused(rejection("not_found", `There is no agent "${id}"`));
+  if (record === null) throw new Refused(noAgent(id));
   return record;
 }

@@ -1,5 +1,6 @@
 /** What schedules look like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
+import { registeredBy } from "../../http/by.ts";
 import { positiveDuration } from "../../language/definition-words.ts";
 import { RUN_OUTCOMES, type LoggedRun } from "../run-entry.ts";
 import { OVERLAP, type CatchUp, type ScheduleHead, type Timing } from "../schedule.ts";
@@ -81,6 +82,7 @@ export const scheduleSummary = z
     next_at: time.nullable().openapi({ description: "The next time; `null` while it is paused" }),
     created_at: time,
     updated_at: time,
+    ...registeredBy,
   })
   .openapi("ScheduleSummary");
 
@@ -155,6 +157,8 @@ export function summaryBody(tenant: string, head: ScheduleHead, now: number): z.
     next_at: paused === null ? timeOrNull(nextAt) : null,
     created_at: isoTime(head.createdAt),
     updated_at: isoTime(head.updatedAt),
+    created_by: head.createdBy ?? null,
+    updated_by: head.updatedBy ?? null,
   };
 }
 

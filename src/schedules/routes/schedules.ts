@@ -7,11 +7,9 @@ import { timingRefusal } from "../check.ts";
 import { RUN_OUTCOMES } from "../run-entry.ts";
 import type { ScheduleDraft } from "../schedule.ts";
 import type { ScheduleContract, ScheduleReading, TriggeredRun } from "../schedule-contract.ts";
-import { byOf } from "../../shared/actor.ts";
 import { rejection, isRejectionCode, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import { canonicalJson, pointer, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
-import type { Result } from "../../shared/result.ts";
 import { isoTime } from "../../shared/time.ts";
 import { YAML_TYPES } from "../../http/body.ts";
 import { etag, expectedRevision } from "../../http/etag.ts";
@@ -31,6 +29,7 @@ import {
   triggeredRun,
   type NewSchedule,
 } from "./schedule-schemas.ts";
+import { askSchedule, deleteSchedule, pauseSchedule, putSchedule, resumeSchedule, triggerSchedule } from "../operations.ts";
 import { keptTask } from "../scheduled-task.ts";
 import { submissionRefusal } from "../../tasks/operations/submit.ts";
 import type { ScheduleServices } from "../services.ts";
@@ -48,7 +47,7 @@ const putRoute = defineRoute({
   summary: "Make or replace a schedule",
   description:
     "The task is checked as if it were submitted. A schedule that is replaced goes on from now on; what it is starting is started, what it missed is not made up for by the new times. A cron that never runs is refused, with near ones that do.",
-  access: "schedules:write",
+  access: putSchedule.scope,
   maxBodyBytes: LIMITS.scheduleBytes,
   request: { params: z.object({ name: identifier }), body: { required: true, content: scheduleContent } },
   responses: { 200: json(schedule, "The replaced schedule, or the same"), 201: json(schedule, "The new schedule") },
@@ -90,7 +89,7 @@ const deleteRoute = defineRoute({
   operationId: "deleteSchedule",
   summary: "Delete a schedule with its runs",
   description: "Tasks that it has started go on.",
-  access: "schedules:write",
+  access: deleteSchedule.scope,
   request: { params },
   responses: { 204: { description: "Deleted" } },
 });
@@ -100,7 +99,7 @@ const pauseRoute = defineRoute({
   operationId: "pauseSchedule",
   summary: "Pause a schedule",
   description: "Its times pass without a run, and are not caught up with. Tasks that it has started go on.",
-  access: "schedules:run",
+  access: pauseSchedule.scope,
   request: {
     params,
     body: { content: { "application/json": { schema: z.strictObject({ reason: z.string().max(LIMITS.textLength).optional() }) } } },
@@ -113,7 +112,7 @@ const resumeRoute = defineRoute({
   operationId: "resumeSchedule",
   summary: "Let a paused schedule go on",
   description: "Its times count again from now on.",
-  access: "schedules:run",
+  access: resumeSchedule.scope,
   request: { params, body: { content: { "application/json": { schema: z.strictObject({}) } } } },
   responses: { 200: json(schedule, "The schedule") },
 });
@@ -124,7 +123,7 @@ const triggerRoute = defineRoute({
   summary: "Run a schedule now",
   description:
     "Beside its times, and also while it is paused. Its `overlap` applies unless `overlap` says `allow`. With an `Idempotency-Key` it runs once.",
-  access: "schedules:run",
+  access: triggerSchedule.scope,
   request: {
     params,
     headers: z.object({ "idempotency-key": z.string().min(1).max(LIMITS.idempotencyKeyLength).optional() }),
@@ -147,11 +146,7 @@ export const scheduleRoutes = createRouter<ScheduleServices>()
   .openapi(putRoute, async (c) => {
     const { name } = c.req.valid("param");
     const draft = await draftOf(c, name, c.req.valid("json"));
-    const { tenant } = c.var.principal;
-    const expected = expectedRevision(c);
-    const put = accepted(
-      await c.var.services.schedules.ask({ tenant, schedule: name }, (object) => object.put({ tenant, schedule: name }, draft, expected)),
-    );
+    const put = accepted(await putSchedule(c.var.principal, c.var.services, name, draft, expectedRevision(c)));
     if (put.isNew) c.header("Location", `/api/v1/schedules/${name}`);
     return c.json(body(c, put), put.isNew ? 201 : 200);
   })
@@ -167,26 +162,22 @@ export const scheduleRoutes = createRouter<ScheduleServices>()
     c.json(body(c, await ask(c, c.req.valid("param").name, (object) => object.read()), c.req.valid("query").count), 200),
   )
   .openapi(deleteRoute, async (c) => {
-    const { name } = c.req.valid("param");
-    const expected = expectedRevision(c);
-    const scheduleName = { tenant: c.var.principal.tenant, schedule: name };
-    const deleted = accepted(await ask(c, name, (object) => object.remove(scheduleName, expected)));
-    if (!deleted) throw unknown(name);
+    accepted(await deleteSchedule(c.var.principal, c.var.services, c.req.valid("param").name, expectedRevision(c)));
     return c.body(null, 204);
   })
   .openapi(pauseRoute, async (c) => {
     const { reason = null } = c.req.valid("json");
-    return c.json(body(c, await steer(c, c.req.valid("param").name, (object) => object.pause(reason, byOf(c.var.principal)))), 200);
+    return c.json(body(c, accepted(await pauseSchedule(c.var.principal, c.var.services, c.req.valid("param").name, reason))), 200);
   })
   .openapi(resumeRoute, async (c) =>
-    c.json(body(c, await steer(c, c.req.valid("param").name, (object) => object.resume(byOf(c.var.principal)))), 200),
+    c.json(body(c, accepted(await resumeSchedule(c.var.principal, c.var.services, c.req.valid("param").name))), 200),
   )
   .openapi(triggerRoute, async (c) => {
     const { name } = c.req.valid("param");
     // A request that got lost on the way to the schedule and is sent again there counts once as well.
     const key = c.req.valid("header")["idempotency-key"] ?? c.get("requestId");
     const overlaps = c.req.valid("json").overlap === "allow";
-    const run = await steer(c, name, (object) => object.trigger(key, overlaps, byOf(c.var.principal)));
+    const run = accepted(await triggerSchedule(c.var.principal, c.var.services, name, key, overlaps));
     return c.json(triggeredBody(run), 202);
   })
   .openapi(runsRoute, async (c) => {
@@ -197,7 +188,7 @@ export const scheduleRoutes = createRouter<ScheduleServices>()
     return c.json({ data: data.map(runBody), next_cursor }, 200);
   });
 
-async function draftOf(c: Context<Api<ScheduleServices>>, name: string, given: NewSchedule): Promise<ScheduleDraft> {
+async function draftOf(c: Context<Api<ScheduleServices>>, name: string, given: NewSchedule): Promise<Omit<ScheduleDraft, "by">> {
   const { services, principal } = c.var;
   const { tenant } = principal;
   const timing = timingOf(given);
@@ -228,29 +219,12 @@ function ofTask(refused: Rejection): Rejection {
   return faults.length === 0 ? refused : { ...refused, detail: rejectionOf(faults, refused.code).detail, faults };
 }
 
-/** What its object answers. One that is not on the list is not there, and asking its object would make that. */
 async function ask<T>(
   c: Context<Api<ScheduleServices>>,
   name: string,
   question: (object: ScheduleContract) => Promise<T | null>,
 ): Promise<T> {
-  const { schedules, scheduleList } = c.var.services;
-  const asked = { tenant: c.var.principal.tenant, schedule: name };
-  const answer = (await scheduleList.has(asked)) ? await schedules.ask(asked, question) : null;
-  if (answer === null) throw unknown(name);
-  return answer;
-}
-
-async function steer<T>(
-  c: Context<Api<ScheduleServices>>,
-  name: string,
-  verb: (object: ScheduleContract) => Promise<Result<T, Rejection> | null>,
-): Promise<T> {
-  return accepted(await ask(c, name, verb));
-}
-
-function unknown(name: string): Refused {
-  return new Refused(rejection("not_found", `There is no schedule "${name}"`));
+  return accepted(await askSchedule(c.var.principal, c.var.services, name, question));
 }
 
 function body(c: Context<Api<ScheduleServices>>, reading: ScheduleReading, count: number = LIMITS.scheduleNext) {

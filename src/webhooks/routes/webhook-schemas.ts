@@ -1,5 +1,6 @@
 /** What webhooks look like on the wire, in both directions, and what their endpoints are sent. */
 import { z } from "@hono/zod-openapi";
+import { registeredBy } from "../../http/by.ts";
 import { LIMITS } from "../limits.ts";
 import { SIGNING_SECRET } from "../../shared/signing.ts";
 import { isoTime } from "../../shared/time.ts";
@@ -50,6 +51,7 @@ export const webhook = z
     status_since: time.nullable(),
     created_at: time,
     updated_at: time,
+    ...registeredBy,
     secret: z.string().optional().openapi({ description: "Shown once, when it was made here" }),
   })
   .openapi("Webhook");
@@ -96,6 +98,8 @@ export function webhookBody({ record, secret }: WrittenWebhook): WebhookBody {
     status_since: timeOrNull(record.disabled?.since ?? null),
     created_at: isoTime(record.createdAt),
     updated_at: isoTime(record.updatedAt),
+    created_by: record.createdBy ?? null,
+    updated_by: record.updatedBy ?? null,
     ...(secret !== undefined && { secret }),
   };
 }

@@ -3,10 +3,10 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { rejection } from "../../shared/errors.ts";
 import { derivedId } from "../../shared/ids.ts";
-import { log, messageOf } from "../../shared/log.ts";
 import { DELIVERY_STATUS, type NewDelivery } from "../delivery.ts";
 import { TEST_EVENT } from "../events.ts";
 import { testMessage } from "../message.ts";
+import { changeWebhook, deleteWebhook, noWebhook, registerWebhook, rotateWebhook } from "../operations.ts";
 import type { WebhookContract } from "../webhook-contract.ts";
 import type { WebhookRecord } from "../webhook.ts";
 import { etag, expectedRevision, requiredRevision } from "../../http/etag.ts";
@@ -34,7 +34,7 @@ const postRoute = defineRoute({
   operationId: "createWebhook",
   summary: "Register a webhook",
   description: "It is told of tasks that end from now on; every part of the service knows it within ten seconds.",
-  access: "webhooks:write",
+  access: registerWebhook.scope,
   request: { body: { required: true, content: { "application/json": { schema: newWebhook } } } },
   responses: { 201: json(webhook, "The webhook") },
 });
@@ -65,7 +65,7 @@ const patchRoute = defineRoute({
   summary: "Change, disable or enable a webhook",
   description:
     "Needs `If-Match`. While it is disabled it is told nothing; what was on its way goes on when it is enabled again, which also clears what disabled it.",
-  access: "webhooks:write",
+  access: changeWebhook.scope,
   request: { params, body: { required: true, content: { "application/json": { schema: webhookChange } } } },
   responses: { 200: json(webhook, "The webhook") },
 });
@@ -75,7 +75,7 @@ const deleteRoute = defineRoute({
   operationId: "deleteWebhook",
   summary: "Delete a webhook with its deliveries",
   description: "What waits to be told to it is dropped.",
-  access: "webhooks:write",
+  access: deleteWebhook.scope,
   request: { params },
   responses: { 204: { description: "Deleted" } },
 });
@@ -85,7 +85,7 @@ const rotateRoute = defineRoute({
   operationId: "rotateWebhookSecret",
   summary: "Replace a webhook's secret",
   description: "The new one is in this answer and nowhere else. The old one signs beside it for 24 hours.",
-  access: "webhooks:write",
+  access: rotateWebhook.scope,
   request: { params },
   responses: { 200: json(webhook, "The webhook with its new secret") },
 });
@@ -122,9 +122,7 @@ const testRoute = defineRoute({
 
 export const webhookRoutes = createRouter<WebhookServices>()
   .openapi(postRoute, async (c) => {
-    const { tenant } = c.var.principal;
-    const made = accepted(await c.var.services.webhookRegistry.register(tenant, c.req.valid("json"), Date.now()));
-    c.var.services.webhooks.changed(tenant);
+    const made = accepted(await registerWebhook(c.var.principal, c.var.services, c.req.valid("json")));
     c.header("Location", `/api/v1/webhooks/${made.record.id}`);
     c.header("ETag", etag(made.record.revision));
     return c.json(webhookBody(made), 201);
@@ -149,24 +147,18 @@ export const webhookRoutes = createRouter<WebhookServices>()
   })
   .openapi(patchRoute, async (c) => {
     const { id } = c.req.valid("param");
-    const { tenant } = c.var.principal;
-    const written = await c.var.services.webhookRegistry.change(tenant, id, c.req.valid("json"), requiredRevision(c), Date.now());
-    const changed = accepted(found(written, id));
-    await announce(c, id);
+    const changed = accepted(await changeWebhook(c.var.principal, c.var.services, id, c.req.valid("json"), requiredRevision(c)));
     c.header("ETag", etag(changed.record.revision));
     return c.json(webhookBody(changed), 200);
   })
   .openapi(deleteRoute, async (c) => {
     const { id } = c.req.valid("param");
-    if (!accepted(await c.var.services.webhookRegistry.delete(c.var.principal.tenant, id, expectedRevision(c)))) found(null, id);
-    await announce(c, id);
+    accepted(await deleteWebhook(c.var.principal, c.var.services, id, expectedRevision(c)));
     return c.body(null, 204);
   })
   .openapi(rotateRoute, async (c) => {
     const { id } = c.req.valid("param");
-    const { tenant } = c.var.principal;
-    const rotated = accepted(found(await c.var.services.webhookRegistry.rotate(tenant, id, expectedRevision(c), Date.now()), id));
-    await announce(c, id);
+    const rotated = accepted(await rotateWebhook(c.var.principal, c.var.services, id, expectedRevision(c)));
     c.header("ETag", etag(rotated.record.revision));
     return c.json(webhookBody(rotated), 200);
   })
@@ -226,16 +218,7 @@ async function ask<T>(c: Context<Api<WebhookServices>>, id: string, question: (o
   return c.var.services.webhookObjects.ask({ tenant: c.var.principal.tenant, webhook: id }, question);
 }
 
-/** Its object acts on a change at once. If that is lost, it finds out by itself, later. */
-async function announce(c: Context<Api<WebhookServices>>, id: string): Promise<void> {
-  const name = { tenant: c.var.principal.tenant, webhook: id };
-  c.var.services.webhooks.changed(name.tenant);
-  await ask(c, id, (object) => object.changed(name)).catch((error: unknown) => {
-    log("warn", "webhook's object not told", { ...name, error: messageOf(error) });
-  });
-}
-
 function found<T>(record: T | null, id: string): T {
-  if (record === null) throw new Refused(rejection("not_found", `There is no webhook "${id}"`));
+  if (record === null) throw new Refused(noWebhook(id));
   return record;
 }

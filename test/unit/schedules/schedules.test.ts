@@ -31,6 +31,8 @@ import { wakeAt } from "../../../src/schedules/next-wake.ts";
 import { LIMITS } from "../../../src/schedules/limits.ts";
 import { cronTiming, intervalTiming } from "./timings.ts";
 
+const BY = { type: "key", id: "root" } as const;
+
 const now = Date.parse("2026-11-25T10:00:00Z");
 const HOUR = 3_600_000;
 
@@ -210,7 +212,7 @@ describe("a change", () => {
   const record = newRecord("acme", "nightly", "i1", draft, now);
 
   test("counts, and keeps what it does not say", () => {
-    const paused = steeredRecord(record, { since: now, reason: "holiday" }, now + 1);
+    const paused = steeredRecord(record, { since: now, reason: "holiday" }, BY, now + 1);
     const changed = changedRecord(paused, { ...draft, description: "d", fingerprint: "g" }, now + 2);
     expect(changed.head).toMatchObject({
       revision: 3,
@@ -271,7 +273,7 @@ describe("the object wakes", () => {
 
   test("to tell the list, and for nothing else before that has accepted it", () => {
     expect(wake(newRecord("acme", "nightly", "i1", { ...draft, timing: intervalTiming(1_000) }, now))).toBe(now + LIMITS.scheduleLeaseMs);
-    const changed = steeredRecord(soon, null, now);
+    const changed = steeredRecord(soon, null, BY, now);
     expect(wake(changed)).toBe(now + LIMITS.scheduleLeaseMs);
   });
 });

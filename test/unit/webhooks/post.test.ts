@@ -8,10 +8,12 @@ import type { DueDelivery } from "../../../src/webhooks/delivery.ts";
 import { postDelivery } from "../../../src/webhooks/post.ts";
 import { newRecord, resealed, secretPlace } from "../../../src/webhooks/webhook.ts";
 
+const BY = { type: "key", id: "root" } as const;
+
 const keyring = createKeyring([{ name: "k1", secret: new Uint8Array(32).fill(1) }]);
 const secret = newSigningSecret();
 const seal = (text: string, field: "signing" | "task" = "signing") => keyring.seal(text, secretPlace("acme", "hook_1", field));
-const record = newRecord("hook_1", { url: "https://a.example/in" }, false, seal(secret), 0);
+const record = newRecord("hook_1", { url: "https://a.example/in" }, false, seal(secret), BY, 0);
 const delivery: DueDelivery = { id: "delivery_1", event: "task.failed", task: "t", body: '{"a":1}', secret: null, tries: 0 };
 const post = (to = record, what = delivery) => postDelivery("acme", to, what, keyring, { allowLoopback: false });
 

@@ -12,6 +12,8 @@ import { taskMessage, testMessage } from "../../../src/webhooks/message.ts";
 import type { TaskEnded } from "../../../src/webhooks/port.ts";
 import { changedRecord, isElsewhere, newRecord, resealed } from "../../../src/webhooks/webhook.ts";
 
+const BY = { type: "key", id: "root" } as const;
+
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -183,7 +185,7 @@ describe("a signature", () => {
 });
 
 describe("a registration", () => {
-  const record = newRecord("hook_1", { url: "https://a.example/x" }, false, "first", 0);
+  const record = newRecord("hook_1", { url: "https://a.example/x" }, false, "first", BY, 0);
 
   test("goes elsewhere with another origin, not with another path", () => {
     expect(isElsewhere(record, { url: "https://a.example/y" })).toBe(false);
@@ -201,14 +203,14 @@ describe("a registration", () => {
   });
 
   test("that is enabled again begins anew", () => {
-    const disabled = changedRecord(record, { enabled: false }, 5);
+    const disabled = changedRecord(record, { enabled: false }, BY, 5);
     expect(disabled).toMatchObject({ disabled: { since: 5 }, epoch: 1, revision: 2 });
-    expect(changedRecord(disabled, { enabled: false }, 9).disabled?.since).toBe(5);
-    expect(changedRecord(disabled, { enabled: true }, 9)).toMatchObject({ disabled: null, epoch: 2, revision: 3 });
-    expect(changedRecord(record, { events: ["task.failed"], description: "d" }, 1)).toMatchObject({
+    expect(changedRecord(disabled, { enabled: false }, BY, 9).disabled?.since).toBe(5);
+    expect(changedRecord(disabled, { enabled: true }, BY, 9)).toMatchObject({ disabled: null, epoch: 2, revision: 3 });
+    expect(changedRecord(record, { events: ["task.failed"], description: "d" }, BY, 1)).toMatchObject({
       events: ["task.failed"],
       description: "d",
     });
-    expect(changedRecord(record, { events: null, description: null }, 1)).toMatchObject({ events: ALL_EVENTS, description: null });
+    expect(changedRecord(record, { events: null, description: null }, BY, 1)).toMatchObject({ events: ALL_EVENTS, description: null });
   });
 });

@@ -1,0 +1,68 @@
+/** What is done with schedules. Their objects decide; the list says which there are. */
+import { byOf, type Actor } from "../shared/actor.ts";
+import { rejection, type Rejection } from "../shared/errors.ts";
+import { operation } from "../shared/operation.ts";
+import { err, ok, type Result } from "../shared/result.ts";
+import type { ScheduleDraft } from "./schedule.ts";
+import type { ScheduleContract } from "./schedule-contract.ts";
+import type { ScheduleServices } from "./services.ts";
+
+type Schedules = Pick<ScheduleServices, "schedules" | "scheduleList">;
+
+/** `expected`: the revision that the caller has seen. */
+export const putSchedule = operation(
+  "schedules:write",
+  async (actor, { schedules }: Schedules, schedule: string, draft: Omit<ScheduleDraft, "by">, expected: number | null) => {
+    const name = { tenant: actor.tenant, schedule };
+    return schedules.ask(name, (object) => object.put(name, { ...draft, by: byOf(actor) }, expected));
+  },
+);
+
+export const deleteSchedule = operation(
+  "schedules:write",
+  async (actor, services: Schedules, schedule: string, expected: number | null) => {
+    const name = { tenant: actor.tenant, schedule };
+    const removed = await asked(actor, services, schedule, (object) => object.remove(name, expected));
+    if (!removed.ok) return removed;
+    return removed.value ? ok(null) : err(noSchedule(schedule));
+  },
+);
+
+export const pauseSchedule = operation("schedules:run", async (actor, services: Schedules, schedule: string, reason: string | null) =>
+  asked(actor, services, schedule, (object) => object.pause(reason, byOf(actor))),
+);
+
+export const resumeSchedule = operation("schedules:run", async (actor, services: Schedules, schedule: string) =>
+  asked(actor, services, schedule, (object) => object.resume(byOf(actor))),
+);
+
+/** Runs it now, once under a key. `overlaps`: whatever runs. */
+export const triggerSchedule = operation(
+  "schedules:run",
+  async (actor, services: Schedules, schedule: string, key: string, overlaps: boolean) =>
+    asked(actor, services, schedule, (object) => object.trigger(key, overlaps, byOf(actor))),
+);
+
+/** What its object answers. One that is not on the list is not there, and asking its object would make that. */
+export async function askSchedule<T>(
+  { tenant }: Actor,
+  { schedules, scheduleList }: Schedules,
+  schedule: string,
+  question: (object: ScheduleContract) => Promise<T | null>,
+): Promise<Result<T, Rejection>> {
+  const name = { tenant, schedule };
+  const answer = (await scheduleList.has(name)) ? await schedules.ask(name, question) : null;
+  return answer === null ? err(noSchedule(schedule)) : ok(answer);
+}
+
+async function asked<T>(
+  actor: Actor,
+  services: Schedules,
+  schedule: string,
+  verb: (object: ScheduleContract) => Promise<Result<T, Rejection> | null>,
+): Promise<Result<T, Rejection>> {
+  const answer = await askSchedule(actor, services, schedule, verb);
+  return answer.ok ? answer.value : answer;
+}
+
+const noSchedule = (name: string): Rejection => rejection("not_found", `There is no schedule "${name}"`);
