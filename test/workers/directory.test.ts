@@ -88,6 +88,7 @@ describe("the directory", () => {
         { url: "https://a.example/", capabilities: ["x"] },
         { type: "revision", revision: 1 },
         false,
+        BY,
         Date.now(),
       );
     const outcomes = await Promise.all([write(), write(), write()]);

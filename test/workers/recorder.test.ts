@@ -223,7 +223,8 @@ describe("a task from elsewhere", () => {
     const copy = again.body.id;
     expect(copy).not.toBe(id);
     const [original, read] = [await taskOf(id), await api<TaskView>("GET", `/tasks/${copy}`, undefined, elsewhere)];
-    expect({ ...read.body, id, imported_from: undefined }).toEqual({ ...original, imported_from: undefined });
+    expect({ ...read.body, id, by: original.by, imported_from: undefined }).toEqual({ ...original, imported_from: undefined });
+    expect(read.body.by).toMatchObject({ type: "key", name: "elsewhere" });
     expect(read.body.imported_from).toBe(id);
     for (const path of ["status", "result", "steps", "steps/a", "events"]) {
       const there = await api("GET", `/tasks/${copy}/${path}`, undefined, elsewhere);
