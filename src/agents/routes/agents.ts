@@ -10,7 +10,7 @@ import type { Expectation, KnownAgent, Registered } from "../registry/registry.t
 import { faultsOf } from "../../language/compile.ts";
 import { identifier } from "../../language/definition-words.ts";
 import { outdated } from "../../records/revision.ts";
-import { rejection, rejectionOf } from "../../shared/errors.ts";
+import { rejectionOf } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
