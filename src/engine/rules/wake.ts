@@ -8,10 +8,12 @@ import type { Timer, TimerHeap } from "../state/timers.ts";
 /** The moment at which time alone changes something; `null` while only an input can. */
 export function nextWakeAt(state: TaskState): number | null {
   if (state.end !== null) return null;
-  const heaps = state.paused ? [state.clocks] : [state.clocks, state.starts, state.looks];
-  const wakeAt = Math.min(...heaps.map((heap) => nextTimer(state, heap)?.at ?? Number.POSITIVE_INFINITY));
+  const clockAt = nextIn(state, state.clocks);
+  const wakeAt = state.paused ? clockAt : Math.min(clockAt, nextIn(state, state.starts), nextIn(state, state.looks));
   return Number.isFinite(wakeAt) ? wakeAt : null;
 }
+
+const nextIn = (state: TaskState, heap: TimerHeap): number => nextTimer(state, heap)?.at ?? Number.POSITIVE_INFINITY;
 
 /** When the next second agent is due to be asked. A matter of speed, not of progress: it is worth no alarm of its own. */
 export function nextHedgeAt(state: TaskState): number | null {

@@ -7,7 +7,7 @@ import type { TaskCreated } from "../facts/created.ts";
 
 /** A state with the workflow's own steps in it. */
 export function initialState(graph: Graph, created: TaskCreated, at: number): TaskState {
-  const root: Frame = { block: graph, owner: null, branch: null, base: 0, unsettled: graph.steps.length, failure: null, isOver: false };
+  const root = newFrame({ block: graph, owner: null, branch: null, base: 0, openedAt: at });
   const state = emptyState(graph, created, at, root);
   addSteps(state, root, "");
   return state;
@@ -15,10 +15,14 @@ export function initialState(graph: Graph, created: TaskCreated, at: number): Ta
 
 /** Adds a frame and its steps; those that need nothing are on the agenda. */
 export function openFrame(state: TaskState, owner: Step, block: Block, branch: number | null): Frame {
-  const frame: Frame = { block, owner, branch, base: state.steps.length, unsettled: block.steps.length, failure: null, isOver: false };
+  const frame = newFrame({ block, owner, branch, base: state.steps.length, openedAt: state.at });
   addSteps(state, frame, branch === null ? `${owner.path}~` : `${owner.path}[${branch}]/`);
   if (frame.unsettled === 0) state.ended.push(frame); // a case may have an output alone
   return frame;
+}
+
+function newFrame(place: Pick<Frame, "block" | "owner" | "branch" | "base" | "openedAt">): Frame {
+  return { ...place, unsettled: place.block.steps.length, failure: null, isOver: false };
 }
 
 function addSteps(state: TaskState, frame: Frame, prefix: string): void {

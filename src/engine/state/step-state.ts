@@ -20,6 +20,7 @@ export interface Frame {
   readonly branch: number | null;
   /** The place of its first step among all steps. */
   readonly base: number;
+  readonly openedAt: number;
   unsettled: number;
   /** The first failure that makes it fail. */
   failure: Failure | null;

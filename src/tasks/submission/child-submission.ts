@@ -1,12 +1,12 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
 import { compileWorkflow } from "../../language/compile.ts";
-import { RESOURCES } from "../../shared/money.ts";
-import { type TaskBudget, smaller } from "../../language/budget-definition.ts";
+import { loanOf } from "../../engine/aspects/budget/account.ts";
+import { smaller } from "../../language/budget-definition.ts";
 import { concurrencyOfChild, tolerated } from "../../engine/kinds/map.ts";
 import type { EventOf } from "../../engine/facts/event.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
 import { partOf, scopeIn, scopeOfStep, withName } from "../../engine/state/scope.ts";
-import { stepNamed, type TaskState } from "../../engine/state/state.ts";
+import { stepNamed } from "../../engine/state/state.ts";
 import { isKind, type Step } from "../../engine/state/step-state.ts";
 import type { Chain, NodeOf } from "../../language/graph.ts";
 import { readValue } from "../../engine/facts/value.ts";
@@ -199,17 +199,4 @@ function failureOf({ faults = [], detail }: Rejection, name: string): Failure {
   const [{ code, message, pointer } = { code: "invalid_request", message: detail, pointer: "" }] = faults;
   if (code !== "invalid_input") return { code: "expression_error", message, retryable: false };
   return { code, message: `The input does not match the schema of workflow "${name}": ${pointer}: ${message}`, retryable: false };
-}
-
-/** What it may spend of this task's budget. It asks nobody for more: that would be more than it was lent. */
-function loanOf({ budget, created, children, startedAt }: TaskState, task: string, now: number): TaskBudget | undefined {
-  const lent = children.get(task)?.lent;
-  if (budget === null || lent === undefined) return undefined;
-  const takesMs = created.budget?.duration_ms;
-  const limited = RESOURCES.filter((resource) => budget.limits[resource] !== null);
-  return {
-    ...Object.fromEntries(limited.map((resource) => [resource, lent[resource]])),
-    ...(takesMs !== undefined && { duration_ms: Math.max(1, (startedAt ?? now) + takesMs - now) }),
-    on_exhausted: budget.onExhausted === "ask" ? "stop" : budget.onExhausted,
-  };
 }

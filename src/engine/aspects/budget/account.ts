@@ -1,5 +1,6 @@
 /** What a task has to spend, what is set aside of it, and what it has spent. */
 import { microsOf, minus, NO_AMOUNTS, plus, RESOURCES, type Amounts, type Resource } from "../../../shared/money.ts";
+import type { TaskBudget } from "../../../language/budget-definition.ts";
 import type { Reserved, Usage } from "../../facts/call.ts";
 import type { Attempt, Phase } from "../../state/step-state.ts";
 import type { Budget } from "./shape.ts";
@@ -66,5 +67,26 @@ function spentOf({ cost_micros, tokens, price }: Reserved, usage: Usage | undefi
     cost_micros: cost_usd === undefined ? priced : microsOf(cost_usd),
     tokens: counted === null ? tokens : Math.ceil(counted.in + counted.out),
     calls: 1,
+  };
+}
+
+/** What is read of the state of a task that lends. */
+interface Lender {
+  readonly budget: Budget | null;
+  readonly created: { readonly budget?: TaskBudget };
+  readonly children: ReadonlyMap<string, { readonly lent?: Amounts }>;
+  readonly startedAt: number | null;
+}
+
+/** What a task that this one has started may spend. It asks nobody for more: that would be more than it was lent. */
+export function loanOf({ budget, created, children, startedAt }: Lender, task: string, now: number): TaskBudget | undefined {
+  const lent = children.get(task)?.lent;
+  if (budget === null || lent === undefined) return undefined;
+  const takesMs = created.budget?.duration_ms;
+  const limited = RESOURCES.filter((resource) => budget.limits[resource] !== null);
+  return {
+    ...Object.fromEntries(limited.map((resource) => [resource, lent[resource]])),
+    ...(takesMs !== undefined && { duration_ms: Math.max(1, (startedAt ?? now) + takesMs - now) }),
+    on_exhausted: budget.onExhausted === "ask" ? "stop" : budget.onExhausted,
   };
 }
