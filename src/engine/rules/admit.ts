@@ -173,7 +173,9 @@ function admitReply(state: TaskState, input: Reply, world: World): Admission {
     case "heartbeat":
       return admitHeartbeat(state, step, attempt, input, world);
     case "complete":
-      return ok(completeAttempt(state, step, attempt, { ...input, ms: tookMs(attempt, input, world) }, world));
+      return ok(
+        completeAttempt(state, step, attempt, input.ms === undefined ? { ...input, ms: tookMs(attempt, input, world) } : input, world),
+      );
     case "fail":
       return ok(failAttempt(state, step, attempt, input.error, world, { ...input, ms: tookMs(attempt, input, world) }));
     case "lose":

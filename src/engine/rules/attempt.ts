@@ -8,7 +8,7 @@ import { canonicalJson } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { decideEnsemble, type Decision } from "./ensemble.ts";
 import { type Failure, expressionError } from "../facts/failure.ts";
-import type { TaskEvent } from "../facts/event.ts";
+import type { EventOf, TaskEvent } from "../facts/event.ts";
 import type { Usage } from "../facts/call.ts";
 import { retryDelayMs } from "../../language/retry.ts";
 import { settleMembers } from "../aspects/table.ts";
@@ -36,18 +36,11 @@ export function completeAttempt(
 ): readonly TaskEvent[] {
   const { node } = step;
   const others = othersOf(step, attempt);
-  const facts = {
-    step: step.path,
-    attempt: attempt.number,
-    output: reply.output,
-    ...(reply.usage && { usage: reply.usage }),
-    ...factsOf(reply),
-    ...holderOf(attempt),
-  };
+  const facts = completion(step, attempt, reply);
   if (node.ensemble === null || node.ensemble.mode === "first") {
     return [
       ...cancelAttempts(step, others, "superseded", world),
-      { ...facts, ...settleMembers(state, step, world), type: "step.completed" },
+      Object.assign(facts, settleMembers(state, step, world), { type: "step.completed" as const }),
     ];
   }
   const measured = measure(state, step, node.ensemble, reply.output, world);
@@ -57,6 +50,25 @@ export function completeAttempt(
   const replies = [...(step.replied ?? []), { attempt: attempt.number, agent: attempt.agent, output: reply.output, key, score }];
   const error = step.roundError ?? NO_QUORUM;
   return [completed, ...afterReply(state, step, others, replies, error, world)];
+}
+
+type Completion = Omit<EventOf<"attempt.completed">, "type">;
+
+/** Member by member: of all facts there are most of these, and copies of copies cost more than the rest of a reply. */
+function completion(
+  { path }: AgentStep,
+  { number, agent, capability, slot, hedge, way }: Attempt,
+  { output, usage, digest, ms }: ReplyFacts & Pick<Completion, "output"> & { readonly usage?: Usage | undefined },
+): Completion {
+  const facts: { -readonly [M in keyof Completion]: Completion[M] } = { step: path, attempt: number, output, agent };
+  if (usage !== undefined) facts.usage = usage;
+  if (digest !== undefined) facts.digest = digest;
+  if (ms !== undefined) facts.ms = ms;
+  if (capability !== null) facts.capability = capability;
+  if (slot) facts.slot = true;
+  if (hedge) facts.hedge = true;
+  if (way === null) facts.in_line = true;
+  return facts;
 }
 
 /** Facts when an attempt ends in a failure. */

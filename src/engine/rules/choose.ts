@@ -9,7 +9,7 @@ import type { TaskEvent } from "../facts/event.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import type { Selection } from "../../language/staffing.ts";
 import type { TaskState } from "../state/state.ts";
-import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep } from "../state/step-state.ts";
+import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type Attempt } from "../state/step-state.ts";
 import { failStep, skipped } from "./step.ts";
 import { rejectTask } from "./ending.ts";
 import { startedFacts } from "./started.ts";
@@ -105,12 +105,6 @@ export function choose(
 ): Choice | null {
   if (world.agents === null) return null;
   const live = step.phase.status === "running" ? step.phase.live : [];
-  const barred = new Map<string, "busy_with_it" | "declined">(live.map((attempt) => [attempt.agent, "busy_with_it"]));
-  // In a round that goes on nobody is asked twice.
-  if (live.length > 0 && step.node.ensemble !== null) {
-    for (const agent of [...(step.replied ?? []).map((reply) => reply.agent), ...(step.tried ?? [])]) barred.set(agent, "busy_with_it");
-  }
-  for (const [agent, until] of step.declined ?? []) if (until > world.now) barred.set(agent, "declined");
   const { node } = step;
   const { meet } = selection;
   const untilDeadlineMs = state.created.deadline_at === undefined || state.ending !== null ? null : state.created.deadline_at - world.now;
@@ -121,7 +115,7 @@ export function choose(
     seed: attemptKey(state, step, step.attempts + 1),
     turn: (hashText(state.created.task, 23) % TURNS) + (state.choices.get(keyOfTarget(targetOfStep(step))) ?? 0),
     stickyKey,
-    barred,
+    barred: live.length === 0 && step.declined === null ? NOBODY_BARRED : barredFrom(step, live, world.now),
     tried: step.tried ?? NOBODY,
     prefer: node.retry.on === "same" && step.tried !== null ? step.agent : null,
     ...(step.phase.status === "waiting" && step.phase.on.type === "budget" && { waitsForBudget: true as const }),
@@ -136,6 +130,18 @@ export function choose(
   };
   return world.agents.choose(wanted);
 }
+
+function barredFrom(step: AgentStep, live: readonly Attempt[], now: number): Wanted["barred"] {
+  const barred = new Map<string, "busy_with_it" | "declined">(live.map((attempt) => [attempt.agent, "busy_with_it"]));
+  // In a round that goes on nobody is asked twice.
+  if (live.length > 0 && step.node.ensemble !== null) {
+    for (const agent of [...(step.replied ?? []).map((reply) => reply.agent), ...(step.tried ?? [])]) barred.set(agent, "busy_with_it");
+  }
+  for (const [agent, until] of step.declined ?? []) if (until > now) barred.set(agent, "declined");
+  return barred;
+}
+
+const NOBODY_BARRED: Wanted["barred"] = new Map();
 
 /** Tasks begin their turns at different agents. */
 const TURNS = 5_040;
@@ -165,7 +171,7 @@ export function begin(state: TaskState, step: AgentStep, choice: Choice, as: Att
     const started = attemptFacts(state, step, agent, number, chooseWay(agent, state, world), as, world);
     if (!hasStarted) facts.push(...started.first);
     hasStarted = true;
-    facts.push({ ...started.attempt, ...members });
+    facts.push(Object.assign(started.attempt, members));
   });
   return facts;
 }
@@ -183,16 +189,18 @@ export function attemptFacts(
   const first = startedFacts(state, step);
   const { hedge } = step.node;
   const afterMs = hedge === null || as.hedge ? null : hedge.after === "p95" ? choice.p95Ms : hedge.after;
-  const attempt: Extract<TaskEvent, { type: "attempt.started" }> = {
+  type Started = Extract<TaskEvent, { type: "attempt.started" }>;
+  const attempt: { -readonly [M in keyof Started]: Started[M] } = {
     type: "attempt.started",
     step: step.path,
     attempt: number,
     agent: choice.agent,
     way,
-    ...as,
-    ...(afterMs !== null && { hedge_at: world.now + Math.max(1, Math.ceil(afterMs)) }),
-    ...(choice.timeoutMs !== null && { timeout_ms: choice.timeoutMs }),
   };
+  if (as.hedge) attempt.hedge = true;
+  if (as.joins) attempt.joins = true;
+  if (afterMs !== null) attempt.hedge_at = world.now + Math.max(1, Math.ceil(afterMs));
+  if (choice.timeoutMs !== null) attempt.timeout_ms = choice.timeoutMs;
   return { first, attempt };
 }
 

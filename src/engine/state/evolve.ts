@@ -132,7 +132,8 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
     case "agent.selected": {
       const wanted = keyOfTarget(targetOfStep(step as AgentStep));
       state.choices.set(wanted, (state.choices.get(wanted) ?? 0) + 1);
-      (step.selections ??= []).push(state.seq);
+      if (step.selections === null) step.selections = [state.seq];
+      else step.selections.push(state.seq);
       return;
     }
     case "step.completed":
