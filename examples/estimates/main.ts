@@ -3,17 +3,14 @@
  * prices it has to find out. The middle of three runs should lie between p5 and p95 of what was estimated, in nine of ten.
  *
  *   npm run estimates -- --rounds N   so many times each (1)
- *                        --service    workflows whose agents take no time instead: what is left is what the service takes
  */
 import { parseArgs } from "node:util";
-import { IDLE, ROSTER } from "./roster.ts";
+import { ROSTER } from "./roster.ts";
 import { Stage } from "./stage.ts";
 import { compare, table, type Comparison } from "./trial.ts";
-import { NOTHING, PROFILE, SERVICE_TRIALS, TRIALS } from "./workflows.ts";
+import { PROFILE, TRIALS } from "./workflows.ts";
 
-const { values: options } = parseArgs({
-  options: { rounds: { type: "string", default: "1" }, service: { type: "boolean", default: false } },
-});
+const { values: options } = parseArgs({ options: { rounds: { type: "string", default: "1" } } });
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) {
   console.error(`--rounds: expected a number, got "${options.rounds}"`);
@@ -26,13 +23,13 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 try {
   console.log("Starting the server and the agents …");
-  stage = await Stage.open(options.service ? IDLE : ROSTER, { profile: PROFILE, nothing: NOTHING });
+  stage = await Stage.open(ROSTER, { profile: PROFILE });
   console.log("Calling every agent, until its figures are known …");
   await stage.warmUp();
   const comparisons: Comparison[] = [];
   for (let round = 0; round < rounds; round++) {
     const taken: Comparison[] = [];
-    for (const trial of options.service ? SERVICE_TRIALS : TRIALS) taken.push(await compare(trial, stage));
+    for (const trial of TRIALS) taken.push(await compare(trial, stage));
     console.log(`\n${table(taken)}`);
     comparisons.push(...taken);
   }

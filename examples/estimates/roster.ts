@@ -16,7 +16,6 @@ export interface Member {
   /** What it says that a call used. */
   readonly usage?: (unit: number) => { readonly cost_usd?: number; readonly input_tokens?: number; readonly output_tokens?: number };
   readonly limits?: { readonly max_concurrency?: number; readonly rate?: { readonly count: number; readonly per: string } };
-  readonly dispatch?: "inline" | "queue";
 }
 
 const between =
@@ -51,15 +50,8 @@ export const ROSTER: readonly Member[] = [
   { id: "sunny", capability: "look", ms: (unit) => (unit < 0.9 ? 45 : 450), price: { per_call_usd: 0.001 } },
 ];
 
-/** Agents that take no time: what is left is what the service takes. */
-export const IDLE: readonly Member[] = [
-  { id: "idle", capability: "idle", ms: () => 0, dispatch: "inline" },
-  { id: "idle-queue", capability: "idle-queue", ms: () => 0, dispatch: "queue" },
-  { id: "idle-limited", capability: "idle-limited", ms: () => 0, limits: { max_concurrency: 2 } },
-];
-
 export function memberNamed(id: string | undefined): Member {
-  const member = [...ROSTER, ...IDLE].find((one) => one.id === id);
+  const member = ROSTER.find((one) => one.id === id);
   if (member === undefined) throw new Error(`There is no agent "${id}"`);
   return member;
 }

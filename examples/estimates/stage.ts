@@ -35,8 +35,8 @@ export class Stage {
     ]);
     const stage = new Stage(server, state, members, agents);
     for (const [index, { id, registration, endpoint }] of agents.entries()) {
-      const { limits, dispatch } = members[index] as Member;
-      const more = { ...(limits && { limits }), ...(dispatch && { dispatch }) };
+      const { limits } = members[index] as Member;
+      const more = { ...(limits && { limits }) };
       if (endpoint !== null) await stage.orchestrator.registerCalled(id, { ...registration, ...more }, endpoint);
     }
     for (const [name, workflow] of Object.entries(workflows)) await stage.orchestrator.call("PUT", `/workflows/${name}`, workflow);

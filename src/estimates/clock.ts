@@ -1,15 +1,20 @@
 /** The clock of a simulated run: what happens next happens at once, however far away it is. Equal moments keep their order. */
 export class Clock {
-  now = 0;
+  now: number;
   readonly #times: number[] = [];
   readonly #orders: number[] = [];
   readonly #acts: (() => void)[] = [];
   #planned = 0;
 
+  constructor(now: number) {
+    this.now = now;
+  }
+
   /** What lies in the past happens now. */
   at(time: number, act: () => void): void {
     let place = this.#times.length;
-    const [at, order] = [Math.max(time, this.now), this.#planned++];
+    const at = Math.max(time, this.now);
+    const order = this.#planned++;
     this.#times.push(at);
     this.#orders.push(order);
     this.#acts.push(act);
@@ -33,7 +38,9 @@ export class Clock {
   }
 
   #removeFirst(): void {
-    const [at, order, act] = [this.#times.pop() as number, this.#orders.pop() as number, this.#acts.pop() as () => void];
+    const at = this.#times.pop() as number;
+    const order = this.#orders.pop() as number;
+    const act = this.#acts.pop() as () => void;
     const size = this.#times.length;
     if (size === 0) return;
     let place = 0;
@@ -48,7 +55,8 @@ export class Clock {
   }
 
   #isBefore(one: number, other: number): boolean {
-    const [a, b] = [this.#times[one] as number, this.#times[other] as number];
+    const a = this.#times[one] as number;
+    const b = this.#times[other] as number;
     return a < b || (a === b && (this.#orders[one] as number) < (this.#orders[other] as number));
   }
 

@@ -10,33 +10,42 @@ import type { Graph } from "../language/graph.ts";
 import type { Policy } from "../language/staffing.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import type { Json } from "../shared/json.ts";
-import type { Library } from "../language/library.ts";
+import type { Library, LibraryEntry } from "../language/library.ts";
 import { LIMITS } from "./limits.ts";
 import { randomFrom } from "../shared/random.ts";
 import { err, ok, type Result } from "../shared/result.ts";
+import { taskBudget, type BudgetDefinition, type TaskBudget } from "../language/budget-definition.ts";
+import { compileWorkflow } from "../language/compile.ts";
+import { durationMs } from "../shared/time.ts";
+import { AgentsAsked, TooManyChoices } from "./agents-asked.ts";
+import { AssumedExpressions } from "./assumed-expressions.ts";
+import { GraphMaker } from "./assumed-graph.ts";
+import type { AssumedTask, AssumedWorkflow } from "./assumed-nodes.ts";
 import { Notes, type Assumption, type StepAssumption } from "./assumptions.ts";
 import { Chance } from "./chance.ts";
 import { Findings, type Warning } from "./findings.ts";
-import { Knowledge, unknown } from "./known.ts";
+import { Knowledge, unknownValue } from "./known.ts";
 import { leastOf, type Least } from "./least.ts";
-import type { Plan } from "./plan.ts";
-import { Planner, PlanTooLarge } from "./planner.ts";
-import { Run, RunTooLong, type Setting } from "./run.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { RunTooLong, SimulatedRun, type Setting } from "./simulated-run.ts";
+import { pathInWorkflow } from "./step-names.ts";
 import { Tally, type Budget } from "./tally.ts";
 
 export interface EstimateQuestion {
   readonly graph: Graph;
   readonly library: Library;
   readonly snapshot: DirectorySnapshot;
-  readonly surroundings: Surroundings;
+  /** How many agents a task awaits itself at once. */
+  readonly inlinePlaces: number;
   /** `undefined`: not known. */
   readonly input: Json | undefined;
   readonly runs: number;
   readonly seed: number;
   /** `null`: each step's own policy. */
   readonly policies: readonly (Policy | null)[];
+  /** What the runs are compared with. */
   readonly budget: Budget | null;
+  /** What the workflow allows its tasks to spend: they act on it. */
+  readonly allowance: TaskBudget | undefined;
   readonly assume: { readonly [step: string]: StepAssumption };
   readonly paysForFailures: boolean | null;
   readonly deadlineMs: number | null;
@@ -65,7 +74,7 @@ export function* estimate(question: EstimateQuestion): Generator<void, Result<Es
     const prepared = question.policies.map((policy) => prepare(question, policy, findings));
     yield;
     const [first] = prepared as [Prepared, ...Prepared[]];
-    const least = leastOf(first.setting.plan, first.setting.knowledge, first.setting.surrounding);
+    const least = leastOf(first.setting.task, first.setting.knowledge, { input: first.setting.input });
     const runs = yield* runsFor(question, prepared, findings);
     if (runs === null)
       return err(
@@ -73,10 +82,10 @@ export function* estimate(question: EstimateQuestion): Generator<void, Result<Es
       );
     const policies = yield* simulate(question, prepared, runs);
     conclude(question, policies, least, findings);
-    tellGuesses(first.setting.plan, findings);
+    tellGuesses(first.setting.task, findings);
     return ok({ runs, policies, least, assumptions: findings.notes.all, warnings: findings.warnings });
   } catch (error) {
-    if (error instanceof RunTooLong || error instanceof PlanTooLarge) return err(tooLarge(error.message));
+    if (error instanceof RunTooLong || error instanceof TooManyChoices) return err(tooLarge(error.message));
     throw error;
   }
 }
@@ -84,22 +93,52 @@ export function* estimate(question: EstimateQuestion): Generator<void, Result<Es
 interface Prepared {
   readonly policy: Policy | null;
   readonly setting: Setting;
+  readonly begin: (chance: Chance, number: number) => SimulatedRun;
 }
 
 function prepare(question: EstimateQuestion, policy: Policy | null, findings: Findings): Prepared {
-  const { input, paysForFailures, now, surroundings } = question;
+  const { graph, library, paysForFailures, now: startedAt, inlinePlaces, deadlineMs, allowance: budget } = question;
   const knowledge = new Knowledge();
-  const surrounding = knowledge.surrounding(null, { input: input === undefined ? unknown("input") : knowledge.known(input) });
-  const plan = new Planner({ ...question, policy }, knowledge, surrounding, findings.notes).plan();
-  return { policy, setting: { plan, knowledge, surrounding, surroundings, findings, paysForFailures, startedAt: now } };
+  const input = question.input === undefined ? unknownValue("input") : knowledge.given(question.input);
+  const agents = new AgentsAsked({ ...question, policy, names: { input } }, knowledge);
+  const expressions = new AssumedExpressions(knowledge, findings);
+  const maker = new GraphMaker(expressions, findings, question.assume, agents);
+  const made = maker.graph(graph, "");
+  // Those that steps start are looked at beforehand, so that what is assumed of them can be checked.
+  const workflows = new Map(Object.entries(library).map(([reference, entry]) => [reference, workflowOf(reference, entry, maker)]));
+  const task: AssumedTask = {
+    graph: made,
+    workflow: (reference) => workflows.get(reference) ?? null,
+    places: maker.places,
+    agents: agents.all,
+  };
+  const setting: Setting = { task, knowledge, findings, input, inlinePlaces, deadlineMs, budget, paysForFailures, startedAt };
+  const begin = (chance: Chance, number: number): SimulatedRun => {
+    const run = new SimulatedRun(setting, chance, number);
+    expressions.present = run;
+    return run;
+  };
+  return { policy, setting, begin };
+}
+
+function workflowOf(reference: string, { name, version, definition }: LibraryEntry, maker: GraphMaker): AssumedWorkflow | null {
+  const compiled = compileWorkflow(definition);
+  if (!compiled.ok) return null;
+  const { deadline, budget } = JSON.parse(definition) as { readonly deadline?: string; readonly budget?: BudgetDefinition };
+  return {
+    name,
+    version,
+    graph: maker.graph(compiled.value.graph, pathInWorkflow(reference)),
+    deadlineMs: deadline === undefined ? null : durationMs(deadline),
+    budget: taskBudget(undefined, budget),
+  };
 }
 
 /** As many runs as asked for, or as there is room for; `null` when that is too few to say anything. */
 function* runsFor({ runs, seed }: EstimateQuestion, prepared: readonly Prepared[], findings: Findings): Generator<void, number | null> {
   let steps = 0;
-  for (const { setting } of prepared) {
-    const run = new Run(setting, new Chance(randomFrom(`${seed}/size`)));
-    run.begin();
+  for (const { begin } of prepared) {
+    const run = begin(new Chance(randomFrom(`${seed}/size`)), 0);
     while (!run.goOn(LIMITS.estimateSliceSteps)) yield;
     steps += Math.max(1, run.steps);
     yield;
@@ -115,12 +154,11 @@ function* runsFor({ runs, seed }: EstimateQuestion, prepared: readonly Prepared[
 function* simulate({ seed }: EstimateQuestion, prepared: readonly Prepared[], runs: number): Generator<void, readonly PolicyEstimate[]> {
   const policies: PolicyEstimate[] = [];
   let [inSlice, all] = [0, 0];
-  for (const { policy, setting } of prepared) {
-    const tally = new Tally(setting.plan);
+  for (const { policy, setting, begin } of prepared) {
+    const tally = new Tally(setting.task);
     const unit = randomFrom(String(seed));
     for (let index = 0; index < runs; index++) {
-      const run = new Run(setting, new Chance(unit));
-      run.begin();
+      const run = begin(new Chance(unit), index);
       while (!run.goOn(LIMITS.estimateSliceSteps)) yield;
       tally.add(run);
       all += run.steps;
@@ -162,8 +200,8 @@ function shortage(field: string, most: number | null, least: number): string | n
 }
 
 /** What is not known of agents that steps may get. */
-function tellGuesses({ crew }: Plan, findings: Findings): void {
-  for (const { id, usual } of crew) {
+function tellGuesses({ agents }: AssumedTask, findings: Findings): void {
+  for (const { id, usual } of agents) {
     for (const { field, value, why } of usual.guesses) findings.notes.add({ agent: id, field, value, why, given: false });
   }
 }

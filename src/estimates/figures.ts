@@ -11,14 +11,14 @@ import { priceOfCall, priceOfTokens } from "../agents/selection/score.ts";
 import { LATENCY_SHARES, type CapabilityStatistics, type Mean } from "../agents/object/statistics.ts";
 import type { Target } from "../language/staffing.ts";
 import { OUTCOME_CLASSES, type OutcomeClass } from "../shared/outcome.ts";
-import type { AssumedCall } from "./plan.ts";
-import { Spread } from "./spread.ts";
+import type { AssumedCall } from "./assumed-nodes.ts";
+import { Distribution } from "./distribution.ts";
 
 export type FailureClass = Exclude<OutcomeClass, "success" | "lost" | "canceled">;
 
 export interface CallFigures {
   /** Of replies, milliseconds. */
-  readonly latency: Spread;
+  readonly latency: Distribution;
   /** How well the latency is known: deviation of the factor by which all of them may be off. */
   readonly latencyDoubt: number;
   /** Calls that failed and that succeeded, as far as remembered. */
@@ -50,6 +50,8 @@ export interface Guess {
 /** Buckets of a latency sketch are this wide, as a share; and what was so lately is so again only nearly. */
 const SKETCH_DOUBT = 0.03;
 const DRIFT_DOUBT = 0.06;
+/** How far all agents together may be from what they were: they share networks, providers and the hour. */
+export const AGENTS_DOUBT = 0.1;
 
 /** An agent nobody has seen: one call in twenty fails. That counts like one call. */
 export const PRIOR = { failed: 0.05, succeeded: 0.95 };
@@ -80,7 +82,7 @@ export function pricesOf(candidate: Candidate, target: Target): Pick<CallFigures
 }
 
 function latencyOf(agent: AgentRecord, capability: Capability | undefined, stats: CapabilityStatistics | null, guesses: Guess[]) {
-  if (agent.kind === "builtin") return { latency: Spread.fixed(0), latencyDoubt: 0 };
+  if (agent.kind === "builtin") return { latency: Distribution.fixed(0), latencyDoubt: 0 };
   if (stats !== null && stats.p50Ms !== null) return seenLatency(stats, stats.p50Ms);
   const expected = capability?.expectedLatencyMs ?? agent.expectedLatencyMs;
   const median = expected ?? GUESS.medianMs;
@@ -93,13 +95,16 @@ function latencyOf(agent: AgentRecord, capability: Capability | undefined, stats
     [0.95, 2 * median],
     [1, 4 * median],
   ];
-  return { latency: Spread.through(around), latencyDoubt: expected === null || expected === undefined ? GUESS.doubt : DECLARED_DOUBT };
+  return {
+    latency: Distribution.through(around),
+    latencyDoubt: expected === null || expected === undefined ? GUESS.doubt : DECLARED_DOUBT,
+  };
 }
 
 function seenLatency(stats: CapabilityStatistics, median: number) {
   const shares = stats.more?.latenciesMs;
   const [p95, p99] = [stats.p95Ms ?? median, stats.p99Ms ?? median];
-  const latency = Spread.through(
+  const latency = Distribution.through(
     shares === undefined
       ? // What lies below the middle is as far from it, by ratio, as what lies above.
         [
@@ -129,10 +134,10 @@ function withTail(shares: readonly (readonly [number, number])[], p95: number, p
 }
 
 /** The mean of the latest calls is exact, where quantiles are those of buckets: it moves them by what a bucket is wide, at most. */
-function centred(latency: Spread, meanMs: number | null): Spread {
+function centred(latency: Distribution, meanMs: number | null): Distribution {
   if (meanMs === null || latency.mean <= 0) return latency;
   const factor = Math.min(1.05, Math.max(1 / 1.05, meanMs / latency.mean));
-  return Spread.through(GRID.map((share) => [share, latency.quantile(share) * factor]));
+  return Distribution.through(GRID.map((share) => [share, latency.quantile(share) * factor]));
 }
 
 const GRID: readonly number[] = Array.from({ length: 65 }, (_, index) => index / 64);
@@ -194,12 +199,12 @@ function tokensPerCall(stats: CapabilityStatistics | null): number {
   return stats === null || stats.totalCalls === 0 ? 0 : stats.totalTokens / stats.totalCalls;
 }
 
-/** What the caller says that a call costs and takes, as far as that says it. */
+/** What the caller says that a call costs and takes, as far as that says it; `null` where that says nothing. */
 export function givenPrice(
   { declaredUsd }: Pick<CallFigures, "declaredUsd">,
   { costUsd, inputTokens, outputTokens }: Pick<AssumedCall, "costUsd" | "inputTokens" | "outputTokens">,
-): { readonly costUsd: number | null; readonly tokens: number | null } {
-  if (inputTokens === null && outputTokens === null) return { costUsd, tokens: null };
+): { readonly costUsd: number | null; readonly tokens: number | null } | null {
+  if (inputTokens === null && outputTokens === null) return costUsd === null ? null : { costUsd, tokens: null };
   const [input, output] = [inputTokens ?? 0, outputTokens ?? 0];
   return { costUsd: costUsd ?? declaredUsd?.(input, output) ?? null, tokens: input + output };
 }

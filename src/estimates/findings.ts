@@ -1,7 +1,7 @@
 /** What comes up while an estimate is made: what it assumed, and what its reader should know. Each thing once. */
 import type { Assumption, Notes, StepAssumption } from "./assumptions.ts";
 import type { Answer } from "./known.ts";
-import type { AgentPlan } from "./plan.ts";
+import type { Failure } from "../engine/facts/failure.ts";
 import type { Pool } from "./pool.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -46,7 +46,15 @@ export class Findings {
     if (!this.#warnings.has(key) && this.#warnings.size < LIMITS.estimateNotes) this.#warnings.set(key, warning);
   }
 
-  nobody({ name, ensemble }: AgentPlan, { target, offering, members, ruledOut }: Pool): void {
+  /** What a step fails with, as far as that is known beforehand. */
+  failed(step: string, { code, message }: Failure): void {
+    if (code === "expression_error" || code === "not_a_list")
+      this.warn({ code: "expression_error", step, message: `It fails with this input: ${message}` });
+    if (code === "limit_reached") this.warn({ code: "too_many_steps", step, message });
+  }
+
+  /** `count`: how many agents it wants at once. */
+  nobody(step: string, count: number, { target, offering, members, ruledOut }: Pool): void {
     const wanted = target.type === "capability" ? `the capability "${target.capability}"` : `agent "${target.agent}"`;
     const [first] = ruledOut;
     const message =
@@ -55,9 +63,9 @@ export class Findings {
           ? `Nobody offers ${wanted}`
           : `There is no ${wanted}`
         : members.length > 0
-          ? `${members.length} of the ${ensemble?.agents ?? 1} agents wanted at once qualify for ${wanted}`
+          ? `${members.length} of the ${count} agents wanted at once qualify for ${wanted}`
           : `None of the ${offering} who offer ${wanted} may be asked: ${first === undefined ? "all are ruled out" : `${first.verdict}, ${first.reason}`}`;
-    this.warn({ code: "no_agent", step: name, message: `${message}; the step waits for an agent and then fails` });
+    this.warn({ code: "no_agent", step, message: `${message}; the step waits for an agent and then fails` });
   }
 
   get warnings(): readonly Warning[] {

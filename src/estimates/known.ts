@@ -3,159 +3,238 @@
  * answers is unknown, and so is what is made of it.
  *
  * K1. An expression that touches something unknown is unknown. Nothing is guessed here; who asks may assume something.
- * K2. The same question about the same things is asked once, in however many runs.
+ * K2. The same question about the same values is asked once, in however many runs: values are told apart by identity, and
+ *     those that the engine puts together get the one of their kind (`#canonical`).
  * K3. Asking is bounded: once it has cost `LIMITS.estimateIterations`, everything else is unknown.
  */
 import { iterationsOfLast } from "../language/expressions/cel.ts";
 import type { Expression, Scope, StepReading } from "../language/expressions/expression.ts";
-import type { Read } from "../language/reads.ts";
 import type { Template } from "../language/expressions/template.ts";
-import type { Json } from "../shared/json.ts";
-import { LIMITS } from "./limits.ts";
+import type { StepKind } from "../language/kinds/table.ts";
+import { canonicalJson, isJsonObject, type Json } from "../shared/json.ts";
 import type { Result } from "../shared/result.ts";
+import { LIMITS } from "./limits.ts";
+
+/** Stands for a value that only running the workflow would tell, wherever the engine keeps and passes on values. */
+class Unknown {
+  /** What it depends on, in words. */
+  readonly of: string;
+
+  constructor(of: string) {
+    this.of = of;
+  }
+
+  toJSON(): string {
+    return `not known: ${this.of}`;
+  }
+}
+
+export const unknownValue = (of: string): Json => new Unknown(of) as unknown as Json;
+const isUnknown = (value: unknown): value is Unknown => value instanceof Unknown;
 
 export type Answer =
-  /** `serial` names the value: equal ones may have different names. */
-  | { readonly type: "known"; readonly value: Json; readonly serial: number }
-  /** `of`: what it depends on, in words. */
+  | { readonly type: "known"; readonly value: Json }
   | { readonly type: "unknown"; readonly of: string }
   | { readonly type: "failed"; readonly message: string };
 
-export const unknown = (of: string): Answer => ({ type: "unknown", of });
-
-/** How a step looks to an expression. */
-export interface Reading {
-  readonly status: StepReading["status"];
-  readonly output: Answer;
-}
-
-/** An expression of the workflow that the estimate wants to know the value of. */
+/** An expression of the workflow, or a template. */
 export interface Question {
-  /** The field that it stands in. */
-  readonly field: string;
-  readonly reads: readonly Read[];
-  readonly names: ReadonlySet<string>;
+  readonly names: readonly string[];
+  readonly steps: readonly { readonly id: string; readonly kind: StepKind | undefined }[];
   readonly evaluate: (scope: Scope) => Result<Json, string>;
-  readonly answers: Map<string, Answer>;
+  readonly answers: Level;
 }
 
-/** `reads`: where all steps are found that may be read there. */
-export function questionOf(field: string, asked: Expression | Template, reads: readonly Read[]): Question {
+/** Answers by the values that they follow from, one after the other. */
+type Level = Map<unknown, Level | Answer>;
+
+/** `kindOf`: what kind of step an expression in this place reads. */
+export function questionOf(asked: Expression | Template, kindOf: (id: string) => StepKind | undefined): Question {
   const parts = "expressions" in asked ? asked.expressions.map(({ expression }) => expression) : [asked];
-  const ids = new Set(parts.flatMap(({ steps }) => steps.map(({ id }) => id)));
+  const ids = [...new Set(parts.flatMap(({ steps }) => steps.map(({ id }) => id)))];
   return {
-    field,
-    reads: reads.filter(({ id }) => ids.has(id)),
-    names: new Set(parts.flatMap(({ names }) => [...names])),
+    names: [...new Set(parts.flatMap(({ names }) => [...names]))],
+    steps: ids.map((id) => ({ id, kind: kindOf(id) })),
     evaluate: "expressions" in asked ? (scope) => asked.evaluate(() => scope) : (scope) => asked.evaluate(scope),
     answers: new Map(),
   };
 }
 
-/** Names that expressions start from, in a block and those around it. */
-export class Surrounding {
-  readonly id: number;
-  readonly outer: Surrounding | null;
-  readonly names: { readonly [name: string]: Answer };
-  readonly #inner = new Map<string, Surrounding>();
-
-  constructor(id: number, outer: Surrounding | null, names: { readonly [name: string]: Answer }) {
-    this.id = id;
-    this.outer = outer;
-    this.names = names;
-  }
-
-  /** That of a branch: made once. */
-  within(key: string, make: () => Surrounding): Surrounding {
-    let inner = this.#inner.get(key);
-    if (inner === undefined) this.#inner.set(key, (inner = make()));
-    return inner;
-  }
-
-  find(name: string): Answer {
-    const found = Object.hasOwn(this.names, name) ? this.names[name] : undefined;
-    return found ?? this.outer?.find(name) ?? unknown(name);
-  }
+/** What an expression sees before any step has settled: of names, those that are given. */
+export function scopeAtStart(names: { readonly [name: string]: Json }, question: Question): Scope {
+  const steps = Object.fromEntries(
+    question.steps.map(({ id }) => [id, { status: "pending", output: unknownValue(`steps.${id}.output`), error: null }]),
+  );
+  const others = question.names.map((name) => [name, Object.hasOwn(names, name) ? names[name] : unknownValue(name)]);
+  return { ...Object.fromEntries(others), steps } as Scope;
 }
 
 export class Knowledge {
-  readonly nothing = NOTHING;
-  #serials = 0;
-  #surroundings = 0;
   #spent = 0;
-  readonly #lists = new Map<number, Answer>();
-  readonly #decisions = new Map<string, Answer>();
+  /** Somebody wants to know the values that an expression starts from, or evaluates it. */
+  #isReading = false;
+  #isEvaluating = false;
+  readonly #lists = new Map<number, Json>();
+  readonly #decisions = new Map<unknown, Json>();
+  readonly #canonical = new WeakMap<object, Json>();
+  readonly #kinds: Level = new Map();
+  readonly #texts = new WeakMap<object, string | null>();
+  readonly #unknowns = new Map<string, unknown>();
 
-  known(value: Json): Answer {
-    return { type: "known", value, serial: ++this.#serials };
+  /** What is handed in as a whole is told apart from everything else. */
+  given(value: Json): Json {
+    if (typeof value === "object" && value !== null) this.#canonical.set(value, value);
+    return value;
   }
 
-  /** A list of which only the length is known. */
-  listOf(length: number): Answer {
-    return memoized(this.#lists, length, () => this.known(partlyKnown(length, "what a map comes to")));
+  get isReading(): boolean {
+    return this.#isReading;
   }
 
-  /** What people decided; nothing else of it is known. */
-  decision(decision: "approve" | "reject"): Answer {
-    const others = ["payload", "decided_by", "comment"];
-    return memoized(this.#decisions, decision, () => this.known(withUnknown({ decision }, others, "what people decide")));
+  /** While `read` runs, the engine reads values for somebody else. */
+  reading<T>(read: () => T): T {
+    const before = this.#isReading;
+    this.#isReading = true;
+    try {
+      return read();
+    } finally {
+      this.#isReading = before;
+    }
   }
 
-  surrounding(outer: Surrounding | null, names: { readonly [name: string]: Answer }): Surrounding {
-    return new Surrounding(++this.#surroundings, outer, names);
-  }
-
-  /** Whether so much was asked that nothing more is. */
   get isExhausted(): boolean {
     return this.#spent > LIMITS.estimateIterations;
   }
 
-  ask(question: Question, at: Surrounding, readingOf: (read: Read) => Reading): Answer {
-    const readings = question.reads.map(readingOf);
-    const key = keyOf(at, readings);
-    const before = question.answers.get(key);
-    if (before !== undefined) return before;
-    const answer = this.isExhausted ? unknown("more than an estimate works out") : this.#evaluate(question, at, readings);
-    question.answers.set(key, answer);
+  ask(question: Question, scope: Scope): Answer {
+    const { names, steps } = question;
+    const values: unknown[] = [];
+    this.reading(() => {
+      for (const name of names) values.push(name === "task" ? TASK : this.#canonicalOf(scope[name] as Json));
+      for (const { id, kind } of steps) {
+        const { status, output } = scope.steps[id] ?? PENDING;
+        values.push(status, status === "completed" ? this.#seenOf(kind, id, output) : null);
+      }
+    });
+    let level = question.answers;
+    for (const value of values) {
+      const next = level.get(value) as Level | undefined;
+      if (next !== undefined) level = next;
+      else level.set(value, (level = new Map()));
+    }
+    let answer = level.get(ANSWER) as Answer | undefined;
+    if (answer === undefined) level.set(ANSWER, (answer = this.isExhausted ? EXHAUSTED : this.#evaluate(question, values)));
     return answer;
   }
 
-  #evaluate(question: Question, at: Surrounding, readings: readonly Reading[]): Answer {
+  /** The same for equal values; `null` where a part is not known. */
+  textOf(value: Json): string | null {
+    if (typeof value !== "object" || value === null) return isUnknown(value) ? null : JSON.stringify(value);
+    let text = this.#texts.get(value);
+    if (text === undefined) this.#texts.set(value, (text = isWhole(value) ? canonicalJson(value) : null));
+    return text;
+  }
+
+  #evaluate({ names, steps, evaluate }: Question, values: readonly unknown[]): Answer {
     let missing: string | null = null;
-    const value = (answer: Answer): Json => {
-      if (answer.type === "known") return answer.value;
-      missing = answer.type === "unknown" ? answer.of : "what fails";
-      throw new Error(missing);
+    const touch = (value: unknown): Json => {
+      if (!isUnknown(value)) return value as Json;
+      missing ??= value.of;
+      throw new Error(value.of);
     };
-    const steps: Record<string, StepReading> = {};
-    question.reads.forEach(({ id }, index) => {
-      const { status, output } = readings[index] as Reading;
-      const error = status === "failed" ? unknown(`why ${id} fails`) : NOTHING;
-      Object.defineProperty(steps, id, {
-        enumerable: true,
-        value: {
-          status,
-          get output() {
-            return value(output);
-          },
-          get error() {
-            return value(error);
-          },
+    const readings: Record<string, StepReading> = {};
+    steps.forEach(({ id }, index) => {
+      const [status, output] = [values[names.length + 2 * index] as string, values[names.length + 2 * index + 1]];
+      const error = status === "failed" ? new Unknown(`why ${id} fails`) : null;
+      const reading = {
+        status,
+        get output() {
+          return touch(output);
         },
-      });
+        get error() {
+          return touch(error);
+        },
+      };
+      Object.defineProperty(readings, id, { enumerable: true, value: reading });
     });
-    const scope = { steps } as unknown as Scope;
-    for (const name of question.names) Object.defineProperty(scope, name, { get: () => value(at.find(name)), enumerable: true });
-    const result = question.evaluate(scope);
-    const iterations = iterationsOfLast();
-    this.#spent += ANSWER_WEIGHT + iterations;
-    if (missing !== null) return unknown(missing);
+    const scope = { steps: readings } as unknown as Scope;
+    names.forEach((name, index) => Object.defineProperty(scope, name, { get: () => touch(values[index]), enumerable: true }));
+    this.#isEvaluating = true;
+    const result = evaluate(scope);
+    this.#isEvaluating = false;
+    this.#spent += ANSWER_WEIGHT + iterationsOfLast();
+    if (missing !== null) return { type: "unknown", of: missing };
     if (!result.ok) return unknownInside(result.error) ?? { type: "failed", message: result.error };
     // Making a large value takes as long as a loop does.
-    this.#spent += weightOf(result.value, LIMITS.estimateIterations);
-    return this.known(result.value);
+    this.#spent += weightOf(result.value);
+    return isUnknown(result.value) ? { type: "unknown", of: result.value.of } : { type: "known", value: this.given(result.value) };
+  }
+
+  /** Of what a step came to: of people's answers only the decision, of a wait nothing, since runs differ in that. */
+  #seenOf(kind: StepKind | undefined, id: string, output: Json): unknown {
+    if (kind === "wait") return this.#canonicalOf(unknownValue(`steps.${id}.output`));
+    if (kind !== "approval" || !isJsonObject(output) || !Object.hasOwn(output, "decision")) return this.#canonicalOf(output);
+    const { decision } = output;
+    return memoized(this.#decisions, decision, () => {
+      const others = Object.fromEntries(["payload", "decided_by", "comment"].map((name) => [name, unknownValue("what people decide")]));
+      return this.given(this.#partlyKnown({ decision, ...others } as Json));
+    });
+  }
+
+  /** Values that are the same are one, so that what was found out of one holds for the other. */
+  #canonicalOf(value: Json): unknown {
+    if (isUnknown(value)) return memoized(this.#unknowns, value.of, () => value);
+    if (typeof value !== "object" || value === null) return value;
+    const known = this.#canonical.get(value);
+    if (known !== undefined) return known;
+    const found = this.#found(value);
+    this.#canonical.set(value, found);
+    return found;
+  }
+
+  #found(value: Json): Json {
+    // Which items of a list fail differs from run to run: of one whose items are not known, the length is.
+    if (Array.isArray(value) && value.some(isUnknown)) return this.#listOf(value.length);
+    const members = Object.entries(value as object).map(([name, member]) => [name, this.#canonicalOf(member as Json)] as const);
+    let level = this.#kinds;
+    for (const part of [Array.isArray(value), ...members.flat()]) {
+      const next = level.get(part) as Level | undefined;
+      if (next !== undefined) level = next;
+      else level.set(part, (level = new Map()));
+    }
+    const before = level.get(ANSWER) as Extract<Answer, { readonly type: "known" }> | undefined;
+    if (before !== undefined) return before.value;
+    this.#spent += ANSWER_WEIGHT * (1 + members.length);
+    const made = Array.isArray(value) ? members.map(([, member]) => member) : Object.fromEntries(members);
+    const found = this.isExhausted ? unknownValue("more than an estimate works out") : this.given(this.#partlyKnown(made as Json));
+    level.set(ANSWER, { type: "known", value: found });
+    return found;
+  }
+
+  /** A list of which only the length is known. */
+  #listOf(length: number): Json {
+    return memoized(this.#lists, length, () => this.given(this.#partlyKnown(Array.from({ length }, () => ITEM))));
+  }
+
+  /** A value made here, whose parts may be unknown: no expression touches those, while the engine passes them on. */
+  #partlyKnown(value: Json): Json {
+    for (const [name, member] of Object.entries(value as { readonly [name: string]: Json })) {
+      if (!isUnknown(member)) continue;
+      const get = (): Json => {
+        if (this.#isEvaluating) throw new Error(MARK + member.of);
+        return member;
+      };
+      Object.defineProperty(value, name, { get, enumerable: true });
+    }
+    return value;
   }
 }
+
+const ANSWER = Symbol("answer");
+const PENDING: StepReading = { status: "pending", output: null, error: null };
+const TASK = new Unknown("task");
+const ITEM = unknownValue("what a map comes to");
+const EXHAUSTED: Answer = { type: "unknown", of: "more than an estimate works out" };
 
 /** Every answer is kept, and keeping is what costs most: so no more than a few hundred thousand are. */
 const ANSWER_WEIGHT = 10;
@@ -166,52 +245,26 @@ function memoized<K, V>(values: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-/** Values whose parts may be unknown: a list whose length is known, and things of which some members are. */
-function partlyKnown(length: number, of: string): readonly Json[] {
-  const list: Json[] = [];
-  list.length = length;
-  for (let index = 0; index < length; index++) Object.defineProperty(list, index, { get: () => touched(of), enumerable: true });
-  partly.add(list);
-  return list;
-}
-
-function withUnknown(members: { readonly [name: string]: Json }, names: readonly string[], of: string): Json {
-  const value = { ...members };
-  for (const name of names) Object.defineProperty(value, name, { get: () => touched(of), enumerable: true });
-  partly.add(value);
-  return value;
-}
-
-/** Their parts must not be touched without need. */
-const partly = new WeakSet<object>();
-
 const MARK = "not known before it runs: ";
-
-function touched(of: string): never {
-  throw new Error(MARK + of);
-}
 
 function unknownInside(message: string): Answer | null {
   const at = message.indexOf(MARK);
-  return at === -1 ? null : unknown(message.slice(at + MARK.length));
+  return at === -1 ? null : { type: "unknown", of: message.slice(at + MARK.length) };
 }
 
-const NOTHING: Answer = { type: "known", value: null, serial: 0 };
-
-function keyOf(at: Surrounding, readings: readonly Reading[]): string {
-  let key = String(at.id);
-  for (const { status, output } of readings) key += `;${status}${output.type === "known" ? output.serial : ""}`;
-  return key;
+function isWhole(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return !isUnknown(value) && Object.values(value).every(isWhole);
 }
 
 /** Parts of a value, counted no further than to a bound. */
-function weightOf(value: Json, bound: number): number {
-  const pending: Json[] = [value];
+function weightOf(value: Json): number {
+  const pending: unknown[] = [value];
   let weight = 0;
-  while (pending.length > 0 && weight < bound) {
-    const part = pending.pop() as Json;
+  while (pending.length > 0 && weight < LIMITS.estimateIterations) {
+    const part = pending.pop();
     weight += typeof part === "string" ? 1 + part.length / 64 : 1;
-    if (typeof part === "object" && part !== null && !partly.has(part)) for (const member of Object.values(part)) pending.push(member);
+    if (typeof part === "object" && part !== null && !isUnknown(part)) for (const member of Object.values(part)) pending.push(member);
   }
   return weight;
 }

@@ -1,11 +1,12 @@
 /**
- * The least that a plan can cost: what happens for certain, with the cheapest of those who qualify everywhere, and nothing
+ * The least that a task can cost: what happens for certain, with the cheapest of those who qualify everywhere, and nothing
  * failing, at what a call costs on average. A run that fails, or whose calls happen to be cheap, may cost less.
  */
 import { LIMITS } from "./limits.ts";
 import { givenPrice } from "./figures.ts";
-import { unknown, type Answer, type Knowledge, type Question, type Surrounding } from "./known.ts";
-import type { AgentPlan, MapPlan, Plan, PlanBlock, PlanStep, SwitchPlan } from "./plan.ts";
+import type { Json } from "../shared/json.ts";
+import type { AssumedBlock, AssumedNode, AssumedNodeOf, AssumedTask } from "./assumed-nodes.ts";
+import { scopeAtStart, unknownValue, type Answer, type Knowledge, type Question } from "./known.ts";
 
 export interface Least {
   readonly costUsd: number;
@@ -16,70 +17,74 @@ export interface Least {
 const NOTHING: Least = { costUsd: 0, tokens: 0, calls: 0 };
 
 /** A failure that money cannot avoid ends what follows; nobody to ask costs nothing. */
-export function leastOf(plan: Plan, knowledge: Knowledge, surrounding: Surrounding): Least {
-  return new Bound(knowledge).ofBlock(plan.root, surrounding, 0);
+export function leastOf(task: AssumedTask, knowledge: Knowledge, names: Names): Least {
+  return new Bound(task, knowledge).ofBlock(task.graph, names, 0);
 }
 
+/** What expressions start from. */
+type Names = { readonly [name: string]: Json };
+
 class Bound {
+  readonly #task: AssumedTask;
   readonly #knowledge: Knowledge;
   #looked = 0;
 
-  constructor(knowledge: Knowledge) {
+  constructor(task: AssumedTask, knowledge: Knowledge) {
+    this.#task = task;
     this.#knowledge = knowledge;
   }
 
-  ofBlock(block: PlanBlock, at: Surrounding, depth: number): Least {
+  ofBlock(block: AssumedBlock, at: Names, depth: number): Least {
     if ((this.#looked += block.steps.length) > LIMITS.estimateRunSteps) return NOTHING;
     const certain = this.#certainOf(block, at);
     return block.steps.reduce((sum, step) => (certain.has(step.index) ? plus(sum, this.#ofStep(step, at, depth)) : sum), NOTHING);
   }
 
   /** Steps that run whatever the unknown comes to, as long as nothing fails. */
-  #certainOf(block: PlanBlock, at: Surrounding): ReadonlySet<number> {
-    const needs = block.steps.map((): number[] => []);
-    for (const { index, dependents } of block.steps) for (const dependent of dependents) needs[dependent]?.push(index);
+  #certainOf(block: AssumedBlock, at: Names): ReadonlySet<number> {
     const certain = new Set<number>();
     const endsEarly = block.steps.some(({ kind }) => kind === "end");
-    const pending = block.steps.map(({ needs: count }) => count);
-    const ready = block.steps.filter(({ needs: count }) => count === 0);
+    const pending = block.steps.map(({ needs }) => needs.length);
+    const ready = block.steps.filter(({ needs }) => needs.length === 0);
     for (let step = ready.pop(); step !== undefined; step = ready.pop()) {
       const isFreed = isFreedFor(
         step,
-        (needs[step.index] ?? []).map((index) => certain.has(index)),
+        step.needs.map((index) => certain.has(index)),
       );
-      if (isFreed && this.#isHeld(step, at) && !(endsEarly && step.needs > 0)) certain.add(step.index);
+      if (isFreed && this.#isHeld(step, at) && !(endsEarly && step.needs.length > 0)) certain.add(step.index);
       for (const dependent of step.dependents) {
         pending[dependent] = (pending[dependent] ?? 0) - 1;
-        if (pending[dependent] === 0) ready.push(block.steps[dependent] as PlanStep);
+        if (pending[dependent] === 0) ready.push(block.steps[dependent] as AssumedNode);
       }
     }
     return certain;
   }
 
-  #isHeld({ when, whenShare }: PlanStep, at: Surrounding): boolean {
-    if (when === null) return true;
-    const answer = this.#ask(when, at);
-    return answer.type === "known" ? answer.value === true : answer.type === "unknown" && whenShare >= 1;
+  #isHeld({ condition, conditionShare }: AssumedNode, at: Names): boolean {
+    if (condition === null) return true;
+    const answer = this.#ask(condition, at);
+    return answer.type === "known" ? answer.value === true : answer.type === "unknown" && conditionShare >= 1;
   }
 
-  #ofStep(step: PlanStep, at: Surrounding, depth: number): Least {
+  #ofStep(step: AssumedNode, at: Names, depth: number): Least {
+    const [block] = step.blocks;
     switch (step.kind) {
       case "agent":
         return ofAgent(step);
       case "map":
-        return this.#ofMap(step, at, depth);
+        return block === undefined ? NOTHING : this.#ofMap(step, block, at, depth);
       case "switch":
         return this.#ofSwitch(step, at, depth);
-      case "repeat":
-        return times(
-          this.ofBlock(step.block, at, depth),
-          step.until === null ? step.max : this.#ask(step.until, at).type === "known" ? 1 : step.iterations.min,
-        );
+      case "repeat": {
+        const count = step.again === null ? step.max : this.#ask(step.again, at).type === "known" ? 1 : step.iterations.min;
+        return block === undefined ? NOTHING : times(this.ofBlock(block, at, depth), count);
+      }
       case "workflow": {
-        const block = depth >= LIMITS.childDepth ? null : step.block();
-        return block === null
+        const workflow = depth >= LIMITS.childDepth ? null : this.#task.workflow(step.workflow);
+        const input = this.#ask(step.handed, at);
+        return workflow === null
           ? NOTHING
-          : this.ofBlock(block, this.#knowledge.surrounding(null, { input: this.#ask(step.input, at) }), depth + 1);
+          : this.ofBlock(workflow.graph, { input: input.type === "known" ? input.value : unknownValue("input") }, depth + 1);
       }
       case "wait":
       case "signal":
@@ -90,7 +95,7 @@ class Bound {
     }
   }
 
-  #ofMap({ over, items, block, as, indexAs, tolerate }: MapPlan, at: Surrounding, depth: number): Least {
+  #ofMap({ list: over, items, as, indexAs, tolerate }: AssumedNodeOf<"map">, block: AssumedBlock, at: Names, depth: number): Least {
     const list = this.#ask(over, at);
     if (list.type === "failed" || !("items" in tolerate && tolerate.items === 0)) return NOTHING;
     const known = list.type === "known" && Array.isArray(list.value) ? list.value.length : null;
@@ -98,37 +103,39 @@ class Bound {
     if (known === null || !seesItems) return times(this.ofBlock(block, at, depth), known ?? items.min);
     let sum = NOTHING;
     for (let index = 0; index < known && this.#looked < LIMITS.estimateRunSteps; index++) {
-      const member = Object.getOwnPropertyDescriptor(list.type === "known" ? list.value : [], index);
-      const item = member !== undefined && "value" in member ? this.#knowledge.known(member.value as never) : unknown("an item");
-      sum = plus(sum, this.ofBlock(block, this.#knowledge.surrounding(at, { [as]: item, [indexAs]: this.#knowledge.known(index) }), depth));
+      const item = list.type === "known" ? ((list.value as readonly Json[])[index] as Json) : unknownValue("an item");
+      sum = plus(sum, this.ofBlock(block, { ...at, [as]: item, [indexAs]: index }, depth));
     }
     return sum;
   }
 
-  #ofSwitch({ cases, otherwise, assumedCase }: SwitchPlan, at: Surrounding, depth: number): Least {
-    const possible: (PlanBlock | null)[] = [];
+  #ofSwitch({ questions, hasDefault, blocks, assumedCase }: AssumedNodeOf<"switch">, at: Names, depth: number): Least {
+    const blockOf = (taken: number): AssumedBlock | null => (taken < questions.length || hasDefault ? (blocks[taken] ?? null) : null);
+    const possible: (AssumedBlock | null)[] = [];
     let isDecided = false;
-    for (const [index, { when, block }] of cases.entries()) {
-      const answer = this.#ask(when, at);
+    for (const [index, question] of questions.entries()) {
+      const answer = this.#ask(question, at);
       if (answer.type === "known" && answer.value !== true) continue;
-      if (assumedCase === index && answer.type === "unknown") return this.ofBlock(block, at, depth);
-      possible.push(block);
-      if (answer.type === "known") isDecided = true;
+      possible.push(blockOf(index));
+      if (assumedCase === index && answer.type === "unknown") return this.#ofEither([blockOf(index)], at, depth);
+      isDecided = answer.type === "known";
       if (isDecided) break;
     }
-    if (!isDecided) possible.push(otherwise);
-    if (!isDecided && assumedCase === cases.length) return otherwise === null ? NOTHING : this.ofBlock(otherwise, at, depth);
-    return possible.map((block) => (block === null ? NOTHING : this.ofBlock(block, at, depth))).reduce(smaller);
+    if (!isDecided && assumedCase === questions.length) return this.#ofEither([blockOf(assumedCase)], at, depth);
+    return this.#ofEither(isDecided ? possible : [...possible, blockOf(questions.length)], at, depth);
+  }
+
+  #ofEither(blocks: readonly (AssumedBlock | null)[], at: Names, depth: number): Least {
+    return blocks.map((block) => (block === null ? NOTHING : this.ofBlock(block, at, depth))).reduce(smaller);
   }
 
   /** Before any step has settled. */
-  #ask(question: Question, at: Surrounding): Answer {
-    if (question.reads.length > 0) return unknown("steps");
-    return this.#knowledge.ask(question, at, () => ({ status: "pending", output: unknown("steps") }));
+  #ask(question: Question, at: Names): Answer {
+    return question.steps.length > 0 ? { type: "unknown", of: "steps" } : this.#knowledge.ask(question, scopeAtStart(at, question));
   }
 }
 
-function isFreedFor({ runIf }: PlanStep, certain: readonly boolean[]): boolean {
+function isFreedFor({ runIf }: AssumedNode, certain: readonly boolean[]): boolean {
   switch (runIf) {
     case "all_settled":
     case "none_failed":
@@ -143,13 +150,13 @@ function isFreedFor({ runIf }: PlanStep, certain: readonly boolean[]): boolean {
 }
 
 /** The cheapest of the first target: a fallback is asked only when that is of no use. */
-function ofAgent({ pools, ensemble, assumed }: AgentPlan): Least {
+function ofAgent({ targets, ensemble, assumed }: AssumedNodeOf<"agent">): Least {
   const count = ensemble?.agents ?? 1;
   const needed = ensemble === null || ensemble.mode === "first" ? 1 : ensemble.mode === "quorum" ? ensemble.quorum : count;
-  const asked = pools.filter(({ members }) => members.length >= count);
+  const asked = targets.map(({ pool }) => pool).filter(({ members }) => members.length >= count);
   if (asked.length === 0) return NOTHING;
   const prices = asked.map(({ members, costs, tokens }) => {
-    const given = members.map(({ figures }) => givenPrice(figures, assumed));
+    const given = members.map(({ figures }) => givenPrice(figures, assumed) ?? NOTHING_GIVEN);
     const said = (of: (price: (typeof given)[number]) => number | null, otherwise: readonly number[]): number => {
       const values = given.map(of).filter((value) => value !== null);
       return sumOf(values.length === members.length ? values.toSorted((a, b) => a - b) : otherwise, needed);
@@ -163,6 +170,7 @@ function ofAgent({ pools, ensemble, assumed }: AgentPlan): Least {
   };
 }
 
+const NOTHING_GIVEN = { costUsd: null, tokens: null };
 const sumOf = (values: readonly number[], count: number): number => values.slice(0, count).reduce((sum, value) => sum + value, 0);
 
 const plus = (a: Least, b: Least): Least => ({ costUsd: a.costUsd + b.costUsd, tokens: a.tokens + b.tokens, calls: a.calls + b.calls });

@@ -6,14 +6,14 @@ export const LIMITS = {
 
   /** Simulated runs of one policy: beyond ten thousand its quantiles do not move any more. */
   estimateRuns: 10_000,
-  /** Steps simulated for one answer, over all runs and policies: some three seconds of processor, in slices. A large workflow gets fewer runs … */
-  estimateSteps: 1_000_000,
-  /** … of one run, whose steps are in memory together (some 300 bytes each) … */
-  estimateRunSteps: 120_000,
+  /** Steps simulated for one answer, over all runs and policies: some four seconds of processor, in slices. A large workflow gets fewer runs … */
+  estimateSteps: 500_000,
+  /** … of one run, whose steps are in memory together (about a kilobyte each) … */
+  estimateRunSteps: 60_000,
   /** … but at least so many: quantiles of less say nothing. */
   estimateLeastRuns: 3,
   /** Steps simulated in one go, before other requests have their turn: about 50 ms. */
-  estimateSliceSteps: 25_000,
+  estimateSliceSteps: 6_000,
   /** Agents looked at for the steps of a plan; one whose schema the input is checked against counts several times. */
   estimateLooks: 200_000,
   /** Agents of a step among whom every simulated choice is made; selection would hardly ever take another. */
@@ -26,7 +26,4 @@ export const LIMITS = {
   /** Steps that a caller assumes something of. */
   estimateAssumptions: 1_000,
   estimatePolicies: 8,
-  /** Batches that the platform delivers at the same time, and messages of one (its setting in `wrangler.toml`). */
-  queueConsumers: 250,
-  queueBatch: 6,
 } as const;

@@ -6,23 +6,30 @@ import { capabilityFor, isOnTrial, ruledOut, statisticsFor, type Candidate, type
 import { callsSeen, explorationOf, factsOf, scoresOf, WEIGHTS } from "../agents/selection/score.ts";
 import { KNOWN_CALLS, lookupIn, select, type DirectorySnapshot } from "../agents/selection/selection.ts";
 import type { Selection, Target } from "../language/staffing.ts";
-import type { AgentChoice, Wanted } from "../engine/world.ts";
+import type { AgentChoice, Choice, Wanted } from "../engine/world.ts";
 import type { Json } from "../shared/json.ts";
+import { MOST_NORMAL } from "./chance.ts";
 import { LIMITS } from "./limits.ts";
 import { figuresOf, pricesOf, type CallFigures } from "./figures.ts";
 
 /** An agent as one step may have it. */
 export interface Member {
-  /** By which a run counts what it is busy with. */
+  /** Its number in this estimate. */
   readonly agent: number;
   readonly id: string;
   readonly choice: AgentChoice;
+  /** It alone, as the engine gets it. */
+  readonly alone: Choice;
   readonly figures: CallFigures;
   /** Its score without what is drawn; or its place, the larger the better. */
   readonly base: number;
+  /** … with what it is busy with from elsewhere. */
+  readonly score: number;
+  /** … with the most that may be drawn. */
+  readonly most: number;
   readonly exploration: number;
   readonly loadWeight: number;
-  /** What it is busy with from elsewhere, and what it takes at once. */
+  /** That, and what it takes at once. */
   readonly busy: number;
   readonly capacity: number;
   readonly weight: number;
@@ -32,6 +39,7 @@ export interface Member {
 export interface Pool {
   readonly order: "score" | "fixed" | "turn" | "weight" | "key";
   readonly members: readonly Member[];
+  readonly byId: ReadonlyMap<string, Member>;
   /** Every agent that offers what is asked for. */
   readonly offering: number;
   readonly ruledOut: readonly RuledOut[];
@@ -39,8 +47,8 @@ export interface Pool {
   /** Of all who qualify, in ascending order, no more than a step asks at once: what a call costs, and what it takes. */
   readonly costs: readonly number[];
   readonly tokens: readonly number[];
-  /** Hedges of the capability are too many already, everywhere. */
-  readonly hedges: { readonly calls: number; readonly hedges: number };
+  /** Calls of the capability everywhere, and how many of them were hedges. */
+  readonly hedging: { readonly calls: number; readonly hedges: number };
 }
 
 export interface PoolQuestion {
@@ -49,11 +57,13 @@ export interface PoolQuestion {
   /** How many at once. */
   readonly count: number;
   readonly input: Json | undefined;
-  /** The JSON of what `sticky` is; `null` where it is not known. */
-  readonly stickyKey: string | null;
   readonly withinMs: number | null;
   readonly now: number;
 }
+
+/** Why an agent was chosen is told nobody. */
+export const choiceOf = (agents: readonly AgentChoice[]): Choice => ({ agents, receipt: NO_RECEIPT });
+const NO_RECEIPT: Choice["receipt"] = { policy: "", candidates: [] };
 
 /** `indexOf`: the number of an agent in this estimate. */
 export function poolOf(question: PoolQuestion, snapshot: DirectorySnapshot, indexOf: (candidate: Candidate) => number): Pool {
@@ -78,15 +88,21 @@ export function poolOf(question: PoolQuestion, snapshot: DirectorySnapshot, inde
       const choice = lookup.find(candidate.agent.id, target);
       if (choice === null) return [];
       const { agent, state } = candidate;
+      const busy = (state?.inFlight ?? 0) + (state?.waiting ?? 0);
+      const capacity = agent.limits?.maxConcurrency ?? 10;
+      const score = rest.base + rest.loadWeight / (1 + busy / capacity);
       return [
         {
           ...rest,
           agent: indexOf(candidate),
           id: agent.id,
           choice,
+          alone: choiceOf([choice]),
           figures: figuresOf(candidate, target),
-          busy: (state?.inFlight ?? 0) + (state?.waiting ?? 0),
-          capacity: agent.limits?.maxConcurrency ?? 10,
+          score,
+          most: score + rest.exploration * MOST_NORMAL,
+          busy,
+          capacity,
           weight: agent.weight ?? 1,
         },
       ];
@@ -100,12 +116,13 @@ export function poolOf(question: PoolQuestion, snapshot: DirectorySnapshot, inde
   return {
     order,
     members,
+    byId: new Map(members.map((member) => [member.id, member])),
     offering: offering.length,
     ruledOut: out,
     target,
     costs: least(({ costUsd }) => costUsd),
     tokens: least(({ tokens }) => tokens),
-    hedges: lookup.hedging(target),
+    hedging: lookup.hedging(target),
   };
 }
 
@@ -115,14 +132,14 @@ function candidatesFor(target: Target, snapshot: DirectorySnapshot): readonly Ca
   return agent === undefined ? [] : [{ agent, state: snapshot.states.get(agent.id) ?? null }];
 }
 
-function wantedBy({ target, selection, count, input, stickyKey, withinMs, now }: PoolQuestion): Wanted {
+function wantedBy({ target, selection, count, input, withinMs, now }: PoolQuestion): Wanted {
   return {
     target,
     selection,
     count,
     seed: "estimate",
     turn: 0,
-    stickyKey,
+    stickyKey: null,
     barred: new Map(),
     tried: new Set(),
     prefer: null,
@@ -134,7 +151,7 @@ function wantedBy({ target, selection, count, input, stickyKey, withinMs, now }:
   };
 }
 
-function orderOf({ selection, stickyKey, withinMs }: PoolQuestion): Pool["order"] {
+function orderOf({ selection, withinMs }: PoolQuestion): Pool["order"] {
   if (selection.meet !== null && withinMs !== null) return "fixed";
   switch (selection.policy) {
     case "round_robin":
@@ -142,8 +159,12 @@ function orderOf({ selection, stickyKey, withinMs }: PoolQuestion): Pool["order"
     case "weighted":
       return "weight";
     case "sticky":
-      return stickyKey === null ? "key" : "fixed";
-    default:
+      return "key";
+    case "balanced":
+    case "fastest":
+    case "cheapest":
+    case "most_reliable":
+    case "least_loaded":
       return "score";
   }
 }

@@ -1,8 +1,7 @@
 /** What the runs of a policy came to, together. */
 import { walkBack } from "./critical-path.ts";
-import { costOf, gbSecondsOf, newCounts, OPERATIONS_PER_MESSAGE, type Counts } from "./counts.ts";
-import type { Plan } from "./plan.ts";
-import type { Run } from "./run.ts";
+import type { AssumedTask } from "./assumed-nodes.ts";
+import type { SimulatedRun } from "./simulated-run.ts";
 import { LIMITS } from "./limits.ts";
 
 export interface Quantiles {
@@ -29,9 +28,8 @@ interface Outcome {
 }
 
 export class Tally {
-  readonly #plan: Plan;
+  readonly #task: AssumedTask;
   readonly #outcomes: Outcome[] = [];
-  readonly #counts: Counts = newCounts();
   /** By place: runs that it was on the longest way of, and how long it was there; what it cost. */
   readonly #runs: number[] = [];
   readonly #ms: number[] = [];
@@ -39,32 +37,22 @@ export class Tally {
   readonly #callsByAgent: number[] = [];
   readonly #costByAgent: number[] = [];
 
-  constructor(plan: Plan) {
-    this.#plan = plan;
+  constructor(task: AssumedTask) {
+    this.#task = task;
   }
 
-  add(run: Run): void {
-    const { ledger, ended, root } = run;
-    const outcome: Outcome = {
-      durationMs: ended?.at ?? 0,
-      costUsd: ledger.costUsd,
-      calls: ledger.counts.calls,
-      tokens: ledger.tokens,
-      isCompleted: ended?.status === "completed",
-    };
-    this.#outcomes.push(outcome);
-    for (const name of Object.keys(this.#counts) as (keyof Counts)[]) this.#counts[name] += ledger.counts[name];
-    addEach(this.#costs, ledger.costByPlace);
-    addEach(this.#callsByAgent, ledger.callsByAgent);
-    addEach(this.#costByAgent, ledger.costByAgent);
-    if (root === null) return;
+  add(run: SimulatedRun): void {
+    const { durationMs, costUsd, calls, tokens, end } = run;
+    this.#outcomes.push({ durationMs, costUsd, calls, tokens, isCompleted: end?.status === "completed" });
+    addEach(this.#costs, run.costByPlace);
+    addEach(this.#callsByAgent, run.callsByAgent);
+    addEach(this.#costByAgent, run.costByAgent);
     const seen = new Set<number>();
-    walkBack(root, ({ step, status }, ms) => {
-      if (status === "skipped" || status === "pending") return;
-      this.#ms[step.place] = (this.#ms[step.place] ?? 0) + ms;
-      if (seen.has(step.place)) return;
-      seen.add(step.place);
-      this.#runs[step.place] = (this.#runs[step.place] ?? 0) + 1;
+    walkBack(run.root, (place, ms) => {
+      this.#ms[place] = (this.#ms[place] ?? 0) + ms;
+      if (seen.has(place)) return;
+      seen.add(place);
+      this.#runs[place] = (this.#runs[place] ?? 0) + 1;
     });
   }
 
@@ -125,7 +113,7 @@ export class Tally {
 
   /** Who gets the calls, on average. */
   agents(): readonly { readonly agent: string; readonly calls: number; readonly costUsd: number }[] {
-    return this.#plan.crew
+    return this.#task.agents
       .map(({ id }, index) => ({
         agent: id,
         calls: (this.#callsByAgent[index] ?? 0) / this.runs,
@@ -136,26 +124,12 @@ export class Tally {
       .slice(0, LIMITS.estimateDominators);
   }
 
-  /** On average. */
-  platform() {
-    const mean = (name: keyof Counts): number => this.#counts[name] / this.runs;
-    return {
-      rowsWritten: mean("rows"),
-      d1RowsWritten: mean("d1Rows"),
-      objectRequests: mean("objectRequests"),
-      workerRequests: mean("workerRequests"),
-      queueOperations: mean("messages") * OPERATIONS_PER_MESSAGE,
-      objectGbSeconds: gbSecondsOf(this.#counts) / this.runs,
-      costUsd: costOf(this.#counts) / this.runs,
-    };
-  }
-
   #share(holds: (outcome: Outcome) => boolean): number {
     return this.#outcomes.filter(holds).length / Math.max(1, this.runs);
   }
 
   #places(...figures: readonly (readonly number[])[]): readonly { readonly place: number; readonly step: string }[] {
-    return this.#plan.places
+    return this.#task.places
       .map((step, place) => ({ place, step }))
       .filter(({ place }) => figures.some((figure) => (figure[place] ?? 0) > 0));
   }

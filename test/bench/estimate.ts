@@ -6,7 +6,6 @@ import { snapshotOf } from "../../src/agents/selection/selection.ts";
 import { Statistics } from "../../src/agents/object/statistics.ts";
 import { compileWorkflow } from "../../src/language/compile.ts";
 import { estimate, type EstimateQuestion } from "../../src/estimates/estimate.ts";
-import { surroundingsOf } from "../../src/estimates/surroundings.ts";
 import { unitFromText } from "../../src/shared/random.ts";
 import type { Figures } from "./report.ts";
 import { median } from "./statistics.ts";
@@ -69,12 +68,13 @@ const question: EstimateQuestion = {
   graph: compiled.value.graph,
   library: {},
   snapshot: snapshotOf(agents, new Map(agents.map((agent) => [agent.id, stateOf(agent)])), NOW),
-  surroundings: surroundingsOf({ allowLoopbackAgents: false, inlineCalls: 6 }),
+  inlinePlaces: 6,
   input: {},
   runs: 1_000,
   seed: 1,
   policies: [null],
   budget: null,
+  allowance: undefined,
   assume: {},
   paysForFailures: null,
   deadlineMs: null,

@@ -99,17 +99,6 @@ export const estimateView = z
         agents: z
           .array(z.object({ agent: z.string(), calls: z.number(), cost_usd: z.number() }))
           .openapi({ description: "Means of a run" }),
-        platform: z
-          .object({
-            rows_written: z.number(),
-            d1_rows_written: z.number(),
-            object_requests: z.number(),
-            worker_requests: z.number(),
-            queue_operations: z.number(),
-            object_gb_seconds: z.number(),
-            cost_usd: z.number(),
-          })
-          .openapi({ description: "What the service itself uses in a run, at Cloudflare's prices beyond what a plan includes" }),
       }),
     ),
     least: z
@@ -155,7 +144,6 @@ export function estimateBodyOf(
 }
 
 function policyView({ policy: name, tally }: PolicyEstimate, budget: Budget | null) {
-  const platform = tally.platform();
   return {
     policy: (name ?? AS_DEFINED) as PolicyName,
     duration_ms: outwards(tally.quantiles("durationMs")),
@@ -171,15 +159,6 @@ function policyView({ policy: name, tally }: PolicyEstimate, budget: Budget | nu
       cost_share: digits(costShare),
     })),
     agents: tally.agents().map(({ agent, calls, costUsd }) => ({ agent, calls: digits(calls), cost_usd: digits(costUsd) })),
-    platform: {
-      rows_written: digits(platform.rowsWritten),
-      d1_rows_written: digits(platform.d1RowsWritten),
-      object_requests: digits(platform.objectRequests),
-      worker_requests: digits(platform.workerRequests),
-      queue_operations: digits(platform.queueOperations),
-      object_gb_seconds: digits(platform.objectGbSeconds),
-      cost_usd: digits(platform.costUsd),
-    },
   };
 }
 

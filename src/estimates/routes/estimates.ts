@@ -1,10 +1,10 @@
 /** `POST /workflows/estimate`: what a task would take and cost. */
 import type { Context } from "hono";
+import { taskBudget } from "../../language/budget-definition.ts";
 import type { Policy } from "../../language/staffing.ts";
 import { KINDS_WITH, type AssumedField } from "../assumptions.ts";
 import { estimate, type Estimate } from "../estimate.ts";
 import { kindsByStep } from "../step-names.ts";
-import { surroundingsOf } from "../surroundings.ts";
 import { rejectionOf, type Fault, type Rejection } from "../../shared/errors.ts";
 import { pointer, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
@@ -77,12 +77,13 @@ async function estimateInSlices(
     graph: workflow.graph,
     library,
     snapshot: await directory.refresh(c.var.principal.tenant, now),
-    surroundings: surroundingsOf(config),
+    inlinePlaces: config.inlineCalls,
     input: body.input as Json | undefined,
     runs: body.runs ?? DEFAULT_RUNS,
     seed,
     policies: (body.policies ?? DEFAULT_POLICIES).map((name) => (name === AS_DEFINED ? null : (name satisfies Policy))),
     budget: budgetOf(body.budget ?? workflow.definition.budget),
+    allowance: taskBudget(undefined, workflow.definition.budget),
     assume: body.assume ?? {},
     paysForFailures: body.failed_calls === undefined ? null : body.failed_calls === "paid",
     deadlineMs: deadline === undefined ? null : durationMs(deadline),

@@ -3,8 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { around, Chance, shareBelow } from "../../../src/estimates/chance.ts";
 import { Clock } from "../../../src/estimates/clock.ts";
-import { Processor } from "../../../src/estimates/processor.ts";
-import { Spread } from "../../../src/estimates/spread.ts";
+import { Distribution } from "../../../src/estimates/distribution.ts";
 import { randomFrom } from "../../../src/shared/random.ts";
 
 const DRAWS = 20_000;
@@ -13,7 +12,7 @@ const meanOf = (draw: () => number): number => Array.from({ length: DRAWS }, dra
 test("the clock does everything once, in the order of time, and what is due at the same time in the order of asking", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 100 }), (times) => {
-      const clock = new Clock();
+      const clock = new Clock(0);
       const done: (readonly [number, number])[] = [];
       times.forEach((time, order) => {
         // Every third one is asked for by another, at its time.
@@ -28,13 +27,8 @@ test("the clock does everything once, in the order of time, and what is due at t
   );
 });
 
-test("a processor does one thing at a time", () => {
-  const processor = new Processor();
-  expect([processor.take(0, 5), processor.take(1, 5), processor.take(20, 5)]).toEqual([5, 10, 25]);
-});
-
 describe("numbers", () => {
-  test("of a spread lie between its ends, in the order of their shares", () => {
+  test("of a distribution lie between its ends, in the order of their shares", () => {
     const sorted = fc
       .array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 3, maxLength: 3 })
       .map((values) => values.toSorted((a, b) => a - b));
@@ -45,15 +39,15 @@ describe("numbers", () => {
         fc.double({ min: 0, max: 0.999, noNaN: true }),
         (values, one, other) => {
           const [low, middle, high] = values as [number, number, number];
-          const spread = Spread.through([
+          const distribution = Distribution.through([
             [0, low],
             [0.5, middle],
             [1, high],
           ]);
           const slack = 1e-6 * (1 + high);
-          const [a, b] = [spread.draw(Math.min(one, other)), spread.draw(Math.max(one, other))];
+          const [a, b] = [distribution.draw(Math.min(one, other)), distribution.draw(Math.max(one, other))];
           expect(low - slack <= a && a <= b + slack && b <= high + slack).toBe(true);
-          expect(Math.abs(spread.quantile(0.5) - middle)).toBeLessThanOrEqual(slack);
+          expect(Math.abs(distribution.quantile(0.5) - middle)).toBeLessThanOrEqual(slack);
         },
       ),
     );

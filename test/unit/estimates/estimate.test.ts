@@ -6,7 +6,7 @@ import type { DirectorySnapshot } from "../../../src/agents/selection/selection.
 import { LIMITS } from "../../../src/estimates/limits.ts";
 import { agent, directoryOf, KNOWN, seen, stateOf } from "../agents/candidates.ts";
 import { step, type Steps } from "../engine/scenario.ts";
-import { BUILTIN, estimateOf, exactly, questionOf, SECOND, STILL, takes, tryEstimate, type Given } from "./scenario.ts";
+import { BUILTIN, estimateOf, exactly, questionOf, SECOND, takes, tryEstimate, type Given } from "./scenario.ts";
 
 const CAPABILITIES = ["read", "write", "think"] as const;
 const FIGURES = ["durationMs", "costUsd", "calls", "tokens"] as const;
@@ -76,7 +76,6 @@ function essence(steps: Steps, more: Given = {}) {
     path: tally.criticalPath(),
     dominators: tally.dominators(),
     agents: tally.agents(),
-    platform: tally.platform(),
   }));
   return { figures, runs, least, assumptions, warnings };
 }
@@ -304,21 +303,4 @@ describe("work is bounded", () => {
   test("nothing has no steps left to simulate, and is nothing", () => {
     expect(exactly([{ id: "t", type: "transform", output: 1 }], { snapshot: BUILTIN })).toEqual({ ms: 0, usd: 0, calls: 0, success: 1 });
   });
-});
-
-test("what the platform counts of a chain is a row for every step beyond those of a task", () => {
-  const chain = (count: number) =>
-    Array.from({ length: count }, (_, index) => step(`s${index}`, { needs: index === 0 ? [] : [`s${index - 1}`] }));
-  const of = (count: number) => {
-    const steps = chain(count);
-    return estimateOf(steps, {
-      surroundings: STILL,
-      assume: Object.fromEntries(steps.map(({ id }) => [id, takes("500ms")])),
-    }).first.platform();
-  };
-  const [ten, twenty] = [of(10), of(20)];
-  expect(twenty.rowsWritten - ten.rowsWritten).toBeCloseTo(10, 6);
-  expect(twenty.objectGbSeconds - ten.objectGbSeconds).toBeCloseTo(10 * 0.5 * 0.128, 6);
-  expect(ten.d1RowsWritten).toBe(6);
-  expect(ten.costUsd).toBeGreaterThan(0);
 });

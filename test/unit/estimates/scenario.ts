@@ -3,8 +3,6 @@ import { snapshotOf, type DirectorySnapshot } from "../../../src/agents/selectio
 import { BUILTIN_AGENTS } from "../../../src/agents/transports/builtin.ts";
 import { compileWorkflow } from "../../../src/language/compile.ts";
 import { estimate, type Estimate, type EstimateQuestion, type PolicyEstimate } from "../../../src/estimates/estimate.ts";
-import { Spread } from "../../../src/estimates/spread.ts";
-import type { Surroundings } from "../../../src/estimates/surroundings.ts";
 import type { Library } from "../../../src/language/library.ts";
 import type { Rejection } from "../../../src/shared/errors.ts";
 import type { Result } from "../../../src/shared/result.ts";
@@ -13,22 +11,11 @@ import { agent, directoryOf, NOW } from "../agents/candidates.ts";
 
 export const SECOND = 1_000;
 
-const none = Spread.fixed(0);
-export const STILL: Surroundings = {
-  inlinePlaces: 1_000,
-  queueBatches: 250,
-  batchSize: 6,
-  isOneMachine: false,
-  work: { begin: none, end: none, call: none, reply: none, claim: none, report: none, slot: none, child: none, timer: none },
-  way: { object: none, queue: none, alarm: none },
-  speedDoubt: 0,
-  agentsDoubt: 0,
-};
-
 export interface Given extends Partial<Omit<EstimateQuestion, "graph" | "library">> {
   /** Other fields of the definition. */
   readonly more?: object;
-  readonly workflows?: Readonly<Record<string, Steps>>;
+  /** Those that it starts: their steps, or all of their definitions. */
+  readonly workflows?: Readonly<Record<string, Steps | { readonly steps: Steps; readonly concurrency: object }>>;
 }
 
 /** One agent that offers `work`, of whom nothing is known but a price. */
@@ -39,18 +26,22 @@ export function questionOf(steps: Steps, { more = {}, workflows = {}, ...given }
   const compiled = compileWorkflow(JSON.stringify({ steps, ...more }));
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
   const library: Library = Object.fromEntries(
-    Object.entries(workflows).map(([name, inner]) => [name, { name, version: 1, definition: JSON.stringify({ steps: inner }) }]),
+    Object.entries(workflows).map(([name, inner]) => [
+      name,
+      { name, version: 1, definition: JSON.stringify("steps" in inner ? inner : { steps: inner }) },
+    ]),
   );
   return {
     graph: compiled.value.graph,
     library,
     snapshot: WORKER,
-    surroundings: STILL,
+    inlinePlaces: 1_000,
     input: {},
     runs: 50,
     seed: 1,
     policies: [null],
     budget: null,
+    allowance: undefined,
     assume: {},
     paysForFailures: true,
     deadlineMs: null,

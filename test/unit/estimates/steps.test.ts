@@ -1,6 +1,5 @@
 /** Every kind of step, where what it takes and costs can be said beforehand. */
 import { describe, expect, test } from "vitest";
-import { LIMITS } from "../../../src/tasks/limits.ts";
 import { agent, directoryOf, KNOWN, seen, stateOf } from "../agents/candidates.ts";
 import { step } from "../engine/scenario.ts";
 import { BUILTIN, estimateOf, exactly, SECOND, takes } from "./scenario.ts";
@@ -107,8 +106,8 @@ describe("steps of agents", () => {
     const steps = ["a", "b", "c"].map((id) => step(id));
     const assume = { a: takes("1s"), b: takes("1s"), c: takes("1s") };
     const one = directoryOf(agent("worker", { limits: { maxConcurrency: 1 } }));
-    // A slot is given back when the reply is recorded, which waits a moment for others.
-    expect(exactly(steps, { snapshot: one, assume }).ms).toBe(3 * SECOND + 2 * LIMITS.companyMs);
+    // With nothing else under way a reply is recorded at once, and the slot given back with it.
+    expect(exactly(steps, { snapshot: one, assume }).ms).toBe(3 * SECOND);
     const seldom = directoryOf(agent("worker", { limits: { rate: { count: 1, perMs: 10 * SECOND } } }));
     expect(exactly(steps, { snapshot: seldom, assume }).ms).toBeGreaterThanOrEqual(21 * SECOND);
     expect(exactly(steps, { snapshot: seldom, assume }).ms).toBeLessThan(22 * SECOND);
@@ -151,10 +150,23 @@ describe("blocks", () => {
     expect(first.quantiles("calls").p95).toBeLessThanOrEqual(21);
   });
 
-  test("a large map is spread over tasks, which are rows more", () => {
-    const rowsOf = (count: number) => estimateOf([each()], { input: items(count), assume, runs: 3 }).first.platform().rowsWritten;
+  test("a large map is spread over tasks", () => {
     expect(exactly([each()], { input: items(250), assume, runs: 3 })).toMatchObject({ ms: SECOND, calls: 250, success: 1 });
-    expect(rowsOf(250)).toBeGreaterThan(rowsOf(150) + 3 * 6);
+  });
+
+  test("how many a map came to is known, and what of its items is, but not what agents answered", () => {
+    const nested = each({ steps: [{ id: "t", type: "transform", output: { n: "${ item }", b: 1 } }, step("b")] });
+    const outputs = [
+      ["size(steps.each.output) == 2", 1],
+      ["steps.each.output[1].t.n == 1 && steps.each.output.all(one, one.t.b == 1)", 1],
+      ["steps.each.output[0].b == 'x'", 0],
+    ] as const;
+    for (const [when, holds] of outputs) {
+      const steps = [nested, { id: "end", type: "end", status: "failed", needs: ["each"], when: `!(${when})` }];
+      const { first } = estimateOf(steps, { input: items(2), assume: { ...assume, end: { when: 1 } }, runs: 3 });
+      expect(first.success, when).toBe(holds);
+    }
+    expect(exactly([each()], { input: items(250), assume, runs: 3, more: { output: "${ size(steps.each.output) }" } }).success).toBe(1);
   });
 
   test("items that fail are tolerated as far as the map says", () => {
@@ -202,12 +214,78 @@ describe("blocks", () => {
     const other = [step("x"), step("y", { needs: ["x"], when: "input.n > 1" }), step("z", { when: "input.n > 2" })];
     const assume = { "other:x": takes("1s"), "other:y": takes("2s") };
     expect(exactly(steps, { workflows: { other }, assume })).toEqual({ ms: 3 * SECOND, usd: 0.02, calls: 2, success: 1 });
-    expect(estimateOf(steps, { workflows: { other }, assume }).first.platform().d1RowsWritten).toBeGreaterThanOrEqual(10);
   });
 
   test("workflows that start each other for ever end at the depth that tasks may have", () => {
     const loop = [{ id: "c", type: "workflow", workflow: "loop" }];
     expect(estimateOf(loop, { workflows: { loop } }).first.success).toBe(0);
+  });
+});
+
+describe("what a task has of the engine", () => {
+  const second = (...ids: readonly string[]) => Object.fromEntries(ids.map((id) => [id, takes("1s")]));
+
+  test("a budget ends it, or has it go on with what there is, or with whoever costs less", () => {
+    const steps = [step("a"), step("b", { needs: ["a"] }), step("c", { needs: ["b"] })];
+    const given = { assume: second("a", "b", "c") };
+    const allowance = { calls: 2, on_exhausted: "stop" } as const;
+    expect(exactly(steps, { ...given, allowance })).toEqual({ ms: 2 * SECOND, usd: 0.02, calls: 2, success: 0 });
+    expect(exactly(steps, { ...given, allowance: { ...allowance, on_exhausted: "finish" } })).toMatchObject({ calls: 2, success: 1 });
+    const known = stateOf(seen(KNOWN));
+    const dear = directoryOf([agent("dear", { price: { perCallUsd: 1 } }), known], [agent("cheap", { price: { perCallUsd: 0.1 } }), known]);
+    const first = [step("a", { select: { policy: "fastest" } }), step("b", { needs: ["a"] })];
+    const cheaper = { cost_micros: 1_150_000, on_exhausted: "cheaper" } as const;
+    const { policies } = estimateOf(first, { snapshot: dear, assume: second("a", "b"), allowance: cheaper, policies: ["most_reliable"] });
+    expect(policies[0]?.tally.success).toBe(1);
+    expect(policies[0]?.tally.quantiles("costUsd").p95).toBeLessThanOrEqual(1.15);
+  });
+
+  test("people may give it more to spend", () => {
+    const steps = [step("a"), step("b", { needs: ["a"] })];
+    const allowance = { calls: 1, on_exhausted: "ask" } as const;
+    const { first, assumptions } = estimateOf(steps, { assume: second("a", "b"), allowance, runs: 200 });
+    expect(first.success).toBeCloseTo(0.9, 1);
+    expect(first.quantiles("durationMs").p5).toBeGreaterThan(300 * SECOND);
+    expect(assumptions).toContainEqual(expect.objectContaining({ step: "b", field: "approves", value: 0.9, given: false }));
+  });
+
+  test("steps that ask the same share a result, where they may", () => {
+    const cached = (id: string, input: unknown) => step(id, { input, cache: { ttl: "1h" } });
+    const assume = second("a", "b", "c");
+    const same = [cached("a", "${ input.n }"), cached("b", "${ input.n }"), cached("c", "${ input.m }")];
+    expect(exactly(same, { input: { n: 1, m: 2 }, assume })).toMatchObject({ calls: 2, success: 1 });
+    // What is not known may be anything.
+    expect(exactly(same, { input: undefined, assume })).toMatchObject({ calls: 3 });
+    expect(estimateOf(same, { assume }).assumptions).toContainEqual(expect.objectContaining({ step: "a", field: "cache", value: "empty" }));
+  });
+
+  test("what was done is undone when it fails", () => {
+    const snapshot = directoryOf(
+      agent("worker", { price: { perCallUsd: 1 } }),
+      agent("other", { capabilities: [{ name: "undo" }], expectedLatencyMs: 1 }),
+    );
+    const steps = [step("a", { compensate: { capability: "undo" } }), step("b", { needs: ["a"], retry: { max_attempts: 1 } })];
+    const { first } = estimateOf(steps, { snapshot, assume: { a: takes("1s"), b: { takes: "1s", succeeds: 0 } }, runs: 20 });
+    expect(first.success).toBe(0);
+    expect(first.agents().map(({ agent: id }) => id)).toContain("other");
+    expect(first.quantiles("calls").p5).toBeGreaterThanOrEqual(3);
+  });
+
+  test("tasks of one key wait for each other, as many as its workflow says", () => {
+    const other = { steps: [step("x")], concurrency: { key: "input.key", limit: 2 } };
+    const each = {
+      id: "each",
+      type: "map",
+      over: "input.keys",
+      steps: [{ id: "c", type: "workflow", workflow: "other", input: { key: "${ item }" } }],
+    };
+    const given = { workflows: { other }, assume: { "other:x": takes("1s") } };
+    expect(exactly([each], { ...given, input: { keys: ["a", "a", "a", "a", "a"] } })).toMatchObject({
+      ms: 3 * SECOND,
+      calls: 5,
+      success: 1,
+    });
+    expect(exactly([each], { ...given, input: { keys: ["a", "b", "c", "d", "e"] } })).toMatchObject({ ms: SECOND, calls: 5 });
   });
 });
 

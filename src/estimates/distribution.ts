@@ -3,7 +3,7 @@
 /** A share of the values and what they are not above. */
 export type Quantile = readonly [share: number, value: number];
 
-export class Spread {
+export class Distribution {
   readonly mean: number;
   /** Standard deviation of the logarithms: how much its values differ, as a share of what they are. */
   readonly deviation: number;
@@ -17,17 +17,17 @@ export class Spread {
     this.deviation = Math.sqrt(meanOf(logs.map((log) => (log - middle) ** 2)));
   }
 
-  static fixed(value: number): Spread {
-    return new Spread([value, value]);
+  static fixed(value: number): Distribution {
+    return new Distribution([value, value]);
   }
 
   /** Every value between two others alike. */
-  static between(least: number, most: number): Spread {
-    return new Spread([least, most]);
+  static between(least: number, most: number): Distribution {
+    return new Distribution([least, most]);
   }
 
   /** Quantiles in ascending order, from 0 to 1. Between them values lie as close by ratio as they do at both ends. */
-  static through(quantiles: readonly Quantile[]): Spread {
+  static through(quantiles: readonly Quantile[]): Distribution {
     const table: number[] = [];
     let at = 0;
     for (let place = 0; place <= CELLS; place++) {
@@ -37,7 +37,7 @@ export class Spread {
       const part = to > from ? Math.min(1, Math.max(0, (share - from) / (to - from))) : 1;
       table.push(unscaled(scaled(low) + part * (scaled(high) - scaled(low))));
     }
-    return new Spread(table);
+    return new Distribution(table);
   }
 
   /** `unit`: from 0 to below 1. */

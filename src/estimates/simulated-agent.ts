@@ -3,12 +3,11 @@
  * each call differs from that, at every call.
  */
 import type { AgentLimits } from "../agents/agent.ts";
-import { LIMITS } from "./limits.ts";
-import type { Attempt } from "./attempt-run.ts";
-import { givenPrice, PRIOR, type CallFigures, type FailureClass } from "./figures.ts";
+import type { AssumedNodeOf, KnownAgent } from "./assumed-nodes.ts";
 import { around, shareBelow } from "./chance.ts";
-import type { AgentPlan, AssumedCall, CrewMember } from "./plan.ts";
-import type { Run } from "./run.ts";
+import { givenPrice, PRIOR, type CallFigures, type FailureClass } from "./figures.ts";
+import { LIMITS } from "./limits.ts";
+import type { SimulatedRun } from "./simulated-run.ts";
 
 /** What a call came to, and what it cost if it is paid for. */
 export interface Call {
@@ -18,8 +17,8 @@ export interface Call {
   readonly tokens: number;
 }
 
-/** What is so in one run. */
-interface Form {
+/** How it does in one run. */
+interface RunFigures {
   readonly latency: number;
   readonly failing: number;
   readonly cost: number;
@@ -34,28 +33,30 @@ interface Form {
 const ALIKE = { inTask: 0.15, inStep: 0.2 };
 const ALIKE_WEIGHTS = { task: Math.sqrt(ALIKE.inTask), step: Math.sqrt(ALIKE.inStep), call: Math.sqrt(1 - ALIKE.inTask - ALIKE.inStep) };
 
-/** How a call differs from others: standard normal deviates. */
-interface Deviates {
-  readonly latency: number;
-  readonly cost: number;
-}
-
 /** Somebody in line: one of ours, or a call of another task that takes so long. */
-type Waiting = Attempt | { readonly ms: number };
+export type Waiting = { readonly granted: () => void } | { readonly ms: number };
 
-export class AgentRun {
-  readonly #run: Run;
+export class SimulatedAgent {
+  readonly index: number;
+  readonly #run: SimulatedRun;
   readonly #limits: AgentLimits | null;
-  readonly #forms = new Map<CallFigures, Form>();
-  readonly #likenesses = new Map<number, Deviates>();
+  readonly #figures = new Map<CallFigures, RunFigures>();
+  /** By place of the step, how its calls differ from others, in latency and in cost: standard normal deviates; and the task's. */
+  readonly #latencies: (number | undefined)[] = [];
+  readonly #costs: (number | undefined)[] = [];
+  readonly #latency: number;
+  readonly #cost: number;
   #held = 0;
-  #line: Waiting[] = [];
+  readonly #line: Waiting[] = [];
   #starts: number[] = [];
   #opensAt = 0;
 
-  constructor(run: Run, { limits, inFlight, waiting, usual }: CrewMember) {
+  constructor(run: SimulatedRun, index: number, { limits, inFlight, waiting, usual }: KnownAgent) {
+    this.index = index;
     this.#run = run;
     this.#limits = limits;
+    this.#latency = ALIKE_WEIGHTS.task * run.chance.normal();
+    this.#cost = ALIKE_WEIGHTS.task * run.chance.normal();
     if (limits === null || inFlight + waiting === 0) return;
     run.spend(inFlight + waiting);
     // Who is there already goes first.
@@ -65,13 +66,13 @@ export class AgentRun {
   }
 
   /** Waits for a slot, and is told when it has one. */
-  join(attempt: Attempt): void {
-    this.#line.push(attempt);
+  join(waiting: Waiting): void {
+    this.#line.push(waiting);
     this.#admit();
   }
 
-  leaveLine(attempt: Attempt): void {
-    const at = this.#line.indexOf(attempt);
+  leaveLine(waiting: Waiting): void {
+    const at = this.#line.indexOf(waiting);
     if (at !== -1) this.#line.splice(at, 1);
   }
 
@@ -81,15 +82,18 @@ export class AgentRun {
   }
 
   /** What a call that leaves now comes to, at most `limitMs` later. */
-  call({ place, assumed }: Pick<AgentPlan, "place" | "assumed">, figures: CallFigures, limitMs: number): Call {
+  call({ place, assumed }: Pick<AssumedNodeOf<"agent">, "place" | "assumed">, figures: CallFigures, limitMs: number): Call {
     const { chance } = this.#run;
-    const form = this.#formOf(figures);
-    const failing = assumed.succeeds === null ? form.failing : 1 - assumed.succeeds;
-    const { latency, cost } = this.#deviates(place);
-    const { costUsd, tokens } = priceOf(figures, assumed, form, cost);
+    const inRun = this.#figuresOf(figures);
+    const failing = assumed.succeeds === null ? inRun.failing : 1 - assumed.succeeds;
+    const latency = this.#latency + this.#ofStep(this.#latencies, place) + ALIKE_WEIGHTS.call * chance.normal();
+    const cost = this.#cost + this.#ofStep(this.#costs, place) + ALIKE_WEIGHTS.call * chance.normal();
+    const given = givenPrice(figures, assumed);
+    const costUsd = given?.costUsd ?? around(figures.costUsd, figures.costDeviation, cost) * inRun.cost;
+    const tokens = given?.tokens ?? Math.round(around(figures.tokens, figures.tokensDeviation, cost));
     const replyMs =
       assumed.takesMs === null
-        ? figures.latency.draw(shareBelow(latency)) * form.latency
+        ? figures.latency.draw(shareBelow(latency)) * inRun.latency
         : assumed.takesMs.min + chance.unit() * (assumed.takesMs.max - assumed.takesMs.min);
     if (!chance.happens(failing)) {
       return replyMs > limitMs ? { ms: limitMs, failure: "timeout", costUsd, tokens } : { ms: replyMs, failure: null, costUsd, tokens };
@@ -98,19 +102,19 @@ export class AgentRun {
     const ms =
       failure === "timeout"
         ? limitMs
-        : Math.min(limitMs, figures.failureMs === null ? replyMs * form.failure : figures.failureMs * form.latency);
+        : Math.min(limitMs, figures.failureMs === null ? replyMs * inRun.failure : figures.failureMs * inRun.latency);
     return { ms, failure, costUsd, tokens };
   }
 
   #callOf(figures: CallFigures): number {
-    return figures.latency.draw(this.#run.chance.unit()) * this.#formOf(figures).latency;
+    return figures.latency.draw(this.#run.chance.unit()) * this.#figuresOf(figures).latency;
   }
 
-  #formOf(figures: CallFigures): Form {
-    let form = this.#forms.get(figures);
-    if (form !== undefined) return form;
+  #figuresOf(figures: CallFigures): RunFigures {
+    let inRun = this.#figures.get(figures);
+    if (inRun !== undefined) return inRun;
     const { chance } = this.#run;
-    form = {
+    inRun = {
       latency: chance.factor(figures.latencyDoubt) * this.#run.agentsSpeed,
       failing:
         figures.succeeded === Number.POSITIVE_INFINITY
@@ -119,8 +123,8 @@ export class AgentRun {
       cost: chance.factor(figures.costDoubt),
       failure: chance.unit(),
     };
-    this.#forms.set(figures, form);
-    return form;
+    this.#figures.set(figures, inRun);
+    return inRun;
   }
 
   #failureOf({ failures }: CallFigures): FailureClass {
@@ -129,21 +133,8 @@ export class AgentRun {
     return failures[0]?.[0] ?? "unavailable";
   }
 
-  #deviates(place: number): Deviates {
-    const task = this.#likeness(NO_PLACE);
-    const step = this.#likeness(place);
-    const { chance } = this.#run;
-    return {
-      latency: ALIKE_WEIGHTS.task * task.latency + ALIKE_WEIGHTS.step * step.latency + ALIKE_WEIGHTS.call * chance.normal(),
-      cost: ALIKE_WEIGHTS.task * task.cost + ALIKE_WEIGHTS.step * step.cost + ALIKE_WEIGHTS.call * chance.normal(),
-    };
-  }
-
-  #likeness(place: number): Deviates {
-    let likeness = this.#likenesses.get(place);
-    if (likeness === undefined)
-      this.#likenesses.set(place, (likeness = { latency: this.#run.chance.normal(), cost: this.#run.chance.normal() }));
-    return likeness;
+  #ofStep(deviates: (number | undefined)[], place: number): number {
+    return (deviates[place] ??= ALIKE_WEIGHTS.step * this.#run.chance.normal());
   }
 
   #admit(): void {
@@ -177,15 +168,4 @@ export class AgentRun {
     this.#held++;
     this.#run.clock.at(this.#run.clock.now + ms, () => this.release());
   }
-}
-
-/** Of the task as a whole. */
-const NO_PLACE = -1;
-
-function priceOf(figures: CallFigures, assumed: AssumedCall, form: Form, deviate: number): Pick<Call, "costUsd" | "tokens"> {
-  const given = givenPrice(figures, assumed);
-  return {
-    costUsd: given.costUsd ?? around(figures.costUsd, figures.costDeviation, deviate) * form.cost,
-    tokens: given.tokens ?? Math.round(around(figures.tokens, figures.tokensDeviation, deviate)),
-  };
 }
