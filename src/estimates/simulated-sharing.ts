@@ -2,6 +2,7 @@
 import { Gate, type GateStore } from "../gates/gate.ts";
 import type { StoredValue } from "../engine/facts/value.ts";
 import { stepNamed } from "../engine/state/state.ts";
+import type { AssumedNodeOf } from "./assumed-nodes.ts";
 import type { SimulatedTask } from "./simulated-task.ts";
 
 interface Asker {
@@ -32,11 +33,12 @@ export class SimulatedCache {
   }
 
   fill(task: SimulatedTask, path: string): void {
-    const step = stepNamed(task.state, path);
+    const { phase, node } = stepNamed(task.state, path);
     const key = keyOf(task, path);
-    if (step.phase.status !== "completed" || step.cache === null) return this.free(task, path);
+    if (phase.status !== "completed") return this.free(task, path);
     const madeAt = task.run.clock.now;
-    const result = { output: step.phase.output, task: task.id, madeAt, untilAt: madeAt + step.cache.ttlMs };
+    const ttlMs = (node as AssumedNodeOf<"agent">).cache?.ttlMs ?? 0;
+    const result = { output: phase.output, task: task.id, madeAt, untilAt: madeAt + ttlMs };
     this.#results.set(key, result);
     for (const other of this.#lines.get(key) ?? []) if (other.task !== task || other.step !== path) this.#give(other, result);
     this.#lines.delete(key);
@@ -62,7 +64,7 @@ export class SimulatedCache {
   }
 }
 
-const keyOf = ({ state }: SimulatedTask, step: string): string => stepNamed(state, step).cache?.key ?? "";
+const keyOf = ({ state }: SimulatedTask, step: string): string => state.cache.asked.get(stepNamed(state, step).index)?.key ?? "";
 
 /** As nobody else is there when the run begins. */
 export class SimulatedGates {

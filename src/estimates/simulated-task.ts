@@ -2,12 +2,13 @@
  * A task in a simulated run: the engine itself, told what the outside would tell it, at the time at which it would. What the
  * engine asks for is done by the clock, so nothing that follows from an input happens while that is taken in.
  */
-import { commandsFor, type Command } from "../engine/facts/command.ts";
+import type { Command } from "../engine/facts/command.ts";
 import type { EventOf, TaskEvent } from "../engine/facts/event.ts";
 import type { InputOf, TaskInput } from "../engine/facts/input.ts";
 import type { TaskCreated } from "../engine/facts/created.ts";
 import { admit } from "../engine/rules/admit.ts";
 import { advance } from "../engine/rules/advance.ts";
+import { commandsFor } from "../engine/rules/commands.ts";
 import { nextHedgeAt, nextWakeAt } from "../engine/rules/wake.ts";
 import { begin, evolve } from "../engine/state/evolve.ts";
 import { stepNamed, type TaskState } from "../engine/state/state.ts";
