@@ -219,8 +219,8 @@ describe("an approval", () => {
     expect(hash).not.toBe(before);
     expect(task.status).toBe("waiting");
     expect(task.view().steps[0]?.approval?.decisions).toMatchObject([
-      { by: "ann", hash: before, edited: false },
-      { by: "bob", hash, edited: true },
+      { by: { type: "key", id: "ann" }, hash: before, edited: false },
+      { by: { type: "key", id: "bob" }, hash, edited: true },
     ]);
     // The answer may have got lost; what they say of it now is something else.
     for (const [repeated, code] of [
