@@ -27,15 +27,6 @@ export function compileWorkflow(text: string, value?: Json): Result<Workflow, re
   return workflow;
 }
 
-/** The same of a definition that is there as a value. */
-export function compileDefinition(value: JsonObject): Result<Workflow, readonly Fault[]> {
-  const known = workflowByValue.get(value);
-  if (known !== undefined) return ok(known);
-  const workflow = compileWorkflow(JSON.stringify(value), value);
-  if (workflow.ok) workflowByValue.set(value, workflow.value);
-  return workflow;
-}
-
 function compile(value: Json): Result<Workflow, readonly Fault[]> {
   const parsed = workflowDefinition.safeParse(value);
   if (!parsed.success) {
@@ -51,7 +42,6 @@ export function faultsOf(error: z.ZodError, root = "", checked: Checked | null =
   return shapeFaults(error.issues, checked, root);
 }
 
-const workflowByValue = new WeakMap<JsonObject, Workflow>();
 const workflowByText = new Map<string, Workflow>();
 let rememberedBytes = 0;
 

@@ -50,10 +50,7 @@ export class Log<Row> {
     const wanted = Object.entries(having).filter((column): column is [string, SqlStorageValue] => column[1] !== undefined);
     const where = ["seq < ?", ...wanted.map(([name]) => `${name} IS ?`)].join(" AND ");
     const values = [seq ?? Number.MAX_SAFE_INTEGER, ...wanted.map(([, value]) => value), limit];
-    return this.rows<Row>(
-      `SELECT ${this.#shape.select ?? "*"} FROM ${this.#shape.table} WHERE ${where} ORDER BY seq DESC LIMIT ?`,
-      ...values,
-    );
+    return this.rows(`SELECT ${this.#shape.select ?? "*"} FROM ${this.#shape.table} WHERE ${where} ORDER BY seq DESC LIMIT ?`, ...values);
   }
 
   /** Drops the oldest rows beyond the bounds. */

@@ -120,7 +120,8 @@ function pausedNow(reason: string | null, now: number): Paused {
   return { since: now, reason };
 }
 
-function revised({ updatedBy: _, ...head }: ScheduleHead, by: By | undefined, now: number): ScheduleHead {
+function revised(before: ScheduleHead, by: By | undefined, now: number): ScheduleHead {
+  const { updatedBy: _, ...head } = before;
   return { ...head, revision: head.revision + 1, updatedAt: now, ...(by && { updatedBy: by }) };
 }
 

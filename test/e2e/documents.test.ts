@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => server.kill());
 
 /** What the pages of the guide take for granted: blocks of the README, that make its shell. */
-const PREPARATIONS = blocksIn(readPage("README.md")).filter(({ language, text }) => language === "sh" && /^export API/.test(text));
+const PREPARATIONS = blocksIn(readPage("README.md")).filter(({ language, text }) => language === "sh" && text.startsWith("export API"));
 
 /** Everything on a page, in order, with this server's port for the usual one, and one of its own for the page's agents. */
 async function goThrough(markdown: string, preparations: readonly Block[] = []): Promise<void> {

@@ -15,7 +15,7 @@ import type { EventOf } from "../../facts/event.ts";
 import { amounts, count } from "../../facts/member-schemas.ts";
 import type { TaskState } from "../../state/state.ts";
 import type { Aspect } from "../aspect.ts";
-import { callKey, releaseCall, releaseCalls, reserve, settle, settleCall } from "./account.ts";
+import { callKey, releaseCall, releaseCalls, reserve, settle, settleCall, loanKey } from "./account.ts";
 import { raiseOrEnd } from "./ask.ts";
 import type { Budget, BudgetEvent, BudgetTimer, WaitingForBudget } from "./shape.ts";
 import { affordable, canAfford, goOnSpending, isCut, isPartial, loanFor, reservedFor, timeIsUp } from "./spending.ts";
@@ -106,8 +106,6 @@ export const budget = {
     decided: raiseOrEnd,
   },
 } satisfies Aspect<BudgetEvent, never, WaitingForBudget, BudgetTimer>;
-
-const loanKey = (task: string): string => `lent/${task}`;
 
 /** Nobody will hear what they spent. */
 function forgetLoans(own: Budget, tasks: readonly string[] = []): void {
