@@ -1,6 +1,6 @@
 /** From JSON to a graph, remembered by text: tasks of one workflow share its compiled form. */
 import type { Fault } from "../shared/errors.ts";
-import type { Json, JsonObject } from "../shared/json.ts";
+import type { Json } from "../shared/json.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { z } from "zod";
