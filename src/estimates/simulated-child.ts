@@ -1,7 +1,7 @@
 /** A task that a step starts in a simulated run: another workflow, or some of a map's items. */
 import type { Failure } from "../engine/facts/failure.ts";
 import type { TaskCreated } from "../engine/facts/created.ts";
-import { loanOf } from "../engine/aspects/budget/account.ts";
+import { loanOf } from "../engine/aspects/table.ts";
 import { concurrencyOfChild, tolerated } from "../engine/kinds/map.ts";
 import { partOf, scopeOfStep } from "../engine/state/scope.ts";
 import { isKind, type Step } from "../engine/state/step-state.ts";

@@ -207,3 +207,6 @@ function firstOf<H, T>(hooks: readonly H[], ask: (hook: H) => T | null): T | nul
   }
   return null;
 }
+
+/** What other rooms ask of an aspect: what a task lends the one that a step of it starts. */
+export { loanOf } from "./budget/account.ts";

@@ -1,6 +1,6 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
 import { compileWorkflow } from "../../language/compile.ts";
-import { loanOf } from "../../engine/aspects/budget/account.ts";
+import { loanOf } from "../../engine/aspects/table.ts";
 import { smaller } from "../../language/budget-definition.ts";
 import { concurrencyOfChild, tolerated } from "../../engine/kinds/map.ts";
 import type { EventOf } from "../../engine/facts/event.ts";
