@@ -165,7 +165,8 @@ export const WAITING: Readonly<Record<string, Situation>> = {
     asks: [],
   },
   "waits for who brings a result to the cache": {
-    begin: submit(steps(cached("wanted"))),
+    // It waits as long as for an agent: without this it has gone on by itself after an hour, as in what is recorded of e843729.
+    begin: submit({ ...steps(cached("wanted")), queue_ttl: LONG }),
     isThere: waitsOn("cache"),
     ends: { status: "completed", output: { wanted: answer("brought", { q: 1 }) } },
     asks: [],
