@@ -6,7 +6,7 @@ export default defineConfig({
     // Those with real processes wait most of the time: three side by side keep two cores busy, and none of them starved.
     maxWorkers: 3,
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", testTimeout: 30_000 } },
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", testTimeout: 120_000 } },
       {
         plugins: [
           cloudflareTest(async () => ({
@@ -23,7 +23,7 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: "workers", include: ["test/workers/**/*.test.ts"], setupFiles: ["./test/workers/setup.ts"], testTimeout: 20_000 },
+        test: { name: "workers", include: ["test/workers/**/*.test.ts"], setupFiles: ["./test/workers/setup.ts"], testTimeout: 60_000 },
       },
       {
         test: {
