@@ -178,9 +178,11 @@ export class SimulatedCalls {
 
   #flush(): void {
     this.#flushAt = null;
-    const replied = this.#pending.splice(0);
     const inputs: TaskInput[] = [];
-    for (const { isOver, call, step, number } of replied) if (!isOver && call !== null) inputs.push(this.#inputOf(step, number, call));
+    for (const { isOver, call, step, number } of this.#pending) {
+      if (!isOver && call !== null) inputs.push(this.#inputOf(step, number, call));
+    }
+    this.#pending.length = 0;
     this.#task.take(inputs);
   }
 

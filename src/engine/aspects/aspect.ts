@@ -109,11 +109,11 @@ export interface AspectHooks {
   /** Whether it allows for one more call beside those at work. */
   readonly allows?: (state: TaskState, step: AgentStep, choice: Choice) => boolean;
   /** Members of the fact by which an attempt begins or joins a line. */
-  readonly attempt?: (state: TaskState, step: AgentStep, choice: Choice, agent: AgentChoice) => AspectsOfAttempt;
+  readonly attempt?: (state: TaskState, step: AgentStep, choice: Choice, agent: AgentChoice) => AspectsOfAttempt | null;
   /** A step is about to start a task: members of that fact, or what happens instead. */
   readonly lend?: (state: TaskState, step: Step<NodeOf<"workflow">>, world: World) => AspectsOfChild | Ruling;
   /** Members of the fact that settles a step; `brought`: its agents have brought the output, and what that is read with. */
-  readonly settle?: (state: TaskState, step: Step, brought: World | null) => AspectsOfSettled;
+  readonly settle?: (state: TaskState, step: Step, brought: World | null) => AspectsOfSettled | null;
   readonly people?: AspectAsking;
   /** What a fact asks of the world. */
   readonly commands?: (event: TaskEvent) => readonly Command[];

@@ -124,7 +124,7 @@ export const allowsCall = (state: TaskState, step: AgentStep, choice: Choice): b
   ALLOWS.every((allows) => allows(state, step, choice));
 
 export function attemptMembers(state: TaskState, step: AgentStep, choice: Choice, agent: AgentChoice): AspectsOfAttempt {
-  return ATTEMPT.reduce<AspectsOfAttempt>((members, own) => Object.assign(members, own(state, step, choice, agent)), {});
+  return together(ATTEMPT, (own) => own(state, step, choice, agent));
 }
 
 export function childMembers(state: TaskState, step: Step<NodeOf<"workflow">>, world: World): AspectsOfChild | Ruling {
@@ -161,7 +161,7 @@ export function askBeforeAgent(state: TaskState, step: AgentStep, world: World):
 
 /** What the aspects add to the fact that settles a step; `brought`: its agents have brought the output. */
 export function settleMembers(state: TaskState, step: Step, brought: World | null): AspectsOfSettled {
-  return SETTLE.reduce<AspectsOfSettled>((members, settle) => Object.assign(members, settle(state, step, brought)), {});
+  return together(SETTLE, (settle) => settle(state, step, brought));
 }
 
 /** What follows when a step has waited for an aspect until now; `null` where it waits for something else. */
@@ -199,6 +199,17 @@ export function inputsOfAspects(event: TaskEvent, moment: Moment): readonly Task
   if (isOfAspect(event)) return (ASPECT_FACTS[event.type] as AspectFact<AspectEvent["type"]>).inputs?.(event, moment) ?? [];
   return INPUTS.flatMap((inputs) => inputs(event, moment));
 }
+
+/** Members of a fact; most have none, and adding those to it costs nothing. */
+function together<H, M extends object>(hooks: readonly H[], ask: (hook: H) => M | null): M {
+  let all = NO_MEMBERS as M;
+  for (const hook of hooks) {
+    const own = ask(hook);
+    if (own !== null) all = all === NO_MEMBERS ? own : { ...all, ...own };
+  }
+  return all;
+}
+export const NO_MEMBERS = {};
 
 function firstOf<H, T>(hooks: readonly H[], ask: (hook: H) => T | null): T | null {
   for (const hook of hooks) {

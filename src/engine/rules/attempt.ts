@@ -11,7 +11,7 @@ import { type Failure, expressionError } from "../facts/failure.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";
 import type { Usage } from "../facts/call.ts";
 import { retryDelayMs } from "../../language/retry.ts";
-import { settleMembers } from "../aspects/table.ts";
+import { NO_MEMBERS, settleMembers } from "../aspects/table.ts";
 import { scopeOfStep, withName } from "../state/scope.ts";
 import type { Ensemble } from "../../language/staffing.ts";
 import type { TaskState } from "../state/state.ts";
@@ -36,31 +36,31 @@ export function completeAttempt(
 ): readonly TaskEvent[] {
   const { node } = step;
   const others = othersOf(step, attempt);
-  const facts = completion(step, attempt, reply);
   if (node.ensemble === null || node.ensemble.mode === "first") {
-    return [
-      ...cancelAttempts(step, others, "superseded", world),
-      Object.assign(facts, settleMembers(state, step, world), { type: "step.completed" as const }),
-    ];
+    const facts = completion("step.completed", step, attempt, reply);
+    const more = settleMembers(state, step, world);
+    return [...cancelAttempts(step, others, "superseded", world), more === NO_MEMBERS ? facts : { ...facts, ...more }];
   }
   const measured = measure(state, step, node.ensemble, reply.output, world);
   if ("error" in measured) return failAttempt(state, step, attempt, measured.error, world, reply);
   const { key, score } = measured;
-  const completed: TaskEvent = { ...facts, type: "attempt.completed", ...(key !== null && { key }), ...(score !== null && { score }) };
+  const facts = completion("attempt.completed", step, attempt, reply);
+  const completed: TaskEvent = { ...facts, ...(key !== null && { key }), ...(score !== null && { score }) };
   const replies = [...(step.replied ?? []), { attempt: attempt.number, agent: attempt.agent, output: reply.output, key, score }];
   const error = step.roundError ?? NO_QUORUM;
   return [completed, ...afterReply(state, step, others, replies, error, world)];
 }
 
-type Completion = Omit<EventOf<"attempt.completed">, "type">;
+type Completion<T> = Omit<EventOf<"attempt.completed">, "type"> & { readonly type: T };
 
 /** Member by member: of all facts there are most of these, and copies of copies cost more than the rest of a reply. */
-function completion(
+function completion<T extends "step.completed" | "attempt.completed">(
+  type: T,
   { path }: AgentStep,
   { number, agent, capability, slot, hedge, way }: Attempt,
-  { output, usage, digest, ms }: ReplyFacts & Pick<Completion, "output"> & { readonly usage?: Usage | undefined },
-): Completion {
-  const facts: { -readonly [M in keyof Completion]: Completion[M] } = { step: path, attempt: number, output, agent };
+  { output, usage, digest, ms }: ReplyFacts & { readonly output: StoredValue; readonly usage?: Usage | undefined },
+): Completion<T> {
+  const facts: { -readonly [M in keyof Completion<T>]: Completion<T>[M] } = { type, step: path, attempt: number, output, agent };
   if (usage !== undefined) facts.usage = usage;
   if (digest !== undefined) facts.digest = digest;
   if (ms !== undefined) facts.ms = ms;

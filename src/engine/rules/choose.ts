@@ -2,7 +2,7 @@
 import { LIMITS } from "../limits.ts";
 import { hashText } from "../../shared/random.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
-import { afford, allowsCall, askBeforeAgent, attemptMembers, checkStep, reasonToSkip } from "../aspects/table.ts";
+import { afford, allowsCall, askBeforeAgent, attemptMembers, checkStep, NO_MEMBERS, reasonToSkip } from "../aspects/table.ts";
 import { carryOut } from "./ruling.ts";
 import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
@@ -155,10 +155,9 @@ export interface AttemptKind {
 
 /** The choice and what it leads to, for one agent or several. */
 export function begin(state: TaskState, step: AgentStep, choice: Choice, as: AttemptKind, world: World): readonly TaskEvent[] {
-  const facts: TaskEvent[] = [];
   const first = step.attempts + 1;
-  const [best] = choice.agents as readonly [AgentChoice, ...AgentChoice[]];
-  facts.push({ type: "agent.selected", step: step.path, attempt: first, agent: best.agent, receipt: choice.receipt });
+  const best = choice.agents[0] as AgentChoice;
+  const facts: TaskEvent[] = [{ type: "agent.selected", step: step.path, attempt: first, agent: best.agent, receipt: choice.receipt }];
   let hasStarted = step.startedSeq !== null;
   choice.agents.forEach((agent, index) => {
     const number = first + index;
@@ -171,7 +170,7 @@ export function begin(state: TaskState, step: AgentStep, choice: Choice, as: Att
     const started = attemptFacts(state, step, agent, number, chooseWay(agent, state, world), as, world);
     if (!hasStarted) facts.push(...started.first);
     hasStarted = true;
-    facts.push(Object.assign(started.attempt, members));
+    facts.push(members === NO_MEMBERS ? started.attempt : { ...started.attempt, ...members });
   });
   return facts;
 }

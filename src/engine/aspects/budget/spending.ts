@@ -26,8 +26,8 @@ export function reservedFor(
   { node }: AgentStep,
   { isFrugal }: Pick<Choice, "isFrugal">,
   { cost }: AgentChoice,
-): BudgetOfAttempt {
-  if (budget === null) return {};
+): BudgetOfAttempt | null {
+  if (budget === null) return null;
   const maxCostUsd = isFrugal ? null : node.selection.maxCostUsd;
   const expected = cost?.cost_micros ?? 0;
   return {
@@ -40,7 +40,7 @@ export function reservedFor(
 }
 
 function needsOf(state: TaskState, step: AgentStep, choice: Choice): Amounts {
-  const ofCall = (agent: AgentChoice): Amounts => ({ ...NO_AMOUNTS, ...reservedFor(state, step, choice, agent).reserved, calls: 1 });
+  const ofCall = (agent: AgentChoice): Amounts => ({ ...NO_AMOUNTS, ...reservedFor(state, step, choice, agent)?.reserved, calls: 1 });
   return choice.agents.reduce((sum, agent) => plus(sum, ofCall(agent)), NO_AMOUNTS);
 }
 

@@ -89,10 +89,10 @@ export const cache = {
     return tags.ok ? null : { field: "invalidates", error: tags.error };
   },
   ask: askCache,
-  settle: (state, step, brought) => ({
-    ...standing(state, step, brought !== null),
-    ...(brought !== null && outdates(state, step, brought)),
-  }),
+  settle: (state, step, brought) => {
+    if (state.cache.asked.size === 0 && (!isKind(step, "agent") || step.node.invalidates === null)) return null;
+    return { ...standing(state, step, brought !== null), ...(brought !== null && outdates(state, step, brought)) };
+  },
   commands: (event) => {
     switch (event.type) {
       case "step.waiting":
