@@ -50,7 +50,10 @@ export interface WaitDetails {
   readonly firstFor: (step: string) => string | null;
 }
 
-export function withDetails<T extends { readonly waiting_on?: WaitingOn | null }>(view: T, { positions, firstFor }: WaitDetails): T {
+export function withDetails<T extends { readonly waiting_on?: WaitingOn | null | undefined }>(
+  view: T,
+  { positions, firstFor }: WaitDetails,
+): T {
   const { waiting_on } = view;
   const first = waiting_on?.type === "cache" ? firstFor(waiting_on.step_id ?? "") : null;
   if (first !== null) return { ...view, waiting_on: { ...waiting_on, task_id: first } };

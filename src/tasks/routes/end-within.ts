@@ -1,14 +1,12 @@
 /** The answer to callers who wait for the end of a task. */
-import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { waitForEnd } from "../../objects/follow.ts";
 import type { Api } from "../../http/route.ts";
-import type { TaskResult } from "../views/view.ts";
 import type { TaskServices } from "../services.ts";
-import type { endedTask } from "./task-schemas.ts";
+import type { EndedTask, TaskResult } from "../views/view.ts";
 
 /** How the task ended, if it does within `waitMs`. */
-export async function endWithin(c: Context<Api<TaskServices>>, id: string, waitMs: number): Promise<z.infer<typeof endedTask> | null> {
+export async function endWithin(c: Context<Api<TaskServices>>, id: string, waitMs: number): Promise<EndedTask | null> {
   if (waitMs === 0) return null;
   const { tasks } = c.var.services;
   const { tenant } = c.var.principal;
@@ -18,5 +16,5 @@ export async function endWithin(c: Context<Api<TaskServices>>, id: string, waitM
     () => waitForEnd<TaskResult>(() => tasks.stub(tenant, id), waitMs),
     (reading) => reading.result(),
   );
-  return ended === null ? null : { id, ...(ended as Omit<z.infer<typeof endedTask>, "id">) };
+  return ended === null ? null : { id, ...(ended as TaskResult) };
 }

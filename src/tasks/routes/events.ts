@@ -1,13 +1,12 @@
 /** `/tasks/{id}/events`: one journal, read as a page, as server-sent events or over a WebSocket. */
 import { z } from "@hono/zod-openapi";
-import { isLastEvent, type EventView } from "../views/event-view.ts";
 import { LIMITS } from "../limits.ts";
 import type { TaskReading } from "../journal/task-reading.ts";
 import { follow } from "../../objects/follow.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { createRouter, defineRoute } from "../../http/route.ts";
 import { eventSocket, eventStream } from "../../http/live.ts";
-import { eventView } from "./task-schemas.ts";
+import { EventView, isLastEvent } from "../views/event-view.ts";
 import { found } from "./tasks.ts";
 import type { TaskServices } from "../services.ts";
 
@@ -30,7 +29,7 @@ const eventsRoute = defineRoute({
     101: { description: "Events as WebSocket messages" },
     200: {
       description: "A page of events, or a stream of them",
-      content: { "application/json": { schema: pageOf(eventView) }, "text/event-stream": { schema: z.string() } },
+      content: { "application/json": { schema: pageOf(EventView) }, "text/event-stream": { schema: z.string() } },
     },
   },
 });

@@ -1,7 +1,6 @@
 /** `POST /tasks/{id}/retry` and `/fork`: a new task that shares the past of another. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { TaskHead } from "../views/view.ts";
 import { LIMITS } from "../limits.ts";
 import { forkTask, retryTask } from "../operations/fork.ts";
 import type { Request } from "../operations/submit.ts";
@@ -12,7 +11,7 @@ import { forkBody } from "./fork-schemas.ts";
 import { accepted } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { idempotencyHeader, requestOf } from "./submissions.ts";
-import { taskHead } from "./task-schemas.ts";
+import { TaskHead } from "../views/view.ts";
 import type { TaskServices } from "../services.ts";
 
 const params = z.object({ id: z.string() });
@@ -26,7 +25,7 @@ const retryRoute = defineRoute({
     "A new task that keeps what had completed and does the rest: what had failed, and what came after. For tasks that have ended and not completed.",
   access: retryTask.scope,
   request: { params, headers: idempotencyHeader, body: { content: { "application/json": { schema: z.strictObject({}) } } } },
-  responses: { 202: json(taskHead, "The new task; `forked_from` names the other one") },
+  responses: { 202: json(TaskHead, "The new task; `forked_from` names the other one") },
 });
 
 const forkRoute = defineRoute({
@@ -39,7 +38,7 @@ const forkRoute = defineRoute({
   access: forkTask.scope,
   maxBodyBytes: LIMITS.bodyBytes,
   request: { params, headers: idempotencyHeader, body: { content: { "application/json": { schema: forkBody } } } },
-  responses: { 202: json(taskHead, "The new task; `forked_from` names the other one") },
+  responses: { 202: json(TaskHead, "The new task; `forked_from` names the other one") },
 });
 
 export const forkRoutes = createRouter<TaskServices>()

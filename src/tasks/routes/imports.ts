@@ -4,7 +4,7 @@ import { LIMITS } from "../limits.ts";
 import { importTask } from "../operations/import.ts";
 import { accepted } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
-import { taskHead } from "./task-schemas.ts";
+import { TaskHead } from "../views/view.ts";
 import type { TaskServices } from "../services.ts";
 
 const importRoute = defineRoute({
@@ -17,7 +17,7 @@ const importRoute = defineRoute({
   access: importTask.scope,
   maxBodyBytes: LIMITS.importBytes,
   request: { body: { required: true, content: { "application/x-ndjson": { schema: z.string() } } } },
-  responses: { 200: json(taskHead, "It was imported before"), 201: json(taskHead, "The task") },
+  responses: { 200: json(TaskHead, "It was imported before"), 201: json(TaskHead, "The task") },
 });
 
 export const importRoutes = createRouter<TaskServices>().openapi(importRoute, async (c) => {

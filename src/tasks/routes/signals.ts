@@ -6,7 +6,7 @@ import { LIMITS } from "../limits.ts";
 import { accepted } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
 import { sendSignal } from "../operations/steering.ts";
-import { taskHead } from "./task-schemas.ts";
+import { TaskHead } from "../views/view.ts";
 import type { TaskServices } from "../services.ts";
 
 const signalRoute = defineRoute({
@@ -23,7 +23,7 @@ const signalRoute = defineRoute({
     headers: z.object({ "idempotency-key": z.string().min(1).max(LIMITS.idempotencyKeyLength).optional() }),
     body: { content: { "application/json": { schema: z.strictObject({ payload: z.unknown().optional() }) } } },
   },
-  responses: { 202: json(taskHead, "The task") },
+  responses: { 202: json(TaskHead, "The task") },
 });
 
 export const signalRoutes = createRouter<TaskServices>().openapi(signalRoute, async (c) => {

@@ -2,7 +2,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { faultsOf } from "../../language/compile.ts";
-import type { TaskHead } from "../views/view.ts";
 import { rejectionOf, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
@@ -11,7 +10,8 @@ import { isTrouble } from "../../objects/trouble.ts";
 import { accepted, problemBody, TROUBLE } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { submitTask, submitTasks, type Request } from "../operations/submit.ts";
-import { endedTask, submission, taskHead, type SubmissionBody } from "./task-schemas.ts";
+import { submission, type SubmissionBody } from "./task-schemas.ts";
+import { EndedTask, TaskHead } from "../views/view.ts";
 import { requestedWait } from "../../http/waiting.ts";
 import { endWithin } from "./end-within.ts";
 import type { TaskServices } from "../services.ts";
@@ -32,8 +32,8 @@ const submitRoute = defineRoute({
     body: { required: true, content: { "application/json": { schema: submission } } },
   },
   responses: {
-    200: json(z.union([endedTask, taskHead]), "The task has ended; or, with `Existing-Task: true`, the one that is returned instead"),
-    202: json(taskHead, "The task goes on"),
+    200: json(z.union([EndedTask, TaskHead]), "The task has ended; or, with `Existing-Task: true`, the one that is returned instead"),
+    202: json(TaskHead, "The task goes on"),
   },
 });
 
@@ -54,7 +54,7 @@ const batchRoute = defineRoute({
   },
   responses: {
     200: json(
-      z.object({ data: z.array(z.object({ status: z.int(), task: taskHead.optional(), problem: z.unknown().optional() })) }),
+      z.object({ data: z.array(z.object({ status: z.int(), task: TaskHead.optional(), problem: z.unknown().optional() })) }),
       "An answer for each",
     ),
   },
@@ -71,8 +71,8 @@ export const submissionRoutes = createRouter<TaskServices>()
     if (isReplay && request.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
     if (wait > 0 && result !== null && "output" in result) {
-      const { degraded, ...rest }: Omit<z.infer<typeof endedTask>, "id"> = result;
-      return c.json({ id: head.id, ...rest, ...(degraded && { degraded }) }, 200);
+      const ended: EndedTask = { id: head.id, ...result };
+      return c.json(ended, 200);
     }
     if (isExisting) c.header("Existing-Task", "true");
     const ended = await endWithin(c, head.id, Math.max(0, wait - (Date.now() - startedAt)));

@@ -1,14 +1,15 @@
 /** `/tasks`: list, read, steer. */
 import { z } from "@hono/zod-openapi";
 import { actorFilter } from "../views/by-view.ts";
-import type { TaskResult } from "../views/view.ts";
 import { rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
 import { cancelTask, deleteTask, noTask, pauseTask, resumeTask } from "../operations/steering.ts";
-import { stepDetail, stepView, taskHead, taskResult, TASK_STATUS, taskView } from "./task-schemas.ts";
+import { StepDetail, TaskView } from "../views/task-view.ts";
+import { StepView } from "../views/step-view.ts";
+import { TASK_STATUS, TaskHead, TaskResult } from "../views/view.ts";
 import { requestedWait } from "../../http/waiting.ts";
 import { endWithin } from "./end-within.ts";
 import type { TaskServices } from "../services.ts";
@@ -33,7 +34,7 @@ const listRoute = defineRoute({
       created_before: z.iso.datetime({ offset: true }).optional(),
     }),
   },
-  responses: { 200: json(pageOf(taskHead), "A page of tasks") },
+  responses: { 200: json(pageOf(TaskHead), "A page of tasks") },
 });
 
 const readRoute = defineRoute({
@@ -44,7 +45,7 @@ const readRoute = defineRoute({
   description: "With every step, its attempts and the agents that were chosen, and why.",
   access: "tasks:read",
   request: { params: taskParams },
-  responses: { 200: json(taskView, "The task") },
+  responses: { 200: json(TaskView, "The task") },
 });
 const statusRoute = defineRoute({
   method: "get",
@@ -54,7 +55,7 @@ const statusRoute = defineRoute({
   description: "The task without its steps: its status, and what it waits for.",
   access: "tasks:read",
   request: { params: taskParams },
-  responses: { 200: json(taskHead, "The task without its steps") },
+  responses: { 200: json(TaskHead, "The task without its steps") },
 });
 const resultRoute = defineRoute({
   method: "get",
@@ -64,7 +65,7 @@ const resultRoute = defineRoute({
   description: "409 while the task has not ended. With `wait`, the answer comes when it ends, at most a minute later.",
   access: "tasks:read",
   request: { params: taskParams, query: z.strictObject({ wait: z.string().optional() }) },
-  responses: { 200: json(taskResult, "The result; 409 while the task goes on") },
+  responses: { 200: json(TaskResult, "The result; 409 while the task goes on") },
 });
 const stepsRoute = defineRoute({
   method: "get",
@@ -74,7 +75,7 @@ const stepsRoute = defineRoute({
   description: "A page of them, those inside other steps included.",
   access: "tasks:read",
   request: { params: taskParams, query: z.strictObject(pageQuery) },
-  responses: { 200: json(pageOf(stepView), "A page of steps, in the workflow's order") },
+  responses: { 200: json(pageOf(StepView), "A page of steps, in the workflow's order") },
 });
 const stepRoute = defineRoute({
   method: "get",
@@ -84,7 +85,7 @@ const stepRoute = defineRoute({
   description: "One step, named by its path, with what it came to.",
   access: "tasks:read",
   request: { params: z.object({ id: z.string(), step_id: z.string() }) },
-  responses: { 200: json(stepDetail, "The step") },
+  responses: { 200: json(StepDetail, "The step") },
 });
 
 const cancelBody = z.strictObject({ reason: z.string().max(LIMITS.textLength).optional() });
@@ -96,7 +97,7 @@ const cancelRoute = defineRoute({
   description: "Canceling a canceled task changes nothing and answers 200.",
   access: cancelTask.scope,
   request: { params: taskParams, body: { content: { "application/json": { schema: cancelBody } } } },
-  responses: { 200: json(taskHead, "The task") },
+  responses: { 200: json(TaskHead, "The task") },
 });
 const noBody = { content: { "application/json": { schema: z.strictObject({}) } } };
 const pauseRoute = defineRoute({
@@ -107,7 +108,7 @@ const pauseRoute = defineRoute({
   description: "What runs is let finish and its results are kept. Nothing new starts until the task is resumed.",
   access: pauseTask.scope,
   request: { params: taskParams, body: noBody },
-  responses: { 200: json(taskHead, "The task") },
+  responses: { 200: json(TaskHead, "The task") },
 });
 const resumeRoute = defineRoute({
   method: "post",
@@ -117,7 +118,7 @@ const resumeRoute = defineRoute({
   description: "Starts what became ready meanwhile.",
   access: resumeTask.scope,
   request: { params: taskParams, body: noBody },
-  responses: { 200: json(taskHead, "The task") },
+  responses: { 200: json(TaskHead, "The task") },
 });
 
 const deleteRoute = defineRoute({
@@ -197,7 +198,8 @@ export const taskRoutes = createRouter<TaskServices>()
       );
     if ("expired" in result)
       throw new Refused(rejection("result_expired", "The result was too large to be archived and its retention has ended"));
-    return c.json(resultBody(result), 200);
+    const body: z.infer<typeof TaskResult> = result;
+    return c.json(body, 200);
   })
   .openapi(stepsRoute, async (c) => {
     const { id } = c.req.valid("param");
@@ -229,7 +231,7 @@ export const taskRoutes = createRouter<TaskServices>()
       id,
     );
     if (step === "unknown") throw new Refused(rejection("not_found", `The task has no step "${step_id}"`));
-    return c.json(step as z.infer<typeof stepDetail>, 200);
+    return c.json(step, 200);
   })
   .openapi(cancelRoute, async (c) => {
     const { principal, services } = c.var;
@@ -241,10 +243,6 @@ export const taskRoutes = createRouter<TaskServices>()
     accepted(await deleteTask(c.var.principal, c.var.services, c.req.valid("param").id));
     return c.body(null, 204);
   });
-
-function resultBody({ degraded, ...result }: TaskResult): z.infer<typeof taskResult> {
-  return { ...result, ...(degraded && { degraded }) };
-}
 
 export function found<T>(answer: T | null, id: string): T {
   if (answer === null) throw new Refused(noTask(id));

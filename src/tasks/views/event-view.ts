@@ -1,22 +1,27 @@
 /** An event as readers get it, in pages and live. */
+import { z } from "@hono/zod-openapi";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
-import type { ByView } from "../../http/by.ts";
+import { ByView } from "../../http/by.ts";
 import { causeOf } from "./by-view.ts";
 
-export interface EventView {
-  readonly seq: number;
-  readonly at: string;
-  readonly type: TaskEvent["type"];
-  readonly step_id?: string;
-  /** Who caused it. */
-  readonly by?: ByView;
-  readonly data: { readonly [key: string]: Json };
-}
+const time = z.iso.datetime();
+
+export const EventView = z
+  .object({
+    seq: z.int(),
+    at: time,
+    type: z.string(),
+    step_id: z.string().optional(),
+    by: ByView.optional(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .openapi("Event");
+export type EventView = z.infer<typeof EventView> & { readonly data: JsonObject };
 
 /** Members that are ours, not the reader's. */
 const INTERNAL: readonly string[] = [

@@ -1,80 +1,87 @@
 /** A step as readers get it, in the words of the API. */
+import { z } from "@hono/zod-openapi";
+import { receipt } from "../../agents/routes/agent-schemas.ts";
 import { isoTime } from "../../shared/time.ts";
-import { decisionView, type ApprovalHead } from "./approval-view.ts";
-import type { StepKind } from "../../language/kinds/table.ts";
-import type { Way } from "../../engine/facts/call.ts";
-import type { Receipt } from "../../engine/facts/receipt.ts";
+import { Decisions, decisionView } from "./approval-view.ts";
+import { STEP_KINDS } from "../../language/kinds/table.ts";
 import type { TaskState } from "../../engine/state/state.ts";
-import { stepStatus, type Approval, type Attempt, type Branches, type Step, type StepStatus } from "../../engine/state/step-state.ts";
-import { approvalId, errorView, isoOrNull, stepWaitingOn, type ErrorView, type WaitingOn } from "./waiting-view.ts";
+import { stepStatus, type Approval, type Attempt, type Branches, type Step } from "../../engine/state/step-state.ts";
+import { approvalId, errorView, ErrorView, isoOrNull, stepWaitingOn, WaitingOn } from "./waiting-view.ts";
 
-export interface StepView {
-  /** Its path: the ids and branches of the steps it is inside of come first. */
-  readonly id: string;
-  readonly type: StepKind;
-  readonly status: StepStatus;
-  readonly attempts: number;
-  readonly agent: string | null;
-  readonly started_at: string | null;
-  readonly finished_at: string | null;
-  readonly error: ErrorView | null;
-  /** Why this agent. */
-  readonly why?: string;
-  readonly receipt?: Receipt;
-  /** Attempts before, and why there had to be another. */
-  readonly earlier?: readonly EarlierAttemptView[];
-  /** Attempts under way, where there are several or they wait in line. */
-  readonly live?: readonly LiveAttemptView[];
-  readonly waiting_on?: WaitingOn;
-  /** Its items, iterations or cases. */
-  readonly branches?: BranchesView;
-  /** The task that it has started. */
-  readonly task_id?: string;
-  readonly approval?: ApprovalView;
-  /** Why it was skipped or canceled. */
-  readonly reason?: string;
-  /** The result was made before, for another task. */
-  readonly cached?: { readonly task_id: string; readonly made_at: string };
-  /** It goes on or completed with less than was asked for: a fallback, or its default output. */
-  readonly degraded?: ErrorView;
-  /** It had completed already in the task whose past this one shares. */
-  readonly kept?: true;
-}
+const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "failed", "skipped", "canceled"] as const;
+const time = z.iso.datetime();
 
-export interface BranchesView {
-  /** As far as it is known. */
-  readonly total: number | null;
-  readonly running: number;
-  readonly completed: number;
-  readonly failed: number;
-}
+export const StepView = z
+  .object({
+    id: z.string().openapi({ description: "Its id, after those of the steps it is inside of: `each[3]/fetch`" }),
+    type: z.enum(STEP_KINDS),
+    status: z.enum(STEP_STATUS),
+    attempts: z.int(),
+    agent: z.string().nullable(),
+    started_at: time.nullable(),
+    finished_at: time.nullable(),
+    error: ErrorView.nullable(),
+    why: z.string().optional().openapi({ description: "Why this agent, in a sentence" }),
+    receipt: receipt.optional(),
+    earlier: z
+      .array(
+        z.object({
+          attempt: z.int(),
+          agent: z.string(),
+          end: z.enum(["failed", "canceled", "declined"]),
+          at: time,
+          code: z.string(),
+          message: z.string(),
+        }),
+      )
+      .readonly()
+      .optional()
+      .openapi({ description: "Attempts that brought nothing, the last ones" }),
+    live: z
+      .array(
+        z.object({
+          attempt: z.int(),
+          agent: z.string(),
+          status: z.enum(["in_line", "sent", "claimed"]),
+          way: z.enum(["inline", "queue", "pull"]).nullable(),
+          hedge: z.literal(true).optional(),
+          since: time,
+          lease_until: time.optional(),
+        }),
+      )
+      .readonly()
+      .optional(),
+    waiting_on: WaitingOn.optional(),
+    branches: z
+      .object({ total: z.int().nullable(), running: z.int(), completed: z.int(), failed: z.int() })
+      .optional()
+      .openapi({ description: "Its items, iterations or cases" }),
+    task_id: z.string().optional().openapi({ description: "The task that it has started" }),
+    approval: z
+      .object({
+        id: z.string(),
+        title: z.string(),
+        assignees: z.array(z.string()).readonly(),
+        due_at: time.nullable(),
+        decisions: Decisions,
+      })
+      .optional(),
+    reason: z.string().optional(),
+    kept: z.literal(true).optional().openapi({ description: "It had completed already in the task whose past this one shares" }),
+    cached: z
+      .object({ task_id: z.string(), made_at: time })
+      .optional()
+      .openapi({ description: "The result was made before, for that task" }),
+    degraded: ErrorView.optional().openapi({ description: "It has less than was asked for, because of this" }),
+  })
+  .openapi("Step");
+export type StepView = z.infer<typeof StepView>;
 
-export interface ApprovalView {
-  readonly id: string;
-  readonly title: string;
-  readonly assignees: readonly string[];
-  readonly due_at: string | null;
-  readonly decisions: ApprovalHead["decisions"];
-}
+type BranchesView = NonNullable<StepView["branches"]>;
 
-export interface EarlierAttemptView {
-  readonly attempt: number;
-  readonly agent: string;
-  readonly end: "failed" | "canceled" | "declined";
-  readonly at: string;
-  readonly code: string;
-  readonly message: string;
-}
+type ApprovalView = NonNullable<StepView["approval"]>;
 
-export interface LiveAttemptView {
-  readonly attempt: number;
-  readonly agent: string;
-  readonly status: "in_line" | "sent" | "claimed";
-  readonly way: Way | null;
-  readonly hedge?: true;
-  readonly since: string;
-  readonly lease_until?: string;
-}
+type LiveAttemptView = NonNullable<StepView["live"]>[number];
 
 /** Steps `from` up to `to`: the workflow's own in its order, then those inside them as they were opened. */
 export function stepViews(state: TaskState, from: number, to: number): readonly StepView[] {

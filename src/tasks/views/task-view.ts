@@ -1,27 +1,22 @@
 /** A task with its steps, a step with what it came to, and how a task ended, as they are read. */
-import type { Receipt } from "../../engine/facts/receipt.ts";
-import type { Json } from "../../shared/json.ts";
-import type { StepView } from "./step-view.ts";
-import type { TaskHead, TaskResult } from "./view.ts";
+import { z } from "@hono/zod-openapi";
+import { receipt } from "../../agents/routes/agent-schemas.ts";
+import { StepView } from "./step-view.ts";
+import { TaskHead, type TaskResult } from "./view.ts";
 
-export interface TaskView extends TaskHead {
-  readonly steps: readonly StepView[];
-  /** How many steps there are, where not all are shown. */
-  readonly steps_total?: number;
-}
+export const TaskView = TaskHead.extend({ steps: z.array(StepView).readonly(), steps_total: z.int().optional() }).openapi("Task");
+export type TaskView = z.infer<typeof TaskView>;
 
-export interface StepDetail extends StepView {
-  readonly output?: Json;
-  /** Every choice of an agent, in order. */
-  readonly selections?: readonly SelectionView[];
-}
-
-export interface SelectionView {
-  readonly attempt: number;
-  readonly agent: string;
-  readonly why: string;
-  readonly receipt: Receipt;
-}
+export const StepDetail = StepView.extend({
+  output: z.unknown().optional(),
+  selections: z
+    .array(z.object({ attempt: z.int(), agent: z.string(), why: z.string(), receipt }))
+    .readonly()
+    .optional()
+    .openapi({ description: "Every choice of an agent, in order" }),
+}).openapi("StepDetail");
+export type StepDetail = z.infer<typeof StepDetail>;
+export type SelectionView = NonNullable<StepDetail["selections"]>[number];
 
 /** A result whose value is kept no longer has `expired`. */
 export type ResultReading = TaskResult | { readonly expired: true };

@@ -1,72 +1,82 @@
 /** The task as readers get it: another fold's projection, in the words of the API. */
+import { z } from "@hono/zod-openapi";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { isoTime } from "../../shared/time.ts";
-import { budgetView, type BudgetView } from "./budget-view.ts";
-import { statusOf, type TaskState, type TaskStatus } from "../../engine/state/state.ts";
+import { budgetView, BudgetView } from "./budget-view.ts";
+import { statusOf, type TaskState } from "../../engine/state/state.ts";
 import type { EndStatus } from "../../engine/facts/event.ts";
-import type { ByView } from "../../http/by.ts";
+import { ByView } from "../../http/by.ts";
 import { inferredSubmitter, submitterOf } from "./by-view.ts";
-import { errorView, isoOrNull, waitingOn, type ErrorView, type WaitingOn } from "./waiting-view.ts";
+import { errorView, ErrorView, isoOrNull, waitingOn, WaitingOn, type FailureView } from "./waiting-view.ts";
 
-export interface TaskHead {
-  readonly id: string;
-  readonly type: string | null;
-  readonly workflow: { readonly name: string | null; readonly version: number | null };
-  readonly status: TaskStatus;
-  readonly waiting_on: WaitingOn | null;
-  readonly priority: number;
-  readonly tags: readonly string[];
-  /** Who submitted it, or whoever made it start; `null` where that was not recorded. */
-  readonly by: ByView | null;
-  readonly created_at: string;
-  readonly started_at: string | null;
-  readonly finished_at: string | null;
-  readonly deadline: string | null;
-  readonly error: ErrorView | null;
-  /** What it may spend, and has spent. */
-  readonly budget?: BudgetView;
-  /** It completed with what it had when its budget was exhausted. */
-  readonly partial?: true;
-  /** It must end so, and is undoing what it has done. */
-  readonly ending?: "failed" | "canceled" | "timed_out";
-  /** Steps that were undone, or are being, in that order. */
-  readonly compensations?: readonly CompensationView[];
-  /** The task and step that started it; the task whose end did. */
-  readonly parent?: { readonly task_id: string; readonly step_id: string };
-  readonly chained_from?: string;
-  /** The task whose past it shares, up to which of its events; `retry`: to do again what had failed, and nothing else. */
-  readonly forked_from?: { readonly task_id: string; readonly seq: number; readonly retry: boolean };
-  /** What its id was elsewhere. */
-  readonly imported_from?: string;
-  /** The schedule that started it, and the time that it is for. */
-  readonly scheduled_by?: { readonly schedule: string; readonly at: string };
-  /** What was started when this one had ended. */
-  readonly chained?: readonly ChainedView[];
-}
+export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
+const time = z.iso.datetime();
 
-export interface ChainedView {
-  readonly workflow: string;
-  readonly task_id: string | null;
-  readonly error: ErrorView | null;
-}
-
-export interface CompensationView {
-  readonly step_id: string;
-  readonly status: "running" | "completed" | "failed";
-  readonly error: ErrorView | null;
-}
+export const TaskHead = z
+  .object({
+    id: z.string(),
+    type: z.string().nullable(),
+    workflow: z.object({ name: z.string().nullable(), version: z.int().nullable() }),
+    status: z.enum(TASK_STATUS),
+    waiting_on: WaitingOn.nullable(),
+    priority: z.int(),
+    tags: z.array(z.string()).readonly(),
+    by: ByView.nullable().openapi({ description: "Who submitted it, or what made it start" }),
+    created_at: time,
+    started_at: time.nullable(),
+    finished_at: time.nullable(),
+    deadline: time.nullable(),
+    error: ErrorView.nullable(),
+    budget: BudgetView.optional(),
+    partial: z.literal(true).optional().openapi({ description: "It completed with what it had when its budget was exhausted" }),
+    ending: z
+      .enum(["failed", "canceled", "timed_out"])
+      .optional()
+      .openapi({ description: "It must end so, and is undoing what it has done" }),
+    compensations: z
+      .array(z.object({ step_id: z.string(), status: z.enum(["running", "completed", "failed"]), error: ErrorView.nullable() }))
+      .readonly()
+      .optional()
+      .openapi({ description: "Steps that were undone, in that order" }),
+    parent: z.object({ task_id: z.string(), step_id: z.string() }).optional(),
+    scheduled_by: z
+      .object({ schedule: z.string(), at: time })
+      .optional()
+      .openapi({ description: "The schedule that started it, and the time that it is for; expressions read `task.scheduled_at`" }),
+    forked_from: z
+      .object({ task_id: z.string(), seq: z.int(), retry: z.boolean() })
+      .optional()
+      .openapi({ description: "The task whose past it shares, up to which of its events" }),
+    imported_from: z.string().optional().openapi({ description: "The id that it had where it ran" }),
+    chained_from: z.string().optional().openapi({ description: "The task whose end started this one" }),
+    chained: z
+      .array(z.object({ workflow: z.string(), task_id: z.string().nullable(), error: ErrorView.nullable() }))
+      .readonly()
+      .optional()
+      .openapi({ description: "What was started when this one had ended" }),
+  })
+  .openapi("TaskStatus");
+export type TaskHead = z.infer<typeof TaskHead>;
 
 /** A finished task's answer. */
-export interface TaskResult {
+const result = {
+  status: z.enum(TASK_STATUS),
+  output: z.unknown(),
+  error: ErrorView.nullable(),
+  degraded: z.array(ErrorView).readonly().optional(),
+  partial: z.literal(true).optional(),
+};
+export const TaskResult = z.object(result).openapi("TaskResult");
+export type TaskResult = z.infer<typeof TaskResult> & {
   readonly status: EndStatus;
   readonly output: Json;
-  readonly error: ErrorView | null;
-  /** Steps that completed with less than was asked for, and why. */
-  readonly degraded?: readonly ErrorView[];
-  /** It is what the task had when its budget was exhausted. */
-  readonly partial?: true;
-}
+  readonly error: FailureView | null;
+};
+
+/** What `wait` answers when the task has ended. */
+export const EndedTask = z.object({ id: z.string(), ...result }).openapi("EndedTask");
+export type EndedTask = z.infer<typeof EndedTask>;
 
 export function taskHead(state: TaskState): TaskHead {
   const { created, ending, compensations } = state;

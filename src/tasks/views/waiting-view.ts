@@ -1,4 +1,5 @@
 /** What a task or one of its steps waits for, as readers get it. */
+import { z } from "@hono/zod-openapi";
 import { isoTime } from "../../shared/time.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
 import type { Waiting } from "../../engine/facts/waiting.ts";
@@ -6,35 +7,31 @@ import { stepAt, type TaskState } from "../../engine/state/state.ts";
 import { stepStatus, type Step } from "../../engine/state/step-state.ts";
 
 /** What a task or step waits for. `count` is how many steps wait, of which this is due first. */
-export interface WaitingOn {
-  readonly type: "agent" | "capacity" | "timer" | "signal" | "approval" | "child" | "cache" | "budget" | "concurrency" | "debounce";
-  /** Absent where the task itself waits, to begin. */
-  readonly step_id?: string;
-  readonly capability?: string;
-  readonly agent?: string;
-  /** Of a gate, and how many it lets run; of a burst of submissions. */
-  readonly key?: string;
-  readonly limit?: number;
-  /** In the line of the agent or the gate, 1 for who is next. */
-  readonly position?: number;
-  /** Why nobody has it yet. */
-  readonly why?: string;
-  readonly since?: string;
-  /** A signal's name; what is approved; the task that it waits for, or that brings the result it waits for. */
-  readonly name?: string;
-  readonly approval_id?: string;
-  readonly task_id?: string;
-  /** When it is looked at again, or given up; absent while only something from outside can end the wait. */
-  readonly until?: string;
-  readonly count?: number;
-}
+export const WaitingOn = z.object({
+  type: z.enum(["agent", "capacity", "timer", "signal", "approval", "child", "cache", "budget", "concurrency", "debounce"]),
+  step_id: z.string().optional().openapi({ description: "Absent where the task itself waits, to begin" }),
+  capability: z.string().optional(),
+  agent: z.string().optional(),
+  key: z.string().optional().openapi({ description: "Under which so many tasks run at once, or submissions are one task" }),
+  limit: z.int().optional(),
+  position: z.int().optional().openapi({ description: "In the line of the agent or under the key, 1 for who is next" }),
+  why: z.string().optional(),
+  name: z.string().optional().openapi({ description: "Of the signal" }),
+  approval_id: z.string().optional(),
+  task_id: z.string().optional().openapi({ description: "The task that the step has started, or that brings the result it waits for" }),
+  since: z.iso.datetime().optional(),
+  until: z.iso.datetime().optional().openapi({ description: "Absent while only something from outside can end the wait" }),
+  count: z.int().optional(),
+});
+export type WaitingOn = z.infer<typeof WaitingOn>;
 
-export interface ErrorView {
-  readonly code: string;
-  readonly message: string;
-  readonly step_id?: string;
-  readonly pointer?: string;
-}
+export const ErrorView = z.object({
+  code: z.string(),
+  message: z.string(),
+  step_id: z.string().optional(),
+  pointer: z.string().optional(),
+});
+export type ErrorView = z.infer<typeof ErrorView>;
 
 /** The reason due first among the steps that wait, and how many there are. */
 export function waitingOn(state: TaskState): WaitingOn | null {
@@ -135,7 +132,10 @@ export function approvalId(task: string, number: number): string {
   return `${task.replace(/^task_/, "approval_")}_${number}`;
 }
 
-export function errorView(failure: Failure | null): ErrorView | null {
+/** What of a failure readers get. */
+export type FailureView = Pick<Failure, "code" | "message" | "step_id" | "pointer">;
+
+export function errorView(failure: Failure | null): FailureView | null {
   if (failure === null) return null;
   const { code, message, step_id, pointer } = failure;
   return { code, message, ...(step_id !== undefined && { step_id }), ...(pointer !== undefined && { pointer }) };
