@@ -80,7 +80,7 @@ export interface AspectAsking {
 
 /** The hooks; all are optional, and those that decide are asked in the order of the table until one says something. */
 export interface AspectHooks {
-  /** What a fact of the core means to it, once that is folded. `before`: where the fact's step stood before it. */
+  /** What a fact means to it, once that is folded. `before`: where the fact's step stood before it. */
   readonly follow?: (state: TaskState, event: TaskEvent, step: Step | null, before: Phase | null) => void;
   /** What follows for a task that it keeps from beginning; `null` where it does not. */
   readonly hold?: (state: TaskState, now: number) => Ruling | "waits" | null;

@@ -24,6 +24,7 @@ import { applyApproval } from "./approvals.ts";
 import { applyBranch, openBranches, orphan } from "./branches.ts";
 import { applyCompensation } from "./compensations.ts";
 import { keepSignal, takeSignal } from "./signals.ts";
+import type { AspectEvent } from "../aspects/shapes.ts";
 import type { CoreEvent, TaskEvent } from "../facts/event.ts";
 import type { TaskCreated } from "../facts/created.ts";
 import { initialState } from "./frame.ts";
@@ -54,14 +55,14 @@ export function evolve(state: TaskState, events: readonly TaskEvent[], at: numbe
 }
 
 function applyEvent(state: TaskState, event: TaskEvent): void {
-  if (isOfAspect(event)) return foldFact(state, event);
-  const step = "step" in event ? (state.stepByPath.get(event.step ?? "") ?? null) : null;
-  const before = step?.phase ?? null;
-  applyCore(state, step, event);
-  followFact(state, event, step, before);
+  const { step: path } = event as { readonly step?: string };
+  const step = path === undefined ? undefined : state.stepByPath.get(path);
+  const before = step === undefined ? null : step.phase;
+  apply(state, step, event);
+  followFact(state, event, step ?? null, before);
 }
 
-function applyCore(state: TaskState, step: Step | null, event: CoreEvent): void {
+function apply(state: TaskState, step: Step | undefined, event: TaskEvent): void {
   switch (event.type) {
     case "task.created":
       throw new Error("Defect: a task is created once");
@@ -106,14 +107,17 @@ function applyCore(state: TaskState, step: Step | null, event: CoreEvent): void 
     case "child.kept":
       return keep(state, event);
     default:
-      applyStepEvent(state, step ?? stepNamed(state, event.step), event);
+      // A budget may be exhausted without any step.
+      if (step !== undefined) applyStepEvent(state, step, event);
+      else if (isOfAspect(event)) foldFact(state, event);
+      else stepNamed(state, event.step);
   }
 }
 
 /** What is kept may be of steps that there are not, or not yet. */
 type StepEvent = Exclude<Extract<CoreEvent, { readonly step: string }>, { readonly type: "step.kept" | "child.kept" }>;
 
-function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
+function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectEvent): void {
   switch (event.type) {
     case "step.started":
       step.startedAt = state.at;
@@ -232,6 +236,8 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent): void {
     case "compensation.completed":
     case "compensation.failed":
       return applyCompensation(state, step, event);
+    default:
+      foldFact(state, event);
   }
 }
 

@@ -72,16 +72,18 @@ export const cache = {
     cache: z.enum(["fill", "free"]),
     invalidates: texts,
   },
-  follow: (state, event, step) => {
-    if (step === null) return;
-    if (event.type === "step.waiting" && event.waiting_on.type === "cache") {
-      state.cache.asked.set(step.index, { key: event.waiting_on.key, isFirst: false, from: null });
-      state.cache.askedAt = state.at;
-    } else if (event.type === "step.completed") {
+  follow: (state, event, step, before) => {
+    if (step === null || step.phase === before) return;
+    if (event.type === "step.completed") {
       if (event.cached !== undefined) change(state, step, { from: event.cached });
       if (event.invalidates === undefined) return;
       state.cache.outdated.set(step.path, event.invalidates);
       state.cache.outdatedAt = state.at;
+    } else {
+      const asked = askedBy(step);
+      if (asked === null) return;
+      state.cache.asked.set(step.index, { key: asked.key, isFirst: false, from: null });
+      state.cache.askedAt = state.at;
     }
   },
   check: (state, step, world) => {
