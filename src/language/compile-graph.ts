@@ -9,8 +9,9 @@ import { compileConcurrency } from "./concurrency.ts";
 import type { ChainDefinition, WorkflowDefinition } from "./definition.ts";
 import type { Chain, Graph } from "./graph.ts";
 import { readsOf, type Reads } from "./reads.ts";
+import type { Rules } from "./rules.ts";
 
-export function compileGraph(definition: WorkflowDefinition): Result<Graph, readonly Fault[]> {
+export function compileGraph(definition: WorkflowDefinition, rules: Rules): Result<Graph, readonly Fault[]> {
   const findings = new Findings(definition.steps);
   const compiler = new BlockCompiler(findings, null, []);
   const block = compiler.compile(definition.steps, "/steps", definition.output);
@@ -24,6 +25,7 @@ export function compileGraph(definition: WorkflowDefinition): Result<Graph, read
   if (findings.faults.length > 0) return err(findings.faults);
   return ok({
     ...block,
+    rules,
     warnings: findings.warnings,
     onCompleted,
     onFailed,

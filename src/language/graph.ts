@@ -10,6 +10,7 @@ import type { Fault } from "../shared/errors.ts";
 import { kindOf, type CompiledOf, type StepKind } from "./kinds/table.ts";
 import type { Expression } from "./expressions/expression.ts";
 import type { Read } from "./reads.ts";
+import type { Rules } from "./rules.ts";
 import type { RunIf } from "./step-definition.ts";
 import type { Template } from "./expressions/template.ts";
 
@@ -26,6 +27,8 @@ export interface Block {
 }
 
 export interface Graph extends Block {
+  /** By which it was compiled, and its task decides. */
+  readonly rules: Rules;
   readonly warnings: readonly Fault[];
   readonly onCompleted: readonly Chain[];
   readonly onFailed: readonly Chain[];

@@ -20,6 +20,7 @@ export function graphOfPart(graph: Graph, path: readonly string[]): Graph | null
     undo: null,
   };
   return {
+    rules: graph.rules,
     steps: [alone],
     indexById: new Map([[node.id, 0]]),
     sinks: [0],

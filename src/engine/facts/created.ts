@@ -1,4 +1,5 @@
 /** PERSISTED: the fact that a task begins with, and what it says of where the task comes from and what becomes of it. */
+import type { Rules } from "../../language/rules.ts";
 import type { By } from "../../shared/actor.ts";
 import type { AspectsOfCreated } from "../aspects/shapes.ts";
 import type { Failure } from "./failure.ts";
@@ -9,6 +10,8 @@ export interface TaskCreated extends AspectsOfCreated {
   readonly v: 1;
   readonly tenant: string;
   readonly task: string;
+  /** By which it decides; absent: by those of the first release. */
+  readonly rules?: Rules;
   /** The type it was submitted as; absent for an inline workflow. */
   readonly task_type?: string;
   readonly workflow: { readonly name: string | null; readonly version: number | null };

@@ -58,6 +58,7 @@ const MEMBERS = {
   imported: z.looseObject({ from: text }),
   actor: z.looseObject({ ...actor, made_by: z.looseObject(actor).optional() }),
   webhook: z.looseObject({ url: text, secret: text.optional() }),
+  rules: z.union([z.literal(0), z.literal(1)]),
   error: failure,
   degraded: failure,
   reason: text,

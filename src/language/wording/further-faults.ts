@@ -4,6 +4,7 @@ import { isJsonObject, segmentsOf, type Json } from "../../shared/json.ts";
 import { valueAt } from "./schema-fields.ts";
 import { compileGraph } from "../compile-graph.ts";
 import { workflowDefinition } from "../definition.ts";
+import { RULES } from "../rules.ts";
 
 /** Faults of the definition without the members that `shape` is about, but for those that may follow from leaving them out. */
 export function faultsBeyond(definition: Json, shape: readonly Fault[]): readonly Fault[] {
@@ -11,7 +12,7 @@ export function faultsBeyond(definition: Json, shape: readonly Fault[]): readonl
   const rest = JSON.parse(JSON.stringify(definition)) as Json;
   if (![...places].every((place) => removeAt(rest, place))) return [];
   const parsed = workflowDefinition.safeParse(rest);
-  const graph = parsed.success ? compileGraph(parsed.data) : null;
+  const graph = parsed.success ? compileGraph(parsed.data, RULES) : null;
   if (graph === null || graph.ok) return [];
   const touched = [...places].map(stepAround);
   return graph.error.filter(({ pointer }) => !touched.some((place) => pointer === place || pointer.startsWith(`${place}/`)));

@@ -39,10 +39,10 @@ export function createdIn(source: JournalSource): TaskCreated {
 }
 
 /** A definition in a journal was checked when the task was created; if it no longer compiles, that is a defect of ours. */
-export function graphOf({ definition, spread }: TaskCreated, source: JournalSource): Graph {
+export function graphOf({ definition, spread, rules = 0 }: TaskCreated, source: JournalSource): Graph {
   const value = "value" in definition ? definition.value : source.value(definition);
   assert(value !== undefined, "a definition is always kept");
-  const compiled = compileWorkflow(JSON.stringify(value));
+  const compiled = compileWorkflow(JSON.stringify(value), rules);
   assert(compiled.ok, "a recorded definition no longer compiles");
   return graphFor(compiled.value.graph, spread?.path ?? null);
 }

@@ -105,7 +105,7 @@ export class Creation {
     // Another submission under the same key may have been faster.
     const meanwhile = await this.#runner.ready();
     if (meanwhile !== null) return answerRepetition(meanwhile, fingerprint);
-    const compiled = compileWorkflow(submission.definition);
+    const compiled = compileWorkflow(submission.definition, submission.rules ?? 0);
     assert(compiled.ok, "a submission was not checked");
     const graph = graphFor(compiled.value.graph, submission.spread?.path ?? null);
     const loaded = this.#runner.create(tenant, task, graph, (journal) => createdEvent(shared, journal), [

@@ -90,10 +90,10 @@ async function prepared(
   });
 }
 
-/** The definition that the task had, with all that it may start. */
+/** The definition that the task had, with all that it may start, by the rules that it had. */
 function runnableBefore({ submission }: ForkOrigin): Result<Runnable, Rejection> {
-  const { type, workflow, definition, library } = submission;
-  const compiled = compileWorkflow(definition);
+  const { type, rules = 0, workflow, definition, library } = submission;
+  const compiled = compileWorkflow(definition, rules);
   if (!compiled.ok) return err(rejectionOf(compiled.error, "invalid_definition"));
   return ok({ type, workflow, definition, compiled: compiled.value, ...(library !== undefined && { library }) });
 }

@@ -10,6 +10,7 @@ import type { TaskCreated } from "../../engine/facts/created.ts";
 import { faultOfEvent } from "../../engine/replay/event-schema.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { Graph } from "../../language/graph.ts";
+import type { Rules } from "../../language/rules.ts";
 import { graphOfPart } from "../../language/part-graph.ts";
 import { VALUES } from "../../engine/replay/replay-facts.ts";
 import { carriedBy } from "../../engine/facts/carried-value.ts";
@@ -139,18 +140,18 @@ function parsed(text: string): unknown {
 }
 
 /** The graph that the events are folded over, if all that the task could start is a workflow. */
-function graphIn({ definition, library, spread, tags, task, task_type = "" }: TaskCreated): Result<Graph, string> {
+function graphIn({ definition, library, spread, tags, task, task_type = "", rules = 0 }: TaskCreated): Result<Graph, string> {
   if (tags.length > LIMITS.tags || tags.some((tag) => tag.length > LIMITS.tagLength))
     return err(`a task has at most ${LIMITS.tags} tags of ${LIMITS.tagLength} characters`);
   if (task.length > LIMITS.idLength || task_type.length > LIMITS.idLength) return err(`ids have at most ${LIMITS.idLength} characters`);
   if (!("value" in definition)) return err("the definition is missing");
-  const compiled = compileWorkflow(JSON.stringify(definition.value));
+  const compiled = compileWorkflow(JSON.stringify(definition.value), rules);
   if (!compiled.ok) {
     const [fault] = compiled.error;
     return err(`the definition is not valid: ${fault === undefined ? "" : `${fault.pointer}: ${fault.message}`}`);
   }
   if (hasBrokenSchema(compiled.value)) return err("a schema of the definition cannot be applied");
-  const broken = library === undefined || !("value" in library) ? null : brokenEntry(library.value);
+  const broken = library === undefined || !("value" in library) ? null : brokenEntry(library.value, rules);
   if (broken !== null) return err(broken);
   const graph = spread === undefined ? compiled.value.graph : graphOfPart(compiled.value.graph, spread.path);
   return graph === null ? err("it is a part of a map that the definition does not have") : ok(graph);
@@ -158,11 +159,11 @@ function graphIn({ definition, library, spread, tags, task, task_type = "" }: Ta
 
 const libraryShape = z.record(z.string(), z.looseObject({ name: z.string(), version: z.int(), definition: z.string() }));
 
-function brokenEntry(value: Json): string | null {
+function brokenEntry(value: Json, rules: Rules): string | null {
   const shape = libraryShape.safeParse(value);
   if (!shape.success) return "the library is none";
   for (const [reference, { definition }] of Object.entries(shape.data)) {
-    const compiled = parsed(definition) === undefined ? null : compileWorkflow(definition);
+    const compiled = parsed(definition) === undefined ? null : compileWorkflow(definition, rules);
     if (compiled === null || !compiled.ok || hasBrokenSchema(compiled.value)) return `"${reference}" in the library is no valid definition`;
   }
   return null;

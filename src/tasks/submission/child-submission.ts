@@ -64,6 +64,7 @@ export class ChildSubmissions {
       ...optionsOf(created),
       ...(created.library && { library: this.#read(created.library) }),
       type: created.task_type ?? null,
+      rules: state.graph.rules,
       workflow: created.workflow,
       definition: this.#definition,
       input,
@@ -119,7 +120,7 @@ export class ChildSubmissions {
     now: number,
   ): Result<Submission, Failure> {
     if (isTooLarge(input)) return err(INPUT_TOO_LARGE);
-    const compiled = compileWorkflow(definition);
+    const compiled = compileWorkflow(definition, state.graph.rules);
     if (!compiled.ok) return err({ code: "invalid_definition", message: `Workflow "${name}" is not valid any more`, retryable: false });
     const { library } = this.#created();
     const runnable = { type: name, workflow: { name, version }, definition, compiled: compiled.value };

@@ -41,6 +41,7 @@ export interface ForkOrigin {
   readonly submission: Pick<
     Submission,
     | "type"
+    | "rules"
     | "workflow"
     | "definition"
     | "priority"
@@ -87,6 +88,7 @@ export function forkOrigin(now: Loaded, source: JournalSource, point: ForkPoint)
     seq: state.seq,
     submission: {
       type: created.task_type ?? null,
+      rules: created.rules ?? 0,
       workflow: created.workflow,
       definition: JSON.stringify(definition),
       ...(input !== undefined && { input }),

@@ -43,7 +43,7 @@ export interface Inherited extends Partial<Options> {
   readonly makesGate?: boolean;
 }
 
-export type Planned = Omit<Runnable, "compiled"> & Options & HoldOptions & Pick<Submission, "task" | "input" | "deadlineAt" | "budget">;
+export type Planned = Omit<Runnable, "compiled"> & Options & HoldOptions & Pick<Submission, "task" | "rules" | "input" | "deadlineAt" | "budget">;
 
 export function planSubmission(
   task: string,
@@ -73,7 +73,7 @@ export function planSubmission(
   if (!held.ok) return held;
   const allowed = taskBudget(said.budget, definition.budget);
   const budget = said.budget === undefined ? smaller(inherited.budget, allowed) : allowed;
-  return ok({ task, ...what, ...options, ...held.value, input, deadlineAt, ...(budget && { budget }) });
+  return ok({ task, rules: graph.rules, ...what, ...options, ...held.value, input, deadlineAt, ...(budget && { budget }) });
 }
 
 /** The earlier of what it says, or has instead, and when it has to have ended anyway. */

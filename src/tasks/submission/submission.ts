@@ -2,6 +2,7 @@
 import { causedBy, type By } from "../../shared/actor.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { Past } from "../../engine/facts/past.ts";
+import type { Rules } from "../../language/rules.ts";
 import type { Json } from "../../shared/json.ts";
 import { bytesToJson } from "../../shared/json-bytes.ts";
 import { LIMITS } from "../limits.ts";
@@ -12,6 +13,8 @@ export interface Submission {
   readonly tenant: string;
   readonly task: string;
   readonly type: string | null;
+  /** By which it decides; absent where the sender knows only those of the first release. */
+  readonly rules?: Rules;
   readonly workflow: { readonly name: string | null; readonly version: number | null };
   /** The definition as JSON text: nothing reads the registry later. */
   readonly definition: string;
@@ -64,6 +67,7 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     v: 1,
     tenant: submission.tenant,
     task: submission.task,
+    ...(submission.rules && { rules: submission.rules }),
     ...(submission.type !== null && { task_type: submission.type }),
     workflow: submission.workflow,
     definition,

@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import { CheckedFold, type WrongEvent } from "../../../src/engine/replay/checked-fold.ts";
 import { compileWorkflow } from "../../../src/language/compile.ts";
+import { RULES } from "../../../src/language/rules.ts";
 import type { Failure } from "../../../src/engine/facts/failure.ts";
 import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import type { TaskCreated } from "../../../src/engine/facts/created.ts";
@@ -70,6 +71,7 @@ export function createdEvent(options: Options = {}): TaskCreated {
   return {
     type: "task.created",
     v: 1,
+    rules: RULES,
     tenant: "acme",
     task: options.id ?? "task_1",
     workflow: { name: null, version: null },
