@@ -68,31 +68,25 @@ class Bound {
 
   #ofStep(step: AssumedNode, at: Names, depth: number): Least {
     const [block] = step.blocks;
-    switch (step.kind) {
-      case "agent":
-        return ofAgent(step);
-      case "map":
-        return block === undefined ? NOTHING : this.#ofMap(step, block, at, depth);
-      case "switch":
-        return this.#ofSwitch(step, at, depth);
-      case "repeat": {
-        const count = step.again === null ? step.max : this.#ask(step.again, at).type === "known" ? 1 : step.iterations.min;
-        return block === undefined ? NOTHING : times(this.ofBlock(block, at, depth), count);
-      }
-      case "workflow": {
-        const workflow = depth >= LIMITS.childDepth ? null : this.#task.workflow(step.workflow);
-        const input = this.#ask(step.handed, at);
-        return workflow === null
-          ? NOTHING
-          : this.ofBlock(workflow.graph, { input: input.type === "known" ? input.value : unknownValue("input") }, depth + 1);
-      }
-      case "wait":
-      case "signal":
-      case "approval":
-      case "transform":
-      case "end":
-        return NOTHING;
-    }
+    if (step.kind === "agent") return ofAgent(step);
+    if (step.kind === "switch") return this.#ofSwitch(step, at, depth);
+    if (step.kind === "workflow") return this.#ofWorkflow(step, at, depth);
+    // The other kinds ask nobody by themselves.
+    if (block === undefined) return NOTHING;
+    if (step.kind === "map") return this.#ofMap(step, block, at, depth);
+    return step.kind === "repeat" ? this.#ofRepeat(step, block, at, depth) : NOTHING;
+  }
+
+  #ofWorkflow({ workflow: reference, handed }: AssumedNodeOf<"workflow">, at: Names, depth: number): Least {
+    const workflow = depth >= LIMITS.childDepth ? null : this.#task.workflow(reference);
+    const input = this.#ask(handed, at);
+    if (workflow === null) return NOTHING;
+    return this.ofBlock(workflow.graph, { input: input.type === "known" ? input.value : unknownValue("input") }, depth + 1);
+  }
+
+  #ofRepeat({ again, max, iterations }: AssumedNodeOf<"repeat">, block: AssumedBlock, at: Names, depth: number): Least {
+    const count = again === null ? max : this.#ask(again, at).type === "known" ? 1 : iterations.min;
+    return times(this.ofBlock(block, at, depth), count);
   }
 
   #ofMap({ list: over, items, as, indexAs, tolerate }: AssumedNodeOf<"map">, block: AssumedBlock, at: Names, depth: number): Least {
