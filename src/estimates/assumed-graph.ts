@@ -41,8 +41,8 @@ export class GraphMaker {
   graph(graph: Graph, path: string): AssumedGraph {
     const around = this.#around;
     this.#around = [];
-    const { warnings, onCompleted, onFailed, concurrency } = graph;
-    const made = { ...this.#block(graph, path), warnings, onCompleted, onFailed, concurrency, outputSchema: null };
+    const { rules, warnings, onCompleted, onFailed, concurrency } = graph;
+    const made = { ...this.#block(graph, path), rules, warnings, onCompleted, onFailed, concurrency, outputSchema: null };
     this.#around = around;
     return made;
   }

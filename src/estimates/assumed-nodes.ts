@@ -71,7 +71,8 @@ export interface AssumedBlock extends Block {
   readonly names: ReadonlySet<string>;
 }
 
-export interface AssumedGraph extends AssumedBlock, Pick<Graph, "warnings" | "onCompleted" | "onFailed" | "outputSchema" | "concurrency"> {}
+export interface AssumedGraph
+  extends AssumedBlock, Pick<Graph, "rules" | "warnings" | "onCompleted" | "onFailed" | "outputSchema" | "concurrency"> {}
 
 /** A workflow that steps start, with what its definition says of every task of it. */
 export interface AssumedWorkflow {

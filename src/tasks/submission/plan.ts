@@ -43,7 +43,10 @@ export interface Inherited extends Partial<Options> {
   readonly makesGate?: boolean;
 }
 
-export type Planned = Omit<Runnable, "compiled"> & Options & HoldOptions & Pick<Submission, "task" | "rules" | "input" | "deadlineAt" | "budget">;
+export type Planned = Omit<Runnable, "compiled"> &
+  Options &
+  HoldOptions &
+  Pick<Submission, "task" | "rules" | "input" | "deadlineAt" | "budget">;
 
 export function planSubmission(
   task: string,
