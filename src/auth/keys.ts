@@ -5,14 +5,12 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { full, insertWhere } from "../records/limit.ts";
 import type { By } from "../shared/actor.ts";
 import type { Rejection } from "../shared/errors.ts";
-import { newId, randomText } from "../shared/ids.ts";
+import { newId } from "../shared/ids.ts";
+import { isKeyText, newKeyText, SHOWN_LENGTH } from "./key-text.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { principal, rootPrincipal, type Principal } from "../shared/principal.ts";
 import { apiKeys } from "./tables.ts";
-
-const KEY_PREFIX = "orc_";
-const PREFIX_LENGTH = KEY_PREFIX.length + 6;
 
 export type ApiKey = Omit<typeof apiKeys.$inferSelect, "hash">;
 
@@ -34,23 +32,27 @@ export class ApiKeys {
     this.#rootDigest = digest(rootApiKey);
   }
 
-  /** Who holds a key, or `null`. An unknown key is not remembered: it may be about to be made. */
-  async authenticate(key: string, now: number): Promise<Principal | null> {
+  /** Who holds a key, as far as this isolate knows; `null`: nobody can; `"unknown"`: `lookUp` can tell. */
+  recognise(key: string, now: number): Principal | "unknown" | null {
     const seen = seenByKey.get(key);
     if (seen !== undefined && seen.until > now) return seen.principal;
-    const presented = digest(key);
     // Digests have one length, so the comparison takes the same time wherever they differ.
-    const isRoot = timingSafeEqual(presented, this.#rootDigest);
-    if (!isRoot && !key.startsWith(KEY_PREFIX)) return null;
-    const hash = presented.toString("hex");
-    const found = isRoot ? { principal: rootPrincipal(), expiresAt: null } : await this.#lookUp(hash, now);
-    if (found === null) return null;
-    remember(key, {
-      hash,
-      principal: found.principal,
-      until: Math.min(now + LIMITS.keyCacheMs, found.expiresAt ?? Number.POSITIVE_INFINITY),
-    });
-    return found.principal;
+    if (timingSafeEqual(digest(key), this.#rootDigest)) return this.#remember(key, rootPrincipal(), null, now);
+    return isKeyText(key) ? "unknown" : null;
+  }
+
+  /** Who holds a key, or `null`. An unknown key is not remembered: it may be about to be made. */
+  async lookUp(key: string, now: number): Promise<Principal | null> {
+    const row = await this.#db
+      .select()
+      .from(apiKeys)
+      .where(eq(apiKeys.hash, digest(key).toString("hex")))
+      .get();
+    if (row === undefined || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) {
+      seenByKey.delete(key);
+      return null;
+    }
+    return this.#remember(key, principal(row.tenant, row.id, row.name, row.roles, row.agent), row.expiresAt, now);
   }
 
   /** Makes a key. Its text is in the result and nowhere else. */
@@ -64,12 +66,12 @@ export class ApiKeys {
       room: lt(this.#db.$count(apiKeys, and(eq(apiKeys.tenant, tenant), isNull(apiKeys.revokedAt))), LIMITS.keysPerTenant),
       detail: `A tenant has at most ${LIMITS.keysPerTenant} keys; revoke one first`,
     };
-    const key = `${KEY_PREFIX}${randomText(40)}`;
+    const key = newKeyText();
     const row: ApiKey = {
       id: newId("key", now),
       tenant,
       name,
-      prefix: key.slice(0, PREFIX_LENGTH),
+      prefix: key.slice(0, SHOWN_LENGTH),
       roles,
       agent,
       createdAt: now,
@@ -108,19 +110,15 @@ export class ApiKeys {
     return true;
   }
 
-  async #lookUp(hash: string, now: number): Promise<{ readonly principal: Principal; readonly expiresAt: number | null } | null> {
-    const row = await this.#db.select().from(apiKeys).where(eq(apiKeys.hash, hash)).get();
-    if (row === undefined || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) return null;
-    return { principal: principal(row.tenant, row.id, row.name, row.roles, row.agent), expiresAt: row.expiresAt };
-  }
-}
-
-function remember(key: string, seen: Seen): void {
-  seenByKey.delete(key);
-  seenByKey.set(key, seen);
-  for (const oldest of seenByKey.keys()) {
-    if (seenByKey.size <= LIMITS.keyCacheEntries) break;
-    seenByKey.delete(oldest);
+  #remember(key: string, holder: Principal, expiresAt: number | null, now: number): Principal {
+    const until = Math.min(now + LIMITS.keyCacheMs, expiresAt ?? Number.POSITIVE_INFINITY);
+    seenByKey.delete(key);
+    seenByKey.set(key, { hash: digest(key).toString("hex"), principal: holder, until });
+    for (const oldest of seenByKey.keys()) {
+      if (seenByKey.size <= LIMITS.keyCacheEntries) break;
+      seenByKey.delete(oldest);
+    }
+    return holder;
   }
 }
 

@@ -12,4 +12,8 @@ export const LIMITS = {
   keysPerTenant: 1_000,
   /** Requests of a caller that one permission of the rate limiter covers (its limit, in `wrangler.toml`, counts those). */
   requestsPerPermit: 100,
+  /** How long whoever was refused is refused without asking the limiter again. */
+  refusedMs: 1 * SECOND,
+  /** As `requestsPerPermit`, of credentials that nobody has given out: a thousand in ten seconds from one address, each at most one read of D1. */
+  guessesPerPermit: 10,
 } as const;

@@ -22,10 +22,12 @@ declare global {
 }
 
 export function openAuth({ env, config, db }: Base) {
+  const permit = async (caller: string): Promise<boolean> => (await env.REQUESTS.limit({ key: caller })).success;
   return {
     services: {
       keys: new ApiKeys(db, config.rootApiKey),
-      mayRequest: requestCredit(async (caller) => (await env.REQUESTS.limit({ key: caller })).success),
+      mayRequest: requestCredit(permit, LIMITS.requestsPerPermit).take,
+      guesses: requestCredit(permit, LIMITS.guessesPerPermit),
     },
   };
 }

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { ApiKey } from "./keys.ts";
 import { createKey, revokeKey } from "./operations.ts";
 import { ROLES } from "../shared/scopes.ts";
-import { duration, identifier } from "../language/definition-words.ts";
+import { identifier, positiveDuration } from "../language/definition-words.ts";
 import { LIMITS } from "./limits.ts";
 import { durationMs, isoTime } from "../shared/time.ts";
 import { registeredBy } from "../http/by.ts";
@@ -49,7 +49,7 @@ const createRoute = defineRoute({
                 .optional(),
               roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length),
               agent: identifier.optional().openapi({ description: 'With the role "agent": the one that the key is for' }),
-              expires_in: duration.optional(),
+              expires_in: positiveDuration.optional(),
             })
             .refine(
               ({ roles, agent }) => roles.includes("agent") === (agent !== undefined) && (agent === undefined || roles.length === 1),

@@ -8,6 +8,7 @@ import { isTrouble } from "../objects/trouble.ts";
 import { healthRoutes, type Checked } from "./health.ts";
 import { problem, Refused, TROUBLE } from "./problem.ts";
 import { createRouter, type Doors } from "./route.ts";
+import { discardRest } from "./unread-body.ts";
 
 export const BASE_PATH = "/api/v1";
 
@@ -16,6 +17,12 @@ export type Start<Services> = (env: unknown) => { readonly services: Services & 
 
 export function createApp<Services extends Checked>(services: Start<Services>) {
   const app = createRouter<Services>();
+
+  app.use(async (c, next) => {
+    const request = c.req.raw;
+    await next();
+    await discardRest(request);
+  });
 
   app.use(async (c, next) => {
     const requestId = newId("req", Date.now());
@@ -76,5 +83,6 @@ async function jsonFault(c: Context): Promise<string> {
 
 function methodsFor(routes: readonly { readonly method: string; readonly path: string }[], path: string): readonly string[] {
   const matching = routes.filter((route) => route.method !== "ALL" && new RegExp(`^${route.path.replace(/:[^/]+/g, "[^/]+")}$`).test(path));
-  return [...new Set(matching.map((route) => route.method))];
+  // What can be got can be asked for its head.
+  return [...new Set(matching.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method])))];
 }

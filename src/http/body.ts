@@ -4,6 +4,7 @@ import { rejection } from "../shared/errors.ts";
 import { nestingDepth } from "../shared/json.ts";
 import { LIMITS } from "./limits.ts";
 import { readText, TooLarge } from "../shared/read-text.ts";
+import { excerpt } from "../shared/text.ts";
 import { readYaml } from "../shared/yaml.ts";
 import { Refused } from "./problem.ts";
 import type { Api } from "./route.ts";
@@ -13,22 +14,22 @@ export const YAML_TYPES: readonly string[] = ["application/yaml", "text/yaml", "
 
 /** Must run before the validators, which take the text from where this puts it. An optional body reads as `{}`. */
 export function jsonBody(maxBytes: number, isRequired: boolean, takesYaml: boolean): MiddlewareHandler<Api> {
+  const expected = takesYaml ? "application/json or application/yaml" : "application/json";
+  const isTaken = (mediaType: string): boolean =>
+    mediaType === "application/json" || JSON_SUFFIX.test(mediaType) || (takesYaml && YAML_TYPES.includes(mediaType));
   return async (c, next) => {
-    const mediaType = (c.req.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+    const mediaType = mediaTypeOf(c);
+    // What is not taken is not read. Without a body its type does not matter, where there may be none.
+    if (isRequired || (mediaType !== "" && mayHaveBody(c.req.raw))) requireType(mediaType, isTaken, expected);
     const text = await read(c.req.raw, maxBytes);
     if (text === "" && !isRequired) {
       keep(c, mediaType === "" ? "" : "{}");
       return next();
     }
-    if (takesYaml && YAML_TYPES.includes(mediaType)) {
+    requireType(mediaType, isTaken, expected);
+    if (YAML_TYPES.includes(mediaType)) {
       keepAsJson(c, jsonOf(text, maxBytes));
       return next();
-    }
-    if (mediaType !== "application/json" && !/^application\/[\w.-]+\+json$/.test(mediaType)) {
-      const expected = takesYaml ? "application/json or application/yaml" : "application/json";
-      throw new Refused(
-        rejection("unsupported_media_type", `Expected Content-Type: ${expected}, got ${mediaType === "" ? "none" : `"${mediaType}"`}`),
-      );
     }
     if (nestingDepth(text) > LIMITS.jsonDepth)
       throw new Refused(rejection("invalid_json", `The body nests deeper than ${LIMITS.jsonDepth} levels`));
@@ -37,20 +38,44 @@ export function jsonBody(maxBytes: number, isRequired: boolean, takesYaml: boole
   };
 }
 
+const JSON_SUFFIX = /^application\/[\w.-]{1,100}\+json$/;
 const NDJSON_TYPES: readonly string[] = ["application/x-ndjson", "application/jsonl"];
 
 /** The same for lines of JSON, which are read one by one later. */
 export function linesBody(maxBytes: number): MiddlewareHandler<Api> {
   return async (c, next) => {
-    const mediaType = (c.req.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
-    if (!NDJSON_TYPES.includes(mediaType)) {
-      const got = mediaType === "" ? "none" : `"${mediaType}"`;
-      throw new Refused(rejection("unsupported_media_type", `Expected Content-Type: application/x-ndjson, got ${got}`));
-    }
+    requireType(mediaTypeOf(c), (mediaType) => NDJSON_TYPES.includes(mediaType), "application/x-ndjson");
     keep(c, await read(c.req.raw, maxBytes));
     return next();
   };
 }
+
+/** The media type in lower case, `""` if none is named. A body that is packed, or not in UTF-8, is not one that we read. */
+function mediaTypeOf(c: Context): string {
+  const encoding = c.req.header("content-encoding")?.trim().toLowerCase() ?? "";
+  if (encoding !== "" && encoding !== "identity")
+    throw unsupported(`Content-Encoding: ${excerpt(encoding, NAMED)} is not supported; send the body as it is`);
+  const [mediaType = "", ...parameters] = (c.req.header("content-type") ?? "").split(";").map((part) => part.trim().toLowerCase());
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice("charset=".length);
+  if (charset !== undefined && !UTF_8.includes(charset.replaceAll('"', "")))
+    throw unsupported(`The charset ${excerpt(charset, NAMED)} is not supported; send UTF-8`);
+  return mediaType;
+}
+
+/** ASCII is part of UTF-8. */
+const UTF_8: readonly string[] = ["utf-8", "utf8", "us-ascii", "ascii"];
+
+function requireType(mediaType: string, isTaken: (mediaType: string) => boolean, expected: string): void {
+  if (isTaken(mediaType)) return;
+  throw unsupported(`Expected Content-Type: ${expected}, got ${mediaType === "" ? "none" : `"${excerpt(mediaType, NAMED)}"`}`);
+}
+
+const mayHaveBody = ({ body, headers }: Request): boolean => body !== null && headers.get("content-length") !== "0";
+
+/** Characters of what was sent that are said back. */
+const NAMED = 100;
+
+const unsupported = (detail: string): Refused => new Refused(rejection("unsupported_media_type", detail));
 
 function jsonOf(yaml: string, maxBytes: number): string {
   const parsed = readYaml(yaml, maxBytes);

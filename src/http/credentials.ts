@@ -2,8 +2,9 @@
 import type { Context } from "hono";
 import type { Principal } from "../shared/principal.ts";
 import { rejection } from "../shared/errors.ts";
+import { networkOf } from "./network.ts";
 import { Refused } from "./problem.ts";
-import type { Api } from "./route.ts";
+import type { Api, TokenAccess } from "./route.ts";
 
 /** A browser cannot set headers on a WebSocket: it offers these two subprotocols instead. */
 export const EVENTS_PROTOCOL = "orchestrator.events";
@@ -13,15 +14,40 @@ export async function authenticate(c: Context<Api>): Promise<Principal> {
   const key = presentedKey(c);
   if (key === null) throw new Refused(rejection("unauthorized", "Send an API key: Authorization: Bearer <key>"));
   const { keys, mayRequest } = c.get("services");
-  const principal = await keys.authenticate(key, Date.now());
+  const known = keys.recognise(key, Date.now());
+  const principal = known === "unknown" ? await lookUp(c, key) : known;
   if (principal === null) {
-    // Guessing is limited by where it comes from.
-    await limit(mayRequest, `address/${c.req.header("cf-connecting-ip") ?? "local"}`);
+    if (known === null) await countGuess(c);
     throw new Refused(rejection("unauthorized", "The API key is unknown, expired or revoked"));
   }
-  await limit(mayRequest, `subject/${principal.tenant}/${principal.subject}`);
+  if (!(await mayRequest(`subject/${principal.tenant}/${principal.subject}`))) throw tooMany();
   return principal;
 }
+
+/** Nobody makes us ask the database as often as they like: a guess is counted before, and given back to whoever was right. */
+async function lookUp(c: Context<Api>, key: string): Promise<Principal | null> {
+  await countGuess(c);
+  const { keys, guesses } = c.get("services");
+  const principal = await keys.lookUp(key, Date.now());
+  if (principal !== null) guesses.giveBack(addressOf(c));
+  return principal;
+}
+
+/** Lets in whoever has a URL that we have signed. Only others are counted by where they come from. */
+export async function admitToken(c: Context<Api>, { tenantOf, refusal }: TokenAccess): Promise<void> {
+  const tenant = tenantOf(c);
+  if (tenant === null) {
+    await countGuess(c);
+    throw new Refused(rejection("not_found", refusal));
+  }
+  if (!(await c.get("services").mayRequest(`tokens/${tenant}`))) throw tooMany();
+}
+
+async function countGuess(c: Context<Api>): Promise<void> {
+  if (!(await c.get("services").guesses.take(addressOf(c)))) throw tooMany();
+}
+
+const addressOf = (c: Context): string => `address/${networkOf(c.req.header("cf-connecting-ip") ?? "local")}`;
 
 function presentedKey(c: Context<Api>): string | null {
   const header = c.req.header("authorization");
@@ -34,7 +60,4 @@ function presentedKey(c: Context<Api>): string | null {
 /** The limit's period in `wrangler.toml`. */
 const PERIOD_MS = 10_000;
 
-async function limit(mayRequest: (caller: string) => Promise<boolean>, caller: string): Promise<void> {
-  if (await mayRequest(caller)) return;
-  throw new Refused(rejection("rate_limited", "Too many requests; slow down", { retryAfterMs: PERIOD_MS }));
-}
+const tooMany = (): Refused => new Refused(rejection("rate_limited", "Too many requests; slow down", { retryAfterMs: PERIOD_MS }));

@@ -10,6 +10,10 @@ export const LIMITS = {
 
   /** Bodies that only name or configure something. */
   smallBodyBytes: 1 * MIB,
+  /** What is left of a body whose answer is known already is read and forgotten up to this: a client that is cut off loses the answer … */
+  discardBytes: 64 * MIB,
+  /** … and for at most so long. */
+  discardMs: 5 * SECOND,
   pageSize: 1_000,
   waitMs: 60 * SECOND,
 

@@ -9,7 +9,7 @@ export function serveDocument<E extends Env>(app: OpenAPIHono<E>, rooms: readonl
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "An API key, `orc_…`, or the root key",
+    description: "An API key, `orck_…` (`orc_…` if it was made before), or the root key",
   });
   for (const { sends = [] } of rooms) for (const call of sends) app.openAPIRegistry.registerWebhook(call);
   app.get("/openapi.json", (c) => c.json(documentOf(app, rooms)));

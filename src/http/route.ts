@@ -3,7 +3,7 @@
  * request passes before its handler is decided here, in one order: credentials, scope, body, schemas.
  */
 import { createRoute, OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { faultsOf } from "../language/compile.ts";
 import type { Principal } from "../shared/principal.ts";
 import type { Scope } from "../shared/scopes.ts";
@@ -11,13 +11,22 @@ import { rejectionOf } from "../shared/errors.ts";
 import { missingScope } from "../shared/operation.ts";
 import { LIMITS } from "./limits.ts";
 import { jsonBody, linesBody } from "./body.ts";
-import { authenticate } from "./credentials.ts";
+import { admitToken, authenticate } from "./credentials.ts";
 import { problemSchema, Refused } from "./problem.ts";
 
 /** What every request passes before a handler: who makes it, and whether they may make another one now. */
 export interface Doors {
-  readonly keys: { authenticate(key: string, now: number): Promise<Principal | null> };
+  readonly keys: {
+    /** Who holds a key, `null` if nobody can; `"unknown"`: only `lookUp` can tell. */
+    readonly recognise: (key: string, now: number) => Principal | "unknown" | null;
+    readonly lookUp: (key: string, now: number) => Promise<Principal | null>;
+  };
   readonly mayRequest: (caller: string) => Promise<boolean>;
+  /** How often an address may present credentials that nobody has given out. */
+  readonly guesses: {
+    readonly take: (address: string) => Promise<boolean>;
+    readonly giveBack: (address: string) => void;
+  };
 }
 
 /** A router names the services that its handlers use; the application is given those of all. */
@@ -30,8 +39,16 @@ export interface Api<Services = unknown> {
   };
 }
 
-/** Who may use a route: holders of a scope, or whoever has the URL (discovery, health, signed callbacks). */
-export type Access = Scope | "anyone";
+/** The path of a route is its credential: it holds a token that we have signed. */
+export interface TokenAccess {
+  /** Whose it is; `null`: none of ours, or not any more. Looked at before anything else is read. */
+  readonly tenantOf: (c: Context) => string | null;
+  /** What the bearer of another is told. */
+  readonly refusal: string;
+}
+
+/** Who may use a route: holders of a scope, whoever has a URL that we have signed, or anyone (discovery, health). */
+export type Access = Scope | TokenAccess | "anyone";
 
 type Declared = RouteConfig & {
   readonly access: Access;
@@ -49,7 +66,7 @@ export function defineRoute<P extends string, R extends Omit<Declared, "path"> &
   const { access, maxBodyBytes = LIMITS.smallBodyBytes, ...config } = declared;
   const { body } = config.request ?? {};
   const middleware = [
-    ...(access === "anyone" ? [] : [requireScope(access)]),
+    ...(access === "anyone" ? [] : [typeof access === "string" ? requireScope(access) : requireToken(access)]),
     ...(body === undefined ? [] : [bodyReader(body, maxBodyBytes)]),
   ];
   const responses = {
@@ -57,7 +74,8 @@ export function defineRoute<P extends string, R extends Omit<Declared, "path"> &
     "4XX": { description: "A refusal: what to do about it is in it", content: { "application/problem+json": { schema: problemSchema } } },
     "5XX": { description: "Trouble of the service", content: { "application/problem+json": { schema: problemSchema } } },
   };
-  const security = access === "anyone" ? { security: [] } : { security: [{ bearer: [] }], "x-required-scope": access };
+  const security =
+    access === "anyone" || typeof access === "object" ? { security: [] } : { security: [{ bearer: [] }], "x-required-scope": access };
   const route = { ...config, tags: [tagOf(config.path)], middleware, responses, ...security } as unknown as RouteConfig & { path: P };
   return createRoute(route) as unknown as R & { getRoutingPath(): string };
 }
@@ -96,6 +114,13 @@ function requireScope(scope: Scope): MiddlewareHandler<Api> {
     const missing = missingScope(principal, scope);
     if (missing !== null) throw new Refused(missing);
     c.set("principal", principal);
+    return next();
+  };
+}
+
+function requireToken(access: TokenAccess): MiddlewareHandler<Api> {
+  return async (c, next) => {
+    await admitToken(c, access);
     return next();
   };
 }

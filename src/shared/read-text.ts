@@ -1,13 +1,22 @@
 /** Reads a body of unknown size without letting it fill the memory. */
 export class TooLarge extends Error {}
 
-/** The body as text. Throws `TooLarge` past `maxBytes`, and a `TypeError` where it is not UTF-8 and that matters (`fatal`). */
+/**
+ * The body as text. Throws `TooLarge` past `maxBytes`, and a `TypeError` where it is not UTF-8 and that matters (`fatal`).
+ * What is too large is read no further: a response is hung up, the rest of a request is left to whoever answers it.
+ */
 export async function readText(message: Response | Request, maxBytes: number, options: { readonly fatal?: boolean } = {}): Promise<string> {
-  const declared = message.headers.get("content-length");
-  if (declared !== null && Number(declared) > maxBytes) {
-    await message.body?.cancel();
-    throw new TooLarge();
+  try {
+    return await boundedText(message, maxBytes, options);
+  } catch (error) {
+    if (error instanceof TooLarge && message instanceof Response) await message.body?.cancel();
+    throw error;
   }
+}
+
+async function boundedText(message: Response | Request, maxBytes: number, options: { readonly fatal?: boolean }): Promise<string> {
+  const declared = message.headers.get("content-length");
+  if (declared !== null && Number(declared) > maxBytes) throw new TooLarge();
   const decoder = options.fatal ? STRICT : LENIENT;
   // A declared length is what the runtime reads, no more; only an undeclared one has to be counted.
   if (declared === null || message.headers.has("content-encoding")) return decoder.decode(await countedBytes(message, maxBytes));
@@ -21,10 +30,15 @@ async function countedBytes(message: Response | Request, maxBytes: number): Prom
   if (message.body === null) return new Uint8Array(0);
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of message.body as ReadableStream<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > maxBytes) throw new TooLarge();
-    chunks.push(chunk);
+  const reader = (message.body as ReadableStream<Uint8Array>).getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      length += read.value.byteLength;
+      if (length > maxBytes) throw new TooLarge();
+      chunks.push(read.value);
+    }
+  } finally {
+    reader.releaseLock();
   }
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : concatenate(chunks, length);
 }

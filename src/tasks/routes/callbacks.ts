@@ -11,7 +11,7 @@ import { LIMITS } from "../limits.ts";
 import { excerpt } from "../../shared/text.ts";
 import { isoTime, parseDuration } from "../../shared/time.ts";
 import { accepted, Refused } from "../../http/problem.ts";
-import { createRouter, defineRoute, type Api } from "../../http/route.ts";
+import { createRouter, defineRoute, type Api, type TokenAccess } from "../../http/route.ts";
 import type { TaskServices } from "../services.ts";
 
 const lease = z.object({ lease_until: z.iso.datetime().nullable() });
@@ -21,6 +21,11 @@ const answer = {
   200: { description: "Recorded; until when the attempt is trusted, if it still runs", content: { "application/json": { schema: lease } } },
 };
 
+const attemptToken: TokenAccess = {
+  tenantOf: (c: Context<Api<TaskServices>>) => addressIn(c)?.tenant ?? null,
+  refusal: "There is no such attempt",
+};
+
 const completeRoute = defineRoute({
   method: "post",
   path: "/callbacks/{token}/complete",
@@ -28,7 +33,7 @@ const completeRoute = defineRoute({
   summary: "Complete an attempt",
   description:
     "For agents that answered 202. The token in the URL is the credential, good for one attempt. The same reply again gets the same answer.",
-  access: "anyone",
+  access: attemptToken,
   maxBodyBytes: LIMITS.bodyBytes,
   request: {
     params,
@@ -57,7 +62,7 @@ const failRoute = defineRoute({
   operationId: "failAttempt",
   summary: "Fail an attempt",
   description: "Says why, and whether trying again can help.",
-  access: "anyone",
+  access: attemptToken,
   request: {
     params,
     body: {
@@ -92,7 +97,7 @@ const heartbeatRoute = defineRoute({
   operationId: "extendAttempt",
   summary: "Keep an attempt alive",
   description: "Extends the attempt's lease, and tells how far it is.",
-  access: "anyone",
+  access: attemptToken,
   request: {
     params,
     body: {
@@ -123,7 +128,7 @@ export const callbackRoutes = createRouter<TaskServices>()
     const completion = parseCompletion(body);
     if ("code" in completion) throw new Refused(rejection("invalid_request", completion.message));
     const text = canonicalJson(body as Json);
-    await settle(c, c.req.valid("param").token, `complete ${text}`, { type: "completed", ...completion, bytes: text.length });
+    await settle(c, `complete ${text}`, { type: "completed", ...completion, bytes: text.length });
     return c.json({ lease_until: null }, 200);
   })
   .openapi(failRoute, async (c) => {
@@ -138,11 +143,11 @@ export const callbackRoutes = createRouter<TaskServices>()
       by: "agent" as const,
       ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }),
     };
-    await settle(c, c.req.valid("param").token, `fail ${canonicalJson(body as Json)}`, { type: "failed", error });
+    await settle(c, `fail ${canonicalJson(body as Json)}`, { type: "failed", error });
     return c.json({ lease_until: null }, 200);
   })
   .openapi(heartbeatRoute, async (c) => {
-    const { tenant, task, ...at } = attemptOf(c, c.req.valid("param").token);
+    const { tenant, task, ...at } = attemptOf(c);
     const { progress, extend } = c.req.valid("json");
     const extendMs = extend === undefined ? null : parseDuration(extend);
     const beat = { ...(extendMs !== null && { extendMs }), ...(progress !== undefined && { progress: progress as Json }) };
@@ -151,17 +156,19 @@ export const callbackRoutes = createRouter<TaskServices>()
   });
 
 /** Settles the attempt. The same reply again is recognised by its digest and answered alike. */
-async function settle(c: Context<Api<TaskServices>>, token: string, reply: string, outcome: Outcome): Promise<void> {
-  const { tenant, task, ...at } = attemptOf(c, token);
+async function settle(c: Context<Api<TaskServices>>, reply: string, outcome: Outcome): Promise<void> {
+  const { tenant, task, ...at } = attemptOf(c);
   const digest = createHash("sha256").update(reply).digest("base64url");
   accepted(known(await c.var.services.tasks.ask(tenant, task, (owner) => owner.report(at, outcome, digest))));
 }
 
-function attemptOf(c: Context<Api<TaskServices>>, token: string): AttemptAddress {
-  return known(parseCallbackToken(c.var.services.config.keyring, token));
+function addressIn(c: Context<Api<TaskServices>>): AttemptAddress | null {
+  return parseCallbackToken(c.var.services.config.keyring, c.req.param("token") ?? "");
 }
 
+const attemptOf = (c: Context<Api<TaskServices>>): AttemptAddress => known(addressIn(c));
+
 function known<T>(answered: T | null): T {
-  if (answered === null) throw new Refused(rejection("not_found", "There is no such attempt"));
+  if (answered === null) throw new Refused(rejection("not_found", attemptToken.refusal));
   return answered;
 }
