@@ -12,6 +12,8 @@ export interface Config {
   readonly allowLoopbackAgents: boolean;
   /** How many agents one task awaits at once. */
   readonly inlineCalls: number;
+  /** How many tasks may come of one submission, itself included. */
+  readonly familyTasks: number;
   readonly taskRetentionMs: number;
   readonly historyRetentionMs: number;
   /** Where agents reach this service; without it, where the task was submitted. */
@@ -54,6 +56,7 @@ const settings = z.object({
   ENCRYPTION_KEYS: encryptionKeys,
   ALLOW_LOOPBACK_AGENTS: z.enum(["true", "false"], { error: 'expected "true" or "false"' }).optional(),
   INLINE_CALLS: z.coerce.number({ error: "expected a number" }).int().min(1).max(100).optional(),
+  FAMILY_TASKS: z.coerce.number({ error: "expected a number" }).int().min(1).max(LIMITS.familyTasksMost).optional(),
   TASK_RETENTION: retention(DEFAULTS.taskRetentionMs),
   HISTORY_RETENTION: retention(DEFAULTS.historyRetentionMs),
   PUBLIC_URL: z.url({ protocol: /^https?$/, error: "expected an http(s) URL" }).optional(),
@@ -75,6 +78,7 @@ export function readConfig(env: object): Result<Config, string> {
     keyring: createKeyring([rootKey, ...data.ENCRYPTION_KEYS]),
     allowLoopbackAgents: data.ALLOW_LOOPBACK_AGENTS === "true",
     inlineCalls: data.INLINE_CALLS ?? LIMITS.inlineCalls,
+    familyTasks: data.FAMILY_TASKS ?? LIMITS.familyTasks,
     taskRetentionMs: data.TASK_RETENTION,
     historyRetentionMs: data.HISTORY_RETENTION,
     publicUrl: data.PUBLIC_URL?.replace(/\/+$/, "") ?? null,

@@ -47,6 +47,10 @@ export const LIMITS = {
   /** A step that an agent's line turned away does not ask there again before this. */
   declineMs: 1 * SECOND,
 
+  /** Tasks that come of one submission, itself, parts of maps and chains included: what a service does in an hour or so. */
+  familyTasks: 250_000,
+  familyTasksMost: 1_000_000_000,
+
   rootKeyLength: 32,
 } as const;
 

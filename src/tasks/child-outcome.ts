@@ -1,4 +1,5 @@
 /** What a task came to, as the one that started it needs it. */
+import { tasksUsed } from "../engine/aspects/table.ts";
 import { readValue, type Values } from "../engine/facts/value.ts";
 import { jsonToBytes } from "../shared/json-bytes.ts";
 import { assert } from "../shared/result.ts";
@@ -10,12 +11,14 @@ export function outcomeOf({ state }: Loaded, values: Values): ChildOutcome {
   const { end, created } = state;
   assert(end !== null, "only a task that has ended has come to something");
   const items = created.spread === undefined ? null : (state.steps[0]?.branches ?? null);
+  const used = tasksUsed(state);
   return {
     status: end.status,
     output: end.output === null ? null : jsonToBytes(readValue(end.output, values)),
     error: items?.error ?? end.error,
     failedItems: items?.failed ?? 0,
     ...(state.budget !== null && { spent: state.budget.spent }),
+    ...(used !== undefined && { used }),
   };
 }
 

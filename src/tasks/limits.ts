@@ -39,6 +39,9 @@ export const LIMITS = {
   /** Tasks that start each other in a row when they end. */
   chainDepth: 100,
 
+  /** Tasks that are known beforehand to come of a workflow, and are few: they are set aside as they are. */
+  familyFew: 1_000,
+
   /** A value up to this size travels inside its event, a larger one in payload chunks (a row holds 2 MB). */
   inlineValueBytes: 32 * KIB,
   /** One row of the journal or of payloads; the platform allows 2 MB, encodings and keys need room. */

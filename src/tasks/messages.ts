@@ -33,6 +33,8 @@ export interface ChildOutcome {
   readonly failedItems: number;
   /** Of what its parent has lent it. */
   readonly spent?: Amounts;
+  /** How many tasks have come of it, or may still come of those that its end starts. */
+  readonly used?: number;
 }
 
 export interface ApprovalDecision {

@@ -6,6 +6,7 @@ import { operation } from "../shared/operation.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { ChannelTarget } from "./channels.ts";
 import { checkWorkflow } from "./check.ts";
+import { endlessFaults } from "./lint/endless.ts";
 import type { WorkflowVersion } from "./registry.ts";
 import type { WorkflowServices } from "./services.ts";
 
@@ -34,6 +35,8 @@ export const putWorkflow = operation(
       const message = `expected "${name}" as in the path, or no name`;
       return err(rejectionOf([{ pointer: "/name", message, code: "invalid_definition" }], "invalid_definition"));
     }
+    const endless = endlessFaults(compiled.value, name);
+    if (endless.length > 0) return err(rejectionOf(endless, "invalid_definition"));
     const registered = await workflows.register(actor.tenant, name, definition, expected, byOf(actor), Date.now());
     return registered.ok ? ok({ registered: registered.value, workflow: compiled.value }) : registered;
   },

@@ -1,7 +1,8 @@
 /** What a caller can be told by this room alone. */
-import { defineRejections } from "../shared/errors.ts";
+import { defineRejections, usage } from "../shared/errors.ts";
 
 export const REJECTIONS = defineRejections({
+  endless_workflow: usage("The workflow starts itself without end"),
   unknown_type: { status: 404, title: "No such task type", exit: 4, retryable: false },
 });
 

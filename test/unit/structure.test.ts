@@ -71,7 +71,7 @@ describe("an aspect", () => {
   ];
 
   test("is imported by the two tables and at most one file more", () => {
-    expect(aspects.toSorted()).toEqual(["budget", "cache", "hold"]);
+    expect(aspects.toSorted()).toEqual(["budget", "cache", "family", "hold"]);
     for (const aspect of aspects) {
       const importers = importersOf(graph, (path) => path.startsWith(`${folder}${aspect}/`));
       expect(importers).toEqual(expect.arrayContaining([`${folder}shapes.ts`, `${folder}table.ts`]));

@@ -73,9 +73,36 @@ test("registering answers with the same warnings, whether anything is new or not
     const put = await api<Checked>("PUT", "/workflows/warned", definition);
     expect(put).toMatchObject({ status, body: { version: 1, warnings: [{ code: "constant_condition", pointer: "/steps/0/when" }] } });
   }
-  const endless = { steps: [{ id: "c", type: "workflow", workflow: "endless" }] };
+  const endless = { steps: [{ id: "c", type: "workflow", workflow: "endless", on_error: "continue" }] };
   expect((await api<Checked>("PUT", "/workflows/endless", endless)).body.warnings).toMatchObject([{ code: "endless_workflow" }]);
   expect((await api("PUT", "/workflows/never", { steps: [{ id: "w", type: "wait", until: "soon" }] })).status).toBe(400);
+});
+
+test("a workflow that certainly starts itself again and again is refused", async () => {
+  const again = { id: "c", type: "workflow", workflow: "bomb" };
+  const mayBeMeant = [
+    { steps: [{ ...again, when: "input.depth < 3" }] },
+    { steps: [{ ...again, on_error: "continue" }] },
+    { steps: [{ id: "m", type: "map", over: "input", steps: [again], concurrency: 2 }] },
+    { steps: [{ id: "t", type: "transform", output: 1 }], on_completed: { workflow: "bomb" } },
+  ];
+  for (const definition of mayBeMeant) expect((await api("PUT", "/workflows/bomb", definition)).status).toBeLessThan(300);
+  const certain: [object, string][] = [
+    [{ steps: [again] }, "/steps/0"],
+    [{ steps: [{ id: "m", type: "map", over: "${ [1, 2] }", steps: [again], tolerate: 2 }] }, "/steps/0/steps/0"],
+    [
+      { steps: [{ id: "t", type: "transform", output: 1 }], on_completed: [{ workflow: "bomb" }, { workflow: "bomb@latest" }] },
+      "/on_completed",
+    ],
+  ];
+  for (const [definition, pointer] of certain) {
+    const refused = { status: 400, body: { code: "invalid_definition", errors: [{ code: "endless_workflow", pointer }] } };
+    expect(await api("PUT", "/workflows/bomb", definition)).toMatchObject(refused);
+    expect(await validate({ name: "bomb", ...definition })).toMatchObject({
+      valid: false,
+      errors: [{ code: "endless_workflow", pointer }],
+    });
+  }
 });
 
 test("a task is refused for what can never work, too", async () => {

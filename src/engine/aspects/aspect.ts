@@ -53,6 +53,17 @@ export interface AspectFact<T extends EventType> {
   readonly fault?: (state: TaskState, event: EventOf<T>) => string | null;
 }
 
+/** A step that starts tasks. */
+export type Starter = Step<NodeOf<"workflow" | "map">>;
+
+/** A task that is about to be started. */
+export interface Start {
+  /** How many of a map's items it has. */
+  readonly items?: number;
+  /** What those get that are started in the same breath, before it. */
+  readonly others: readonly AspectsOfChild[];
+}
+
 /** What a step, or a task that has not begun, waits for because of it. */
 export interface AspectWait {
   readonly schema: z.core.$ZodTypeDiscriminable;
@@ -111,7 +122,7 @@ export interface AspectHooks {
   /** Members of the fact by which an attempt begins or joins a line. */
   readonly attempt?: (state: TaskState, step: AgentStep, choice: Choice, agent: AgentChoice) => AspectsOfAttempt | null;
   /** A step is about to start a task: members of that fact, or what happens instead. */
-  readonly lend?: (state: TaskState, step: Step<NodeOf<"workflow">>, world: World) => AspectsOfChild | Ruling;
+  readonly lend?: (state: TaskState, step: Starter, world: World, start: Start) => AspectsOfChild | Ruling;
   /** Members of the fact that settles a step; `brought`: its agents have brought the output, and what that is read with. */
   readonly settle?: (state: TaskState, step: Step, brought: World | null) => AspectsOfSettled | null;
   readonly people?: AspectAsking;

@@ -1,4 +1,5 @@
 /** What the aspects add to facts, inputs, commands and state. What they do is in `table.ts`; an aspect is named in both, and nowhere else. */
+import type { Graph } from "../../language/graph.ts";
 import {
   initialBudget,
   type Budget,
@@ -20,6 +21,7 @@ import {
   type CacheState,
   type WaitingForCache,
 } from "./cache/shape.ts";
+import { initialFamily, type Family, type FamilyOfChild, type FamilyOfChildEnd, type FamilyOfCreated } from "./family/shape.ts";
 import {
   initialHold,
   type Hold,
@@ -40,15 +42,15 @@ export type AspectWaiting = WaitingForBudget | WaitingForCache;
 export type TaskWaiting = WaitingToBegin;
 
 /** Members of the facts of the core: of the one that a task begins with … */
-export interface AspectsOfCreated extends BudgetOfCreated, HoldOfCreated {}
+export interface AspectsOfCreated extends BudgetOfCreated, FamilyOfCreated, HoldOfCreated {}
 /** … of those that settle a step, and of those of them that complete it … */
 export type AspectsOfSettled = CacheOfSettled;
 export type AspectsOfCompleted = CacheOfCompleted;
 /** … of those by which an attempt begins or joins a line … */
 export type AspectsOfAttempt = BudgetOfAttempt;
 /** … and of those by which a task that a step starts begins and ends. */
-export type AspectsOfChild = BudgetOfChild;
-export type AspectsOfChildEnd = BudgetOfChildEnd;
+export interface AspectsOfChild extends BudgetOfChild, FamilyOfChild {}
+export interface AspectsOfChildEnd extends BudgetOfChildEnd, FamilyOfChildEnd {}
 
 /** Why they keep a step from beginning, or end it. */
 export type AspectReason = "budget";
@@ -58,10 +60,12 @@ export interface AspectStates {
   /** What it may spend; `null` where nothing limits it. */
   readonly budget: Budget | null;
   readonly cache: CacheState;
+  /** How many tasks may come of it; `null` where it starts none, or as many as it likes. */
+  readonly family: Family | null;
   /** What keeps it from beginning. */
   hold: Hold | null;
 }
 
-export function aspectStates(created: AspectsOfCreated): AspectStates {
-  return { budget: initialBudget(created), cache: nothingAsked(), hold: initialHold(created) };
+export function aspectStates(created: AspectsOfCreated, graph: Graph): AspectStates {
+  return { budget: initialBudget(created), cache: nothingAsked(), family: initialFamily(created, graph), hold: initialHold(created) };
 }

@@ -8,11 +8,11 @@ import type { Moment } from "../facts/moment.ts";
 import type { Timer } from "../state/timers.ts";
 import type { TaskState } from "../state/state.ts";
 import type { AgentStep, Phase, Step } from "../state/step-state.ts";
-import type { NodeOf } from "../../language/graph.ts";
 import type { Selection } from "../../language/staffing.ts";
 import type { AgentChoice, Choice, World } from "../world.ts";
-import type { AspectAsking, AspectFact, AspectHooks, AspectTimed, AspectWait, Ruling } from "./aspect.ts";
+import type { AspectAsking, AspectFact, AspectHooks, AspectTimed, AspectWait, Ruling, Start, Starter } from "./aspect.ts";
 import { budget } from "./budget/budget.ts";
+import { family } from "./family/family.ts";
 import { hold } from "./hold/hold.ts";
 import { cache } from "./cache/cache.ts";
 import type {
@@ -28,7 +28,7 @@ import type {
 } from "./shapes.ts";
 
 /** Where several decide, they do in this order. */
-const ASPECTS: readonly AspectHooks[] = [hold, budget, cache];
+const ASPECTS: readonly AspectHooks[] = [hold, family, budget, cache];
 
 /** Those that have a hook; found once, for they are asked at every event. */
 function having<K extends keyof AspectHooks>(hook: K): readonly NonNullable<AspectHooks[K]>[] {
@@ -41,7 +41,7 @@ export const ASPECT_WAITS: { readonly [T in Exclude<(AspectWaiting | TaskWaiting
   ...budget.waits,
   ...cache.waits,
 };
-export const ASPECT_MEMBERS = { ...hold.members, ...budget.members, ...cache.members };
+export const ASPECT_MEMBERS = { ...hold.members, ...family.members, ...budget.members, ...cache.members };
 const TIMERS: { readonly [T in AspectTimer["type"]]: AspectTimed } = { ...hold.timers, ...budget.timers };
 const ADMIT: { readonly [T in AspectInput["type"]]: Admit<T> } = { ...hold.admit, ...budget.admit, ...cache.admit };
 
@@ -127,15 +127,17 @@ export function attemptMembers(state: TaskState, step: AgentStep, choice: Choice
   return together(ATTEMPT, (own) => own(state, step, choice, agent));
 }
 
-export function childMembers(state: TaskState, step: Step<NodeOf<"workflow">>, world: World): AspectsOfChild | Ruling {
+export function childMembers(state: TaskState, step: Starter, world: World, start: Start = ALONE): AspectsOfChild | Ruling {
   const members: AspectsOfChild = {};
   for (const lend of LEND) {
-    const answer = lend(state, step, world);
+    const answer = lend(state, step, world, start);
     if ("facts" in answer) return answer;
     Object.assign(members, answer);
   }
   return members;
 }
+
+const ALONE: Start = { others: [] };
 
 /** Whether an aspect may ask people in the name of the step. */
 export const mayAskPeople = (state: TaskState, step: Step): boolean => PEOPLE.some(({ mayAsk }) => mayAsk(state, step));
@@ -219,5 +221,8 @@ function firstOf<H, T>(hooks: readonly H[], ask: (hook: H) => T | null): T | nul
   return null;
 }
 
-/** What other rooms ask of an aspect: what a task lends the one that a step of it starts. */
+/** What other rooms ask of an aspect: what a task lends those that it starts, and what it came to itself. */
 export { loanOf } from "./budget/account.ts";
+export { startsTasks } from "./family/claims.ts";
+export { familyTooLarge } from "./family/family.ts";
+export { shareOf, sharesOfChains, tasksUsed } from "./family/shares.ts";

@@ -3,7 +3,9 @@
  * of this task; beyond that they are spread over tasks of their own, a chunk of items each, so that a list of thousands
  * has the places, the memory and the journal of many objects.
  */
-import { keepsItems } from "../aspects/table.ts";
+import { childMembers, keepsItems } from "../aspects/table.ts";
+import type { AspectsOfChild } from "../aspects/shapes.ts";
+import { carryOut } from "../rules/ruling.ts";
 import { LIMITS } from "../limits.ts";
 import type { Json } from "../../shared/json.ts";
 import { type Failure, expressionError } from "../facts/failure.ts";
@@ -70,10 +72,17 @@ function startChildren(
 ): readonly TaskEvent[] {
   const room = childrenAtOnce(step.node) - childrenOf(state, step).length;
   const chunks = Math.ceil(count / chunk);
-  return Array.from({ length: Math.min(room, chunks - branches.opened) }, (_, index) => {
-    const branch = branches.opened + index;
-    return startChild(state, step, branch, world, Math.min(chunk, count - branch * chunk));
-  }).flat();
+  const facts: TaskEvent[] = [];
+  const others: AspectsOfChild[] = [];
+  for (let branch = branches.opened; branch < chunks && others.length < room; branch++) {
+    const items = Math.min(chunk, count - branch * chunk);
+    const members = childMembers(state, step, world, { items, others });
+    // Those that begin may leave something for the others when they end.
+    if ("facts" in members) return facts.length > 0 ? facts : carryOut(state, members, world);
+    others.push(members);
+    facts.push(...startChild(state, step, branch, world, items, members));
+  }
+  return facts;
 }
 
 const childrenAtOnce = ({ concurrency }: NodeOf<"map">): number =>

@@ -81,9 +81,19 @@ function decision(
   return { type: "decide", approval, decision: word, by, roles: ["admin"], ...said };
 }
 
-function childInput({ task, status, output, error, failed_items, spent }: EventOf<"child.ended">): TaskInput {
+function childInput({
+  type: _,
+  step: __,
+  branch: ___,
+  task,
+  status,
+  output,
+  error,
+  failed_items,
+  ...members
+}: EventOf<"child.ended">): TaskInput {
   const said = { output: output ?? null, error: error ?? null, isWorded: true as const, failedItems: failed_items ?? 0 };
-  return { type: "child", task, status, ...said, ...(spent !== undefined && { spent }) };
+  return { type: "child", task, status, ...said, ...members };
 }
 
 function claim(fact: EventOf<"attempt.claimed">): TaskInput {

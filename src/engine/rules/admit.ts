@@ -107,7 +107,10 @@ function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): 
   return ok(receive(state, input, world));
 }
 
-function admitChild(state: TaskState, { task, status, output, error, isWorded, failedItems, spent }: InputOf<"child">): Admission {
+function admitChild(
+  state: TaskState,
+  { type: _, task, status, output, error, isWorded, failedItems, ...members }: InputOf<"child">,
+): Admission {
   const child = state.children.get(task);
   if (child === undefined) return NOTHING; // heard of already, or not wanted any more
   const step = stepAt(state, child.step);
@@ -125,7 +128,7 @@ function admitChild(state: TaskState, { task, status, output, error, isWorded, f
       ...(isCompleted && { output: output ?? { value: null } }),
       ...((!isCompleted || error !== null) && { error: failure }),
       ...(failedItems > 0 && { failed_items: failedItems }),
-      ...(spent !== undefined && { spent }),
+      ...members,
     },
   ]);
 }

@@ -264,7 +264,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     evidenceByAgent: new Map(),
     busyByAgent: new Map(),
     callsByCapability: new Map(),
-    ...aspectStates(created),
+    ...aspectStates(created, graph),
   };
   if (created.deadline_at !== undefined) state.clocks.push({ at: created.deadline_at, type: "deadline" });
   return state;

@@ -77,7 +77,7 @@ export class EndNotices {
       end?.status === "completed" ? graph.onCompleted : end?.status === "failed" || end?.status === "timed_out" ? graph.onFailed : [];
     return Promise.all(
       chains.map(async (chain, index): Promise<Chained> => {
-        const submission = this.#submissions.chained(loaded, chain, index, end?.at ?? 0);
+        const submission = this.#submissions.chained(loaded, chains, index, end?.at ?? 0);
         if (!submission.ok) return { workflow: chain.workflow, error: submission.error };
         await this.#ports.tasks.start(submission.value, false);
         return { workflow: chain.workflow, task: submission.value.task };

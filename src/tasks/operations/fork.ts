@@ -16,6 +16,7 @@ import { webhookSecretPlace } from "../ports.ts";
 import type { ForkBody } from "../routes/fork-schemas.ts";
 import { forkFingerprint } from "../submission/fingerprint.ts";
 import type { ForkOrigin } from "../submission/fork-origin.ts";
+import { newFamily } from "../submission/family.ts";
 import { planSubmission, type Runnable } from "../submission/plan.ts";
 import type { Submission } from "../submission/submission.ts";
 import { createTask, type CreateServices } from "./create.ts";
@@ -74,7 +75,9 @@ async function prepared(
   if (!runnable.ok) return runnable;
   const input = "input" in body ? ((body.input ?? null) as Json) : (before.input ?? null);
   const makesGate = isOther || "input" in body || body.tags !== undefined || body.priority !== undefined;
-  const planned = planSubmission(identity.task, runnable.value, input, body, { ...before, deadlineMs: origin.deadlineMs, makesGate }, now);
+  const family = newFamily(identity.task, runnable.value, services.config.familyTasks);
+  const inherited = { ...before, deadlineMs: origin.deadlineMs, makesGate, family };
+  const planned = planSubmission(identity.task, runnable.value, input, body, inherited, now);
   if (!planned.ok) return planned;
   const edited = editedSteps(outputs, origin, runnable.value.compiled);
   if (!edited.ok) return edited;

@@ -10,6 +10,7 @@ import type { Submitted } from "../messages.ts";
 import { webhookSecretPlace } from "../ports.ts";
 import { isOption, type SubmissionBody } from "../routes/task-schemas.ts";
 import { scheduledFingerprint, submissionFingerprint } from "../submission/fingerprint.ts";
+import { newFamily } from "../submission/family.ts";
 import { planSubmission } from "../submission/plan.ts";
 import type { Submission } from "../submission/submission.ts";
 import { joinBurst, withoutKey } from "./burst.ts";
@@ -107,7 +108,8 @@ async function prepared(
 ): Promise<Result<Submission, Rejection>> {
   const runnable = await runnableOf(body, services, identity);
   if (!runnable.ok) return runnable;
-  const planned = planSubmission(identity.task, runnable.value, inputOf(body), body, {}, now);
+  const family = newFamily(identity.task, runnable.value, services.config.familyTasks);
+  const planned = planSubmission(identity.task, runnable.value, inputOf(body), body, { family }, now);
   if (!planned.ok) return planned;
   const refused = webhookRefusal(body, services);
   if (refused !== null) return err(refused);

@@ -1,6 +1,6 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
 import { compileWorkflow } from "../../language/compile.ts";
-import { loanOf } from "../../engine/aspects/table.ts";
+import { familyTooLarge, loanOf, shareOf, sharesOfChains } from "../../engine/aspects/table.ts";
 import { smaller } from "../../language/budget-definition.ts";
 import { concurrencyOfChild, tolerated } from "../../engine/kinds/map.ts";
 import type { EventOf } from "../../engine/facts/event.ts";
@@ -59,9 +59,11 @@ export class ChildSubmissions {
     this.#definition ??= JSON.stringify(this.#read(created.definition));
     const input = partOf(state, step, first, first + chunk, this.#journal) as unknown as Json;
     if (isTooLarge(input)) return err(INPUT_TOO_LARGE);
+    const family = shareOf(state, child.task);
     return ok({
       ...this.#child(loaded, child),
       ...optionsOf(created),
+      ...(family && { family }),
       ...(created.library && { library: this.#read(created.library) }),
       type: created.task_type ?? null,
       rules: state.graph.rules,
@@ -89,13 +91,19 @@ export class ChildSubmissions {
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, this.#journal));
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
     const loan = loanOf(state, child.task, step.startedAt ?? now);
-    const inherited = { until: state.created.deadline_at ?? null, budget: smaller(loan, step.node.budget ?? undefined) };
+    const inherited = {
+      until: state.created.deadline_at ?? null,
+      budget: smaller(loan, step.node.budget ?? undefined),
+      family: shareOf(state, child.task),
+    };
     return this.#planned(loaded, entry, this.#child(loaded, child), input.value, inherited, step.startedAt ?? now);
   }
 
   /** A task that is started because this one has ended, to go its own way. */
-  chained(loaded: Loaded, chain: Chain, index: number, now: number): Result<Submission, Failure> {
+  chained(loaded: Loaded, chains: readonly Chain[], index: number, now: number): Result<Submission, Failure> {
     const { state } = loaded;
+    const chain = chains[index];
+    assert(chain !== undefined, "one of its chains is started");
     const { tenant, task, chain: before } = state.created;
     const depth = (before?.depth ?? 0) + 1;
     if (depth > LIMITS.chainDepth) {
@@ -106,8 +114,10 @@ export class ChildSubmissions {
     if (entry === undefined) return err(unknownWorkflow(chain.workflow));
     const input = this.#chainInput(loaded, chain);
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+    const family = sharesOfChains(state, chains)?.[index];
+    if (family === null) return err(familyTooLarge(state.created.family?.root ?? task));
     const common = this.#common(loaded, childTaskId(tenant, task, state.createdAt, "> chain", index), `> chain/${index}`);
-    return this.#planned(loaded, entry, { ...common, chain: { from: task, depth } }, input.value, {}, now);
+    return this.#planned(loaded, entry, { ...common, chain: { from: task, depth } }, input.value, { family }, now);
   }
 
   /** A task of a registered workflow, with what this one hands on. */

@@ -6,6 +6,7 @@
 import { smaller, taskBudget, type TaskBudget } from "../../language/budget-definition.ts";
 import type { GateTerms } from "../../language/concurrency.ts";
 import type { Workflow } from "../../language/compile.ts";
+import { startsTasks } from "../../engine/aspects/table.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
 import { rejectionOf, type Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
@@ -38,6 +39,8 @@ export interface Inherited extends Partial<Options> {
   readonly until?: number | null;
   /** The most that it may spend. */
   readonly budget?: TaskBudget | undefined;
+  /** How many tasks may come of it. */
+  readonly family?: TaskCreated["family"] | undefined;
   readonly gate?: GateTerms | undefined;
   /** The key of the gate is made anew, where the workflow says how: it is made of something that is different now. */
   readonly makesGate?: boolean;
@@ -46,7 +49,7 @@ export interface Inherited extends Partial<Options> {
 export type Planned = Omit<Runnable, "compiled"> &
   Options &
   HoldOptions &
-  Pick<Submission, "task" | "rules" | "input" | "deadlineAt" | "budget">;
+  Pick<Submission, "task" | "rules" | "input" | "deadlineAt" | "budget" | "family">;
 
 export function planSubmission(
   task: string,
@@ -76,7 +79,9 @@ export function planSubmission(
   if (!held.ok) return held;
   const allowed = taskBudget(said.budget, definition.budget);
   const budget = said.budget === undefined ? smaller(inherited.budget, allowed) : allowed;
-  return ok({ task, rules: graph.rules, ...what, ...options, ...held.value, input, deadlineAt, ...(budget && { budget }) });
+  const family = startsTasks(graph) ? inherited.family : undefined;
+  const limits = { deadlineAt, ...(budget && { budget }), ...(family && { family }) };
+  return ok({ task, rules: graph.rules, ...what, ...options, ...held.value, input, ...limits });
 }
 
 /** The earlier of what it says, or has instead, and when it has to have ended anyway. */

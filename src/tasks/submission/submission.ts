@@ -23,6 +23,7 @@ export interface Submission {
   readonly tags: readonly string[];
   readonly deadlineAt: number | null;
   readonly budget?: TaskCreated["budget"];
+  readonly family?: TaskCreated["family"];
   readonly queueTtlMs: number;
   readonly onNoAgent: "wait" | "fail";
   readonly failFast: boolean;
@@ -76,6 +77,7 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     tags: submission.tags,
     ...(submission.deadlineAt !== null && { deadline_at: submission.deadlineAt }),
     ...(submission.budget && { budget: submission.budget }),
+    ...(submission.family && { family: submission.family }),
     queue_ttl_ms: submission.queueTtlMs,
     on_no_agent: submission.onNoAgent,
     fail_fast: submission.failFast,

@@ -59,7 +59,7 @@ function wrongResult({ graph: { output, outputSchema } }: Workflow): readonly Fa
 }
 
 /** `undefined` for what depends on anything, or fails. */
-function constantOf(template: Template): Json | undefined {
+export function constantOf(template: Template): Json | undefined {
   if (!template.expressions.every(({ expression }) => isKnown(expression))) return undefined;
   const value = template.evaluate(() => NO_SCOPE);
   return value.ok ? value.value : undefined;

@@ -1,6 +1,7 @@
 /** `/workflows`: register, read, check, delete. */
 import { z } from "@hono/zod-openapi";
 import { compileWorkflow } from "../../language/compile.ts";
+import { endlessFaults } from "../lint/endless.ts";
 import { faultsIn } from "../check.ts";
 import { deleteVersion, deleteWorkflow, noWorkflow, putWorkflow } from "../operations.ts";
 import { identifier } from "../../language/definition-words.ts";
@@ -130,8 +131,8 @@ export const workflowRoutes = createRouter<WorkflowServices>()
   .openapi(validateRoute, async (c) => {
     const compiled = compileWorkflow(JSON.stringify(c.req.valid("json")));
     if (!compiled.ok) return c.json({ valid: false, errors: compiled.error, warnings: [] }, 200);
-    const errors = faultsIn(compiled.value);
     const name = compiled.value.definition.name ?? null;
+    const errors = [...faultsIn(compiled.value), ...endlessFaults(compiled.value, name)];
     const warnings = await warningsFor(compiled.value, name, c.var.principal.tenant, c.var.services);
     return c.json({ valid: errors.length === 0, errors, warnings }, 200);
   })

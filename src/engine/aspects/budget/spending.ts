@@ -7,12 +7,11 @@ import { microsOf, NO_AMOUNTS, plus, type Amounts, type Resource } from "../../.
 import { excerpt } from "../../../shared/text.ts";
 import { lacks, remaining, worded } from "./account.ts";
 import type { Budget, BudgetOfAttempt } from "./shape.ts";
-import type { Ruling } from "../aspect.ts";
+import type { Ruling, Starter } from "../aspect.ts";
 import { askForMore } from "./ask.ts";
 import type { Failure } from "../../facts/failure.ts";
 import type { TaskEvent } from "../../facts/event.ts";
 import { kindOf } from "../../../language/kinds/table.ts";
-import type { NodeOf } from "../../../language/graph.ts";
 import type { Selection } from "../../../language/staffing.ts";
 import { stepAt, waitersFor, type TaskState } from "../../state/state.ts";
 import type { AgentStep, Step } from "../../state/step-state.ts";
@@ -94,14 +93,10 @@ function cheaperThan(budget: Budget, { node }: AgentStep, choice: Choice, again:
  * What a task that a step starts may spend: all that is left, or what the step allows of it. It is set aside until the task
  * has ended and says what it spent.
  */
-export function loanFor(
-  state: TaskState,
-  step: Step<NodeOf<"workflow">>,
-  world: World,
-): { readonly lent?: Amounts } | { readonly facts: Facts } {
+export function loanFor(state: TaskState, step: Starter, world: World): { readonly lent?: Amounts } | { readonly facts: Facts } {
   const { budget } = state;
   if (budget === null || !isBound(state)) return {};
-  const allowed: Partial<Amounts> = step.node.budget ?? {};
+  const allowed: Partial<Amounts> = (step.node.kind === "workflow" ? step.node.budget : null) ?? {};
   const ofEach = (amount: (resource: Resource) => number): Amounts => {
     const limited = (resource: Resource): number => (budget.limits[resource] === null ? 0 : amount(resource));
     return { cost_micros: limited("cost_micros"), tokens: limited("tokens"), calls: limited("calls") };

@@ -96,7 +96,7 @@ export class Children implements TaskErrand<OfChild> {
     const submission = this.#submissions.submissionFor(current, child, Date.now());
     const outcome = submission.ok
       ? await this.#tasks.start(submission.value, isPaused)
-      : ({ status: "failed", output: null, error: submission.error, failedItems: 0, spent: NO_AMOUNTS } satisfies ChildOutcome);
+      : ({ status: "failed", output: null, error: submission.error, failedItems: 0, spent: NO_AMOUNTS, used: 0 } satisfies ChildOutcome);
     if (outcome !== null) return this.childEnded(task, outcome);
     // What was said meanwhile may have been said before it was there.
     const { state } = (await this.#runner.ready()) ?? current;
