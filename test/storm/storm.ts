@@ -1,7 +1,7 @@
 /**
  * The storm: a mixed load of tasks of many kinds by all ways to an agent, while the server is killed (SIGKILL) and started
  * again at random. Afterwards the records of the agents, of the webhook's receiver and of the callers say whether anything was
- * lost, done twice, untold or wrong.
+ * lost, done twice, untold, unasked or wrong.
  */
 import { freePort } from "../../scripts/free-port.ts";
 import { Server, until } from "../e2e/processes.ts";
@@ -29,8 +29,10 @@ export interface StormReport {
   readonly lost: readonly string[];
   /** Steps that completed twice, or went to agents under two keys, or were asked for after they had completed. */
   readonly twice: readonly string[];
-  /** Ends that the webhook was not told of. */
+  /** Ends that the webhook was not told of, and tasks that the list lacks or has with another status. */
   readonly untold: readonly string[];
+  /** Approvals that nobody could find in the list of those that wait for people. */
+  readonly unasked: readonly string[];
   /** Another end or result than it had to be. */
   readonly wrong: readonly string[];
 }
@@ -73,6 +75,8 @@ class Storm {
   readonly #agents: StormAgents;
   readonly #port: number;
   readonly #seed: number;
+  /** Tasks that ask somebody, until the one who reads the list has found them there. */
+  readonly #asking = new Set<string>();
 
   constructor(server: Server, agents: StormAgents, port: number, seed: number) {
     this.#server = server;
@@ -105,6 +109,7 @@ class Storm {
   /** Returns how often the server was killed. */
   async rage(seconds: number, kills: number, progress: (text: string) => void): Promise<number> {
     for (let worker = 0; worker < WORKERS; worker++) void this.#pull();
+    void this.#decide();
     const until = Date.now() + seconds * 1_000;
     const dice = new Dice(this.#seed);
     let [isRaging, killed] = [true, 0];
@@ -143,15 +148,25 @@ class Storm {
         await this.#insist("POST", `/tasks/${id}/signals/go`, { payload: n }, { "idempotency-key": "go" });
         return;
       }
-      case "approval": {
-        const path = `/approvals/${id.replace(/^task_/, "approval_")}_1/decide`;
-        await until("the approval", async () => (await this.#insist("POST", path, { decision: "approve" })).status < 300, INSIST_MS);
+      case "approval":
+        this.#asking.add(id);
         return;
-      }
       case "cancel":
         await this.#insist("POST", `/tasks/${id}/cancel`, {});
         return;
       case undefined:
+    }
+  }
+
+  /** Somebody who approves whatever the list of approvals has, and knows of nothing else. */
+  async #decide(): Promise<void> {
+    while (!this.isOver) {
+      const { body } = await this.#insist("GET", "/approvals?status=pending&limit=100").catch(() => ({ body: { data: [] } }));
+      for (const { id, task_id: task } of (body as { readonly data: readonly { readonly id: string; readonly task_id: string }[] }).data) {
+        const { status } = await this.#insist("POST", `/approvals/${id}/decide`, { decision: "approve" }).catch(() => ({ status: 0 }));
+        if (status === 200) this.#asking.delete(task);
+      }
+      await pause(500);
     }
   }
 
@@ -219,12 +234,32 @@ class Storm {
       );
     const isTold = ({ id }: Accepted): boolean => this.#agents.told.has(id);
     await until("the webhook to be told of all ends", () => this.accepted.every(isTold), 60_000).catch(() => undefined);
-    const untold = this.accepted.filter((accepted) => !isTold(accepted)).map(({ id, job }) => `${id} (${job.kind})`);
+    const untold = this.accepted.filter((accepted) => !isTold(accepted)).map(({ id, job }) => `${id} (${job.kind}): its end`);
+    await until("the list to have all ends", async () => (await this.#unlisted()).length === 0, 60_000).catch(() => undefined);
+    untold.push(...(await this.#unlisted()));
+    const unasked = [...this.#asking].map((id) => `${id} asks somebody, and no list has it`);
     const ids = this.accepted.map(({ id }) => id);
     if (new Set(ids).size !== ids.length) twice.push("Two submissions have one task");
     if (this.#agents.unsigned > 0) wrong.push(`${this.#agents.unsigned} requests were not signed`);
     const byKind = Object.fromEntries([...Map.groupBy(this.accepted, ({ job }) => job.kind)].map(([kind, all]) => [kind, all.length]));
-    return { accepted: ids.length, byKind, calls: this.#agents.asked.length, lost, twice, untold, wrong };
+    return { accepted: ids.length, byKind, calls: this.#agents.asked.length, lost, twice, untold, unasked, wrong };
+  }
+
+  /** Tasks that the list lacks, or does not have as ended. */
+  async #unlisted(): Promise<readonly string[]> {
+    const listed = new Map<string, string>();
+    for (let cursor: string | null = ""; cursor !== null;) {
+      const page: TaskPage = await this.#server.call<TaskPage>(
+        "GET",
+        `/tasks?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+      );
+      for (const { id, status } of page.data) listed.set(id, status);
+      cursor = page.next_cursor;
+    }
+    return this.accepted.flatMap(({ id, job }) => {
+      const status = listed.get(id);
+      return status !== undefined && job.ends.includes(status) ? [] : [`${id} (${job.kind}): the list has it as ${status ?? "nothing"}`];
+    });
   }
 
   async #wrongIn(task: TaskView, job: Job): Promise<string | null> {
@@ -236,6 +271,11 @@ class Storm {
     const { output } = await this.#server.call<{ output: unknown }>("GET", `/tasks/${task.id}/result`);
     return JSON.stringify(output) === JSON.stringify(job.output) ? null : `${JSON.stringify(output)}, not ${JSON.stringify(job.output)}`;
   }
+}
+
+interface TaskPage {
+  readonly data: readonly { readonly id: string; readonly status: string }[];
+  readonly next_cursor: string | null;
 }
 
 interface PulledWork extends Work {

@@ -122,6 +122,36 @@ const KINDS: Readonly<Record<string, Make>> = {
     },
     ends: ["failed"],
   }),
+  ended: (_, n) => {
+    const steps = [
+      add("inline", "one", n),
+      { id: "stop", type: "end", needs: ["one"], output: outputOf("one") },
+      { id: "never", type: "signal", name: "never" },
+    ];
+    return completes({ workflow: { steps } }, n + 1);
+  },
+  limited: (dice, n) => {
+    const steps = ["a", "b", "c"].map((id) => add(dice.pick(WAYS), id, n));
+    const sum = "${ steps.a.output.n + steps.b.output.n + steps.c.output.n }";
+    return completes({ workflow: { steps, output: sum }, budget: { tokens: 1_000_000 } }, 3 * (n + 1));
+  },
+  tolerant: (dice, n) => {
+    const rest = { ...add("refuses", "one", n), on_error: { output: { n: 0 } } };
+    return completes({ workflow: { steps: [rest, add(dice.pick(WAYS), "two", outputOf("one"))], output: outputOf("two") } }, 1);
+  },
+  chained: (_, n) =>
+    completes(
+      { workflow: { steps: [add("inline", "one", n)], output: outputOf("one"), on_completed: { workflow: "storm-child", input: { n } } } },
+      n + 1,
+    ),
+  wide: (dice, n) => {
+    // Spread over tasks of their own.
+    const items = Array.from({ length: dice.chance(0.2) ? 230 : 20 }, () => n);
+    const steps = [
+      { id: "each", type: "map", over: items, steps: [add(dice.pick(["inline", "queued"]), "one", "${ item }")], output: outputOf("one") },
+    ];
+    return completes({ workflow: { steps, output: "${ size(steps.each.output) }" } }, items.length);
+  },
   canceled: (dice, n) => ({
     body: { workflow: { steps: [add(dice.pick(WAYS), "one", n), { id: "never", type: "signal", name: "never", needs: ["one"] }] } },
     ends: ["canceled"],
