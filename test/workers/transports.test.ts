@@ -140,6 +140,29 @@ describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => 
 
   test("what is not JSON is invalid", async () => expect(await failing(() => new Response("<html>"))).toBe("reply_invalid"));
   test("what has no output is invalid", async () => expect(await failing(() => Response.json({ result: 1 }))).toBe("reply_invalid"));
+  test.each([
+    ["204", () => new Response(null, { status: 204 })],
+    ["205", () => new Response(null, { status: 205 })],
+    ["an empty 200", () => new Response("")],
+    ["a page", () => new Response("<html>ok</html>", { headers: { "content-type": "text/html" } })],
+    ["another JSON", () => Response.json({ result: 1 })],
+  ])("who answered %s is not asked again", async (_, response) => {
+    expect(await failing(response, { retry: { delay: "1ms" } })).toBe("reply_invalid");
+    expect(calls).toHaveLength(1);
+  });
+  test("who began with JSON and broke off is", async () => {
+    const cut = (): Response => new Response('{"output": [1', { headers: { "content-type": "application/json" } });
+    expect(await failing(cut, { retry: { delay: "1ms" } })).toBe("reply_invalid");
+    expect(calls).toHaveLength(3);
+  });
+  test("what parses is taken, whatever its type", async () =>
+    expect(await failing(() => new Response('{"output":1}', { headers: { "content-type": "text/plain" } }))).toBeUndefined());
+  test("a usage that cannot be read is a warning on the step", async () => {
+    await registerAgent("agent", { dispatch });
+    agentsAnswer(() => Response.json({ output: 1, usage: { input_tokens: 1.5, output_tokens: 2 } }));
+    const task = await settle(await submit({ workflow: { steps: [{ id: "a", capability: "agent" }] } }));
+    expect(task).toMatchObject({ status: "completed", steps: [{ attempts: 1, warnings: [expect.stringContaining("input_tokens")] }] });
+  });
   test("what nests deeper than a request may is invalid", async () =>
     expect(await failing(() => new Response(`{"output":${"[".repeat(5_000)}${"]".repeat(5_000)}}`))).toBe("reply_invalid"));
   test("an empty body is invalid", async () => expect(await failing(() => new Response(""))).toBe("reply_invalid"));

@@ -44,7 +44,8 @@ export type CoreInput =
   /** The agent answered 202: it will call back. */
   | (OfReply & { readonly type: "accept" })
   | (OfAttempt & { readonly type: "heartbeat"; readonly extendMs?: number; readonly progress?: Json })
-  | (OfReply & { readonly type: "complete"; readonly output: StoredValue; readonly usage?: Usage })
+  /** `usageFault`: what of the usage could not be read. */
+  | (OfReply & { readonly type: "complete"; readonly output: StoredValue; readonly usage?: Usage; readonly usageFault?: string })
   | (OfReply & { readonly type: "fail"; readonly error: Failure })
   /** The attempt met trouble of the platform, not of the agent. */
   | (OfAttempt & { readonly type: "lose" })

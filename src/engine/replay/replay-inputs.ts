@@ -113,8 +113,9 @@ function completions(moment: Moment, path: string): readonly TaskInput[] {
     ({ type, ...of }) => (type === "step.completed" || type === "attempt.completed") && "step" in of && of.step === path,
   );
   if ((fact?.type !== "step.completed" && fact?.type !== "attempt.completed") || fact.attempt === undefined) return [];
-  const { output, usage, attempt } = fact;
-  return [{ ...replyFacts({ ...fact, attempt }), type: "complete", output, ...(usage !== undefined && { usage }) }];
+  const { output, usage, usage_fault: usageFault, attempt } = fact;
+  const said = { ...(usage !== undefined && { usage }), ...(usageFault !== undefined && { usageFault }) };
+  return [{ ...replyFacts({ ...fact, attempt }), type: "complete", output, ...said }];
 }
 
 function replyFacts({ step, attempt, digest, ms }: Pick<InputOf<"complete">, "step" | "attempt" | "digest" | "ms">) {

@@ -26,12 +26,18 @@ interface ReplyFacts {
   readonly ms?: number | undefined;
 }
 
+interface CompletedReply extends ReplyFacts {
+  readonly output: StoredValue;
+  readonly usage?: Usage | undefined;
+  readonly usageFault?: string | undefined;
+}
+
 /** Facts when an attempt brings an output. */
 export function completeAttempt(
   state: TaskState,
   step: AgentStep,
   attempt: Attempt,
-  reply: ReplyFacts & { readonly output: StoredValue; readonly usage?: Usage | undefined },
+  reply: CompletedReply,
   world: World,
 ): readonly TaskEvent[] {
   const { node } = step;
@@ -58,10 +64,11 @@ function completion<T extends "step.completed" | "attempt.completed">(
   type: T,
   { path }: AgentStep,
   { number, agent, capability, slot, hedge, way }: Attempt,
-  { output, usage, digest, ms }: ReplyFacts & { readonly output: StoredValue; readonly usage?: Usage | undefined },
+  { output, usage, usageFault, digest, ms }: CompletedReply,
 ): Completion<T> {
   const facts: { -readonly [M in keyof Completion<T>]: Completion<T>[M] } = { type, step: path, attempt: number, output, agent };
   if (usage !== undefined) facts.usage = usage;
+  if (usageFault !== undefined) facts.usage_fault = usageFault;
   if (digest !== undefined) facts.digest = digest;
   if (ms !== undefined) facts.ms = ms;
   if (capability !== null) facts.capability = capability;

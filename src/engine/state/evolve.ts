@@ -144,6 +144,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
+      step.usageFault = event.usage_fault ?? step.usageFault;
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
       orphan(state, event);
       settle(state, step, {
@@ -179,6 +180,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
     case "attempt.completed":
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
+      step.usageFault = event.usage_fault ?? step.usageFault;
       (step.replied ??= []).push({
         attempt: event.attempt,
         agent: event.agent ?? "",

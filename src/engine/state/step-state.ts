@@ -111,6 +111,8 @@ export interface Step<N extends StepNode = StepNode> {
   settledAt: number | null;
   settledSeq: number | null;
   heartbeats: number;
+  /** What of an agent's usage could not be read. */
+  usageFault: string | null;
   /** Why the last attempt failed. */
   error: Failure | null;
   /** Digests of the called-back replies that settled attempts, by attempt. */
@@ -228,6 +230,7 @@ export function newStep(index: number, path: string, node: StepNode, frame: Fram
     settledAt: null,
     settledSeq: null,
     heartbeats: 0,
+    usageFault: null,
     error: null,
     replies: null,
     branches: null,

@@ -71,7 +71,13 @@ export function inputFor(
           type: "fail",
           error: { code: "reply_too_large", message: "The output is larger than a value may be", retryable: false },
         };
-      return { ...reply, type: "complete", output, ...(outcome.usage && { usage: outcome.usage }) };
+      return {
+        ...reply,
+        type: "complete",
+        output,
+        ...(outcome.usage && { usage: outcome.usage }),
+        ...(outcome.usageFault !== undefined && { usageFault: outcome.usageFault }),
+      };
     }
     case "accepted":
       return { ...reply, type: "accept" };
