@@ -188,6 +188,38 @@ describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => 
   });
 });
 
+/** Takes eight calls in a period, and tells the others when to come back; `early`: calls that came before that all the same. */
+function rateLimited(periodMs: number) {
+  const seen = { until: 0, taken: 0, early: 0, told: 0 };
+  agentsAnswer(() => {
+    const now = Date.now();
+    if (now >= seen.until) Object.assign(seen, { until: now + periodMs, taken: 0, told: 0 });
+    if (seen.taken++ < 8) return Response.json({ output: 1 });
+    seen.told ||= now;
+    if (now > seen.told + 100) seen.early++;
+    return new Response("", { status: 429, headers: { "retry-after": `${(seen.until - now + 20) / 1_000}` } });
+  });
+  return seen;
+}
+
+describe("an agent that asks for patience", () => {
+  test.each([{}, { limits: { max_concurrency: 4 } }])(
+    "loses no item of a map that may call once for each, registered with %j",
+    async (more) => {
+      await registerAgent("agent", { dispatch: "inline", ...more });
+      const seen = rateLimited(600);
+      const item = { id: "work", capability: "agent", retry: { max_attempts: 1 } };
+      const steps = [{ id: "each", type: "map", over: "input", concurrency: 24, steps: [item] }];
+      const id = await submit({ workflow: { steps }, input: Array.from({ length: 24 }, (_, index) => index) });
+      expect(await untilEnded(id)).toMatchObject({ status: "completed" });
+      expect(seen.early).toBe(0);
+      // Of those that were in line when the first was told, none has left.
+      expect(calls.length).toBeLessThan(24 + 2 * 8);
+      expect(Math.max(...calls.map(({ attempt }) => attempt))).toBeGreaterThan(1);
+    },
+  );
+});
+
 describe("callbacks", () => {
   async function accepted(more: object = {}): Promise<{ readonly id: string; readonly asked: Asked }> {
     await registerAgent("later", { dispatch: "inline" });

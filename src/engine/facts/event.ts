@@ -143,8 +143,19 @@ export type CoreEvent =
         readonly score?: number;
       })
   | (OfAttempt & OfReply & OfAgent & { readonly type: "attempt.failed"; readonly error: Failure; readonly usage?: Usage })
-  /** The agent's line turned it away: nobody worked on it. */
-  | (OfAttempt & { readonly type: "attempt.declined"; readonly agent: string; readonly reason: string; readonly retry_at: number })
+  /**
+   * It was turned away, and nobody worked on it: by the agent's line, by whoever had it and gave it back (`slot`), or with an
+   * `error` by the agent itself, which asked for patience.
+   */
+  | (OfAttempt &
+      OfReply &
+      OfAgent & {
+        readonly type: "attempt.declined";
+        readonly agent: string;
+        readonly reason: string;
+        readonly retry_at: number;
+        readonly error?: Failure;
+      })
   /** Another attempt at the same step was faster, or has decided. */
   | (OfAttempt &
       OfAgent & { readonly type: "attempt.canceled"; readonly reason: "superseded" | "decided" | "expired"; readonly ms?: number })

@@ -51,8 +51,11 @@ export type CoreInput =
   | (OfAttempt & { readonly type: "lose" })
   /** An attempt in line got a slot of its agent; `isPull` when one of the agent's workers takes it along. */
   | (OfAttempt & { readonly type: "grant"; readonly isPull: boolean })
-  /** … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. */
-  | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
+  /**
+   * … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. `isReturned`: who was
+   * to call the agent, or to hand the attempt to its worker, gives it back, and its slot with it.
+   */
+  | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number; readonly isReturned?: true })
   /** Something from outside that a step waits for, or will. It counts once under its key. */
   | (OfActor & { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string })
   /** A person's word on approval number so-and-so. */

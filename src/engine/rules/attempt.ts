@@ -21,7 +21,7 @@ import { readValue, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 
 /** What comes with a reply, whatever it says. */
-interface ReplyFacts {
+export interface ReplyFacts {
   readonly digest?: string | undefined;
   readonly ms?: number | undefined;
 }
@@ -181,7 +181,7 @@ export function othersOf(step: AgentStep, attempt: Attempt): readonly Attempt[] 
   return step.phase.status === "running" ? step.phase.live.filter((other) => other.number !== attempt.number) : [];
 }
 
-function factsOf({ digest, ms }: ReplyFacts) {
+export function factsOf({ digest, ms }: ReplyFacts) {
   return { ...(digest !== undefined && { digest }), ...(ms !== undefined && { ms }) };
 }
 

@@ -99,6 +99,8 @@ export interface Step<N extends StepNode = StepNode> {
   declined: Map<string, number> | null;
   /** Since when it has been without an agent at work. */
   waitingSince: number | null;
+  /** Since when agents have answered it with nothing but requests for patience. */
+  patientSince: number | null;
   /** Replies of the present round of an ensemble. */
   replied: EnsembleReply[] | null;
   /** Why an attempt of the present round failed. */
@@ -222,6 +224,7 @@ export function newStep(index: number, path: string, node: StepNode, frame: Fram
     tried: null,
     declined: null,
     waitingSince: null,
+    patientSince: null,
     replied: null,
     roundError: null,
     agent: null,

@@ -84,7 +84,7 @@ export function inputFor(
     case "failed":
       return { ...reply, type: "fail", error: outcome.error };
     case "withheld":
-      return { ...at, type: "decline", reason: outcome.reason, retryAt: 0 };
+      return { ...at, type: "decline", reason: outcome.reason, retryAt: 0, isReturned: true };
     case "lost":
       return { ...at, type: "lose" };
   }
