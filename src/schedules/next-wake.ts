@@ -1,5 +1,5 @@
 /**
- * When a schedule's object wakes: a function of what it has stored. A schedule that is paused, or has no time left, and has
+ * When a schedule's object wakes for its times: a function of what it has stored. A schedule that is paused, or has no time left, and has
  * nothing under way, does not.
  */
 import { earliest } from "../objects/alarm.ts";
@@ -10,9 +10,8 @@ import type { Times } from "./times.ts";
 
 /** `isBusy`: this instance is starting what is to be started. */
 export function wakeAt(record: ScheduleRecord, progress: Progress, times: Times, now: number, isBusy: boolean): number | null {
-  const listAt = record.listed === record.head.revision ? null : now + LIMITS.scheduleLeaseMs;
   // Nothing runs before the list has accepted it.
-  return record.listed === 0 ? listAt : earliest(listAt, startingAt(progress, now, isBusy), dueAt(record, progress, times, now));
+  return record.listed === 0 ? null : earliest(startingAt(progress, now, isBusy), dueAt(record, progress, times, now));
 }
 
 /** What waits is looked at together with what is to be started behind it, and has no moment of its own then. */

@@ -43,7 +43,7 @@ export const triggerSchedule = operation(
     asked(actor, services, schedule, (object) => object.trigger(key, overlaps, byOf(actor))),
 );
 
-/** What its object answers. One that is not on the list is not there, and asking its object would make that. */
+/** What its object answers. One that the list does not have, because that is as it was at an earlier moment, is put there again. */
 export async function askSchedule<T>(
   { tenant }: Actor,
   { schedules, scheduleList }: Schedules,
@@ -51,7 +51,8 @@ export async function askSchedule<T>(
   question: (object: ScheduleContract) => Promise<T | null>,
 ): Promise<Result<T, Rejection>> {
   const name = { tenant, schedule };
-  const answer = (await scheduleList.has(name)) ? await schedules.ask(name, question) : null;
+  if (!(await scheduleList.has(name))) await schedules.ask(name, (object) => object.listAgain());
+  const answer = await schedules.ask(name, question);
   return answer === null ? err(noSchedule(schedule)) : ok(answer);
 }
 

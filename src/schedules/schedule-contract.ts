@@ -35,6 +35,8 @@ export interface TriggeredRun {
 export interface ScheduleContract {
   /** Makes or replaces it. `expected`: the revision that the caller has seen, 0 for none. The same again changes nothing. */
   put(name: ScheduleName, draft: ScheduleDraft, expected: number | null): Promise<Result<PutSchedule, Rejection>>;
+  /** The list does not have it: it is put there again, if there is one. Never fails. */
+  listAgain(): Promise<void>;
   read(): Promise<ScheduleReading | null>;
   /** Newest first, before a place in the log. */
   runs(outcome: RunOutcome | undefined, before: number | null, limit: number): Promise<readonly LoggedRun[] | null>;

@@ -25,7 +25,7 @@ export class ScheduleList {
     return rows.map(({ head }) => head);
   }
 
-  /** A name that is not here is no schedule's; one that is may be of one that has just been deleted. */
+  /** One that is here may be of a schedule that has just been deleted; one that is not, of one that this has lost. */
   async has({ tenant, schedule }: ScheduleName): Promise<boolean> {
     const row = await this.#db.select({ name: schedules.name }).from(schedules).where(at(tenant, schedule)).get();
     return row !== undefined;

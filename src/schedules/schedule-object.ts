@@ -7,6 +7,7 @@
  * S3. What is decided upon is started by whoever is awake, and by the alarm if that is nobody any more; under one key.
  * S4. Nothing runs before the list has accepted the schedule, nor after it was deleted; a deletion is final at once.
  */
+import { earliest } from "../objects/alarm.ts";
 import { RoomObject } from "../objects/room-object.ts";
 import { outdated } from "../records/revision.ts";
 import type { By } from "../shared/actor.ts";
@@ -48,7 +49,10 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
   async put(name: ScheduleName, draft: ScheduleDraft, expected: number | null): Promise<Result<PutSchedule, Rejection>> {
     const before = this.#store.record;
     const isSame = before !== null && isUnchanged(before, draft);
-    if (isSame && before.listed > 0) return ok({ ...this.#reading(before), isNew: false });
+    if (isSame && before.listed > 0) {
+      await this.listAgain();
+      return ok({ ...this.#reading(before), isNew: false });
+    }
     const stale = isSame ? null : changedMeanwhile(name, before, expected);
     if (stale !== null) return err(stale);
     const now = Date.now();
@@ -59,6 +63,10 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
     if (refused !== null) return err(refused);
     const { record } = this.#store;
     return record === null ? err(again(`Schedule "${name.schedule}" was deleted just now`)) : ok({ ...this.#reading(record), isNew });
+  }
+
+  async listAgain(): Promise<void> {
+    await this.#entry.listAgain().catch((error: unknown) => this.#warn("schedule not listed again", error));
   }
 
   async read(): Promise<ScheduleReading | null> {
@@ -200,9 +208,9 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
   protected override nextWake(now: number): number | null {
     const { stored } = this.#store;
     if (stored === null) return null;
-    return stored.deletedAt === null
-      ? wakeAt(stored, this.#store.progress, this.#settler.timesOf(stored), now, this.#starter.isBusy)
-      : now + LIMITS.scheduleLeaseMs;
+    const workAt =
+      stored.deletedAt === null ? wakeAt(stored, this.#store.progress, this.#settler.timesOf(stored), now, this.#starter.isBusy) : null;
+    return earliest(this.#entry.nextAt(now), workAt);
   }
 
   protected override forget(): void {

@@ -33,6 +33,7 @@ export const LIMITS = {
   actorKeyLength: 300,
 
   signalBytes: 1 * MIB,
+  /** Approvals in one message, and in one statement that writes them: each may hold some 40 KB of comments, and D1 binds 2 MB. */
   approvalsPerMessage: 20,
   /** Tasks inside each other. */
   childDepth: 20,
@@ -97,10 +98,12 @@ export const LIMITS = {
   historyQuietMs: 250,
   /** A wait this long is worth a row. */
   historyWaitMs: 10 * SECOND,
+  /** An alarm waits so long for history to take what it is owed, before the task goes on. */
+  historyWriteMs: 1 * SECOND,
   /** The end of a task to its archive: the answer to who waits, and the rest of a burst, go first. */
   archiveDelayMs: 1 * SECOND,
   /** … and to the alarm that archives it if this instance could not. */
-  archiveLatestMs: 60 * SECOND,
+  archiveLatestMs: 30 * SECOND,
   /** One part of an archive; D1 binds values up to 2 MB. */
   archivePartBytes: 1 * MIB,
   /** A single value larger than this stays in the object until its retention ends. */

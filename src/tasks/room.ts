@@ -132,6 +132,7 @@ export function openTasks({ env, config }: Base, store: TaskStore, { agents, lea
       has: async (tenant, task) => (await history.find(tenant, task)) !== null,
       publish: async (row) => void (await env.HISTORY.send(row)),
       publishApprovals: async (rows) => void (await env.HISTORY.sendBatch(rows.map((body) => ({ body })))),
+      write: (row, asked) => archive.writeRow(row, asked),
       archive: async (row, parts, asked) => {
         await archive.write(row, parts, asked);
         env.ANALYTICS.writeDataPoint(taskPoint(row));

@@ -7,6 +7,7 @@
  * W3. What one endpoint does costs no other one anything: each has its own object.
  */
 import { earliest } from "../objects/alarm.ts";
+import { Projection } from "../objects/projection.ts";
 import { RoomObject } from "../objects/room-object.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { freshCondition, learned, type EndpointCondition, type Lesson } from "./endpoint-condition.ts";
@@ -22,6 +23,13 @@ import type { WebhookRecord } from "./webhook.ts";
 export abstract class WebhookObject<Env> extends RoomObject<Env, WebhookPorts, WebhookName> implements WebhookContract {
   readonly #log = new DeliveryLog(this.ctx.storage.sql);
   readonly #registration = new Registration();
+  /** What was found out here and the registration does not say yet: that the endpoint is disabled, by its epoch. */
+  readonly #projection = new Projection<number>({
+    current: () => (this.#condition?.disabled ? this.#condition.epoch : null),
+    stored: () => (this.#condition?.disabled?.isPublished === true ? this.#condition.epoch : null),
+    store: (epoch) => this.#disable(epoch),
+    confirm: (epoch) => this.#setPublished(epoch, true),
+  });
   /** Ids of what this instance is sending. A place in the log could be another delivery's by the time it is sent. */
   readonly #underWay = new Set<string>();
   /** The endpoint was disabled when this instance looked last, and nothing has come since. */
@@ -68,7 +76,7 @@ export abstract class WebhookObject<Env> extends RoomObject<Env, WebhookPorts, W
     this.#begun = 0;
     this.atomically((now) => this.#log.purge(now));
     await this.#publish(name);
-    if (this.#log.isEmpty() && !this.#hasNews) return this.wipe();
+    if (this.#log.isEmpty() && !this.#projection.isOwed) return this.wipe();
     await this.#sendDue(name);
   }
 
@@ -79,6 +87,7 @@ export abstract class WebhookObject<Env> extends RoomObject<Env, WebhookPorts, W
     try {
       const record = await this.#registration.load(() => this.ports.record(name), Date.now());
       if (record === null) return await this.#leaveIfGone(name);
+      this.#compare(record);
       const now = Date.now();
       this.#isHeld = this.#isDisabled(record);
       if (this.#isHeld) return this.sleep(now);
@@ -150,24 +159,33 @@ export abstract class WebhookObject<Env> extends RoomObject<Env, WebhookPorts, W
     return record.disabled !== null || (condition?.epoch === record.epoch && condition.disabled !== null);
   }
 
-  /** What was found out here and the registration does not say yet. */
-  get #hasNews(): boolean {
-    return this.#condition?.disabled?.isPublished === false;
-  }
-
   /** Tells the registration, unless it knows. What it does not hear, the alarm says again. */
   async #publish(name: WebhookName): Promise<void> {
-    const condition = this.#condition;
-    if (condition?.disabled?.isPublished !== false) return;
-    const { epoch, disabled } = condition;
-    try {
-      await this.ports.disable(name, epoch, disabled);
-    } catch (error) {
-      return log("warn", "webhook's disabling not published, will be", { ...name, error: messageOf(error) });
-    }
+    await this.#projection.publish().catch((error: unknown) => {
+      log("warn", "webhook's disabling not published, will be", { ...name, error: messageOf(error) });
+    });
+  }
+
+  async #disable(epoch: number): Promise<void> {
+    const { name } = this;
+    const disabled = this.#condition?.disabled ?? null;
+    if (name === null || disabled === null) return;
+    await this.ports.disable(name, epoch, disabled);
     this.#registration.forget();
-    const meanwhile = this.#condition;
-    if (meanwhile?.epoch === epoch) this.ctx.storage.kv.put("condition", { ...meanwhile, disabled: { ...disabled, isPublished: true } });
+  }
+
+  /** D1 may be as it was at an earlier moment: then it is told again, and what is known of a later registration counts no more. */
+  #compare({ epoch, disabled }: WebhookRecord): void {
+    const condition = this.#condition;
+    if (condition === null) return;
+    if (condition.epoch > epoch) this.ctx.storage.kv.delete("condition");
+    else if (disabled === null) this.#setPublished(epoch, false);
+  }
+
+  #setPublished(epoch: number, isPublished: boolean): void {
+    const condition = this.#condition;
+    if (condition?.epoch !== epoch || condition.disabled === null || condition.disabled.isPublished === isPublished) return;
+    this.ctx.storage.kv.put("condition", { ...condition, disabled: { ...condition.disabled, isPublished } });
   }
 
   // --- Waking and leaving ---
@@ -175,8 +193,7 @@ export abstract class WebhookObject<Env> extends RoomObject<Env, WebhookPorts, W
   /** A function of what is stored, and of what this instance is doing. */
   protected override nextWake(now: number): number | null {
     const lookAt = this.#log.isAnyWaiting() ? now + LIMITS.webhookLookMs : null;
-    const publishAt = this.#hasNews ? now + LIMITS.webhookLeaseMs : null;
-    const at = earliest(this.#isHeld ? lookAt : this.#nextSendAt(now), publishAt, this.#log.nextPurgeAt());
+    const at = earliest(this.#isHeld ? lookAt : this.#nextSendAt(now), this.#projection.nextAt(now), this.#log.nextPurgeAt());
     return at && Math.max(at, now + LIMITS.webhookTickMs);
   }
 

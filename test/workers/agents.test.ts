@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { Admission, type Slot } from "../../src/agents/object/admission.ts";
 import { AgentDirectory } from "../../src/agents/directory.ts";
+import { AgentRegistry } from "../../src/agents/registry/registry.ts";
 import { AgentObject } from "../../src/agents/object/agent-object.ts";
 import { LIMITS } from "../../src/objects/limits.ts";
 import { Attempts } from "../../src/tasks/object/attempts.ts";
@@ -196,6 +197,23 @@ describe("a worker that waits", () => {
   });
 
   const statusOf = async (agent: string) => (await api("GET", `/agents/${agent}`)).body["status"];
+
+  test("and what others should know of that is told again where the process died before D1 had it", async () => {
+    const published = () => env.DB.prepare("SELECT at FROM agent_states WHERE id = 'untold'").first<{ at: number }>();
+    const publish = vi.spyOn(AgentRegistry.prototype, "publish").mockImplementation(() => new Promise(() => undefined));
+    await registerAgent("untold");
+    await vi.waitUntil(() => publish.mock.calls.length === 1, { interval: 5 });
+    await abortAllDurableObjects();
+    publish.mockRestore();
+    expect(await published()).toBeNull();
+    clockAhead(LIMITS.againMs);
+    await runDurableObjectAlarm(agentStub("untold"));
+    // A new instance looks once more whether it was heard meanwhile.
+    clockAhead(LIMITS.againMs);
+    await runDurableObjectAlarm(agentStub("untold"));
+    expect(await published()).not.toBeNull();
+    expect(await runInDurableObject(agentStub("untold"), (_, { storage }) => storage.getAlarm())).toBeNull();
+  });
 
   test("is a sign that its agent is there, for as long as it waits", async () => {
     await api("PUT", "/agents/lively", { kind: "pull", capabilities: ["lively"], heartbeat_interval: "1s" });

@@ -1,9 +1,15 @@
 /** What tasks cost that others do not see: how often they wake, what they write, and that neither grows with time. */
-import { abortAllDurableObjects, evictAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import {
+  abortAllDurableObjects,
+  evictAllDurableObjects,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import { drive, familyOf, hasEnded, type Family } from "./family.ts";
-import { agentsAnswer, api, calls, registerAgent, resultOf, stubOf, submit, untilEnded } from "./harness.ts";
+import { agentsAnswer, api, calls, clockAhead, registerAgent, resultOf, stubOf, submit, untilEnded } from "./harness.ts";
 
 const [SECOND, MINUTE, DAY] = [1_000, 60_000, 86_400_000];
 const list = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
@@ -47,7 +53,7 @@ describe("a task that waits", () => {
     );
   });
 
-  test("for a month wakes once, however often its object comes and goes", async () => {
+  test("for a month wakes once, and before to see that it is listed, however often its object comes and goes", async () => {
     const id = await submit({ workflow: { steps: [{ id: "month", type: "wait", for: "30d" }] } });
     const dueAt = Date.now() + 30 * DAY;
     for (let restart = 0; restart < 10; restart++) {
@@ -56,17 +62,22 @@ describe("a task that waits", () => {
       expect((await api("GET", `/tasks/${id}/status`)).body).toMatchObject({ status: "waiting", waiting_on: { type: "timer" } });
     }
     const { rings } = await drive(id, { isOver: (family) => [...family.values()].every(hasEnded) });
-    expect(rings.get("root")).toHaveLength(1);
-    expect(Math.abs((rings.get("root")?.[0] ?? 0) - dueAt)).toBeLessThan(5 * SECOND);
+    expect(rings.get("root")).toHaveLength(2);
+    expect(Math.abs((rings.get("root")?.[1] ?? 0) - dueAt)).toBeLessThan(5 * SECOND);
     const result = (await resultOf(id)) as { month: { waited_until: string } };
     expect(Math.abs(Date.parse(result.month.waited_until) - dueAt)).toBeLessThan(5 * SECOND);
   });
 
-  test("while it is paused, and for nobody, does not wake", async () => {
+  test("while it is paused, and for nobody, does not wake any more once it is listed so", async () => {
     const id = await submit({ workflow: { steps: [{ id: "hear", type: "signal", name: "go" }] } });
     await api("POST", `/tasks/${id}/pause`);
-    const alarmAt = await runInDurableObject(stubOf(id), (_, { storage }) => storage.getAlarm());
-    expect(alarmAt).toBeNull();
+    const alarmAt = () => runInDurableObject(stubOf(id), (_, { storage }) => storage.getAlarm());
+    clockAhead(((await alarmAt()) ?? 0) - Date.now());
+    await runDurableObjectAlarm(stubOf(id));
+    expect(await alarmAt()).toBeNull();
+    await evictDurableObject(stubOf(id));
+    expect((await api("GET", `/tasks/${id}/status`)).body).toMatchObject({ status: "paused" });
+    expect(await alarmAt()).toBeNull();
   });
 });
 
@@ -137,7 +148,8 @@ describe("rows", () => {
     const before = await costOf(id);
     const { rings } = await drive(id, { isOver: (family) => [...family.values()].every(hasEnded) });
     const after = await costOf(id);
-    expect(rings.get("root")).toHaveLength(timers);
+    // And one, to see that the task is listed.
+    expect(rings.get("root")).toHaveLength(timers + 1);
     expect((after.rowsWritten - before.rowsWritten) / timers).toBeLessThanOrEqual(1);
     expect((after.alarmsSet - before.alarmsSet) / timers).toBeLessThanOrEqual(1.1);
   });

@@ -1,7 +1,9 @@
 import {
+  abortAllDurableObjects,
   createExecutionContext,
   createMessageBatch,
   createScheduledController,
+  evictDurableObject,
   getQueueResult,
   runDurableObjectAlarm,
   runInDurableObject,
@@ -12,8 +14,11 @@ import { drizzle } from "drizzle-orm/d1";
 import { describe, expect, test, vi } from "vitest";
 import worker from "../../src/index.ts";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
+import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import type { HistoryRow } from "../../src/tasks/history/port.ts";
 import { Statements } from "../../src/tasks/history/statements.ts";
+import { LIMITS } from "../../src/tasks/limits.ts";
+import { HistoryProjection } from "../../src/tasks/object/history-projection.ts";
 import { TaskRows, type TaskFilter } from "../../src/tasks/history/task-rows.ts";
 import {
   agentsAnswer,
@@ -311,6 +316,85 @@ describe("what history is told of a live task", () => {
     await untilEnded(id);
     await archived(id);
     expect((await api<{ data: TaskHead[] }>("GET", "/tasks?tag=live&status=completed")).body.data.map((task) => task.id)).toEqual([id]);
+  });
+});
+
+describe("what history must know of a task that only people or a signal can move", () => {
+  const asks = { id: "ask", type: "approval", title: "Pay?" };
+  const hears = { id: "hear", type: "signal", name: "go" };
+  const alarmOf = (id: string) => runInDurableObject(stubOf(id), (_, { storage }) => storage.getAlarm());
+  const rowOf = (id: string) => env.DB.prepare("SELECT status FROM tasks WHERE id = ?").bind(id).first<{ status: string }>();
+
+  /** The process dies right after the answer: nothing that follows from the commit leaves. */
+  async function killedAfterAccepting(step: object): Promise<string> {
+    const committed = vi.spyOn(HistoryProjection.prototype, "committed").mockImplementation(() => undefined);
+    const id = await submit({ workflow: { steps: [step] } });
+    await abortAllDurableObjects();
+    committed.mockRestore();
+    return id;
+  }
+
+  test("is owed until it is there, although the process dies right after the answer; then nothing wakes any more", async () => {
+    const [waiting, asking] = [await killedAfterAccepting(hears), await killedAfterAccepting(asks)];
+    const now = Date.now();
+    for (const id of [waiting, asking]) {
+      expect(await rowOf(id)).toBeNull();
+      const alarmAt = await alarmOf(id);
+      expect(alarmAt && alarmAt - now).toBeLessThanOrEqual(LIMITS.againMs);
+    }
+    clockAhead(LIMITS.againMs);
+    for (const id of [waiting, asking]) await runDurableObjectAlarm(stubOf(id));
+    for (const id of [waiting, asking]) {
+      expect(await rowOf(id)).toEqual({ status: "waiting" });
+      expect(await alarmOf(id)).toBeNull();
+    }
+    const { body } = await api<{ data: unknown[] }>("GET", `/approvals?task=${asking}`);
+    expect(body.data).toMatchObject([{ status: "pending", title: "Pay?" }]);
+    await evictDurableObject(stubOf(waiting));
+    await taskOf(waiting);
+    expect(await alarmOf(waiting)).toBeNull();
+  });
+
+  test("is written again and again, less and less often, while D1 does not take it, and spends nothing of the task's", async () => {
+    const away = vi.spyOn(ArchiveStore.prototype, "writeRow").mockRejectedValue(new Error("D1_ERROR: away"));
+    const id = await killedAfterAccepting(asks);
+    const pauses: number[] = [];
+    for (let tries = 0; tries < 7; tries++) {
+      const at = (await alarmOf(id)) ?? 0;
+      pauses.push(Math.round((at - Date.now()) / 1_000));
+      clockAhead(Math.max(0, at - Date.now()));
+      await runDurableObjectAlarm(stubOf(id));
+    }
+    expect(pauses).toEqual([30, 60, 120, 240, 480, 600, 600]);
+    expect((await taskOf(id)).status).toBe("waiting");
+    away.mockRestore();
+    clockAhead(10 * 60_000);
+    await runDurableObjectAlarm(stubOf(id));
+    expect(await rowOf(id)).toEqual({ status: "waiting" });
+    expect(await alarmOf(id)).toBeNull();
+  });
+
+  test("is a decision as well, and a pause, of a task that it has known for long", async () => {
+    const id = await killedAfterAccepting({ ...asks, quorum: 2 });
+    clockAhead(LIMITS.againMs);
+    await runDurableObjectAlarm(stubOf(id));
+    const { body } = await api<{ data: { id: string }[] }>("GET", `/approvals?task=${id}`);
+    for (const act of [
+      () => api("POST", `/approvals/${body.data[0]?.id}/decide`, { decision: "approve" }),
+      () => api("POST", `/tasks/${id}/pause`),
+    ]) {
+      const committed = vi.spyOn(HistoryProjection.prototype, "committed").mockImplementation(() => undefined);
+      expect((await act()).status).toBe(200);
+      committed.mockRestore();
+      await abortAllDurableObjects();
+      expect(await alarmOf(id)).not.toBeNull();
+      clockAhead(LIMITS.againMs);
+      await runDurableObjectAlarm(stubOf(id));
+      expect(await alarmOf(id)).toBeNull();
+    }
+    expect(await rowOf(id)).toEqual({ status: "paused" });
+    const after = await api<{ data: { decisions: unknown[] }[] }>("GET", `/approvals?task=${id}`);
+    expect(after.body.data[0]?.decisions).toHaveLength(1);
   });
 });
 

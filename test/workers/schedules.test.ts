@@ -570,6 +570,28 @@ describe("the list", () => {
     expect(await alarmOf("listed")).toBeNull();
   });
 
+  test("that is as it was before a schedule was made has it again as soon as somebody reads, steers, deletes or puts it", async () => {
+    const lost = (name: string) => env.DB.prepare("DELETE FROM schedules WHERE name = ?").bind(name).run();
+    const asks: readonly (readonly [string, string, object?])[] = [
+      ["GET", ""],
+      ["POST", "/pause", {}],
+      ["POST", "/resume", {}],
+      ["POST", "/trigger", {}],
+      ["PUT", "", { cron: "0 * * * *", task: ECHO }],
+    ];
+    await put("restored");
+    for (const [method, path, body] of asks) {
+      await lost("restored");
+      const { status } = await api(method, `/schedules/restored${path}`, body);
+      expect([200, 202], `${method} ${path}`).toContain(status);
+      expect(await list.page("default", null, 10), `${method} ${path}`).toMatchObject([{ name: "restored" }]);
+    }
+    await lost("restored");
+    expect((await removeSchedule("restored")).status).toBe(204);
+    expect(await list.page("default", null, 10)).toEqual([]);
+    expect(await storedOf("restored")).toEqual({ values: "[]", tables: 0 });
+  });
+
   test("that cannot be asked makes no schedule, now or later", async () => {
     const away = vi.spyOn(ScheduleList.prototype, "put").mockRejectedValue(new Error("D1_ERROR: away"));
     expect(await api("PUT", "/schedules/unlisted", { every: "1h", task: ECHO })).toMatchObject({

@@ -233,6 +233,22 @@ describe("an endpoint that answers 410", () => {
     expect(requestsTo("untold")).toHaveLength(0);
     await remove(id);
   });
+
+  test("is disabled again where D1 is as it was before it heard of that", async () => {
+    const { id } = await registerWebhook("restored");
+    const before = await env.DB.prepare("SELECT revision, record FROM webhooks WHERE id = ?").bind(id).first<{ record: string }>();
+    await leaveDeliveries(id, 1, { v: 1, epoch: 1, failing: null, disabled: { reason: "it said so", since: 1, isPublished: false } });
+    await ring(id);
+    await env.DB.prepare("UPDATE webhooks SET revision = 1, record = ? WHERE id = ?").bind(before?.record, id).run();
+    await newNotifier().notify("default", ended());
+    const isDisabled = async (): Promise<boolean> => {
+      await ring(id);
+      return (await registry.find("default", id))?.disabled?.reason === "it said so";
+    };
+    await vi.waitUntil(isDisabled, { timeout: 5_000 });
+    expect(requestsTo("restored")).toHaveLength(0);
+    await remove(id);
+  });
 });
 
 describe("whatever happens to the object", () => {
@@ -355,8 +371,7 @@ describe("an endpoint that is deleted", () => {
         webhookStub(id),
         (_, state) => state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'delivery'").toArray().length,
       );
-    await vi.waitUntil(async () => (await tables()) === 0, { timeout: 5_000 });
-    expect(await alarmOf(id)).toBeNull();
+    await vi.waitUntil(async () => (await tables()) === 0 && (await alarmOf(id)) === null, { timeout: 5_000 });
     await untilRequests("leaving", 1);
   });
 });

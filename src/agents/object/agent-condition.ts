@@ -1,5 +1,6 @@
 /** How an agent is: breaker, statistics, signs of life. Kept in its object's storage, published when others should know. */
 import { earliest } from "../../objects/alarm.ts";
+import { Projection } from "../../objects/projection.ts";
 import { LIMITS } from "../limits.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { AttemptOutcome } from "../../shared/outcome.ts";
@@ -17,6 +18,9 @@ interface StoredCondition {
   readonly facts: HealthFacts;
   readonly status: Pick<AgentState, "status" | "since"> | null;
   readonly probedAt: number;
+  /** What was published last, by its time, and what of that is known to have been stored; none by the release before. */
+  readonly told?: number;
+  readonly heard?: number;
 }
 
 const NEVER: HealthFacts = { seenAt: Number.MAX_SAFE_INTEGER, failedProbes: 0, probeFault: null };
@@ -31,6 +35,13 @@ export class AgentCondition {
   #publishedAt = 0;
   #isDirty = false;
   #isProbing = false;
+  #telling: { readonly name: AgentName; readonly state: AgentState } | null = null;
+  readonly #projection = new Projection<number>({
+    current: () => this.#state.told ?? null,
+    stored: () => this.#state.heard ?? null,
+    store: () => this.#tell(),
+    confirm: (at) => this.#heard(at),
+  });
 
   /** `isAwaited`: whether some worker of the agent waits for work right now. */
   constructor(kv: SyncKvStorage, ports: () => AgentPorts, isAwaited: () => boolean) {
@@ -63,7 +74,7 @@ export class AgentCondition {
     statistics.add(capability || record.capabilities[0]?.name || "", outcome, now);
     const after = recordOutcome(breaker, outcome, isProbe, record.breaker, now);
     // What it did before its outage says little about how it will do.
-    if (breaker.status !== "closed" && after.status === "closed" && !breaker.isAsked) statistics.restart();
+    if (breaker.status !== "closed" && after.status === "closed") statistics.restart();
     this.#update({ breaker: after });
     this.#isDirty = true;
     if (breaker.status !== after.status) this.#save();
@@ -114,7 +125,9 @@ export class AgentCondition {
   }
 
   async publishIfDue(name: AgentName, stateNow: () => AgentState, now: number): Promise<void> {
-    if (this.#isDirty && now >= this.#publishedAt + LIMITS.publishMs) await this.#publish(name, stateNow(), now);
+    const owedAt = this.#projection.nextAt(now);
+    const isDue = this.#isDirty && now >= this.#publishedAt + LIMITS.publishMs;
+    if (isDue || (owedAt !== null && owedAt <= now)) await this.#publish(name, stateNow(), now);
   }
 
   /** Asks the health URL when it is time. Not awaited: the alarm has other things to do. */
@@ -143,6 +156,7 @@ export class AgentCondition {
     const isProbed = record.health !== undefined && !this.#isProbing;
     return earliest(
       this.#isDirty ? this.#publishedAt + LIMITS.publishMs : null,
+      this.#projection.nextAt(now),
       silentAt > now ? silentAt : null,
       isProbed ? Math.max(now, probedAt + record.health.intervalMs) : null,
       breaker.status === "open" && breaker.until > now ? breaker.until : null,
@@ -160,6 +174,8 @@ export class AgentCondition {
   forget(): void {
     this.#loaded = null;
     this.#isDirty = false;
+    this.#telling = null;
+    this.#projection.startOver();
   }
 
   get #state(): Loaded {
@@ -167,7 +183,8 @@ export class AgentCondition {
     const stored = this.#kv.get<StoredCondition>("condition");
     const statistics = new Statistics(Date.now(), this.#kv.get<StoredStatistics>("statistics"));
     const { breaker = CLOSED, facts = NEVER, status = null, probedAt = 0 } = stored ?? {};
-    return (this.#loaded = { breaker, facts, status, probedAt, statistics });
+    const publication = stored?.told === undefined ? {} : { told: stored.told, ...(stored.heard !== undefined && { heard: stored.heard }) };
+    return (this.#loaded = { breaker, facts, status, probedAt, statistics, ...publication });
   }
 
   #update(change: Partial<Loaded>): void {
@@ -176,20 +193,32 @@ export class AgentCondition {
 
   async #publish(name: AgentName, state: AgentState, now: number): Promise<void> {
     this.#isDirty = false;
+    // Later than what was published before, also within one millisecond: D1 keeps the latest.
     this.#publishedAt = Math.max(now, this.#publishedAt + 1);
+    this.#telling = { name, state: { ...state, at: this.#publishedAt } };
+    this.#update({ told: this.#publishedAt });
     this.#save();
     this.#kv.put("statistics", this.#state.statistics.stored());
-    try {
-      // Later than what was published before, also within one millisecond: D1 keeps the latest.
-      await this.#ports().publish(name.tenant, name.agent, { ...state, at: this.#publishedAt });
-    } catch (error) {
-      this.#isDirty = true;
+    await this.#projection.publish().catch((error: unknown) => {
       log("warn", "state not published, will be", { ...name, error: messageOf(error) });
-    }
+    });
+  }
+
+  async #tell(): Promise<void> {
+    if (this.#telling === null) throw new Error("what was to be published is not known any more");
+    const { name, state } = this.#telling;
+    await this.#ports().publish(name.tenant, name.agent, state);
+  }
+
+  #heard(at: number): void {
+    // Deleted meanwhile, nothing is kept of it.
+    if (this.#loaded?.told === undefined) return;
+    this.#update({ heard: at });
+    this.#save();
   }
 
   #save(): void {
-    const { breaker, facts, status, probedAt } = this.#state;
-    this.#kv.put("condition", { v: 1, breaker, facts, status, probedAt } satisfies StoredCondition);
+    const { statistics: _, ...condition } = this.#state;
+    this.#kv.put("condition", { v: 1, ...condition } satisfies StoredCondition);
   }
 }

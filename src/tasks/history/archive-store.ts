@@ -27,6 +27,11 @@ export class ArchiveStore {
     for (const part of rest) await this.#statements.run([part]);
   }
 
+  /** Stores a task's row and what it asks people. Doing it again changes nothing. */
+  async writeRow(row: HistoryRow, asked: readonly ApprovalRow[]): Promise<void> {
+    await this.#statements.run([...this.#statements.upsertTasks([row]), ...this.#statements.upsertApprovals(asked)]);
+  }
+
   /** Stores a task that ended elsewhere, all of it or nothing. Doing it again changes nothing. */
   async importTask(row: HistoryRow, parts: readonly ArchivePart[]): Promise<void> {
     await this.#statements.run([

@@ -9,6 +9,8 @@ export interface HistoryPort {
   readonly publish: (row: HistoryRow) => Promise<void>;
   /** Sends what people are asked on its way; it may be lost. */
   readonly publishApprovals: (rows: readonly ApprovalRow[]) => Promise<void>;
+  /** Writes a status row and what people are asked, and answers once they are there. */
+  readonly write: (row: HistoryRow, approvals: readonly ApprovalRow[]) => Promise<void>;
   /** Writes the last row, what people were asked, and the archive, and answers once all are there. */
   readonly archive: (row: HistoryRow, parts: readonly ArchivePart[], approvals: readonly ApprovalRow[]) => Promise<void>;
   /** Forgets all of a task. */

@@ -4,6 +4,7 @@
  */
 import { sql, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { LIMITS } from "../limits.ts";
 import { actorKey } from "../views/by-view.ts";
 import type { StoredHead } from "../views/view.ts";
 import type { ApprovalRow, ArchivePart, HistoryRow } from "./port.ts";
@@ -92,9 +93,16 @@ export class Statements {
     return texts.map((text) => this.#client.prepare(text).bind(JSON.stringify(values)));
   }
 
-  /** The same for what people are asked. */
+  /** The same for what people are asked, as many of them as a parameter may hold at a time. */
   upsertApprovals(rows: readonly ApprovalRow[]): readonly D1PreparedStatement[] {
-    if (rows.length === 0) return [];
+    const statements: D1PreparedStatement[] = [];
+    for (let from = 0; from < rows.length; from += LIMITS.approvalsPerMessage) {
+      statements.push(this.#upsertSome(rows.slice(from, from + LIMITS.approvalsPerMessage)));
+    }
+    return statements;
+  }
+
+  #upsertSome(rows: readonly ApprovalRow[]): D1PreparedStatement {
     const values = rows.map(({ tenant, seq, head }) => ({
       tenant,
       id: head.id,
@@ -104,7 +112,7 @@ export class Statements {
       created_at: Date.parse(head.requested_at),
       head: JSON.stringify(head),
     }));
-    return [this.#client.prepare(this.#upsertApprovals).bind(JSON.stringify(values))];
+    return this.#client.prepare(this.#upsertApprovals).bind(JSON.stringify(values));
   }
 
   insertPart(tenant: string, id: string, { part, first_seq, body }: ArchivePart): D1PreparedStatement {

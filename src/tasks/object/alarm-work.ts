@@ -63,6 +63,7 @@ export class AlarmWork {
       else if (Date.now() >= end.at + this.#taskRetentionMs) await deletion.empty();
       return;
     }
+    await projection.writeOwed(loaded, Date.now());
     if (waitersFor(loaded.state, "agent").size > 0) {
       await agents.refresh(loaded).catch((error: unknown) => {
         log("warn", "agents not refreshed", { tenant: created.tenant, error: messageOf(error) });

@@ -63,10 +63,9 @@ export class Attempts {
     const attempt = attemptAt(loaded, at);
     const agentId = attempt?.agent ?? null;
     // What was claimed already may be at the agent: the claim is taken over, whatever became of the agent.
-    const isFree = agentId !== null && attempt?.claim === null && attempt.way !== null;
-    const refusal = !isFree ? null : attempt.slot ? this.#agents.heldBack(loaded, agentId) : this.#agents.refusal(loaded, agentId);
+    const refusal = agentId === null || attempt?.slot === true || attempt?.claim !== null ? null : this.#agents.refusal(loaded, agentId);
     if (refusal !== null) {
-      await this.#runner.apply({ ...at, type: "decline", reason: refusal, retryAt: 0, isReturned: true });
+      await this.decline([at], refusal, 0);
       return null;
     }
     const agent = agentId === null ? null : await this.#agents.record(loaded, agentId);

@@ -71,20 +71,14 @@ export function inputFor(
           type: "fail",
           error: { code: "reply_too_large", message: "The output is larger than a value may be", retryable: false },
         };
-      return {
-        ...reply,
-        type: "complete",
-        output,
-        ...(outcome.usage && { usage: outcome.usage }),
-        ...(outcome.usageFault !== undefined && { usageFault: outcome.usageFault }),
-      };
+      return { ...reply, type: "complete", output, ...(outcome.usage && { usage: outcome.usage }) };
     }
     case "accepted":
       return { ...reply, type: "accept" };
     case "failed":
       return { ...reply, type: "fail", error: outcome.error };
     case "withheld":
-      return { ...at, type: "decline", reason: outcome.reason, retryAt: 0, isReturned: true };
+      return { ...at, type: "decline", reason: outcome.reason, retryAt: 0 };
     case "lost":
       return { ...at, type: "lose" };
   }

@@ -1,40 +1,71 @@
 /**
  * Tells history about the task, beside its path.
  *
- * H1. A row travels when the status changes, not when a step does: once the task outlives a moment, on pauses and long
- *     waits. Rows may be lost or overtake each other; the sequence number orders them.
- * H2. The last row goes with the archive, in one write a moment after the end, while the object is awake anyway. It is
+ * H1. A row travels by queue when the status changes, not when a step does: once the task outlives a moment, on pauses and
+ *     long waits. It may be lost, and overtake another; the sequence number orders them.
+ * H2. That the task is there, what people are asked, and a status that stays, is owed until history has it: written by the
+ *     alarm, unless it is known to be there.
+ * H3. The last row goes with the archive, in one write a moment after the end, while the object is awake anyway. It is
  *     recorded once history has answered; until then the alarm repeats it, and nothing is deleted.
  */
+import { createHash } from "node:crypto";
+import { nextWakeAt } from "../../engine/rules/wake.ts";
+import { statusOf, type TaskState, type TaskStatus } from "../../engine/state/state.ts";
+import { Projection } from "../../objects/projection.ts";
 import { log, messageOf } from "../../shared/log.ts";
-import { LIMITS } from "../limits.ts";
-import { statusOf, type TaskStatus } from "../../engine/state/state.ts";
-import { taskHead } from "../views/view.ts";
-import { approvalHead, approvalVersion } from "../views/approval-view.ts";
 import { archiveOf } from "../history/archive.ts";
-import type { Journal } from "./journal.ts";
 import type { ApprovalRow, HistoryRow } from "../history/port.ts";
-import type { TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
+import { LIMITS } from "../limits.ts";
+import type { TaskPorts } from "../ports.ts";
+import { approvalHead, approvalVersion } from "../views/approval-view.ts";
+import { taskHead } from "../views/view.ts";
+import type { Journal } from "./journal.ts";
+
+/** An approval as it is now; `version` tells whether somebody has to hear of it again. */
+interface Asked {
+  readonly number: number;
+  readonly version: string;
+  readonly row: ApprovalRow;
+}
+
+interface AllAsked {
+  readonly all: readonly Asked[];
+  readonly digest: string;
+}
 
 export class HistoryProjection {
+  readonly #kv: SyncKvStorage;
   readonly #ports: TaskPorts;
   readonly #journal: Journal;
+  readonly #projection: Projection<string>;
+  /** The task as it was seen last. */
+  #seen: Pick<Loaded, "state"> | null = null;
+  #asked: (AllAsked & { readonly state: TaskState; readonly seq: number }) | null = null;
   /** The status in the last row this instance sent. */
   #told: TaskStatus | null = null;
-  /** Approvals that this instance has sent, as they were. */
+  /** Approvals that this instance has sent, as they were, and those that it knows to be stored. */
   readonly #toldApprovals = new Map<number, string>();
+  readonly #storedApprovals = new Map<number, string>();
+  /** What history is known to have; `undefined` while that has not been read. */
+  #stored: string | null | undefined;
 
-  constructor(ports: TaskPorts, journal: Journal) {
+  constructor(kv: SyncKvStorage, ports: TaskPorts, journal: Journal) {
+    this.#kv = kv;
     this.#ports = ports;
     this.#journal = journal;
+    this.#projection = new Projection<string>({
+      current: () => this.#current,
+      stored: () => this.#known,
+      store: () => this.#store(),
+      confirm: (version) => this.#confirm(version),
+    });
   }
 
   /** After every commit. */
   committed(loaded: Loaded, isFirst: boolean): void {
+    if (!isListed(loaded)) return;
     const status = statusOf(loaded.state);
-    // The archive comes with the last row; a part of a map's items is not a task that anybody looks for.
-    if (loaded.state.end !== null || loaded.state.created.spread !== undefined) return;
     this.#tellApprovals(loaded);
     if (isFirst) {
       setTimeout(() => this.#tellIfLive(loaded), LIMITS.historyQuietMs);
@@ -43,14 +74,37 @@ export class HistoryProjection {
     }
   }
 
-  /** At every alarm: what an earlier instance may not have sent, and waits that have become long. */
+  /** When the alarm writes what is owed; `null` while nothing is worth one. */
+  nextAt(loaded: Pick<Loaded, "state">, now: number): number | null {
+    const { state } = loaded;
+    this.#seen = loaded;
+    if (!isListed(loaded)) return null;
+    const known = this.#known;
+    const at = this.#projection.nextAt(known === null ? state.createdAt : Math.max(state.at, state.createdAt));
+    if (at === null || known === null || approvalsIn(known) !== approvalsIn(this.#current ?? known)) return at;
+    // A status that passes is told when the task wakes for something else.
+    const wakeAt = nextWakeAt(state);
+    return wakeAt !== null && wakeAt <= now + LIMITS.againMaxMs ? null : at;
+  }
+
+  /** At every alarm, before the task goes on: writes what is owed by now. Never throws, and does not take for ever. */
+  async writeOwed(loaded: Loaded, now: number): Promise<void> {
+    const at = this.nextAt(loaded, now);
+    if (at === null || at > now) return;
+    const written = this.#projection.publish().catch((error: unknown) => {
+      log("warn", "not written to history, will be", { task: loaded.state.created.task, error: messageOf(error) });
+    });
+    await Promise.race([written, scheduler.wait(LIMITS.historyWriteMs)]);
+  }
+
+  /** At every alarm: waits that have become long, and what an earlier instance may not have sent. */
   remind(loaded: Loaded, now: number): void {
     const { state } = loaded;
-    if (state.end !== null || state.created.spread !== undefined) return; // the archive comes with the last row
+    if (!isListed(loaded)) return;
     this.#tellApprovals(loaded);
     const status = statusOf(state);
     const isShortWait = status === "waiting" && this.#told !== null && now - state.at < LIMITS.historyWaitMs;
-    if (this.#told !== status && !isShortWait) this.#tell(loaded);
+    if (this.#told !== status && !isShortWait && this.#current !== this.#known) this.#tell(loaded);
   }
 
   /** Writes the last row and the archive. Throws while history does not answer. */
@@ -58,35 +112,73 @@ export class HistoryProjection {
     // A part of a map's items is in the result of that.
     if (loaded.state.created.spread !== undefined) return { parts: 0, bytes: 0 };
     const archive = archiveOf(this.#journal);
-    await this.#ports.history.archive(
-      rowOf(loaded),
-      archive.parts,
-      approvalsOf(loaded, () => true),
-    );
+    const asked = this.#approvalsOf(loaded.state).all.map(({ row }) => row);
+    await this.#ports.history.archive(rowOf(loaded), archive.parts, asked);
     return { parts: archive.parts.length, bytes: archive.bytes };
   }
 
   /** The task was deleted; there may be another one under its id. */
   startOver(): void {
+    this.#seen = null;
+    this.#asked = null;
     this.#told = null;
+    this.#stored = undefined;
     this.#toldApprovals.clear();
+    this.#storedApprovals.clear();
+    this.#projection.startOver();
+  }
+
+  /** What history should know: the status, and what people are asked. */
+  get #current(): string | null {
+    if (this.#seen === null || !isListed(this.#seen)) return null;
+    const { state } = this.#seen;
+    return `${state.createdAt}/${statusOf(state)}/${this.#approvalsOf(state).digest}`;
+  }
+
+  get #known(): string | null {
+    if (this.#stored === undefined) this.#stored = this.#kv.get<string>(STORED) ?? null;
+    return this.#stored;
+  }
+
+  async #store(): Promise<void> {
+    const { state } = this.#seen ?? {};
+    if (state === undefined) return;
+    const changed = this.#approvalsOf(state).all.filter(({ number, version }) => this.#storedApprovals.get(number) !== version);
+    const status = statusOf(state);
+    await this.#ports.history.write(
+      rowOf({ state }),
+      changed.map(({ row }) => row),
+    );
+    this.#told = status;
+    for (const { number, version } of changed) {
+      this.#storedApprovals.set(number, version);
+      this.#toldApprovals.set(number, version);
+    }
+  }
+
+  /** Where the object was emptied meanwhile, nothing is left in it. */
+  #confirm(version: string): void {
+    if (this.#seen === null || !this.#journal.exists) return;
+    this.#stored = version;
+    this.#journal.cost.rowsWritten++;
+    this.#kv.put(STORED, version);
   }
 
   /** Those that have changed since this instance told of them last. */
   #tellApprovals(loaded: Loaded): void {
     if (loaded.state.approvals.length === 0) return;
-    const changed = approvalsOf(loaded, (number, version) => this.#toldApprovals.get(number) !== version);
-    const rows = changed.slice(0, LIMITS.approvalsPerMessage);
-    if (rows.length === 0) return;
-    this.#ports.history.publishApprovals(rows).then(
-      () => this.#toldOf(rows, changed.length > rows.length ? loaded : null),
+    const changed = this.#approvalsOf(loaded.state).all.filter(({ number, version }) => this.#toldApprovals.get(number) !== version);
+    const some = changed.slice(0, LIMITS.approvalsPerMessage);
+    if (some.length === 0) return;
+    this.#ports.history.publishApprovals(some.map(({ row }) => row)).then(
+      () => this.#toldOf(some, changed.length > some.length ? loaded : null),
       (error: unknown) => log("warn", "approvals not sent, the alarm will", { error: messageOf(error) }),
     );
   }
 
   /** `more`: there are others, which go next. */
-  #toldOf(rows: readonly ApprovalRow[], more: Loaded | null): void {
-    for (const row of rows) this.#toldApprovals.set(numberOf(row), approvalVersion(row.head));
+  #toldOf(told: readonly Asked[], more: Loaded | null): void {
+    for (const { number, version } of told) this.#toldApprovals.set(number, version);
     if (more !== null) this.#tellApprovals(more);
   }
 
@@ -103,20 +195,36 @@ export class HistoryProjection {
       log("warn", "status row not sent, the alarm will", { task: row.head.id, error: messageOf(error) });
     });
   }
+
+  /** What people are asked, as it is now: made once for what a commit came to. */
+  #approvalsOf(state: TaskState): AllAsked {
+    if (state.approvals.length === 0) return NOBODY_ASKED;
+    if (this.#asked?.state === state && this.#asked.seq === state.seq) return this.#asked;
+    const all = state.approvals.flatMap((_, index): readonly Asked[] => {
+      const number = index + 1;
+      const head = approvalHead(state, number);
+      if (head === null) return [];
+      const row: ApprovalRow = { v: 1, type: "approval", tenant: state.created.tenant, seq: state.seq, head };
+      return [{ number, version: approvalVersion(head), row }];
+    });
+    const versions = all.map(({ version }) => version).join("\n");
+    const digest = createHash("sha256").update(versions).digest("base64url");
+    this.#asked = { state, seq: state.seq, all, digest };
+    return this.#asked;
+  }
 }
 
-/** What people are asked, where it is wanted. */
-function approvalsOf({ state }: Loaded, isWanted: (number: number, version: string) => boolean): readonly ApprovalRow[] {
-  return state.approvals.flatMap((_, index): readonly ApprovalRow[] => {
-    const head = approvalHead(state, index + 1);
-    if (head === null || !isWanted(index + 1, approvalVersion(head))) return [];
-    return [{ v: 1, type: "approval", tenant: state.created.tenant, seq: state.seq, head }];
-  });
-}
+/** PERSISTED in the task's object: `{created at}/{status}/{digest of the approvals}`, as history is known to have them. */
+const STORED = "listed";
 
-const numberOf = ({ head }: ApprovalRow): number => Number(head.id.slice(head.id.lastIndexOf("_") + 1));
+const NOBODY_ASKED = { all: [], digest: "" } as const;
 
-export function rowOf({ state }: Loaded): HistoryRow {
+const approvalsIn = (version: string): string => version.slice(version.lastIndexOf("/") + 1);
+
+/** The archive comes with the last row; a part of a map's items is not a task that anybody looks for. */
+const isListed = ({ state }: Pick<Loaded, "state">): boolean => state.end === null && state.created.spread === undefined;
+
+export function rowOf({ state }: Pick<Loaded, "state">): HistoryRow {
   const head = taskHead(state);
   const { waiting_on } = head;
   return {

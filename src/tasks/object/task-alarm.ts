@@ -50,7 +50,8 @@ export class TaskAlarm {
   rearm(state: TaskState, now: number, failures: number): void {
     const latest = this.#latest(state, now);
     if (latest === null) return;
-    const next = latest > now && failures === 0 ? latest : Math.max(latest, now + retryMs(failures));
+    const isEarly = latest > now && failures === 0 && state.end === null;
+    const next = isEarly ? latest : Math.max(latest, now + retryMs(failures));
     if (next !== this.#at) this.set(next);
   }
 

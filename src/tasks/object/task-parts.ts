@@ -1,5 +1,6 @@
 /** What a task's object is made of, how the parts know each other, and what each does once something is recorded. */
 import type { Command } from "../../engine/facts/command.ts";
+import { earliest } from "../../objects/alarm.ts";
 import { aside, Errands } from "../../objects/errands.ts";
 import { Feed } from "../../objects/feed.ts";
 import type { Loaded } from "../journal/load.ts";
@@ -57,7 +58,7 @@ export class TaskParts {
       loaded: (loaded) => {
         if (loaded.state.archivedAt === null) this.errands.again(loaded, Date.now());
       },
-      owedAt: (state, now) => this.errands.nextAt({ state }, now),
+      owedAt: (state, now) => earliest(this.errands.nextAt({ state }, now), this.projection.nextAt({ state }, now)),
       calledAt: (step, attempt) => calls.calledAt(step, attempt),
     });
     const { runner } = this;
@@ -81,8 +82,7 @@ export class TaskParts {
     const { agentRefresh, children, cache, gate } = this;
     this.errands = new Errands<Loaded, Command>(
       // What is out of date is dropped before anything is asked: a step that follows must not get it.
-      // What is given back is given back before more is asked for.
-      [calls, messages, cancellations, outcomes, releases, slots, agentRefresh, children, orphans, invalidations, cache, gate],
+      [calls, messages, cancellations, outcomes, slots, releases, agentRefresh, children, orphans, invalidations, cache, gate],
       {
         dispatch: [calls, messages],
         abandon: [calls, messages, cancellations, outcomes, slots, releases],
@@ -102,7 +102,7 @@ export class TaskParts {
     );
 
     this.feed = new Feed(ctx, isLastEvent);
-    this.projection = new HistoryProjection(ports, runner.journal);
+    this.projection = new HistoryProjection(ctx.storage.kv, ports, runner.journal);
     this.waiters = new EndWaiters(() => calls.isAwaiting);
     this.archiver = new Archiver(runner, new EndNotices(ports, runner.journal, orphans, invalidations, gate), this.projection);
     this.deletion = new Deletion(ctx.storage, ports.history, runner, this.archiver, () => this.#startOver());

@@ -110,10 +110,8 @@ export function stepWaitingOn(state: TaskState, step: Step): WaitingOn {
 
 function waitedFor(state: TaskState, on: Waiting): Omit<WaitingOn, "step_id"> {
   switch (on.type) {
-    case "agent": {
-      const { until: _, ...wanted } = on;
-      return wanted;
-    }
+    case "agent":
+      return on;
     case "timer":
       return { type: "timer" };
     case "cache":
