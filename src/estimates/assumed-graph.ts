@@ -176,7 +176,7 @@ export class GraphMaker {
       score: node.ensemble.score?.source ?? null,
     };
     const how = node.cache?.key ? "" : canonicalJson({ version, region, labels, exclude: [...exclude], maxCostUsd, ensemble });
-    return { key: this.#expressions.sameKey(asked, how), ttlMs, tags: null };
+    return { key: this.#expressions.sameKey(asked, how), isShared: true, ttlMs, tags: null };
   }
 
   #switch({ cases, reads }: NodeOf<"switch">, label: string, assumed: StepAssumption) {

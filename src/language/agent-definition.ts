@@ -63,13 +63,20 @@ const ensembleDefinition = z.strictObject({
 const tags = z.array(z.string().min(1).max(LIMITS.expressionLength)).min(1).max(LIMITS.tags);
 
 /** Whether a result may be one that was made before. */
-const cacheDefinition = z.strictObject({
-  /** CEL: steps of one capability with equal values get one result. The input unless said. */
-  key: expression.optional(),
-  ttl: positiveDuration.refine((text) => (parseDuration(text) ?? 0) <= LIMITS.cacheTtlMs, "expected at most 30d"),
-  /** By which results can be dropped. */
-  tags: tags.optional(),
-});
+const cacheDefinition = z
+  .strictObject({
+    /** CEL: steps of one capability with equal values get one result. The input unless said. */
+    key: expression.optional(),
+    /** Who shares results under such a key: the versions of the workflow, or all that the tenant has registered and that say so. */
+    scope: z.enum(["workflow", "tenant"]).optional(),
+    ttl: positiveDuration.refine((text) => (parseDuration(text) ?? 0) <= LIMITS.cacheTtlMs, "expected at most 30d"),
+    /** By which results can be dropped. */
+    tags: tags.optional(),
+  })
+  .refine(({ key, scope }) => scope === undefined || key !== undefined, {
+    message: 'a "scope" says who shares a "key"; without one, results are the tenant\'s',
+    path: ["scope"],
+  });
 
 /** What every way to an agent has: a step's, and that of what undoes one. */
 const agentWork = {

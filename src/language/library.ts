@@ -1,7 +1,8 @@
 /** PERSISTED in `task.created`: registered workflows that a task may start, each as it was when the task began. */
 export interface LibraryEntry {
   readonly name: string;
-  readonly version: number;
+  /** `null`: somebody elsewhere says that it is registered. */
+  readonly version: number | null;
   /** JSON text. */
   readonly definition: string;
 }

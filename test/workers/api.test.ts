@@ -357,6 +357,25 @@ describe("agents", () => {
     expect((await api("GET", "/agents/secretive")).body).toMatchObject({ auth: { type: "bearer" } });
   });
 
+  test("whoever is called at another origin knows no secret of who was called before", async () => {
+    const moving = async (body: Record<string, unknown>, method = "PUT", headers = {}) =>
+      (await api<{ signing_secret?: string }>(method, "/agents/moving", body, headers)).body.signing_secret;
+    const at = (url: string, more = {}) => ({ ...agent, url, ...more });
+    const first = await moving(at("https://old.example/run"));
+    expect(first).toMatch(/^whsec_/);
+    expect(await moving(at("https://old.example/elsewhere"))).toBeUndefined();
+    const second = await moving(at("https://new.example/run"));
+    expect(second).toMatch(/^whsec_/);
+    expect(second).not.toBe(first);
+    expect(await moving(at("https://new.example:8443/run"))).toMatch(/^whsec_/);
+    expect(await moving({ url: "https://patched.example/run" }, "PATCH", { "if-match": "*" })).toMatch(/^whsec_/);
+    expect(await moving(at("https://patched.example/run", { cancel_url: "https://third.example/cancel" }))).toMatch(/^whsec_/);
+    // A while without any URL makes nobody known again.
+    expect(await moving({ kind: "pull", capabilities: agent.capabilities })).toBeUndefined();
+    expect(await moving(at("https://old.example/run"))).toMatch(/^whsec_/);
+    expect(await moving(at("https://given.example/run", { signing_secret: `whsec_${btoa("x".repeat(32))}` }))).toBeUndefined();
+  });
+
   test("the guard's rule comes with the refusal", async () => {
     expect(await api("PUT", "/agents/bad", { ...agent, url: "http://10.0.0.1/" })).toMatchObject({
       status: 422,

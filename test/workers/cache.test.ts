@@ -1,6 +1,6 @@
 /** Results that are made once and given again, over real objects. */
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
+import { env, exports } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { ResultCache } from "../../src/index.ts";
 import { LIMITS } from "../../src/cache/limits.ts";
@@ -14,6 +14,7 @@ import {
   methodOf,
   registerAgent,
   resultOf,
+  ROOT_KEY,
   stubOf,
   submit,
   taskOf,
@@ -29,6 +30,11 @@ const look = (capability: string, q: unknown, cache: Record<string, unknown> = {
 const shards = () => Array.from({ length: LIMITS.cacheShards }, (_, shard) => env.RESULTS.getByName(`default/${shard}`));
 const statistics = async () => (await api<Record<string, number>>("GET", "/cache")).body;
 const ringShards = () => Promise.all(shards().map((shard) => runDurableObjectAlarm(shard).catch(() => false)));
+
+async function fileOf(id: string): Promise<string> {
+  const headers = { authorization: `Bearer ${ROOT_KEY}` };
+  return (await exports.default.fetch(`https://orchestrator.example/api/v1/tasks/${id}/export`, { headers })).text();
+}
 
 /** Until the ends of tasks are in the cache: they travel after them. */
 async function untilKept(entries: number): Promise<void> {
@@ -319,6 +325,59 @@ describe("kept results", () => {
     expect(calls).toHaveLength(2);
     expect((await api("POST", "/cache/invalidate", { capability: "mine" }, other)).body).toEqual({ dropped: 1 });
     expect((await statistics())["entries"]).toBe(1);
+  });
+
+  test("under a key of an author's are not planted by those who send a workflow along, fork one, or bring one from elsewhere", async () => {
+    await registerAgent("rated");
+    const cache = { ttl: "1h", key: "'all'" };
+    const planted = { name: "rates", ...workflowOf(cache, "rated", { input: { evil: true } }) };
+    const put = (version: number) => api("PUT", "/workflows/rates", { ...workflowOf(cache, "rated"), description: `${version}` });
+    expect((await put(1)).status).toBe(201);
+    agentsAnswer(({ input }) => Response.json({ output: input }));
+    await untilEnded(await submit({ workflow: planted }));
+    await untilKept(1);
+
+    // A file that says that it ran the registered workflow; then a fork of it.
+    const ran = await submit({ type: "rates", input: { q: 0 } });
+    await untilEnded(ran);
+    expect(await resultOf(ran)).toEqual({ look: { q: 0 } });
+    await untilKept(2);
+    expect((await api("POST", "/cache/invalidate", { capability: "rated" })).body).toEqual({ dropped: 2 });
+    const file = await fileOf(ran);
+    const forged = file.replaceAll("${input.q}", "evil");
+    expect(forged).not.toBe(file);
+    const imported = await api<{ id: string }>("POST", "/tasks/import", forged, { "content-type": "application/x-ndjson" });
+    expect(imported.status, JSON.stringify(imported.body)).toBe(201);
+    const fork = await api<{ id: string }>("POST", `/tasks/${imported.body.id}/fork`, { from: { step: "look" } });
+    await untilEnded(fork.body.id);
+    await untilKept(1);
+
+    expect((await put(2)).status).toBe(201);
+    const own = await submit({ type: "rates", input: { q: 1 } });
+    await untilEnded(own);
+    expect(await resultOf(own), "neither was taken").toEqual({ look: { q: 1 } });
+    await untilKept(2);
+    const again = await submit({ type: "rates@1", input: { q: 2 } });
+    await untilEnded(again);
+    expect(await resultOf(again), "versions share").toEqual({ look: { q: 1 } });
+  });
+
+  test("are shared by workflows that say so, which only registered ones may", async () => {
+    await registerAgent("common");
+    const workflow = workflowOf({ ttl: "1h", key: "'all'", scope: "tenant" }, "common");
+    const nested = { steps: [{ id: "all", type: "map", over: "[1]", steps: workflow.steps }] };
+    for (const [sent, pointer] of [
+      [workflow, "/workflow/steps/0/cache/scope"],
+      [nested, "/workflow/steps/0/steps/0/cache/scope"],
+    ] as const) {
+      const refused = await api("POST", "/tasks", { workflow: sent, input: {} });
+      expect(refused).toMatchObject({ status: 400, body: { code: "invalid_definition", errors: [{ pointer }] } });
+    }
+    for (const name of ["one", "two"]) expect((await api("PUT", `/workflows/${name}`, workflow)).status).toBe(201);
+    await untilEnded(await submit({ type: "one", input: { q: 1 } }));
+    await untilKept(1);
+    await untilEnded(await submit({ type: "two", input: { q: 2 } }));
+    expect(calls).toHaveLength(1);
   });
 
   test("come from a capability that says so, until it has another version", async () => {

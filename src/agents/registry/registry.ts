@@ -109,11 +109,13 @@ export class AgentRegistry {
   ): Promise<Result<Registered, Rejection> | "raced"> {
     const refusal = unmet(expected, id, before);
     if (refusal !== null) return err(refusal);
-    const isSigned = before !== null && this.#keyring.open(before.signing, secretPlace(tenant, id, "signing")) !== null;
+    const moved = before === null ? null : newOrigin(before, declaredOf(registration));
+    // Who knows the present secret is not who is called from now on, where it moved.
+    const isSigned = before !== null && moved === null && this.#keyring.open(before.signing, secretPlace(tenant, id, "signing")) !== null;
     const needsSecret = registration.kind !== "pull" && !isSigned && registration.signing_secret === undefined;
     const signingSecret = needsSecret ? newSigningSecret() : undefined;
     const agent = this.#recordOf(tenant, id, registration, before, signingSecret, keepsAuth, by, now);
-    const exposed = keepsAuth && before !== null && before.auth !== null ? newOrigin(before, agent) : null;
+    const exposed = keepsAuth && before?.auth ? moved : null;
     if (exposed !== null) {
       return err(
         rejection(
@@ -223,8 +225,10 @@ export class AgentRegistry {
 const at = (tenant: string, id: string) => and(eq(agents.tenant, tenant), eq(agents.id, id));
 
 /** Where a changed registration would send what it sent elsewhere before. */
-function newOrigin(before: AgentRecord, after: AgentRecord): string | null {
-  const originsOf = ({ url, cancelUrl }: AgentRecord): readonly string[] =>
+type Addresses = Pick<AgentRecord, "url" | "cancelUrl">;
+
+function newOrigin(before: Addresses, after: Addresses): string | null {
+  const originsOf = ({ url, cancelUrl }: Addresses): readonly string[] =>
     [url, cancelUrl].flatMap((text) => (text === null || text === "" ? [] : [new URL(text).origin]));
   return originsOf(after).find((origin) => !originsOf(before).includes(origin)) ?? null;
 }

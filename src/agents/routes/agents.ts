@@ -41,7 +41,7 @@ const putRoute = defineRoute({
   operationId: "putAgent",
   summary: "Register or replace an agent",
   description:
-    "For agents that register at every boot. It replaces the whole registration; only a signing secret that is not given stays as it is.",
+    "For agents that register at every boot. It replaces the whole registration; only a signing secret that is not given stays as it is, as long as the agent stays where it is: with a URL of another origin there is a new one.",
   access: putAgent.scope,
   request: { params: ofNewAgent, body: { required: true, content: { "application/json": { schema: registration } } } },
   responses: { 200: json(agent, "The replaced agent"), 201: json(agent, "The new agent") },

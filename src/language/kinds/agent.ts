@@ -33,6 +33,8 @@ interface AgentWork {
 
 interface Caching {
   readonly key: Expression | null;
+  /** Other workflows share what is kept under the key. */
+  readonly isShared: boolean;
   readonly ttlMs: number;
   readonly tags: Template | null;
 }
@@ -128,6 +130,7 @@ function compileCache(step: StepCompiler, { cache }: AgentStep): Caching | null 
   if (cache === undefined) return null;
   return {
     key: cache.key === undefined ? null : step.expression(cache.key, "cache/key"),
+    isShared: cache.scope === "tenant",
     ttlMs: durationMs(cache.ttl),
     tags: cache.tags === undefined ? null : step.template(cache.tags, "cache/tags"),
   };

@@ -4,7 +4,7 @@ import type { Library } from "../../language/library.ts";
 import { rejectionOf, type Fault, type Rejection } from "../../shared/errors.ts";
 import { pointer, type Json } from "../../shared/json.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import { checkWorkflow } from "../../workflows/check.ts";
+import { checkUnregistered } from "../../workflows/check.ts";
 import { loadLibrary } from "../../workflows/library.ts";
 import type { TaskServices } from "../services.ts";
 import type { SubmissionBody } from "../routes/task-schemas.ts";
@@ -34,7 +34,7 @@ export async function pinWorkflow(
 ): Promise<Result<Omit<Runnable, "library">, Rejection>> {
   if (workflow !== undefined) {
     const definition = JSON.stringify(workflow);
-    const compiled = checkWorkflow(definition);
+    const compiled = checkUnregistered(definition);
     if (!compiled.ok) return err(rejectionOf(insideWorkflow(compiled.error), "invalid_definition"));
     return ok({ type: null, workflow: { name: workflow.name ?? null, version: null }, definition, compiled: compiled.value });
   }

@@ -10,6 +10,7 @@ import { statusOf, type TaskState } from "../../engine/state/state.ts";
 import type { Step } from "../../engine/state/step-state.ts";
 import type { StoredValue, Values } from "../../engine/facts/value.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
+import type { Library } from "../../language/library.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
@@ -80,6 +81,7 @@ export function forkOrigin(now: Loaded, source: JournalSource, point: ForkPoint)
   const definition = reader.read(created.definition);
   const input = point.hasInput ? undefined : reader.read(state.input);
   const library = created.library && reader.read(created.library);
+  const isOurs = created.imported === undefined;
   const past = pastOf(state, eventsUpTo(source, state.seq), again, valuesOf(source), (stored) => reader.read(stored));
   if (reader.isTooMuch) return err(forkTooLarge(`${reader.bytes} or more`));
   if (definition === undefined || (created.library !== undefined && library === undefined)) return err(gone("definition"));
@@ -89,10 +91,10 @@ export function forkOrigin(now: Loaded, source: JournalSource, point: ForkPoint)
     submission: {
       type: created.task_type ?? null,
       rules: created.rules ?? 0,
-      workflow: created.workflow,
+      workflow: isOurs ? created.workflow : unregistered(created.workflow),
       definition: JSON.stringify(definition),
       ...(input !== undefined && { input }),
-      ...(library !== undefined && { library }),
+      ...(library !== undefined && { library: isOurs ? library : unregisteredAll(library as unknown as Library) }),
       priority: created.priority,
       tags: created.tags,
       ...(created.budget && { budget: created.budget }),
@@ -114,6 +116,12 @@ export function forkOrigin(now: Loaded, source: JournalSource, point: ForkPoint)
     ),
   });
 }
+
+/** What somebody has brought here says of itself that it is registered; that does not make it so. */
+const unregistered = <T extends { readonly version: number | null }>(workflow: T): T => ({ ...workflow, version: null });
+
+const unregisteredAll = (library: Library): Json =>
+  Object.fromEntries(Object.entries(library).map(([reference, entry]) => [reference, { ...unregistered(entry) }]));
 
 function refusal(state: TaskState, { from, isRetry, isPart }: ForkPoint): Rejection | null {
   const status = statusOf(state);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import type { WaitingForCache } from "../../../src/engine/aspects/cache/shape.ts";
-import { completes, failsForGood, given, step, type Scenario } from "./scenario.ts";
+import { completes, failsForGood, given, step, type Options, type Scenario } from "./scenario.ts";
 
 const cached = (id: string): TaskInput => ({ type: "cached", step: id, output: { value: 9 }, task: "task_0", madeAt: 5 });
 const uncached = (id: string, reason: "first" | "skipped" | "unavailable" = "first"): TaskInput => ({ type: "uncached", step: id, reason });
@@ -125,4 +125,47 @@ test("what everybody who offers a capability allows is kept without the step's a
   task.when(completes("other")).then("step.completed other#1", "step.started a", "step.waiting a");
   expect(asked(task)).toMatchObject({ type: "cache", ttl_ms: 1_000, tags: ["t"] });
   expect(task.replayed().divergence).toBeNull();
+});
+
+describe("a key of an author's", () => {
+  const under = (options: Options, scope?: "tenant" | "workflow", key = "input.id"): string =>
+    asked(given([step("a", { cache: { ttl: "1h", key, ...(scope && { scope }) } })], { input: { id: 1 }, ...options })).key;
+  const registered = (name: string, version = 1): Options => ({ workflow: { name, version } });
+  const inline = (name: string | null): Options => ({ workflow: { name, version: null } });
+
+  test("means the same in all versions of a workflow, and nowhere else", () => {
+    expect(under(registered("orders", 2))).toBe(under(registered("orders", 1)));
+    expect(under(registered("orders"), "workflow")).toBe(under(registered("orders")));
+    expect(under(registered("bills"))).not.toBe(under(registered("orders")));
+  });
+
+  test("means the same in all that is not registered, whatever its name, and never what it means in what is", () => {
+    expect(under(inline("orders"))).toBe(under(inline(null)));
+    for (const scope of [undefined, "tenant"] as const)
+      for (const name of ["orders", "unregistered", "tenant", null])
+        for (const other of [registered("orders"), registered("unregistered"), registered("tenant")])
+          for (const theirs of [undefined, "tenant"] as const) expect(under(inline(name), scope)).not.toBe(under(other, theirs));
+  });
+
+  test("cannot be made to look like another's by what it is", () => {
+    const forged = under(inline(null), undefined, '{"key": input.id, "among": {"workflow": "orders"}}');
+    expect(forged).not.toBe(under(registered("orders")));
+  });
+
+  test("is shared by all registered workflows that say so", () => {
+    expect(under(registered("bills"), "tenant")).toBe(under(registered("orders"), "tenant"));
+    expect(under(registered("orders"), "tenant")).not.toBe(under(registered("orders")));
+  });
+
+  test("means in a task of the first rules what it meant there", () => {
+    const first = (options: Options) => under({ ...options, rules: 0 });
+    expect(first(registered("orders"))).toBe(first(inline(null)));
+    expect(first(registered("orders"))).not.toBe(under(registered("orders")));
+  });
+
+  test("is the tenant's where there is none: the input decides", () => {
+    const plain = (options: Options) => asked(given([step("a", { cache: { ttl: "1h" }, input: 1 })], options)).key;
+    expect(plain(registered("orders"))).toBe(plain(inline(null)));
+    expect(plain({ ...registered("bills"), rules: 0 })).toBe(plain(inline(null)));
+  });
 });

@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { CheckedFold, type WrongEvent } from "../../../src/engine/replay/checked-fold.ts";
 import { compileWorkflow } from "../../../src/language/compile.ts";
-import { RULES } from "../../../src/language/rules.ts";
+import { RULES, type Rules } from "../../../src/language/rules.ts";
 import type { Failure } from "../../../src/engine/facts/failure.ts";
 import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import type { TaskCreated } from "../../../src/engine/facts/created.ts";
@@ -30,8 +30,8 @@ export function step(id: string, more: Record<string, unknown> = {}): Steps[numb
   return { id, capability: "work", ...more };
 }
 
-export function graphOf(definition: { readonly steps: Steps; readonly output?: unknown }): Graph {
-  const compiled = compileWorkflow(JSON.stringify(definition));
+export function graphOf(definition: { readonly steps: Steps; readonly output?: unknown }, rules = RULES): Graph {
+  const compiled = compileWorkflow(JSON.stringify(definition), rules);
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
   return compiled.value.graph;
 }
@@ -57,6 +57,10 @@ export interface Options {
   readonly costs?: { readonly [agent: string]: number };
   /** The agents as selection sees them, instead of all these. */
   readonly lookup?: AgentLookup;
+  /** What it runs; nothing that is registered unless said. */
+  readonly workflow?: TaskCreated["workflow"];
+  /** By which it decides; those of today unless said. */
+  readonly rules?: Rules;
   /** The task's id, where it matters. */
   readonly id?: string;
   /** What keeps it from beginning. */
@@ -71,10 +75,10 @@ export function createdEvent(options: Options = {}): TaskCreated {
   return {
     type: "task.created",
     v: 1,
-    rules: RULES,
+    rules: options.rules ?? RULES,
     tenant: "acme",
     task: options.id ?? "task_1",
-    workflow: { name: null, version: null },
+    workflow: options.workflow ?? { name: null, version: null },
     definition: { value: null },
     input: { value: options.input ?? {}, ...(options.inputBytes !== undefined && { bytes: options.inputBytes }) },
     priority: 5,
@@ -115,7 +119,7 @@ export class Scenario {
   readonly #recorded = new Map<number, Json>();
 
   constructor(steps: Steps, options: Options = {}) {
-    this.graph = graphOf({ steps, ...("output" in options && { output: options.output }) });
+    this.graph = graphOf({ steps, ...("output" in options && { output: options.output }) }, options.rules);
     this.missing = new Set(options.missing);
     const { agent } = options;
     this.agents = options.agents ?? ["agent_1"];

@@ -55,11 +55,22 @@ function subjectOf(state: TaskState, step: AgentStep, versions: string, world: W
   const scope = () => scopeOfStep(state, step, world.values);
   if (cache !== null && cache.key !== null) {
     const key = cache.key.evaluate(scope());
-    return key.ok ? ok({ key: key.value }) : key;
+    return key.ok ? ok({ key: key.value, ...sharedBy(state, cache.isShared) }) : key;
   }
   const value = input.evaluate(scope);
   if (!value.ok) return value;
   const { version, region, labels, exclude, maxCostUsd } = selection;
   const how = ensemble && { ...ensemble, by: ensemble.by?.source ?? null, score: ensemble.score?.source ?? null };
   return ok({ input: value.value, versions, who: { version, region, labels, exclude, maxCostUsd }, ensemble: how });
+}
+
+/**
+ * Among whom a key of an author's means the same. Its workflow's versions, so that nobody plants a result into the workflow of
+ * another; what is not registered has no author whom others could trust. By the first rules: all of the tenant.
+ */
+function sharedBy({ graph, created }: TaskState, isShared: boolean): { readonly among?: Json } {
+  if (graph.rules === 0) return {};
+  const { name, version } = created.workflow;
+  if (version === null) return { among: "unregistered" };
+  return { among: isShared ? "tenant" : { workflow: name } };
 }
