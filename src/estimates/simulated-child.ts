@@ -2,7 +2,7 @@
 import type { Failure } from "../engine/facts/failure.ts";
 import type { TaskCreated } from "../engine/facts/created.ts";
 import { loanOf } from "../engine/aspects/table.ts";
-import { concurrencyOfChild, tolerated } from "../engine/kinds/map.ts";
+import { concurrencyOfChild, toleratedInPart } from "../engine/kinds/map.ts";
 import { partOf, scopeOfStep } from "../engine/state/scope.ts";
 import { isKind, type Step } from "../engine/state/step-state.ts";
 import { smaller } from "../language/budget-definition.ts";
@@ -31,7 +31,7 @@ function partOfMap(parent: SimulatedTask, step: Step<NodeOf<"map">>, branch: num
   const first = branch * chunk;
   const input = run.setting.knowledge.reading(() => partOf(state, step, first, first + chunk, NO_VALUES)) as unknown as Json;
   if (graph === null) return { error: failure("unknown_workflow") };
-  const spread = { path, first, concurrency: concurrencyOfChild(step.node), tolerate: tolerated(state, step, step.branches?.count ?? 0) };
+  const spread = { path, first, concurrency: concurrencyOfChild(step.node), tolerate: toleratedInPart(state, step) };
   return { graph, created: { ...common(parent, step, branch, task, input), ...deadline(state.created.deadline_at), spread } };
 }
 

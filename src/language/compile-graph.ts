@@ -12,7 +12,7 @@ import { readsOf, type Reads } from "./reads.ts";
 import type { Rules } from "./rules.ts";
 
 export function compileGraph(definition: WorkflowDefinition, rules: Rules): Result<Graph, readonly Fault[]> {
-  const findings = new Findings(definition.steps);
+  const findings = new Findings(definition.steps, rules);
   const compiler = new BlockCompiler(findings, null, []);
   const block = compiler.compile(definition.steps, "/steps", definition.output);
   if (findings.edges > LIMITS.needs) {

@@ -6,7 +6,9 @@ import type { Template } from "./expressions/template.ts";
 import type { Block, OnError, StepNode } from "./graph.ts";
 import type { ConditionWithReads, InnerCompiler, StepCompiler, StepHolder } from "./kinds/kind.ts";
 import { kindOf, type StepKind } from "./kinds/table.ts";
+import type { DoubtCode } from "./doubt.ts";
 import { readsOf, type Reads } from "./reads.ts";
+import type { Rules } from "./rules.ts";
 import type { AnyStepDefinition } from "./step-definition.ts";
 
 /** The needs and dependents come from the block. */
@@ -75,6 +77,10 @@ class StepInBlock implements StepCompiler {
     return this.#block.variables;
   }
 
+  get rules(): Rules {
+    return this.#block.findings.rules;
+  }
+
   template(value: unknown, field: string): Template {
     return this.#block.template(value as Json, this.pointerTo(field), this.#notes.reads);
   }
@@ -110,8 +116,8 @@ class StepInBlock implements StepCompiler {
     this.#block.findings.fault("invalid_definition", this.pointerTo(field), message);
   }
 
-  warn(field: string, message: string): void {
-    this.#block.findings.warn(this.pointerTo(field), message);
+  warn(field: string, message: string, code: DoubtCode): void {
+    this.#block.findings.warn(this.pointerTo(field), message, code);
   }
 
   pointerTo(field: string): string {

@@ -6,8 +6,8 @@
  * G2. Everything that can be known before running was checked; faults are reported together, each at its place.
  */
 import type { Concurrency } from "./concurrency.ts";
-import type { Fault } from "../shared/errors.ts";
 import { kindOf, type CompiledOf, type StepKind } from "./kinds/table.ts";
+import type { Doubt } from "./doubt.ts";
 import type { Expression } from "./expressions/expression.ts";
 import type { Read } from "./reads.ts";
 import type { Rules } from "./rules.ts";
@@ -29,7 +29,7 @@ export interface Block {
 export interface Graph extends Block {
   /** By which it was compiled, and its task decides. */
   readonly rules: Rules;
-  readonly warnings: readonly Fault[];
+  readonly warnings: readonly Doubt[];
   readonly onCompleted: readonly Chain[];
   readonly onFailed: readonly Chain[];
   readonly outputSchema: { readonly [keyword: string]: unknown } | null;

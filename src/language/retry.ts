@@ -1,5 +1,6 @@
 /** How a step is tried again. */
 import { LIMITS } from "./limits.ts";
+import { RULES, type Rules } from "./rules.ts";
 import { backoffMs } from "../shared/backoff.ts";
 import { DEFAULTS } from "../shared/limits.ts";
 import { unitFromText } from "../shared/random.ts";
@@ -17,13 +18,16 @@ export interface RetryPolicy {
   readonly on: "same" | "another";
 }
 
-export function retryPolicy(definition: RetryDefinition = {}): RetryPolicy {
+/** Whoever asks for a pause and no ceiling has that pause; by the rules of the first release it was cut without a word. */
+export function retryPolicy(definition: RetryDefinition = {}, rules: Rules = RULES): RetryPolicy {
+  const delayMs = definition.delay === undefined ? DEFAULTS.retry.delayMs : durationMs(definition.delay);
+  const usualMs = rules === 0 ? DEFAULTS.retry.maxDelayMs : Math.max(DEFAULTS.retry.maxDelayMs, delayMs);
   return {
     maxAttempts: definition.max_attempts ?? DEFAULTS.retry.maxAttempts,
     strategy: definition.strategy ?? "exponential",
-    delayMs: definition.delay === undefined ? DEFAULTS.retry.delayMs : durationMs(definition.delay),
+    delayMs,
     factor: definition.factor ?? DEFAULTS.retry.factor,
-    maxDelayMs: definition.max_delay === undefined ? DEFAULTS.retry.maxDelayMs : durationMs(definition.max_delay),
+    maxDelayMs: definition.max_delay === undefined ? usualMs : durationMs(definition.max_delay),
     jitter: definition.jitter ?? "full",
     nonRetryable: definition.non_retryable ?? [],
     on: definition.on ?? "another",

@@ -38,10 +38,11 @@ export const map: Kind<NodeOf<"map">> = {
     const count = branches.count ?? 0;
     const failed = branches.chunk === null ? branches.failed : branches.failedItems;
     // A task with some of the items that failed as a whole has had too many failures already.
-    if (failed > tolerated(state, step, count) || (branches.chunk !== null && branches.failed > 0)) {
+    const isTooMany = failed > tolerated(state, step, count) || (branches.chunk !== null && branches.failed > 0);
+    const all = branches.chunk === null ? count : Math.ceil(count / branches.chunk);
+    if (isTooMany && (branches.ended === all || cancelsOthers(state, step))) {
       return failStep(state, step, itemsFailed(failed, count, branches.error), world);
     }
-    const all = branches.chunk === null ? count : Math.ceil(count / branches.chunk);
     if (branches.ended === all) return complete(state, step, branches, world);
     if (state.paused || branches.opened === all) return [];
     return branches.chunk === null
@@ -93,10 +94,22 @@ export const concurrencyOfChild = (node: NodeOf<"map">): number =>
   node.concurrency === null ? LIMITS.mapChunk : Math.floor(node.concurrency / childrenAtOnce(node));
 
 /** How many items may fail. */
-export function tolerated(state: TaskState, step: Step<NodeOf<"map">>, count: number): number {
+function tolerated(state: TaskState, step: Step<NodeOf<"map">>, count: number): number {
   if (isPartOfMap(state, step)) return state.created.spread?.tolerate ?? 0;
   const { tolerate } = step.node;
   return "items" in tolerate ? tolerate.items : Math.floor(tolerate.share * count);
+}
+
+/** Whether the other items are canceled once too many have failed. Else they are done, so that a retry has what they came to. */
+function cancelsOthers({ graph, created }: TaskState, { node }: Step<NodeOf<"map">>): boolean {
+  if (node.onItemFailure !== null) return node.onItemFailure === "cancel";
+  return created.fail_fast || graph.rules === 0;
+}
+
+/** How many items of a task with some of them may fail: any number, where all are done and the step itself counts them. */
+export function toleratedInPart(state: TaskState, step: Step<NodeOf<"map">>): number {
+  const count = step.branches?.count ?? 0;
+  return cancelsOthers(state, step) ? tolerated(state, step, count) : count;
 }
 
 const isPartOfMap = ({ created }: TaskState, { frame }: Step): boolean => created.spread !== undefined && frame.owner === null;

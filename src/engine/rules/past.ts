@@ -73,8 +73,9 @@ function childrenIn(
     }
     const started = children.get(key);
     const value = event.output === undefined ? undefined : read(event.output);
-    if (started !== undefined && value !== undefined) {
-      children.set(key, { ...started, output: { value }, failedItems: event.failed_items ?? 0 });
+    // A part of a map in which items failed goes on with those.
+    if (started !== undefined && value !== undefined && event.failed_items === undefined) {
+      children.set(key, { ...started, output: { value } });
     }
   }
   return [...children.values()];

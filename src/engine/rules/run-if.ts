@@ -5,8 +5,9 @@ import type { RunIf } from "../../language/step-definition.ts";
 export interface NeedCounts {
   unsettled: number;
   completed: number;
+  /** … or skipped because of a failure. */
   failed: number;
-  /** Skipped or canceled. */
+  /** Skipped for another reason, or canceled. */
   absent: number;
 }
 

@@ -22,14 +22,20 @@ export function settle(state: TaskState, step: Step, phase: Phase): void {
   if (step.branches !== null) step.branches.items = null;
   frame.unsettled--;
   if (frame.unsettled === 0) state.ended.push(frame);
+  const isFailure = phase.status === "failed" || isBehindFailure(state, step, phase);
   for (const dependent of step.node.dependents) {
     const waiter = stepIn(state, frame, dependent);
     waiter.needs.unsettled--;
     if (phase.status === "completed") waiter.needs.completed++;
-    else if (phase.status === "failed") waiter.needs.failed++;
+    else if (isFailure) waiter.needs.failed++;
     else waiter.needs.absent++;
     if (waiter.phase.status === "pending" && decide(waiter.node.runIf, waiter.needs) !== "undecided") state.agenda.push(waiter.index);
   }
+}
+
+/** It was skipped because something that it needs had failed: to those that need it that is a failure as well. */
+function isBehindFailure({ graph }: TaskState, { needs }: Step, phase: Phase): boolean {
+  return graph.rules > 0 && phase.status === "skipped" && phase.reason === "needs" && needs.failed > 0;
 }
 
 export function endTask(state: TaskState, status: EndStatus, output: StoredValue | null, error: Failure | null): void {

@@ -54,7 +54,7 @@ export const agent: KindDefinition<AgentStep, AgentWork> = {
       invalidates: written.invalidates === undefined ? null : step.template(written.invalidates, "invalidates"),
       input: written.input === undefined ? NOTHING : step.template(written.input, "input"),
       timeoutMs: written.timeout === undefined ? DEFAULTS.timeoutMs : durationMs(written.timeout),
-      retry: written.retry === undefined ? DEFAULT_RETRY : retryPolicy(written.retry),
+      retry: compileRetry(step, written),
     };
   },
   expressions: ({ input, sticky, cache, invalidates, ensemble, targets }) => {
@@ -134,6 +134,16 @@ function compileCache(step: StepCompiler, { cache }: AgentStep): Caching | null 
     ttlMs: durationMs(cache.ttl),
     tags: cache.tags === undefined ? null : step.template(cache.tags, "cache/tags"),
   };
+}
+
+function compileRetry(step: StepCompiler, { retry }: AgentStep): RetryPolicy {
+  if (retry === undefined) return DEFAULT_RETRY;
+  const policy = retryPolicy(retry, step.rules);
+  if (retry.max_delay !== undefined && policy.maxDelayMs < policy.delayMs) {
+    const message = `no pause is longer than "max_delay", so the delay of ${retry.delay ?? "1s"} is cut to ${retry.max_delay}`;
+    step.warn("retry/max_delay", message, "retry_delay_cut");
+  }
+  return policy;
 }
 
 /** The worst case: every attempt takes as long as it may, and every pause too. */

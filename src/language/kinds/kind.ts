@@ -7,7 +7,9 @@ import type { z } from "zod";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Expression } from "../expressions/expression.ts";
 import type { Template } from "../expressions/template.ts";
+import type { DoubtCode } from "../doubt.ts";
 import type { Read } from "../reads.ts";
+import type { Rules } from "../rules.ts";
 import type { Shape } from "../shape.ts";
 import type { Target } from "../staffing.ts";
 import type { AnyStepDefinition } from "../step-definition.ts";
@@ -76,7 +78,9 @@ export interface StepCompiler {
   /** JSON Pointer to a field. */
   readonly pointerTo: (field: string) => string;
   readonly refuse: (field: string, message: string) => void;
-  readonly warn: (field: string, message: string) => void;
+  readonly warn: (field: string, message: string, code: DoubtCode) => void;
+  /** By which the task decides. */
+  readonly rules: Rules;
 }
 
 export interface StepHolder {

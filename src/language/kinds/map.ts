@@ -28,6 +28,8 @@ const schema = ({ steps }: StepListSchemas<StepList>) =>
     concurrency: z.int().min(1).max(LIMITS.mapConcurrency).optional(),
     /** How many items may fail. */
     tolerate: z.union([z.int().min(0).max(LIMITS.mapItems), percent]).optional(),
+    /** When more fail: whether the other items are done all the same, or canceled. */
+    on_item_failure: z.enum(["finish", "cancel"]).optional(),
   });
 
 interface MapOver {
@@ -39,6 +41,8 @@ interface MapOver {
   readonly concurrency: number | null;
   /** How many items may fail, or which share of them. */
   readonly tolerate: { readonly items: number } | { readonly share: number };
+  /** … and what becomes of the others when more do; `null` where the step does not say. */
+  readonly onItemFailure: "finish" | "cancel" | null;
   /** Ids from the outermost block to this step: where a task that has a part of its items finds it. */
   readonly path: readonly string[];
   /** What the steps inside read from outside, when parts of it may run as tasks of their own; else `null`. */
@@ -72,7 +76,7 @@ export const map: KindDefinition<z.infer<ReturnType<typeof schema>>, MapOver> = 
       // A name that nothing inside reads hides nothing from anybody.
       if (!step.variables.includes(name) || !inner.names.has(name)) continue;
       const message = `"${name}" is the name of something outside already, which the steps inside cannot see any more; choose another with "as" or "index"`;
-      step.warn(field, message);
+      step.warn(field, message, "shadowed_name");
     }
     const isOutside = (name: string): boolean => name === "input" || name === "task" || step.variables.includes(name);
     return {
@@ -83,6 +87,7 @@ export const map: KindDefinition<z.infer<ReturnType<typeof schema>>, MapOver> = 
       concurrency: written.concurrency ?? null,
       tolerate:
         typeof written.tolerate === "string" ? { share: Number(written.tolerate.slice(0, -1)) / 100 } : { items: written.tolerate ?? 0 },
+      onItemFailure: written.on_item_failure ?? null,
       path: [...step.path, written.id],
       outside: inner.staysInTask ? null : { reads: inner.readsOutside, names: new Set([...inner.names].filter(isOutside)) },
     };

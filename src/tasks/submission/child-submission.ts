@@ -2,7 +2,7 @@
 import { compileWorkflow } from "../../language/compile.ts";
 import { familyTooLarge, loanOf, shareOf, sharesOfChains } from "../../engine/aspects/table.ts";
 import { smaller } from "../../language/budget-definition.ts";
-import { concurrencyOfChild, tolerated } from "../../engine/kinds/map.ts";
+import { concurrencyOfChild, toleratedInPart } from "../../engine/kinds/map.ts";
 import type { EventOf } from "../../engine/facts/event.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
 import { partOf, scopeIn, scopeOfStep, withName } from "../../engine/state/scope.ts";
@@ -75,7 +75,7 @@ export class ChildSubmissions {
         path: step.node.path,
         first,
         concurrency: concurrencyOfChild(step.node),
-        tolerate: tolerated(state, step, step.branches?.count ?? 0),
+        tolerate: toleratedInPart(state, step),
       },
     });
   }

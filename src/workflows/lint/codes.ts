@@ -9,6 +9,7 @@ export const LINT_CODES = {
   missing_input: "A step's input lacks a field that every agent that could be asked, or the workflow that is started, requires.",
   literal_reference: "A text looks like an expression and is none, because it is not in `${ … }`.",
   shadowed_name: "A map's item or index has the name of an outer one, which the steps inside cannot see any more.",
+  retry_delay_cut: "The pause before a retry is longer than its own `max_delay` allows.",
   unbounded_map: "A map over a list of any length has no `concurrency`: it would ask as many agents at once as there are items.",
   too_many_steps: "Items and iterations may come to more steps than a task can have.",
   outlasts_deadline: "A wait, or the retries of a step, take longer than the definition's own `deadline` allows.",

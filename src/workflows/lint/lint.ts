@@ -24,7 +24,7 @@ export function lintWorkflow(workflow: Workflow, context: LintContext): readonly
   const root = sourceTree(workflow);
   const shapes = new ShapeInference(root, definition, context);
   const warnings: readonly Warning[] = [
-    ...graph.warnings.map(({ pointer, message }): Warning => ({ code: "shadowed_name", pointer, message })),
+    ...graph.warnings,
     ...reachabilityWarnings(root, new PossibleOutcomes(root)),
     ...fieldWarnings(root, workflow, shapes),
     ...literalWarnings(root, definition),

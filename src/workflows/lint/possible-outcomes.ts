@@ -12,6 +12,8 @@ import { inOrder, stepSeen, type SourceBlock, type SourceStep } from "./source-t
 /** How a step may settle while the task goes on. In none of these ways: the task has ended by then. */
 interface Settled extends Outcomes {
   readonly skipped: boolean;
+  /** … because of a failure, which is one to those that need it. */
+  readonly behindFailure: boolean;
 }
 
 export interface StepOutcomes extends Settled {
@@ -51,9 +53,9 @@ export class PossibleOutcomes {
   #block(block: SourceBlock): Outcomes {
     for (const step of inOrder(block)) this.#outcomes.set(step, this.#outcomesOf(step));
     const outcomes = block.steps.map((step) => ({ step, outcome: this.#outcomes.get(step) as StepOutcomes }));
-    if (outcomes.some(({ outcome }) => !outcome.completed && !outcome.failed && !outcome.skipped)) return NEVER;
+    if (outcomes.some(({ outcome }) => !maySettle(outcome))) return NEVER;
     return {
-      completed: outcomes.every(({ step, outcome }) => outcome.completed || outcome.skipped || isForgiven(step)),
+      completed: outcomes.every(({ step, outcome }) => outcome.completed || mayBeSkipped(outcome) || isForgiven(step)),
       failed: outcomes.some(({ step, outcome }) => outcome.failed && !isForgiven(step)) || mayFailToRender(block.block.output),
     };
   }
@@ -61,7 +63,7 @@ export class PossibleOutcomes {
   #outcomesOf(step: SourceStep): StepOutcomes {
     const { node, within } = step;
     const needs = node.needs.map((index) => this.#outcomes.get(within.steps[index] as SourceStep) as StepOutcomes);
-    const { holds, fails } = mayHold(node.runIf, needs);
+    const { holds, fails, failsByFailure } = mayHold(node.runIf, needs);
     const when = node.when === null || !holds ? null : this.#ask(node.when, step);
     const mayRun = holds && (when === null || when.mayHold);
     const ends = mayRun ? this.#ends(step) : NEVER;
@@ -74,6 +76,7 @@ export class PossibleOutcomes {
       completed: ends.completed || isRescued,
       failed: onError.type === "output" ? isRescued && mayFailToRender(onError.output) : mayFail,
       skipped: fails || when?.mayNotHold === true,
+      behindFailure: failsByFailure,
     };
   }
 
@@ -121,21 +124,42 @@ const ALL: readonly SeenStatus[] = ["pending", "completed", "failed", "skipped"]
 
 const isForgiven = ({ node }: SourceStep): boolean => node.onError.type === "continue";
 
-/** Whether what a step needs may let it run, and whether it may not. */
-function mayHold(runIf: RunIf, needs: readonly Settled[]): { readonly holds: boolean; readonly fails: boolean } {
-  const settle = needs.every(({ completed, failed, skipped }) => completed || failed || skipped);
-  const isOther = ({ failed, skipped }: Settled): boolean => failed || skipped;
+const isFailure = ({ failed, behindFailure }: Settled): boolean => failed || behindFailure;
+const mayBeSkipped = ({ skipped, behindFailure }: Settled): boolean => skipped || behindFailure;
+const maySettle = (outcome: Settled): boolean => outcome.completed || outcome.failed || mayBeSkipped(outcome);
+
+/** Whether what a step needs may let it run, whether it may not, and whether that may be because of a failure. */
+function mayHold(
+  runIf: RunIf,
+  needs: readonly Settled[],
+): { readonly holds: boolean; readonly fails: boolean; readonly failsByFailure: boolean } {
+  const settle = needs.every(maySettle);
+  const isOther = (need: Settled): boolean => isFailure(need) || need.skipped;
   switch (runIf) {
     case "all_completed":
-      return { holds: needs.every(({ completed }) => completed), fails: needs.some(isOther) };
+      return {
+        holds: needs.every(({ completed }) => completed),
+        fails: needs.some(({ skipped }) => skipped),
+        failsByFailure: needs.some(isFailure),
+      };
     case "all_settled":
-      return { holds: settle, fails: false };
+      return { holds: settle, fails: false, failsByFailure: false };
     case "none_failed":
-      return { holds: needs.every(({ completed, skipped }) => completed || skipped), fails: needs.some(({ failed }) => failed) };
-    case "any_completed":
-      return { holds: needs.some(({ completed }) => completed), fails: settle && needs.every(isOther) };
+      return { holds: needs.every(({ completed, skipped }) => completed || skipped), fails: false, failsByFailure: needs.some(isFailure) };
+    case "any_completed": {
+      const fails = settle && needs.every(isOther);
+      return {
+        holds: needs.some(({ completed }) => completed),
+        fails: fails && needs.every(({ skipped }) => skipped),
+        failsByFailure: fails && needs.some(isFailure),
+      };
+    }
     case "any_failed":
-      return { holds: needs.some(({ failed }) => failed), fails: settle && needs.every(({ completed, skipped }) => completed || skipped) };
+      return {
+        holds: needs.some(isFailure),
+        fails: settle && needs.every(({ completed, skipped }) => completed || skipped),
+        failsByFailure: false,
+      };
   }
 }
 
@@ -147,18 +171,18 @@ function statusesSeen(runIf: RunIf, outcome: Settled, isOnly: boolean): readonly
     case "all_settled":
       return settledAs(outcome);
     case "none_failed":
-      return settledAs({ ...outcome, failed: false });
+      return settledAs({ ...outcome, failed: false, behindFailure: false });
     case "any_completed":
       return isOnly ? ["completed"] : ["pending", ...settledAs(outcome)];
     case "any_failed":
-      return isOnly ? ["failed"] : ["pending", ...settledAs(outcome)];
+      return isOnly ? settledAs({ ...outcome, completed: false, skipped: false }) : ["pending", ...settledAs(outcome)];
   }
 }
 
-function settledAs({ completed, failed, skipped }: Settled): readonly SeenStatus[] {
+function settledAs({ completed, failed, skipped, behindFailure }: Settled): readonly SeenStatus[] {
   return [
     ...(completed ? (["completed"] as const) : []),
     ...(failed ? (["failed"] as const) : []),
-    ...(skipped ? (["skipped"] as const) : []),
+    ...(skipped || behindFailure ? (["skipped"] as const) : []),
   ];
 }

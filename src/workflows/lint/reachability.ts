@@ -31,21 +31,21 @@ function unreachable({ node, at, within }: SourceStep, outcomes: PossibleOutcome
   return [{ code: "unreachable_step", pointer: at, message: `"${node.id}" can never run: ${why}` }];
 }
 
-function isBlocking(runIf: string, { completed, failed, skipped }: StepOutcomes): boolean {
+function isBlocking(runIf: string, { completed, failed, skipped, behindFailure }: StepOutcomes): boolean {
   if (runIf === "all_completed" || runIf === "any_completed") return !completed;
-  if (runIf === "any_failed") return !failed;
-  return !completed && !skipped && (runIf === "none_failed" || !failed);
+  if (runIf === "any_failed") return !failed && !behindFailure;
+  return !completed && !skipped && (runIf === "none_failed" || (!failed && !behindFailure));
 }
 
 const noneOf = (runIf: string): string =>
   runIf === "any_failed"
-    ? 'with run_if "any_failed" something that it needs has to fail, and nothing of it can'
+    ? 'with run_if "any_failed" something that it needs has to fail, or to be skipped because of a failure, and nothing of it can'
     : `with run_if "${runIf}" something that it needs has to complete, and nothing of it can`;
 
-function whyBlocked({ node, kind }: SourceStep, { failed, skipped, mayRun }: StepOutcomes): string {
+function whyBlocked({ node, kind }: SourceStep, { failed, skipped, behindFailure, mayRun }: StepOutcomes): string {
   if (!mayRun) return `it needs "${node.id}", which is always skipped`;
   if (kind.endsTask === true) return `it needs "${node.id}", which ends the task`;
-  if (!failed && !skipped)
+  if (!failed && !skipped && !behindFailure)
     return `it needs "${node.id}", ${node.blocks.length === 0 ? "which waits for ever" : "in which the task always ends"}`;
   return `it needs "${node.id}" to complete, which it never does`;
 }
@@ -83,9 +83,9 @@ function whenAsked({ steps }: Expression, { node, within }: SourceStep): string 
     case "any_completed":
       return `with run_if "${node.runIf}" it is only asked once ${names} completed`;
     case "none_failed":
-      return `with run_if "none_failed" it is only asked when ${names} did not fail`;
+      return `with run_if "none_failed" it is only asked when ${names} did not fail, and was not skipped because of a failure`;
     case "any_failed":
-      return `with run_if "any_failed" it is only asked once ${names} failed`;
+      return `with run_if "any_failed" it is only asked once ${names} failed, or was skipped because of a failure`;
     case "all_settled":
       return `when it is asked ${names} cannot be so`;
   }

@@ -67,6 +67,7 @@ const { list } = fc.letrec<{ list: Draft[]; step: Draft }>((tie) => ({
         steps: tie("list"),
         concurrency: fc.constantFrom(undefined, 1, 2),
         tolerate: fc.constantFrom(undefined, 1, "50%"),
+        on_item_failure: fc.constantFrom(undefined, "finish", "cancel"),
       }),
     },
     {

@@ -322,18 +322,22 @@ describe("for every workflow and history", () => {
   test("no step starts before its needs let it", () => {
     holds((steps, with_, schedule) => {
       const outcomes = new Map<string, keyof NeedCounts>();
+      const named = (id: string) => steps.find((one) => one.id === id) as unknown as { needs: string[]; run_if: (typeof RUN_IF)[number] };
+      const countsFor = (id: string): NeedCounts => {
+        const counts: NeedCounts = { unsettled: 0, completed: 0, failed: 0, absent: 0 };
+        for (const need of named(id).needs) counts[outcomes.get(need) ?? "unsettled"]++;
+        return counts;
+      };
+      const decideFor = (id: string) => decide(named(id).run_if, countsFor(id));
       for (const event of play(steps, with_, schedule).journal.flatMap(({ events }) => events)) {
-        if (event.type === "step.started") {
-          const { needs, run_if } = steps.find(({ id }) => id === event.step) as unknown as {
-            needs: string[];
-            run_if: (typeof RUN_IF)[number];
-          };
-          const counts: NeedCounts = { unsettled: 0, completed: 0, failed: 0, absent: 0 };
-          for (const need of needs) counts[outcomes.get(need) ?? "unsettled"]++;
-          expect(decide(run_if, counts)).toBe("run");
+        if (event.type === "step.started") expect(decideFor(event.step)).toBe("run");
+        if (event.type === "step.completed") outcomes.set(event.step, "completed");
+        else if (event.type === "step.failed") outcomes.set(event.step, "failed");
+        else if (event.type === "step.canceled") outcomes.set(event.step, "absent");
+        else if (event.type === "step.skipped") {
+          if (event.reason === "needs") expect(decideFor(event.step)).toBe("skip");
+          outcomes.set(event.step, event.reason === "needs" && countsFor(event.step).failed > 0 ? "failed" : "absent");
         }
-        if (isSettling(event))
-          outcomes.set(event.step, event.type === "step.completed" ? "completed" : event.type === "step.failed" ? "failed" : "absent");
       }
     });
   });

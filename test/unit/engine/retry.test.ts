@@ -4,7 +4,7 @@ import { retryDelayMs, retryPolicy } from "../../../src/language/retry.ts";
 import { nextLookAt } from "../../../src/engine/rules/wake.ts";
 import { TimerHeap } from "../../../src/engine/state/timers.ts";
 import { unlocksSomething } from "../../../src/engine/rules/urgency.ts";
-import { given, step } from "./scenario.ts";
+import { fails, given, step } from "./scenario.ts";
 
 const delays = (definition: Parameters<typeof retryPolicy>[0], failures = 6): number[] =>
   Array.from({ length: failures }, (_, index) => retryDelayMs(retryPolicy(definition), index + 1, "seed"));
@@ -26,6 +26,24 @@ describe("retry delays", () => {
       maxDelayMs: 30_000,
       jitter: "full",
     });
+  });
+
+  test("a pause that was asked for is not cut, unless its own ceiling says so", () => {
+    for (const strategy of ["fixed", "linear", "exponential"] as const) {
+      expect(delays({ strategy, delay: "45s", jitter: "none" })[0]).toBe(45_000);
+      expect(delays({ strategy, delay: "2m", jitter: "none" }, 3)).toEqual([120_000, 120_000, 120_000]);
+      expect(delays({ strategy, delay: "2m", max_delay: "1m", jitter: "none" })[0]).toBe(60_000);
+      expect(delays({ strategy, delay: "20s", jitter: "none" }).every((ms) => ms <= 30_000)).toBe(true);
+    }
+  });
+
+  test("a task that began when pauses were cut goes on cutting them", () => {
+    const asked = [step("a", { retry: { delay: "45s", jitter: "none" } })];
+    const pause = (rules: 0 | 1): number => {
+      const task = given(asked, { rules }).when(fails("a"));
+      return (task.state.starts.peek()?.at ?? 0) - task.now;
+    };
+    expect([pause(0), pause(1)]).toEqual([30_000, 45_000]);
   });
 
   test("full jitter stays below the delay, depends on the attempt alone, and spreads", () => {

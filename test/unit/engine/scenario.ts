@@ -30,7 +30,7 @@ export function step(id: string, more: Record<string, unknown> = {}): Steps[numb
   return { id, capability: "work", ...more };
 }
 
-export function graphOf(definition: { readonly steps: Steps; readonly output?: unknown }, rules = RULES): Graph {
+export function graphOf(definition: { readonly steps: Steps; readonly output?: unknown }, rules: Rules = RULES): Graph {
   const compiled = compileWorkflow(JSON.stringify(definition), rules);
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
   return compiled.value.graph;

@@ -53,6 +53,61 @@ describe("run_if", () => {
     expect(task.steps()).toEqual(["completed", "skipped", "running", "skipped"]);
   });
 
+  describe("a step that is skipped because of a failure is a failure to those that need it", () => {
+    const chain = (b: object, ...last: readonly string[]) => [
+      step("a"),
+      step("b", { needs: ["a"], ...b }),
+      step("between", { needs: ["b"] }),
+      ...last.map((run_if) => step(run_if, { needs: ["between"], run_if })),
+    ];
+    const all = ["none_failed", "any_failed", "all_settled", "any_completed"];
+
+    test("however many are skipped in between", () => {
+      const task = given(chain({}, ...all)).when(failsForGood("a"));
+      expect(task.steps().slice(3)).toEqual(["skipped", "running", "running", "skipped"]);
+      expect(task.replayed().divergence).toBeNull();
+    });
+
+    test("whichever of the ways not to run it took", () => {
+      for (const run_if of ["none_failed", "any_completed"]) {
+        const task = given(chain({ run_if }, ...all)).when(failsForGood("a"));
+        expect(task.steps().slice(3)).toEqual(["skipped", "running", "running", "skipped"]);
+      }
+    });
+
+    test("also where the failure does not fail the task", () => {
+      const task = given([step("a", { on_error: "continue" }), ...chain({}, ...all).slice(1)]).when(failsForGood("a"));
+      expect(task.steps().slice(3)).toEqual(["skipped", "running", "running", "skipped"]);
+    });
+
+    test("not where it was skipped for another reason", () => {
+      const skips = given(chain({ when: "false" }, ...all)).when(completes("a"));
+      expect(skips.steps().slice(3)).toEqual(["running", "skipped", "running", "skipped"]);
+      const waitsForFailure = given(chain({ run_if: "any_failed" }, ...all)).when(completes("a"));
+      expect(waitsForFailure.steps().slice(3)).toEqual(["running", "skipped", "running", "skipped"]);
+      const byCondition = given(chain({ run_if: "all_settled", when: "steps.a.status == 'completed'" }, ...all)).when(failsForGood("a"));
+      expect(byCondition.steps().slice(3)).toEqual(["running", "skipped", "running", "skipped"]);
+    });
+
+    test("and what it is behind of may be a block or a task of its own", () => {
+      const last = ["none_failed", "any_failed"].map((run_if) => step(run_if, { needs: ["between"], run_if }));
+      const pick = { id: "pick", type: "switch", cases: [{ when: "true", steps: [step("x")] }] };
+      const routed = given([pick, step("between", { needs: ["pick"] }), ...last]).when(failsForGood("pick[0]/x"));
+      expect(routed.steps().slice(2, 4)).toEqual(["skipped", "running"]);
+      const nested = given([{ id: "sub", type: "workflow", workflow: "study" }, step("between", { needs: ["sub"] }), ...last]);
+      nested.when({ type: "child", task: "task_sub_0", status: "failed", output: null, error: null, failedItems: 0 });
+      expect(nested.steps().slice(2)).toEqual(["skipped", "running"]);
+      const after = given([step("a"), { ...pick, needs: ["a"] }, ...last.map((one) => ({ ...one, needs: ["pick"] }))]);
+      expect(after.when(failsForGood("a")).steps().slice(2)).toEqual(["skipped", "running"]);
+    });
+
+    test("is none in a task that began when it was none", () => {
+      const task = given(chain({}, ...all), { rules: 0 }).when(failsForGood("a"));
+      expect(task.steps().slice(3)).toEqual(["running", "skipped", "running", "skipped"]);
+      expect(task.replayed().divergence).toBeNull();
+    });
+  });
+
   test("any_completed starts at the first completion, and the rest goes on reading as pending", () => {
     const task = given([
       step("a"),

@@ -1,6 +1,6 @@
 /** Steps with steps inside them: ways to go, items, iterations. */
 import { describe, expect, test } from "vitest";
-import { concurrencyOfChild } from "../../../../src/engine/kinds/map.ts";
+import { concurrencyOfChild, toleratedInPart } from "../../../../src/engine/kinds/map.ts";
 import { isKind } from "../../../../src/engine/state/step-state.ts";
 import { assert } from "../../../../src/shared/result.ts";
 import { completes, fails, failsForGood, given, step } from "../scenario.ts";
@@ -143,8 +143,31 @@ describe("a map", () => {
     expect(outputOf(given([named], urls))).toMatchObject({ value: { each: [{ say: ["a", 0] }, { say: ["b", 1] }, { say: ["c", 2] }] } });
   });
 
-  test("fails with more failures than it tolerates, and cancels the rest", () => {
-    const task = given([each({ tolerate: 1 })], urls).when(failsForGood("each[0]/fetch"));
+  test("fails with more failures than it tolerates once all items are done, and keeps what those came to", () => {
+    const task = given([each({ concurrency: 1 })], urls).when(failsForGood("each[0]/fetch"));
+    task.then(
+      "attempt.failed each[0]/fetch#1 (boom)",
+      "step.failed each[0]/fetch (boom)",
+      "branch.failed each[0] (boom)",
+      "branch.started each[1]",
+      "step.started each[1]/fetch",
+      "attempt.started each[1]/fetch#1",
+    );
+    task.when(completes("each[1]/fetch", 2)).when(completes("each[2]/fetch", 3));
+    expect(task.last.events.map(({ type }) => type).slice(-2)).toEqual(["step.failed", "task.failed"]);
+    expect(task.state.end?.error?.message).toContain("1 of 3 items failed");
+    const again = given([each({ concurrency: 1 })], { ...urls, past: task.past() });
+    expect([...again.state.steps].filter(({ phase }) => phase.status === "running").map(({ path }) => path)).toEqual(["each[0]/fetch"]);
+    again.when(completes("each[0]/fetch", 1));
+    expect(outputOf(again)).toEqual({ value: { each: [1, 2, 3] } });
+  });
+
+  test.each<[string, object, object]>([
+    ["it says so", { on_item_failure: "cancel" }, {}],
+    ["the task says that it fails fast", {}, { failFast: true }],
+    ["the task began when all maps did", {}, { rules: 0 }],
+  ])("fails at once, and cancels the rest, where %s", (_, more, options) => {
+    const task = given([each({ tolerate: 1, ...more })], { ...urls, ...options }).when(failsForGood("each[0]/fetch"));
     task.then("attempt.failed each[0]/fetch#1 (boom)", "step.failed each[0]/fetch (boom)", "branch.failed each[0] (boom)");
     task.when(failsForGood("each[1]/fetch"));
     expect(task.last.events.map(({ type }) => type).slice(-3)).toEqual(["step.canceled", "step.failed", "task.failed"]);
@@ -231,13 +254,35 @@ describe("a map", () => {
     expect(most).toBeGreaterThan(concurrency / 2);
   });
 
-  test("adds up what its parts tolerated, and fails beyond it", () => {
+  test("in parts has all items done too, in as many parts as there are, and a retry does those that failed", () => {
+    const many = { input: { urls: Array.from({ length: 250 }, (_, index) => index) } };
+    const ended = (branch: number, failedItems: number) => {
+      const error = failedItems === 0 ? null : { code: "agent_error", message: "no such page", retryable: false };
+      const output = { value: Array.from({ length: branch === 2 ? 50 : 100 }, () => branch) };
+      return { type: "child", task: `task_each_${branch}`, status: "completed", output, error, failedItems } as const;
+    };
+    const task = given([each()], many);
+    const [map] = task.state.steps;
+    assert(map !== undefined && isKind(map, "map"), "the first step is the map");
+    expect(toleratedInPart(task.state, map)).toBe(250);
+    task.when(ended(0, 2)).when(ended(1, 0));
+    expect(task.status).toBe("waiting");
+    task.when(ended(2, 0));
+    expect(task.state.end?.error?.message).toContain("2 of 250 items failed");
+    const again = given([each()], { ...many, past: task.past() });
+    expect(again.last.events.filter((event) => event.type === "child.started" && event.after !== undefined)).toMatchObject([{ branch: 0 }]);
+    again.when(ended(0, 0));
+    expect(again.status).toBe("completed");
+    expect(again.replayed().divergence).toBeNull();
+  });
+
+  test("adds up what its parts tolerated, and where it cancels, fails beyond it", () => {
     const many = { input: { urls: Array.from({ length: 250 }, (_, index) => index) } };
     const ended = (branch: number, failedItems: number, message: string) => {
       const error = { code: "agent_error", message, retryable: false };
       return { type: "child", task: `task_each_${branch}`, status: "completed", output: { value: [] }, error, failedItems } as const;
     };
-    const task = given([each({ tolerate: 3 })], many).when(ended(0, 2, "no such page"));
+    const task = given([each({ tolerate: 3, on_item_failure: "cancel" })], many).when(ended(0, 2, "no such page"));
     expect(task.status).toBe("waiting");
     task.when(ended(1, 2, "timed out"));
     expect(task.state.end).toMatchObject({

@@ -57,6 +57,13 @@ describe("a text that looks like an expression", () => {
   });
 });
 
+test("a pause before a retry should not be longer than its own ceiling allows", () => {
+  const retried = (retry: object): object => steps(step("a", { retry }));
+  expect(told(lint(retried({ delay: "2m", max_delay: "1m" })))).toEqual(["retry_delay_cut /steps/0/retry/max_delay"]);
+  expect(told(lint(retried({ max_delay: "500ms" })))).toEqual(["retry_delay_cut /steps/0/retry/max_delay"]);
+  expect(lint(retried({ delay: "2m" }))).toEqual([]);
+});
+
 describe("a map", () => {
   const map = (more: object): object => ({ id: "m", type: "map", over: "input.docs", steps: [step("x")], ...more });
   const bounded = { type: "object", properties: { docs: { type: "array", maxItems: 20 } } };

@@ -21,6 +21,16 @@ describe("a step that can never run", () => {
     ],
     ["waits for a failure that cannot be", steps(rescued, step("b", { needs: ["a"], run_if: "any_failed" })), "nothing of it can"],
     [
+      "may follow no failure, and comes after what always fails or is skipped because of it",
+      steps(
+        { id: "r", type: "repeat", max: 2, until: "1 > 2", steps: [{ id: "t", type: "transform", output: 1 }] },
+        step("b", { needs: ["r"], run_if: "none_failed" }),
+        step("c", { needs: ["b"], run_if: "none_failed" }),
+        step("d", { needs: ["b"], run_if: "any_failed" }),
+      ),
+      "to complete, which it never does",
+    ],
+    [
       "waits for one of several that are all skipped",
       steps(skipped, step("c", { when: "1 > 2" }), step("b", { needs: ["a", "c"], run_if: "any_completed" })),
       "nothing of it can",

@@ -25,6 +25,7 @@ const { list } = fc.letrec<{ list: Draft[]; step: Draft }>((tie) => ({
         over: fc.constantFrom([], [1], [1, 2]),
         steps: tie("list"),
         tolerate: fc.constantFrom(0, 1),
+        on_item_failure: fc.constantFrom("finish", "cancel"),
       }),
     },
     {
