@@ -17,6 +17,8 @@ export type ApiKey = Omit<typeof apiKeys.$inferSelect, "hash">;
 interface Seen {
   readonly hash: string;
   readonly principal: Principal;
+  readonly lookedUpAt: number;
+  readonly expiresAt: number;
   readonly until: number;
 }
 
@@ -53,6 +55,15 @@ export class ApiKeys {
       return null;
     }
     return this.#remember(key, principal(row.tenant, row.id, row.name, row.roles, row.agent), row.expiresAt, now);
+  }
+
+  /** When a key that held should be looked at again; `null`: it holds no more. What is believed is at most `maxAgeMs` old. */
+  async holdsUntil(key: string, maxAgeMs: number, now: number): Promise<number | null> {
+    const seen = seenByKey.get(key);
+    const isKnown = seen !== undefined && seen.until > now && seen.lookedUpAt > now - maxAgeMs;
+    const isRoot = timingSafeEqual(digest(key), this.#rootDigest);
+    if (!isKnown && !isRoot && (await this.lookUp(key, now)) === null) return null;
+    return Math.min(now + maxAgeMs, seenByKey.get(key)?.expiresAt ?? Number.POSITIVE_INFINITY);
   }
 
   /** Makes a key. Its text is in the result and nowhere else. */
@@ -111,9 +122,10 @@ export class ApiKeys {
   }
 
   #remember(key: string, holder: Principal, expiresAt: number | null, now: number): Principal {
-    const until = Math.min(now + LIMITS.keyCacheMs, expiresAt ?? Number.POSITIVE_INFINITY);
+    const lasts = expiresAt ?? Number.POSITIVE_INFINITY;
+    const until = Math.min(now + LIMITS.keyCacheMs, lasts);
     seenByKey.delete(key);
-    seenByKey.set(key, { hash: digest(key).toString("hex"), principal: holder, until });
+    seenByKey.set(key, { hash: digest(key).toString("hex"), principal: holder, lookedUpAt: now, expiresAt: lasts, until });
     for (const oldest of seenByKey.keys()) {
       if (seenByKey.size <= LIMITS.keyCacheEntries) break;
       seenByKey.delete(oldest);

@@ -10,6 +10,8 @@ import type { Api, TokenAccess } from "./route.ts";
 export const EVENTS_PROTOCOL = "orchestrator.events";
 const BEARER_PROTOCOL = "bearer.";
 
+export const NO_KEY = "The API key is unknown, expired or revoked";
+
 export async function authenticate(c: Context<Api>): Promise<Principal> {
   const key = presentedKey(c);
   if (key === null) throw new Refused(rejection("unauthorized", "Send an API key: Authorization: Bearer <key>"));
@@ -18,9 +20,10 @@ export async function authenticate(c: Context<Api>): Promise<Principal> {
   const principal = known === "unknown" ? await lookUp(c, key) : known;
   if (principal === null) {
     if (known === null) await countGuess(c);
-    throw new Refused(rejection("unauthorized", "The API key is unknown, expired or revoked"));
+    throw new Refused(rejection("unauthorized", NO_KEY));
   }
   if (!(await mayRequest(`subject/${principal.tenant}/${principal.subject}`))) throw tooMany();
+  c.set("key", key);
   return principal;
 }
 

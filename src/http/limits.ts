@@ -18,5 +18,11 @@ export const LIMITS = {
   waitMs: 60 * SECOND,
 
   /** What one WebSocket of a caller is sent before it has to be opened again. */
-  socketBytes: 16 * MIB,
+  socketBytes: 1 * MIB,
+  /** Credentials of whoever reads live, or waits, are looked at again after this; what was looked up is believed for as long: a revocation is felt within twice this. */
+  recheckMs: 15 * SECOND,
+  /** How long live reading goes on while nobody can say whether its credentials still hold. */
+  recheckDoubtMs: 60 * SECOND,
+  /** How long a reader should wait before coming again, where an object has too many. */
+  readAgainMs: 5 * SECOND,
 } as const;

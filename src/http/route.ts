@@ -20,6 +20,8 @@ export interface Doors {
     /** Who holds a key, `null` if nobody can; `"unknown"`: only `lookUp` can tell. */
     readonly recognise: (key: string, now: number) => Principal | "unknown" | null;
     readonly lookUp: (key: string, now: number) => Promise<Principal | null>;
+    /** When a key that held should be looked at again; `null`: it holds no more. */
+    readonly holdsUntil: (key: string, maxAgeMs: number, now: number) => Promise<number | null>;
   };
   readonly mayRequest: (caller: string) => Promise<boolean>;
   /** How often an address may present credentials that nobody has given out. */
@@ -36,6 +38,8 @@ export interface Api<Services = unknown> {
     services: Services & Doors;
     /** Set on every route with a scope. */
     principal: Principal;
+    /** … with what they authenticated themselves. */
+    key: string;
   };
 }
 

@@ -15,6 +15,8 @@ export interface FeedSource<Item extends FeedItem> {
   /** Up to `limit` items after number `seq`, in order. */
   readonly events: (seq: number, limit: number) => readonly Item[];
   readonly hasEnded: () => boolean;
+  /** The number of its last item, after which no reader waits for anything; `null` while there may be more. */
+  readonly lastSeq: () => number | null;
   /** What it came to; `null` before it has ended. */
   readonly result: () => unknown;
 }
@@ -42,9 +44,11 @@ export class Feed<Item extends FeedItem> {
   accept(request: Request, source: FeedSource<Item>): Response {
     const { searchParams } = new URL(request.url);
     const wants = searchParams.get("wants") === "end" ? "end" : "events";
+    const after = Number(searchParams.get("after") ?? 0);
+    if (wants === "events" && after >= (source.lastSeq() ?? Number.POSITIVE_INFINITY)) return new Response(null, { status: 204 });
     return this.#sockets.accept({ wants }, (socket) => {
       if (wants === "end") sendEnd(socket, source);
-      else this.#catchUp(socket, source, Number(searchParams.get("after") ?? 0));
+      else this.#catchUp(socket, source, after);
     });
   }
 

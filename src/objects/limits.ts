@@ -1,7 +1,7 @@
 /** Bounds of this room, each with its reason, and those of what it stands on. Passing one is a refusal with a code, never a crash. */
 import { LIMITS as SHARED } from "../shared/limits.ts";
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -24,7 +24,9 @@ export const LIMITS = {
   /** Live readers of one object. */
   sockets: 1_000,
   /** What the object sends a reader in one go; who is further behind opens another connection from where it stopped. */
-  catchUpBytes: 4 * MIB,
+  catchUpBytes: 256 * KIB,
+  /** What waits for a reader who is slower than it comes; with what is on its way a reader holds less than 1 MiB. */
+  queuedBytes: 512 * KIB,
   /** The pause before a reader opens a connection again that broke; it grows fourfold, up to … */
   followAgainMs: 50,
   followAgainMaxMs: 10 * SECOND,

@@ -1,4 +1,4 @@
-import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
@@ -53,6 +53,11 @@ const twoSteps = {
   },
 };
 
+async function untilLast(id: string): Promise<EventView> {
+  await untilEnded(id);
+  return (await eventsOf(id)).findLast(({ type }) => type === "task.completed") as EventView;
+}
+
 async function heldTask(): Promise<{ readonly id: string; readonly release: () => void }> {
   await registerAgent("streamed");
   const hold = gate();
@@ -89,7 +94,65 @@ describe("server-sent events", () => {
       const rest = await readStream(await open(id, { accept: "text/event-stream", ...headers }, query));
       expect(rest).toEqual(all.slice(3));
     }
-    expect(await readStream(await open(id, { accept: "text/event-stream", "last-event-id": "9999" }))).toEqual([]);
+  });
+
+  test("end with the task's last event, live or from history; whoever has seen it is told that there is no more: 204", async () => {
+    const { id, release } = await heldTask();
+    release();
+    const { seq: last } = await untilLast(id);
+    for (const isArchived of [false, true]) {
+      if (isArchived) {
+        await vi.waitUntil(async () => {
+          await runDurableObjectAlarm(stubOf(id)).catch(() => false);
+          return (await eventsOf(id)).at(-1)?.type === "task.archived";
+        });
+        expect((await readStream(await open(id, { accept: "text/event-stream" }))).at(-1)?.id).toBe(last);
+      }
+      for (const seen of [last, last + 1, 9_999]) {
+        expect((await open(id, { accept: "text/event-stream", "last-event-id": `${seen}` })).status).toBe(204);
+        expect((await open(id, { accept: "text/event-stream" }, `?after=${seen}`)).status).toBe(204);
+        const { events, code } = await readSocket((await open(id, { upgrade: "websocket" }, `?after=${seen}`)).webSocket as WebSocket);
+        expect([events, code]).toEqual([[], 1000]);
+      }
+      expect((await readStream(await open(id, { accept: "text/event-stream" }, `?after=${last - 1}`))).map(({ id: seq }) => seq)).toEqual([
+        last,
+      ]);
+    }
+  });
+
+  test("of a task that has too many readers already are refused for now, whatever they are read by; the task is not said to have ended", async () => {
+    const { id, release } = await heldTask();
+    await runInDurableObject(stubOf(id), (_, state) => {
+      for (let count = 0; count < LIMITS.sockets; count++) {
+        const { 1: other } = new WebSocketPair();
+        state.acceptWebSocket(other);
+        other.serializeAttachment({ wants: "end" });
+      }
+    });
+    for (const headers of [{ accept: "text/event-stream" }, { upgrade: "websocket" }]) {
+      const response = await open(id, headers);
+      expect(response.status).toBe(503);
+      expect(response.headers.get("retry-after")).toBe("5");
+    }
+    expect((await api("GET", `/tasks/${id}/result?wait=1s`)).status, "a reader of the end goes by the task").toBe(409);
+    release();
+    await untilEnded(id);
+  });
+
+  test("end with their key, and so do the messages of a WebSocket and whoever waits for an end", async () => {
+    const { id, release } = await heldTask();
+    const { body } = await api<{ key: string }>("POST", "/keys", { name: "short", roles: ["viewer"], expires_in: "1s" });
+    const headers = { authorization: `Bearer ${body.key}` };
+    const stream = await open(id, { ...headers, accept: "text/event-stream" });
+    const socket = readSocket((await open(id, { ...headers, upgrade: "websocket" })).webSocket as WebSocket);
+    const waiting = api("GET", `/tasks/${id}/result?wait=20s`, undefined, headers);
+    const text = await new Response(stream.body).text();
+    expect(text).toMatch(/event: closed\ndata: \{"code":"unauthorized"[^\n]*\n\n$/);
+    expect(text).not.toContain("task.completed");
+    expect((await socket).code).toBe(4003);
+    expect((await waiting).status).toBe(401);
+    release();
+    await untilEnded(id);
   });
 
   test("survive the object: an eviction is not noticed, an abort costs a moment", async () => {
@@ -159,9 +222,16 @@ describe("WebSocket", () => {
       workflow: { steps: Array.from({ length: 1_000 }, (_, index) => ({ id: `s${index}`, capability: "chatty" })) },
     });
     await untilEnded(id);
-    const { events, code } = await readSocket((await open(id, { upgrade: "websocket" })).webSocket as WebSocket);
-    expect(code).toBe(1000);
+    const events: EventView[] = [];
+    for (let code = 4001; code === 4001;) {
+      const query = `?after=${events.at(-1)?.seq ?? 0}`;
+      const part = await readSocket((await open(id, { upgrade: "websocket" }, query)).webSocket as WebSocket);
+      events.push(...part.events);
+      expect([1000, 4001]).toContain((code = part.code));
+      expect(JSON.stringify(part.events).length).toBeLessThan(1.2 * 1024 * 1024);
+    }
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+    expect(events.at(-1)?.type).toBe("task.completed");
     expect(JSON.stringify(events).length).toBeGreaterThan(LIMITS.catchUpBytes);
     const streamed = await readStream(await open(id, { accept: "text/event-stream" }));
     expect(streamed.map(({ id: seq }) => seq)).toEqual(streamed.map((_, index) => index + 1));

@@ -14,6 +14,7 @@ import { answerClaim } from "./claims.ts";
 import { found } from "./agents.ts";
 import { Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
+import { watchCredentials } from "../../http/standing.ts";
 import { requestedWait } from "../../http/waiting.ts";
 import type { AgentServices } from "../services.ts";
 
@@ -115,7 +116,8 @@ export const agentWorkRoutes = createRouter<AgentServices>()
     const waitMs = Math.min(requestedWait(c, c.req.valid("query").wait), LIMITS.claimWaitMs);
     const object = await objectOf(c, id);
     const name = { tenant: c.var.principal.tenant, agent: id };
-    const answer = await answerClaim({ name, object, most: c.req.valid("json").max ?? 1, waitMs }, c.req.raw.signal);
+    const claim = { name, object, most: c.req.valid("json").max ?? 1, waitMs, watch: () => watchCredentials(c) };
+    const answer = await answerClaim(claim, c.req.raw.signal);
     return answer as never; // written as text, not made from a value of the declared type
   });
 

@@ -5,6 +5,7 @@ import { rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { claimAnswer, lateClaimAnswer } from "./claim-answer.ts";
 import { Refused } from "../../http/problem.ts";
+import type { Standing } from "../../http/standing.ts";
 import { messagesOf } from "../../objects/follow.ts";
 
 /** Whose work, and for how long its worker waits. */
@@ -13,6 +14,8 @@ export interface Claim {
   readonly object: AgentContract;
   readonly most: number;
   readonly waitMs: number;
+  /** Whether the worker's credentials still hold. */
+  readonly watch: () => Standing;
 }
 
 /** What is refused is refused before the answer begins. `signal` aborts when the worker hangs up, where that is known. */
@@ -30,8 +33,17 @@ export async function answerClaim(claim: Claim, signal: AbortSignal): Promise<Re
   return lateClaimAnswer(signal, (gone) => claimLater(claim, socket, gone));
 }
 
-/** The object wakes who waits, so that nobody has to keep asking. Who has hung up claims nothing. */
-async function claimLater({ name, object, most, waitMs }: Claim, first: WebSocket, gone: AbortSignal): Promise<readonly PulledCall[]> {
+/** The object wakes who waits, so that nobody has to keep asking. Who has hung up, or whose key holds no more, claims nothing. */
+async function claimLater(claim: Claim, first: WebSocket, hungUp: AbortSignal): Promise<readonly PulledCall[]> {
+  const standing = claim.watch();
+  try {
+    return await claimUntil(claim, first, AbortSignal.any([hungUp, standing.lapsed]));
+  } finally {
+    standing.end();
+  }
+}
+
+async function claimUntil({ name, object, most, waitMs }: Claim, first: WebSocket, gone: AbortSignal): Promise<readonly PulledCall[]> {
   const timeout = AbortSignal.timeout(waitMs);
   const over = AbortSignal.any([timeout, gone]);
   let socket = first;

@@ -4,7 +4,7 @@ import { LIMITS } from "../limits.ts";
 import { approvalDetail, type ApprovalDetail } from "../views/approval-view.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
-import { eventView, type EventView } from "../views/event-view.ts";
+import { eventView, isLastEvent, type EventView } from "../views/event-view.ts";
 import { hasSaid } from "../../engine/rules/decisions.ts";
 import { approvalNumbered, stepAt, type TaskState } from "../../engine/state/state.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
@@ -94,6 +94,13 @@ export class TaskReading {
     return this.#state.end !== null;
   }
 
+  /** The number of the event with which it ended; `null` while it goes on. What follows is about its history alone. */
+  lastSeq(): number | null {
+    if (this.#state.end === null) return null;
+    const { seq } = this.#state;
+    return this.events(Math.max(0, seq - LAST_EVENTS), LAST_EVENTS).findLast(isLastEvent)?.seq ?? seq;
+  }
+
   /** `null` while the task has not ended. */
   result(): ResultReading | null {
     const { end } = this.#state;
@@ -122,6 +129,9 @@ export class TaskReading {
     return "value" in stored ? stored.value : this.#source.value(stored);
   }
 }
+
+/** Among so many at the end of a journal is the one with which the task ended. */
+const LAST_EVENTS = 10;
 
 /** Single events by number; those asked for in order cost one reading of each row. */
 class EventLookup {

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { waitForEnd } from "../../objects/follow.ts";
 import type { Api } from "../../http/route.ts";
+import { requireStanding, watchCredentials } from "../../http/standing.ts";
 import type { TaskServices } from "../services.ts";
 import type { EndedTask, TaskResult } from "../views/view.ts";
 
@@ -10,11 +11,18 @@ export async function endWithin(c: Context<Api<TaskServices>>, id: string, waitM
   if (waitMs === 0) return null;
   const { tasks } = c.var.services;
   const { tenant } = c.var.principal;
-  const ended = await tasks.read(
-    tenant,
-    id,
-    () => waitForEnd<TaskResult>(() => tasks.stub(tenant, id), waitMs),
-    (reading) => reading.result(),
-  );
-  return ended === null ? null : { id, ...(ended as TaskResult) };
+  const standing = watchCredentials(c);
+  const over = AbortSignal.any([AbortSignal.timeout(waitMs), standing.lapsed]);
+  try {
+    const ended = await tasks.read(
+      tenant,
+      id,
+      () => waitForEnd<TaskResult>(() => tasks.stub(tenant, id), over),
+      (reading) => reading.result(),
+    );
+    requireStanding(standing);
+    return ended === null ? null : { id, ...(ended as TaskResult) };
+  } finally {
+    standing.end();
+  }
 }
