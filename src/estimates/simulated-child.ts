@@ -1,6 +1,6 @@
 /** A task that a step starts in a simulated run: another workflow, or some of a map's items. */
 import type { Failure } from "../engine/facts/failure.ts";
-import type { TaskCreated } from "../engine/facts/created.ts";
+import { parentOf, type TaskCreated } from "../engine/facts/created.ts";
 import { loanOf } from "../engine/aspects/table.ts";
 import { concurrencyOfChild, toleratedInPart } from "../engine/kinds/map.ts";
 import { partOf, scopeOfStep } from "../engine/state/scope.ts";
@@ -58,7 +58,7 @@ function taskOf(parent: SimulatedTask, step: Step<NodeOf<"workflow">>, branch: n
 
 function common({ state: { created } }: SimulatedTask, step: Step, branch: number, task: string, input: Json): TaskCreated {
   const { type, v, tenant, workflow, definition, priority, tags, queue_ttl_ms, on_no_agent, fail_fast, traceparent, origin } = created;
-  const parent = { task: created.task, step: step.path, branch, depth: (created.parent?.depth ?? 0) + 1 };
+  const parent = parentOf(created, step.path, branch);
   return {
     type,
     v,

@@ -1,5 +1,6 @@
 /** What the tasks of a simulated run have in common: results that they may share, and gates that let few in at once. */
 import { Gate, type GateStore } from "../gates/gate.ts";
+import { tasksAbove } from "../engine/facts/created.ts";
 import type { StoredValue } from "../engine/facts/value.ts";
 import { stepNamed } from "../engine/state/state.ts";
 import type { AssumedNodeOf } from "./assumed-nodes.ts";
@@ -80,7 +81,14 @@ export class SimulatedGates {
     this.#tasks.set(task.id, task);
     const { limit, overlap } = terms;
     const entered = gate.enter(
-      { task: task.id, submittedAt: task.state.createdAt, priority: task.state.created.priority, limit, overlap },
+      {
+        task: task.id,
+        submittedAt: task.state.createdAt,
+        priority: task.state.created.priority,
+        limit,
+        overlap,
+        above: tasksAbove(task.state.created),
+      },
       now,
     );
     if (entered.type === "refused") task.takeSoon({ type: "refuse", by: entered.by });

@@ -29,6 +29,8 @@ export interface Entrant {
   readonly priority: number;
   readonly limit: number;
   readonly overlap: Overlap;
+  /** The tasks that wait for it: it never cancels one of them. */
+  readonly above?: readonly string[];
 }
 
 export type Entered =
@@ -209,7 +211,8 @@ export class Gate {
     if (canceler !== null) return { type: "canceled", by: canceler };
     const cancels = overlap === "cancel_previous";
     if (cancels) {
-      this.#cancelBefore(entrant);
+      const kept = this.#cancelBefore(entrant);
+      if (kept !== null) return { type: "refused", by: kept };
       this.#cancelers.add(task);
     }
     if (this.#line.length >= LIMITS.gateLine) return { type: "waiting", position: null };
@@ -220,17 +223,25 @@ export class Gate {
     return null;
   }
 
-  /** Of all that are not to end, as many of the newest stay as there are places, the entrant among them. */
-  #cancelBefore(entrant: Entrant): void {
+  /**
+   * Of all that are not to end, as many of the newest stay as there are places, the entrant among them, and those that wait for
+   * it. Where that is too many nobody is canceled, and one that waits for it is returned.
+   */
+  #cancelBefore(entrant: Entrant): string | null {
+    const { above = [] } = entrant;
     const staying = this.#staying;
-    const before = staying.filter((member) => isBefore(member, entrant)).toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
-    for (const member of before.slice(0, Math.max(0, staying.length + 1 - this.#limit.limit))) {
+    const tooMany = Math.max(0, staying.length + 1 - this.#limit.limit);
+    const before = staying.filter((member) => isBefore(member, entrant) && !above.includes(member.task));
+    const kept = before.length < tooMany ? staying.find(({ task }) => above.includes(task)) : undefined;
+    if (kept !== undefined) return kept.task;
+    for (const member of before.toSorted((a, b) => (isBefore(a, b) ? -1 : 1)).slice(0, tooMany)) {
       if (member.state === "waiting") this.#dismiss(member, entrant.task);
       else {
         this.#places.keep({ ...member, canceledBy: entrant.task });
         this.#ending.add(member.task);
       }
     }
+    return null;
   }
 
   #dismiss(waiter: Waiting, by: string): void {

@@ -262,6 +262,19 @@ describe("a task that cancels those before it", () => {
     const canceled = (await eventsOf(first)).find(({ type }) => type === "task.canceled");
     expect(canceled?.data["reason"]).toContain("takes its place");
   });
+
+  test("never cancels one that waits for it: it is refused at once, and what started it fails", async () => {
+    heldAgent();
+    const gate = { key: "input.k", limit: 1 };
+    await api("PUT", "/workflows/newest-in", { ...WORK, concurrency: { ...gate, overlap: "cancel_previous" } });
+    const start = (workflow: string) => ({ id: "go", type: "workflow", workflow, input: { k: "${ input.k }" } });
+    await api("PUT", "/workflows/newest-between", { steps: [start("newest-in")] });
+    for (const workflow of ["newest-in", "newest-between"]) {
+      const ended = await untilEnded(await submit({ workflow: { concurrency: gate, steps: [start(workflow)] }, input: { k: workflow } }));
+      expect(ended).toMatchObject({ status: "failed", error: { code: "child_rejected" } });
+      expect(ended.error?.message).toContain("waits for this task");
+    }
+  });
 });
 
 describe("a workflow that says how many of its tasks run at once", () => {

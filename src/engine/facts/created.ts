@@ -28,8 +28,8 @@ export interface TaskCreated extends AspectsOfCreated {
   readonly traceparent: string;
   /** Where the service was reached: the base of callback URLs. */
   readonly origin: string;
-  /** The step that started it, in the task that waits for it; `depth`: how many are inside each other. */
-  readonly parent?: { readonly task: string; readonly step: string; readonly branch: number; readonly depth: number };
+  /** The step that started it, in the task that waits for it. */
+  readonly parent?: Parent;
   /** It works on a part of a map's items: its input has them, and what the steps inside read from outside. */
   readonly spread?: Spread;
   /** The task whose end started it, and how many there have been in a row. */
@@ -47,6 +47,25 @@ export interface TaskCreated extends AspectsOfCreated {
   readonly library?: StoredValue;
   /** Who is told of its end; the secret is sealed. */
   readonly webhook?: { readonly url: string; readonly secret?: string };
+}
+
+/** PERSISTED. `depth`: how many are inside each other; `above`: those that wait for the task itself, the nearest first. */
+export interface Parent {
+  readonly task: string;
+  readonly step: string;
+  readonly branch: number;
+  readonly depth: number;
+  readonly above?: readonly string[];
+}
+
+/** The tasks that wait for this one, as far as it was told of them, the nearest first. */
+export const tasksAbove = ({ parent }: Pick<TaskCreated, "parent">): readonly string[] =>
+  parent === undefined ? [] : [parent.task, ...(parent.above ?? [])];
+
+/** What a task says to one that it starts of where that stands. */
+export function parentOf(created: Pick<TaskCreated, "task" | "parent">, step: string, branch: number): Parent {
+  const above = tasksAbove(created);
+  return { task: created.task, step, branch, depth: (created.parent?.depth ?? 0) + 1, ...(above.length > 0 && { above }) };
 }
 
 /** A workflow that was to be started when the task had ended: the task it became, or why it did not. */

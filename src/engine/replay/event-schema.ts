@@ -51,7 +51,7 @@ const MEMBERS = {
   fingerprint: text,
   traceparent: text,
   origin: text,
-  parent: z.looseObject({ task: text, step: text, branch: count, depth: count }),
+  parent: z.looseObject({ task: text, step: text, branch: count, depth: count, above: texts.optional() }),
   spread: z.looseObject({ path: texts, first: count, concurrency: number, tolerate: count }),
   chain: z.looseObject({ from: text, depth: count }),
   forked: z.looseObject({ from: text, seq: count, retry: z.literal(true).optional() }),

@@ -4,6 +4,7 @@ import { familyTooLarge, loanOf, shareOf, sharesOfChains } from "../../engine/as
 import { smaller } from "../../language/budget-definition.ts";
 import { concurrencyOfChild, toleratedInPart } from "../../engine/kinds/map.ts";
 import type { EventOf } from "../../engine/facts/event.ts";
+import { parentOf } from "../../engine/facts/created.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
 import { partOf, scopeIn, scopeOfStep, withName } from "../../engine/state/scope.ts";
 import { stepNamed } from "../../engine/state/state.ts";
@@ -163,7 +164,7 @@ export class ChildSubmissions {
   }
 
   #child(loaded: Loaded, { task, step, branch }: ChildTask) {
-    const parent = { task: loaded.state.created.task, step, branch, depth: depthOf(loaded) + 1 };
+    const parent = parentOf(loaded.state.created, step, branch);
     const after = loaded.state.children.get(task)?.after ?? null;
     return { ...this.#common(loaded, task, `${step}/${branch}`), parent, ...(after !== null && { after }) };
   }

@@ -20,6 +20,7 @@ export const LINT_CODES = {
   no_fitting_agent: "Of those who offer the capability nobody has the region, version or labels that the step selects.",
   unknown_workflow: "A reference to a registered workflow cannot be resolved.",
   endless_workflow: "The workflow starts itself again without any condition, directly or through others.",
+  waits_for_itself: "A step starts a workflow that needs the place under a key which the task itself has until that has ended.",
   not_checked: "Agents or workflows could not be looked up, so what depends on them was not checked.",
 } as const;
 

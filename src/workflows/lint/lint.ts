@@ -13,6 +13,7 @@ import { PossibleOutcomes } from "./possible-outcomes.ts";
 import { fieldWarnings } from "./fields.ts";
 import { literalWarnings } from "./literals.ts";
 import { sourceTree } from "./source-tree.ts";
+import { ownPlaceWarnings } from "./own-places.ts";
 import { reachabilityWarnings } from "./reachability.ts";
 import { referenceWarnings } from "./references.ts";
 import { ShapeInference } from "./shape-inference.ts";
@@ -33,6 +34,7 @@ export function lintWorkflow(workflow: Workflow, context: LintContext): readonly
     ...budgetWarnings(root, definition, context.agents),
     ...agentWarnings(root, context.agents, shapes),
     ...referenceWarnings(root, workflow, context, shapes),
+    ...ownPlaceWarnings(root, workflow, context),
   ];
   return warnings
     .map((warning) => ({ warning, place: segmentsOf(warning.pointer) }))

@@ -66,6 +66,24 @@ describe("a gate", () => {
     expect(gate.toCancel).toEqual([]);
   });
 
+  test("cancels nobody who waits for the newcomer: others make room, or it is refused", () => {
+    const gate = new Gate(new Memory());
+    const child = entrant("child", { submittedAt: NOW + 9, overlap: "cancel_previous", above: ["parent", "root"] });
+    gate.enter(entrant("root"), NOW);
+    expect(gate.enter(child, NOW)).toEqual({ type: "refused", by: "root" });
+    expect(gate.enter(child, NOW)).toEqual({ type: "refused", by: "root" });
+    expect(gate.toCancel).toEqual([]);
+    // Submitted in the same moment, which of them is first says nothing.
+    expect(gate.enter({ ...child, task: "a", submittedAt: NOW }, NOW)).toEqual({ type: "refused", by: "root" });
+    const wide = new Gate(new Memory());
+    wide.enter(entrant("root", { limit: 2 }), NOW);
+    wide.enter(entrant("other", { submittedAt: NOW + 1, limit: 2 }), NOW);
+    expect(wide.enter({ ...child, limit: 2 }, NOW)).toMatchObject({ type: "waiting" });
+    expect(wide.toCancel).toEqual([{ task: "other", by: "child" }]);
+    wide.leave("other", NOW);
+    expect(wide.admitted().at(-1)?.task).toBe("child");
+  });
+
   test("cancels no more than the limit makes necessary", () => {
     const gate = new Gate(new Memory());
     for (const [index, task] of ["a", "b", "c"].entries()) {

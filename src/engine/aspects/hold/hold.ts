@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { causedBy } from "../../../shared/actor.ts";
 import { ok } from "../../../shared/result.ts";
+import { tasksAbove } from "../../facts/created.ts";
 import type { Failure } from "../../facts/failure.ts";
 import { number, text, time } from "../../facts/member-schemas.ts";
 import { resident } from "../../facts/value.ts";
@@ -51,7 +52,8 @@ export const hold = {
     refuse: (state, input) => {
       if (!isInLine(state)) return NOTHING;
       if ("error" in input) return ok({ facts: [], next: { type: "task_rejected", error: input.error } });
-      return ok(rejected("concurrency_limit", `All places under "${keyOf(state)}" are taken, one of them by ${input.by}`));
+      const isAbove = tasksAbove(state.created).includes(input.by) ? ", which waits for this task and so cannot make room for it" : "";
+      return ok(rejected("concurrency_limit", `All places under "${keyOf(state)}" are taken, one of them by ${input.by}${isAbove}`));
     },
     // Nothing comes of it once the burst is over.
     replace: (state, replacement, world) => {

@@ -2,6 +2,7 @@
  * The task at its gate: it asks to be let in, and gives its place back when it has ended. What is lost on the way is found
  * again: that it wants to come in by the alarm and by every new instance, that it has ended by the gate, which asks.
  */
+import { tasksAbove } from "../../../engine/facts/created.ts";
 import type { Entered } from "../../../gates/gate.ts";
 import { againAt, Reminders, tryToTell } from "../../../objects/errands.ts";
 import { log, messageOf } from "../../../shared/log.ts";
@@ -73,9 +74,17 @@ export class GateEntry implements TaskErrand {
   async #enter({ state }: Loaded): Promise<void> {
     const { tenant, task, gate, priority } = state.created;
     if (gate === undefined) return;
+    const above = state.graph.rules === 0 ? [] : tasksAbove(state.created);
     this.#reminders.carriedOut(ENTRY);
     const name = { tenant, key: gate.key };
-    const entrant = { task, priority, submittedAt: state.createdAt, limit: gate.limit, overlap: gate.overlap };
+    const entrant = {
+      task,
+      priority,
+      submittedAt: state.createdAt,
+      limit: gate.limit,
+      overlap: gate.overlap,
+      ...(above.length > 0 && { above }),
+    };
     await tryToTell("gate not entered", async () => {
       const entered = await this.#gates.ask(name, (object) => object.enter(name, entrant));
       await this.#entered(entered);

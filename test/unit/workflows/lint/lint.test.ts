@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { checkWorkflow } from "../../../../src/workflows/check.ts";
 import { LINT_CODES } from "../../../../src/workflows/lint/codes.ts";
+import type { Json } from "../../../../src/shared/json.ts";
 import { agentsWith, lint, lintAmong, step, steps, told } from "./linting.ts";
 
 const agent = (id: string, more: object = {}) => ({ id, capabilities: [{ name: "work" }], ...more });
@@ -268,4 +269,34 @@ test("warnings come in the order of the definition", () => {
 
 test("every code has its sentence", () => {
   for (const meaning of Object.values(LINT_CODES)) expect(meaning).toMatch(/^[A-Z].*\.$/);
+});
+
+describe("a workflow that needs the place of the one that waits for it", () => {
+  const under = (key: string, limit = 1): object => ({ concurrency: { key, limit } });
+  const child = (workflow: string, input: Json): object => ({ id: "c", type: "workflow", workflow, input });
+  const workflows = {
+    narrow: { ...steps(step("a")), ...under("'order-' + string(input.k)") },
+    wide: { ...steps(step("a")), ...under("input.k", 3) },
+    named: { ...steps(step("a")), concurrency: { limit: 1 } },
+    between: steps(child("narrow", { k: "${ input.order }" })),
+  } as unknown as Readonly<Record<string, Json>>;
+
+  test.each<[string, object]>([
+    ["directly", { ...steps(child("narrow", { k: "${ input.id }" })), ...under('"order-" + string( input.id )') }],
+    ["by what is handed on as it is", { ...steps(child("narrow", "${ input }")), ...under("'order-' + string(input.k)") }],
+    ["by the name of another", { ...steps(child("named", {})), ...under("'named'") }],
+    ["through others", { ...steps(child("between", { order: "${ input.id }" })), ...under("'order-' + string(input.id)") }],
+    ["with a constant", { ...steps(child("narrow", { k: 7 })), ...under("'order-' + string(7)") }],
+  ])("is told of: %s", async (_, definition) => {
+    expect(told(await lintAmong(workflows, "me", definition))).toEqual(["waits_for_itself /steps/0/workflow"]);
+  });
+
+  test.each<[string, object]>([
+    ["there are more places", { ...steps(child("wide", { k: "${ input.k }" })), ...under("input.k", 3) }],
+    ["the key is another", { ...steps(child("narrow", { k: "${ input.other }" })), ...under("'order-' + string(input.id)") }],
+    ["the key follows from the work", { ...steps(step("a"), child("wide", { k: "${ steps.a.output.k }" })), ...under("input.k") }],
+    ["it has no place itself", steps(child("narrow", { k: "${ input.id }" }))],
+  ])("is not, where %s", async (_, definition) => {
+    expect((await lintAmong(workflows, "me", definition)).filter(({ code }) => code === "waits_for_itself")).toEqual([]);
+  });
 });
