@@ -54,8 +54,9 @@ export function healthOf(
   if (facts.failedProbes >= limits.failedProbes) {
     return { status: "unhealthy", reason: `${facts.failedProbes} health probes failed in a row: ${facts.probeFault}` };
   }
-  if (breaker.status === "open") return { status: "unhealthy", reason: `left alone: ${breaker.reason}` };
-  if (breaker.status === "half_open") return { status: "degraded", reason: "on trial after failures" };
+  if (breaker.status === "open") return { status: breaker.isAsked ? "degraded" : "unhealthy", reason: `left alone: ${breaker.reason}` };
+  if (breaker.status === "half_open")
+    return { status: "degraded", reason: `on trial after ${breaker.isAsked ? "it asked for patience" : "failures"}` };
   if (facts.failedProbes > 0) return { status: "degraded", reason: `a health probe failed: ${facts.probeFault}` };
   return { status: "healthy", reason: null };
 }

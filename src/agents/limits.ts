@@ -48,6 +48,8 @@ export const LIMITS = {
   fairnessMs: 1 * SECOND,
   /** Cooldowns of a breaker double up to this. */
   breakerCooldownMs: 10 * MINUTE,
+  /** How long one answer that asks for patience keeps the calls of all tasks from its agent: one of them finds out whether it goes on. */
+  patienceMs: 60 * SECOND,
   /** Silent intervals after which an agent with heartbeats is offline; failed probes after which one is unhealthy. */
   missedHeartbeats: 3,
   failedProbes: 3,

@@ -25,6 +25,10 @@ export const LIMITS = {
   leaseGraceMs: 10 * SECOND,
   /** How often a lost attempt is sent again. */
   resends: 10,
+  /** An agent that asks for patience again and again, however little each time, is asked after pauses that double from here … */
+  patienceLeastMs: 250,
+  /** … up to this. */
+  patienceMostMs: 30 * SECOND,
   /** Longest pause between looks for a missing agent; a registration wakes the task sooner. */
   agentLookMs: 60 * SECOND,
   /** A heartbeat is recorded when it moves the lease by at least this share of the timeout, else only answered. */

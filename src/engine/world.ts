@@ -78,6 +78,9 @@ export interface AgentEvidence {
   readonly lastFaultAt: number;
   /** Smoothed time to a reply, `null` before the first. */
   readonly latencyMs: number | null;
+  /** It asked for patience until then, so many times in a row; afterwards one call goes first, to find out whether it is over. */
+  readonly heldUntil?: number;
+  readonly holds?: number;
 }
 
 export interface Choice {

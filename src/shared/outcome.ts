@@ -17,6 +17,8 @@ export interface AttemptOutcome {
   /** Of these, where the agent tells them apart: they have prices of their own. */
   readonly inputTokens?: number;
   readonly outputTokens?: number;
+  /** The agent asked for patience, until then. */
+  readonly heldUntil?: number;
   /** It was the second of two agents asked. */
   readonly hedge: boolean;
 }

@@ -140,6 +140,29 @@ describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => 
 
   test("what is not JSON is invalid", async () => expect(await failing(() => new Response("<html>"))).toBe("reply_invalid"));
   test("what has no output is invalid", async () => expect(await failing(() => Response.json({ result: 1 }))).toBe("reply_invalid"));
+  test.each([
+    ["204", () => new Response(null, { status: 204 })],
+    ["205", () => new Response(null, { status: 205 })],
+    ["an empty 200", () => new Response("")],
+    ["a page", () => new Response("<html>ok</html>", { headers: { "content-type": "text/html" } })],
+    ["another JSON", () => Response.json({ result: 1 })],
+  ])("who answered %s is not asked again", async (_, response) => {
+    expect(await failing(response, { retry: { delay: "1ms" } })).toBe("reply_invalid");
+    expect(calls).toHaveLength(1);
+  });
+  test("who began with JSON and broke off is", async () => {
+    const cut = (): Response => new Response('{"output": [1', { headers: { "content-type": "application/json" } });
+    expect(await failing(cut, { retry: { delay: "1ms" } })).toBe("reply_invalid");
+    expect(calls).toHaveLength(3);
+  });
+  test("what parses is taken, whatever its type", async () =>
+    expect(await failing(() => new Response('{"output":1}', { headers: { "content-type": "text/plain" } }))).toBeUndefined());
+  test("a usage that cannot be read is a warning on the step", async () => {
+    await registerAgent("agent", { dispatch });
+    agentsAnswer(() => Response.json({ output: 1, usage: { input_tokens: 1.5, output_tokens: 2 } }));
+    const task = await settle(await submit({ workflow: { steps: [{ id: "a", capability: "agent" }] } }));
+    expect(task).toMatchObject({ status: "completed", steps: [{ attempts: 1, warnings: [expect.stringContaining("input_tokens")] }] });
+  });
   test("what nests deeper than a request may is invalid", async () =>
     expect(await failing(() => new Response(`{"output":${"[".repeat(5_000)}${"]".repeat(5_000)}}`))).toBe("reply_invalid"));
   test("an empty body is invalid", async () => expect(await failing(() => new Response(""))).toBe("reply_invalid"));
@@ -163,6 +186,38 @@ describe.each(["inline", "queue"] as const)("direct replies, %s", (dispatch) => 
       await failing(() => (++calls === 1 ? Promise.reject(new Error("The script's code was updated.")) : Response.json({ output: 1 }))),
     ).toBeUndefined();
   });
+});
+
+/** Takes eight calls in a period, and tells the others when to come back; `early`: calls that came before that all the same. */
+function rateLimited(periodMs: number) {
+  const seen = { until: 0, taken: 0, early: 0, told: 0 };
+  agentsAnswer(() => {
+    const now = Date.now();
+    if (now >= seen.until) Object.assign(seen, { until: now + periodMs, taken: 0, told: 0 });
+    if (seen.taken++ < 8) return Response.json({ output: 1 });
+    seen.told ||= now;
+    if (now > seen.told + 100) seen.early++;
+    return new Response("", { status: 429, headers: { "retry-after": `${(seen.until - now + 20) / 1_000}` } });
+  });
+  return seen;
+}
+
+describe("an agent that asks for patience", () => {
+  test.each([{}, { limits: { max_concurrency: 4 } }])(
+    "loses no item of a map that may call once for each, registered with %j",
+    async (more) => {
+      await registerAgent("agent", { dispatch: "inline", ...more });
+      const seen = rateLimited(600);
+      const item = { id: "work", capability: "agent", retry: { max_attempts: 1 } };
+      const steps = [{ id: "each", type: "map", over: "input", concurrency: 24, steps: [item] }];
+      const id = await submit({ workflow: { steps }, input: Array.from({ length: 24 }, (_, index) => index) });
+      expect(await untilEnded(id)).toMatchObject({ status: "completed" });
+      expect(seen.early).toBe(0);
+      // Of those that were in line when the first was told, none has left.
+      expect(calls.length).toBeLessThan(24 + 2 * 8);
+      expect(Math.max(...calls.map(({ attempt }) => attempt))).toBeGreaterThan(1);
+    },
+  );
 });
 
 describe("callbacks", () => {

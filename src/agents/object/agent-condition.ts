@@ -74,7 +74,7 @@ export class AgentCondition {
     statistics.add(capability || record.capabilities[0]?.name || "", outcome, now);
     const after = recordOutcome(breaker, outcome, isProbe, record.breaker, now);
     // What it did before its outage says little about how it will do.
-    if (breaker.status !== "closed" && after.status === "closed") statistics.restart();
+    if (breaker.status !== "closed" && after.status === "closed" && !breaker.isAsked) statistics.restart();
     this.#update({ breaker: after });
     this.#isDirty = true;
     if (breaker.status !== after.status) this.#save();

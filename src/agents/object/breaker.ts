@@ -6,7 +6,7 @@
  *                                  └──────(a probe fails)───────┘  with twice the cooldown
  *
  * B1. Only the agent's own faults count, and slow replies if it says so; a caller's bad request and trouble of the
- *     platform count as nothing.
+ *     platform count as nothing. Where the agent asks for patience it gets it, whatever the settings say.
  * B2. While it is not closed, only probes count: a reply to a call from before says nothing new.
  */
 import { LIMITS } from "../limits.ts";
@@ -17,9 +17,23 @@ import { isFault, type AttemptOutcome } from "../../shared/outcome.ts";
 /** PERSISTED in the agent's object. */
 export type BreakerState =
   | { readonly status: "closed"; readonly consecutive: number; readonly recent: readonly RecentCalls[] }
-  | { readonly status: "open"; readonly since: number; readonly until: number; readonly cooldownMs: number; readonly reason: string }
+  /** `isAsked`: the agent itself asked for patience. */
+  | {
+      readonly status: "open";
+      readonly since: number;
+      readonly until: number;
+      readonly cooldownMs: number;
+      readonly reason: string;
+      readonly isAsked?: true;
+    }
   /** `successes`: probes that have succeeded so far. */
-  | { readonly status: "half_open"; readonly since: number; readonly cooldownMs: number; readonly successes: number };
+  | {
+      readonly status: "half_open";
+      readonly since: number;
+      readonly cooldownMs: number;
+      readonly successes: number;
+      readonly isAsked?: true;
+    };
 
 /** Calls and faults in one slice of the window. */
 interface RecentCalls {
@@ -35,17 +49,19 @@ const SLICES = 10;
 /** The state at a moment: an open breaker lets probes through once its cooldown is over. */
 export function breakerAt(state: BreakerState, now: number): BreakerState {
   if (state.status !== "open" || now < state.until) return state;
-  return { status: "half_open", since: state.until, cooldownMs: state.cooldownMs, successes: 0 };
+  const { until: since, cooldownMs, isAsked } = state;
+  return { status: "half_open", since, cooldownMs, successes: 0, ...(isAsked && { isAsked }) };
 }
 
 export function recordOutcome(
   before: BreakerState,
-  outcome: Pick<AttemptOutcome, "class" | "ms">,
+  outcome: Pick<AttemptOutcome, "class" | "ms" | "heldUntil">,
   isProbe: boolean,
   settings: BreakerSettings | undefined,
   now: number,
 ): BreakerState {
   const state = breakerAt(before, now);
+  if (outcome.heldUntil !== undefined) return heldBack(state, outcome.heldUntil, settings, now);
   const verdict = verdictOn(outcome, settings?.slowMs);
   if (verdict === null) return state;
   switch (state.status) {
@@ -102,6 +118,14 @@ function counted(recent: readonly RecentCalls[], fault: 0 | 1, windowMs: number,
   const last = kept.at(-1);
   if (last === undefined || now - last.at >= sliceMs) return [...kept, { at: now, calls: 1, faults: fault }];
   return [...kept.slice(0, -1), { at: last.at, calls: last.calls + 1, faults: last.faults + fault }];
+}
+
+function heldBack(state: BreakerState, heldUntil: number, settings: BreakerSettings | undefined, now: number): BreakerState {
+  const until = Math.min(heldUntil, now + LIMITS.patienceMs);
+  if (until <= now || (state.status === "open" && state.until >= until)) return state;
+  const { cooldownMs } = state.status === "closed" ? { ...DEFAULTS.breaker, ...settings } : state;
+  const since = state.status === "open" ? state.since : now;
+  return { status: "open", since, until, cooldownMs, reason: "it asked for patience", isAsked: true };
 }
 
 function opened(reason: string, cooldownMs: number, now: number): BreakerState {

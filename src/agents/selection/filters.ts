@@ -26,7 +26,7 @@ export function ruledOut(candidate: Candidate, wanted: Wanted, input: () => Json
   const barred = wanted.barred.get(agent.id);
   if (barred !== undefined) {
     return barred === "declined"
-      ? { verdict: "declined", reason: "its line turned the step away a moment ago" }
+      ? { verdict: "declined", reason: "it turned the step away, or asked for patience" }
       : { verdict: "excluded", reason: "it works on this step already" };
   }
   if (selection.exclude.includes(agent.id)) return { verdict: "excluded", reason: "the step excludes it" };
@@ -103,5 +103,8 @@ export function statisticsFor({ agent, state }: Candidate, wanted: Pick<Wanted, 
 export function isOnTrial({ agent, state }: Candidate, wanted: Pick<Wanted, "evidence">): boolean {
   if (state !== null && state.breaker.status !== "closed") return true;
   const seen = wanted.evidence.get(agent.id);
-  return seen !== undefined && seen.faultsInARow >= (agent.breaker?.consecutive ?? DEFAULTS.breaker.consecutive);
+  return (
+    seen?.heldUntil !== undefined ||
+    (seen !== undefined && seen.faultsInARow >= (agent.breaker?.consecutive ?? DEFAULTS.breaker.consecutive))
+  );
 }

@@ -7,6 +7,7 @@ import { troubleOf } from "../../objects/trouble.ts";
 import { LIMITS } from "../limits.ts";
 import {
   failureOf,
+  notJson,
   parseCompletion,
   replyInvalid,
   requestOf,
@@ -60,7 +61,7 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
     const text = await readText(response, LIMITS.valueBytes);
     if (!response.ok)
       return fail(failureOf(status, response.headers.get("retry-after"), parseJson(text), Date.now()), status === 404 || status === 410);
-    return completed(text, Date.now() - startedAt);
+    return completed(text, response.headers.get("content-type"), Date.now() - startedAt);
   } catch (error) {
     if (isTimedOut) return fail({ code: "timeout", message: timeoutMessage(call.timeoutMs), retryable: true });
     if (error instanceof TooLarge)
@@ -108,12 +109,12 @@ export async function probeHealth(url: string, policy: UrlPolicy): Promise<strin
   }
 }
 
-function completed(text: string, ms: number): Outcome {
+function completed(text: string, contentType: string | null, ms: number): Outcome {
   if (nestingDepth(text) > LIMITS.jsonDepth) {
     return { type: "failed", error: replyInvalid(`its JSON nests deeper than ${LIMITS.jsonDepth} levels`), ms };
   }
   const body = parseJson(text);
-  if (body === undefined) return { type: "failed", error: replyInvalid(text === "" ? "with an empty body" : "not in JSON"), ms };
+  if (body === undefined) return { type: "failed", error: notJson(text, contentType), ms };
   const reply = parseCompletion(body);
   return "code" in reply ? { type: "failed", error: reply, ms } : { type: "completed", ...reply, bytes: text.length, ms };
 }

@@ -25,6 +25,8 @@ export const outcomesMessage = z.object({
   tenant: z.string(),
   agent: z.string(),
   outcomes: z.array(tuple),
+  /** The agent asked for patience, until then. */
+  held_until: z.number().optional(),
 });
 export type OutcomesMessage = z.infer<typeof outcomesMessage>;
 
@@ -50,7 +52,10 @@ export class OutcomeBuffer {
     if (message.outcomes.length < LIMITS.outcomesPerMessage) {
       message.outcomes.push(tupleOf(outcome, capability));
     }
-    this.#sendWithin(isFault(outcome.class) ? LIMITS.outcomeFaultMs : LIMITS.outcomeQuietMs);
+    if (outcome.heldUntil !== undefined) {
+      this.#pending.set(key, { ...message, held_until: Math.max(message.held_until ?? 0, outcome.heldUntil) });
+    }
+    this.#sendWithin(isFault(outcome.class) || outcome.heldUntil !== undefined ? LIMITS.outcomeFaultMs : LIMITS.outcomeQuietMs);
   }
 
   #sendWithin(ms: number): void {
@@ -76,6 +81,7 @@ export class OutcomeBuffer {
 }
 
 export function outcomesOf(message: OutcomesMessage): readonly { readonly capability: string; readonly outcome: AttemptOutcome }[] {
+  const { held_until: heldUntil } = message;
   return message.outcomes.map(([outcome, ms, costUsd, tokens, hedge, capability, inputTokens = null, outputTokens = null]) => ({
     capability,
     outcome: {
@@ -86,6 +92,7 @@ export function outcomesOf(message: OutcomesMessage): readonly { readonly capabi
       hedge,
       ...(inputTokens !== null && { inputTokens }),
       ...(outputTokens !== null && { outputTokens }),
+      ...(outcome === "throttled" && heldUntil !== undefined && { heldUntil }),
     },
   }));
 }

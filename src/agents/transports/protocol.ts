@@ -49,7 +49,7 @@ export type PulledCall = Omit<CarriedCall, "tenant" | "agent">;
 /** What came of calling an agent. `ms`: from the request to the reply, where somebody awaited it. */
 export type Outcome =
   /** `bytes`: the size of the reply that the output came in. */
-  | { readonly type: "completed"; readonly output: Json; readonly bytes: number; readonly usage?: Usage; readonly ms?: number }
+  | (Completion & { readonly type: "completed"; readonly bytes: number; readonly ms?: number })
   /** It will call back. */
   | { readonly type: "accepted"; readonly ms: number }
   /** `isGone`: what we know of the agent may be out of date. */
@@ -156,27 +156,58 @@ export class SecretUnreadable extends Error {
   }
 }
 
-const tokens = z.int().min(0);
-const usage = z.object({ input_tokens: tokens.optional(), output_tokens: tokens.optional(), cost_usd: z.number().min(0).optional() });
-const completion = z
-  .object({ output: z.unknown(), usage: usage.optional() })
-  .refine((reply) => "output" in reply && reply.output !== undefined, { message: 'expected an "output"', path: ["output"] });
+/** `usageFault`: what of the usage could not be read. A good answer is not thrown away for that. */
+export interface Completion {
+  readonly output: Json;
+  readonly usage?: Usage;
+  readonly usageFault?: string;
+}
 
-export type Completion = { readonly output: Json; readonly usage?: Usage };
-
-/** The body of a successful reply, or the failure that a malformed one is. */
+/** The body of a successful reply, or the failure that one of another shape is: whoever answers so will do so again. */
 export function parseCompletion(body: unknown): Completion | Failure {
-  const parsed = completion.safeParse(body);
-  if (parsed.success) return { output: parsed.data.output as Json, ...(parsed.data.usage && { usage: parsed.data.usage as Usage }) };
-  const [issue] = parsed.error.issues;
-  const place = issue?.path.length ? ` at /${issue.path.join("/")}` : "";
-  return replyInvalid(`the reply is not {"output": …}${place}: ${issue?.message ?? "malformed"}`);
+  if (!isObject(body) || body["output"] === undefined) return replyInvalid(`its reply is ${NO_OUTPUT}`, false);
+  const { output, usage } = body;
+  return usage === undefined ? { output: output as Json } : { output: output as Json, ...readUsage(usage) };
 }
 
-/** A reply that cannot be read. The agent may do better next time. */
-export function replyInvalid(what: string): Failure {
-  return { code: "reply_invalid", message: excerpt(`The agent answered, but ${what}`, LIMITS.errorMessageLength), retryable: true };
+const NO_OUTPUT = 'not {"output": …}';
+
+const isObject = (value: unknown): value is { readonly [name: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const tokens = z.int().min(0);
+const USAGE = { input_tokens: tokens, output_tokens: tokens, cost_usd: z.number().min(0) };
+
+/** What of it can be read counts; the rest is named. */
+function readUsage(said: unknown): Pick<Completion, "usage" | "usageFault"> {
+  if (!isObject(said)) return { usageFault: "usage is not an object and was not counted" };
+  const usage: { -readonly [M in keyof Usage]: Usage[M] } = {};
+  const unread: string[] = [];
+  for (const name of Object.keys(USAGE) as (keyof typeof USAGE)[]) {
+    if (said[name] === undefined) continue;
+    const read = USAGE[name].safeParse(said[name]);
+    if (read.success) usage[name] = read.data;
+    else unread.push(`usage.${name} is ${name === "cost_usd" ? "no amount of dollars" : "no whole number"} and was not counted`);
+  }
+  return { usage, ...(unread.length > 0 && { usageFault: unread.join("; ") }) };
 }
+
+/** A reply that cannot be read. Unless it is of the wrong kind altogether, the agent may do better next time. */
+export function replyInvalid(what: string, retryable = true): Failure {
+  return { code: "reply_invalid", message: excerpt(`The agent answered, but ${what}`, LIMITS.errorMessageLength), retryable };
+}
+
+/** What was answered with success in place of a completion, and cannot be read as JSON. */
+export function notJson(text: string, contentType: string | null): Failure {
+  if (text.trim() === "") return replyInvalid(`its reply is empty, ${NO_OUTPUT}`, false);
+  // What says that it is JSON, or begins like it and says nothing, was broken or cut on its way.
+  const isMeantAsJson = contentType === null ? text.trimStart().startsWith("{") : JSON_TYPE.test(contentType);
+  return isMeantAsJson
+    ? replyInvalid("not in JSON that can be read")
+    : replyInvalid(`its reply is ${NO_OUTPUT}, nor any other JSON, but ${contentType ?? "a text"}`, false);
+}
+
+const JSON_TYPE = /^\s*[\w.+-]+\/([\w.+-]+\+)?json\s*(;|$)/i;
 
 const problem = z.object({
   code: z.string().min(1).max(LIMITS.nameLength).optional().catch(undefined),

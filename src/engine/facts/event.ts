@@ -33,6 +33,8 @@ type OfBranch = OfStep & { readonly branch: number };
 type OfApproval = OfStep & { readonly approval: number };
 /** What the reply that settled an attempt is recognised by when it comes again, and how long the agent took. */
 type OfReply = { readonly digest?: string; readonly ms?: number };
+/** What the work used, as the agent says, and what it said that could not be read. */
+type WithUsage = { readonly usage?: Usage; readonly usage_fault?: string };
 /**
  * Who held the attempt, and for what capability; `slot` when it held one of the agent's slots, or was in line for one;
  * `in_line` when nobody worked on it yet.
@@ -81,11 +83,11 @@ export type CoreEvent =
   | (OfAttempt & { readonly type: "agent.selected"; readonly agent: string; readonly receipt: Receipt })
   | (OfStep &
       OfReply &
+      WithUsage &
       OfAgent & {
         readonly type: "step.completed";
         readonly output: StoredValue;
         readonly attempt?: number;
-        readonly usage?: Usage;
         readonly degraded?: Failure;
         /** The number of the event that brought the signal. */
         readonly signal?: number;
@@ -133,16 +135,27 @@ export type CoreEvent =
   /** One reply of an ensemble. `key` and `score` are what it is compared and ranked by. */
   | (OfAttempt &
       OfReply &
+      WithUsage &
       OfAgent & {
         readonly type: "attempt.completed";
         readonly output: StoredValue;
-        readonly usage?: Usage;
         readonly key?: string;
         readonly score?: number;
       })
   | (OfAttempt & OfReply & OfAgent & { readonly type: "attempt.failed"; readonly error: Failure; readonly usage?: Usage })
-  /** The agent's line turned it away: nobody worked on it. */
-  | (OfAttempt & { readonly type: "attempt.declined"; readonly agent: string; readonly reason: string; readonly retry_at: number })
+  /**
+   * It was turned away, and nobody worked on it: by the agent's line, by whoever had it and gave it back (`slot`), or with an
+   * `error` by the agent itself, which asked for patience.
+   */
+  | (OfAttempt &
+      OfReply &
+      OfAgent & {
+        readonly type: "attempt.declined";
+        readonly agent: string;
+        readonly reason: string;
+        readonly retry_at: number;
+        readonly error?: Failure;
+      })
   /** Another attempt at the same step was faster, or has decided. */
   | (OfAttempt &
       OfAgent & { readonly type: "attempt.canceled"; readonly reason: "superseded" | "decided" | "expired"; readonly ms?: number })

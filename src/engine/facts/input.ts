@@ -44,14 +44,18 @@ export type CoreInput =
   /** The agent answered 202: it will call back. */
   | (OfReply & { readonly type: "accept" })
   | (OfAttempt & { readonly type: "heartbeat"; readonly extendMs?: number; readonly progress?: Json })
-  | (OfReply & { readonly type: "complete"; readonly output: StoredValue; readonly usage?: Usage })
+  /** `usageFault`: what of the usage could not be read. */
+  | (OfReply & { readonly type: "complete"; readonly output: StoredValue; readonly usage?: Usage; readonly usageFault?: string })
   | (OfReply & { readonly type: "fail"; readonly error: Failure })
   /** The attempt met trouble of the platform, not of the agent. */
   | (OfAttempt & { readonly type: "lose" })
   /** An attempt in line got a slot of its agent; `isPull` when one of the agent's workers takes it along. */
   | (OfAttempt & { readonly type: "grant"; readonly isPull: boolean })
-  /** … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. */
-  | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number })
+  /**
+   * … or was turned away, not to come back before `retryAt`; so may be one that nobody works on yet. `isReturned`: who was
+   * to call the agent, or to hand the attempt to its worker, gives it back, and its slot with it.
+   */
+  | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number; readonly isReturned?: true })
   /** Something from outside that a step waits for, or will. It counts once under its key. */
   | (OfActor & { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string })
   /** A person's word on approval number so-and-so. */

@@ -5,6 +5,8 @@ export interface WaitingForAgent {
   readonly type: "agent";
   readonly capability?: string;
   readonly agent?: string;
+  /** When to look again, where those who could do it have said when to come back. */
+  readonly until?: number;
 }
 
 /** Until a moment. */

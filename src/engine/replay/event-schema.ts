@@ -78,6 +78,7 @@ const MEMBERS = {
   fallback: count,
   agent: text,
   usage: z.looseObject({ input_tokens: z.number().optional(), output_tokens: z.number().optional(), cost_usd: z.number().optional() }),
+  usage_fault: text,
   steps: texts,
   signal: number,
   digest: text,

@@ -42,8 +42,11 @@ function inputsOfCore(fact: TaskEvent, moment: Moment, read: (stored: StoredValu
       return [{ type: "lose", step: fact.step, attempt: fact.attempt }];
     case "attempt.failed":
       return [{ ...replyFacts(fact), type: "fail", error: fact.error }];
-    case "attempt.declined":
-      return [{ type: "decline", step: fact.step, attempt: fact.attempt, reason: fact.reason, retryAt: fact.retry_at }];
+    case "attempt.declined": {
+      const { step, attempt, reason, retry_at: retryAt, error, slot } = fact;
+      if (error !== undefined) return [{ ...replyFacts(fact), type: "fail", error }];
+      return [{ type: "decline", step, attempt, reason, retryAt, ...(slot && { isReturned: true as const }) }];
+    }
     case "step.completed":
       return completions(moment, fact.step);
     case "attempt.completed":
@@ -113,8 +116,9 @@ function completions(moment: Moment, path: string): readonly TaskInput[] {
     ({ type, ...of }) => (type === "step.completed" || type === "attempt.completed") && "step" in of && of.step === path,
   );
   if ((fact?.type !== "step.completed" && fact?.type !== "attempt.completed") || fact.attempt === undefined) return [];
-  const { output, usage, attempt } = fact;
-  return [{ ...replyFacts({ ...fact, attempt }), type: "complete", output, ...(usage !== undefined && { usage }) }];
+  const { output, usage, usage_fault: usageFault, attempt } = fact;
+  const said = { ...(usage !== undefined && { usage }), ...(usageFault !== undefined && { usageFault }) };
+  return [{ ...replyFacts({ ...fact, attempt }), type: "complete", output, ...said }];
 }
 
 function replyFacts({ step, attempt, digest, ms }: Pick<InputOf<"complete">, "step" | "attempt" | "digest" | "ms">) {

@@ -7,10 +7,11 @@ import type { Admission } from "../facts/input.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok } from "../../shared/result.ts";
-import type { TaskEvent } from "../facts/event.ts";
-import { attemptTimeoutMs, completeAttempt, failAttempt, loseAttempt } from "./attempt.ts";
+import type { EventOf } from "../facts/event.ts";
+import { attemptTimeoutMs, completeAttempt, failAttempt, holderOf, loseAttempt } from "./attempt.ts";
 import { admitToAspect } from "../aspects/table.ts";
 import { carryOut } from "./ruling.ts";
+import { asksForPatience, patience } from "./patience.ts";
 import { declineAttempt, startInLine } from "./line.ts";
 import { endEarly } from "./ending.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
@@ -144,7 +145,7 @@ function admitReply(state: TaskState, input: Reply, world: World): Admission {
       return NOTHING; // it has its slot already
     case "decline":
       // What was sent out but is not at work yet may be called off; whose slot it is decides that itself.
-      if (attempt.slot || attempt.claim !== null) return err(superseded(input));
+      if (input.isReturned !== true && (attempt.slot || attempt.claim !== null)) return err(superseded(input));
       return ok(declineAttempt(state, step, attempt, declined(attempt, input, world), world));
     case "claim":
       if (
@@ -179,8 +180,14 @@ function admitReply(state: TaskState, input: Reply, world: World): Admission {
       return ok(
         completeAttempt(state, step, attempt, input.ms === undefined ? { ...input, ms: tookMs(attempt, input, world) } : input, world),
       );
-    case "fail":
-      return ok(failAttempt(state, step, attempt, input.error, world, { ...input, ms: tookMs(attempt, input, world) }));
+    case "fail": {
+      const reply = { ...input, ms: tookMs(attempt, input, world) };
+      return ok(
+        asksForPatience(state, step, attempt, input.error, world.now)
+          ? declineAttempt(state, step, attempt, patience(state, step, attempt, input.error, reply, world.now), world)
+          : failAttempt(state, step, attempt, input.error, world, reply),
+      );
+    }
     case "lose":
       return ok(loseAttempt(state, step, attempt, world));
   }
@@ -207,9 +214,16 @@ function admitInLine(state: TaskState, step: AgentStep, attempt: Attempt, input:
   }
 }
 
-function declined(attempt: Attempt, input: InputOf<"decline">, world: World): TaskEvent {
+function declined(attempt: Attempt, input: InputOf<"decline">, world: World): EventOf<"attempt.declined"> {
   const retry_at = Math.max(input.retryAt, world.now + LIMITS.declineMs);
-  return { ...fence(input), type: "attempt.declined", agent: attempt.agent, reason: input.reason, retry_at };
+  return {
+    type: "attempt.declined",
+    ...fence(input),
+    ...(attempt.way !== null && attempt.slot && holderOf(attempt)),
+    agent: attempt.agent,
+    reason: input.reason,
+    retry_at,
+  };
 }
 
 /** Somebody who called back or pulled was not awaited: what counts is when the attempt began. */

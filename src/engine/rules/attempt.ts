@@ -21,9 +21,15 @@ import { readValue, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 
 /** What comes with a reply, whatever it says. */
-interface ReplyFacts {
+export interface ReplyFacts {
   readonly digest?: string | undefined;
   readonly ms?: number | undefined;
+}
+
+interface CompletedReply extends ReplyFacts {
+  readonly output: StoredValue;
+  readonly usage?: Usage | undefined;
+  readonly usageFault?: string | undefined;
 }
 
 /** Facts when an attempt brings an output. */
@@ -31,7 +37,7 @@ export function completeAttempt(
   state: TaskState,
   step: AgentStep,
   attempt: Attempt,
-  reply: ReplyFacts & { readonly output: StoredValue; readonly usage?: Usage | undefined },
+  reply: CompletedReply,
   world: World,
 ): readonly TaskEvent[] {
   const { node } = step;
@@ -58,10 +64,11 @@ function completion<T extends "step.completed" | "attempt.completed">(
   type: T,
   { path }: AgentStep,
   { number, agent, capability, slot, hedge, way }: Attempt,
-  { output, usage, digest, ms }: ReplyFacts & { readonly output: StoredValue; readonly usage?: Usage | undefined },
+  { output, usage, usageFault, digest, ms }: CompletedReply,
 ): Completion<T> {
   const facts: { -readonly [M in keyof Completion<T>]: Completion<T>[M] } = { type, step: path, attempt: number, output, agent };
   if (usage !== undefined) facts.usage = usage;
+  if (usageFault !== undefined) facts.usage_fault = usageFault;
   if (digest !== undefined) facts.digest = digest;
   if (ms !== undefined) facts.ms = ms;
   if (capability !== null) facts.capability = capability;
@@ -174,7 +181,7 @@ export function othersOf(step: AgentStep, attempt: Attempt): readonly Attempt[] 
   return step.phase.status === "running" ? step.phase.live.filter((other) => other.number !== attempt.number) : [];
 }
 
-function factsOf({ digest, ms }: ReplyFacts) {
+export function factsOf({ digest, ms }: ReplyFacts) {
   return { ...(digest !== undefined && { digest }), ...(ms !== undefined && { ms }) };
 }
 

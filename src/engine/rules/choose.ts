@@ -1,6 +1,7 @@
 /** How a step gets its agents: the first time, again, a second one beside the first, or by waiting for one to appear. */
 import { LIMITS } from "../limits.ts";
 import { hashText } from "../../shared/random.ts";
+import { excerpt } from "../../shared/text.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
 import { afford, allowsCall, askBeforeAgent, attemptMembers, checkStep, NO_MEMBERS, reasonToSkip } from "../aspects/table.ts";
 import { carryOut } from "./ruling.ts";
@@ -12,6 +13,7 @@ import type { TaskState } from "../state/state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type Attempt } from "../state/step-state.ts";
 import { failStep, skipped } from "./step.ts";
 import { rejectTask } from "./ending.ts";
+import { comeBackAt, leftAlone } from "./patience.ts";
 import { startedFacts } from "./started.ts";
 import { lookUntil, nextLookAt, scheduleLook } from "./wake.ts";
 import { chooseWay } from "./way.ts";
@@ -35,7 +37,9 @@ export function startRound(state: TaskState, step: AgentStep, world: World): rea
   if (choice === null || choice.agents.length < agentsOf(step)) {
     const { type: _, ...target } = targetOfStep(step);
     const receipt = choice === null ? {} : { receipt: choice.receipt };
-    return [{ type: "step.waiting", step: step.path, waiting_on: { type: "agent", ...target }, ...receipt }];
+    const backAt = choice === null || hasFallback(step) ? null : comeBackAt(state, step, choice.receipt, world.now);
+    const until = backAt === null ? {} : { until: Math.min(backAt, lookUntil(state, step)) };
+    return [{ type: "step.waiting", step: step.path, waiting_on: { type: "agent", ...target, ...until }, ...receipt }];
   }
   return beginIfAllowed(state, step, choice, key?.text ?? null, world);
 }
@@ -59,10 +63,10 @@ export function lookForAgent(state: TaskState, step: AgentStep, world: World): r
   const choice = choose(state, step, world, text);
   if (choice !== null && choice.agents.length >= agentsOf(step)) return beginIfAllowed(state, step, choice, text, world);
   const until = lookUntil(state, step);
-  const hasFallback = step.target + 1 < step.node.targets.length;
-  const isKnownMissing = choice !== null && (hasFallback || state.created.on_no_agent === "fail");
+  const backAt = choice === null ? null : comeBackAt(state, step, choice.receipt, world.now);
+  const isKnownMissing = choice !== null && (hasFallback(step) || (state.created.on_no_agent === "fail" && backAt === null));
   if (world.now < until && !isKnownMissing) {
-    scheduleLook(state, step, nextLookAt(step.phase.since, world.now, until));
+    scheduleLook(state, step, backAt === null ? nextLookAt(step.phase.since, world.now, until) : Math.min(backAt, until));
     return [];
   }
   // What looks are missed is not recorded; what comes of them at last has its place among what else is due.
@@ -93,6 +97,8 @@ export function startHedge(state: TaskState, step: AgentStep, attempt: number, w
   return begin(state, step, choice, { hedge: true }, world);
 }
 
+const hasFallback = ({ target, node }: AgentStep): boolean => target + 1 < node.targets.length;
+
 const agentsOf = ({ node }: AgentStep): number => node.ensemble?.agents ?? 1;
 
 /** Asks selection for what the step wants: the agents of a round, or one more beside those at work. */
@@ -115,7 +121,7 @@ export function choose(
     seed: attemptKey(state, step, step.attempts + 1),
     turn: (hashText(state.created.task, 23) % TURNS) + (state.choices.get(keyOfTarget(targetOfStep(step))) ?? 0),
     stickyKey,
-    barred: live.length === 0 && step.declined === null ? NOBODY_BARRED : barredFrom(step, live, world.now),
+    barred: barredFrom(state, step, live, world.now),
     tried: step.tried ?? NOBODY,
     prefer: node.retry.on === "same" && step.tried !== null ? step.agent : null,
     ...(step.phase.status === "waiting" && step.phase.on.type === "budget" && { waitsForBudget: true as const }),
@@ -131,8 +137,10 @@ export function choose(
   return world.agents.choose(wanted);
 }
 
-function barredFrom(step: AgentStep, live: readonly Attempt[], now: number): Wanted["barred"] {
-  const barred = new Map<string, "busy_with_it" | "declined">(live.map((attempt) => [attempt.agent, "busy_with_it"]));
+function barredFrom(state: TaskState, step: AgentStep, live: readonly Attempt[], now: number): Wanted["barred"] {
+  const barred = new Map<string, "busy_with_it" | "declined">();
+  for (const agent of leftAlone(state, now)) barred.set(agent, "declined");
+  for (const { agent } of live) barred.set(agent, "busy_with_it");
   // In a round that goes on nobody is asked twice.
   if (live.length > 0 && step.node.ensemble !== null) {
     for (const agent of [...(step.replied ?? []).map((reply) => reply.agent), ...(step.tried ?? [])]) barred.set(agent, "busy_with_it");
@@ -140,8 +148,6 @@ function barredFrom(step: AgentStep, live: readonly Attempt[], now: number): Wan
   for (const [agent, until] of step.declined ?? []) if (until > now) barred.set(agent, "declined");
   return barred;
 }
-
-const NOBODY_BARRED: Wanted["barred"] = new Map();
 
 /** Tasks begin their turns at different agents. */
 const TURNS = 5_040;
@@ -227,9 +233,10 @@ export function giveUpOnAgents(state: TaskState, step: AgentStep, world: World):
   const target = targetOfStep(step);
   const wanted = target.type === "agent" ? `agent "${target.agent}"` : `agent with capability "${target.capability}"`;
   const many = step.node.ensemble === null ? "no healthy" : `fewer than ${step.node.ensemble.agents} healthy`;
-  const error: Failure = { code: "no_agent", message: `Step "${step.path}" found ${many} ${wanted} that is free`, retryable: false };
+  const last = step.patientSince === null || step.error === null ? "" : `; the last one asked for patience: ${step.error.message}`;
+  const message = excerpt(`Step "${step.path}" found ${many} ${wanted} that is free${last}`, LIMITS.errorMessageLength);
+  const error: Failure = { code: "no_agent", message, retryable: false };
   const anyStarted = state.startedAt !== null || step.startedSeq !== null;
-  const hasFallback = step.target + 1 < step.node.targets.length;
-  if (anyStarted || hasFallback || state.created.on_no_agent === "fail") return fallBack(state, step, error, world);
+  if (anyStarted || hasFallback(step) || state.created.on_no_agent === "fail") return fallBack(state, step, error, world);
   return rejectTask(state, { ...error, step_id: step.path });
 }

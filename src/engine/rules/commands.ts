@@ -19,7 +19,8 @@ function commandsOfCore(event: TaskEvent): readonly Command[] {
     case "attempt.lost":
       return [{ type: "dispatch", step: event.step, attempt: event.attempt }];
     case "step.waiting":
-      if (event.waiting_on.type === "agent") return [{ type: "refresh_agents" }];
+      // Who knows when to come back looks then.
+      if (event.waiting_on.type === "agent") return event.waiting_on.until === undefined ? [{ type: "refresh_agents" }] : NO_COMMANDS;
       return "attempt" in event ? [{ type: "ask_slot", step: event.step, attempt: event.attempt, agent: event.waiting_on.agent }] : [];
     case "task.paused":
       return [{ type: "steer_children" }];
@@ -49,6 +50,13 @@ function commandsOfCore(event: TaskEvent): readonly Command[] {
       // Who lost a race has taken at least this long.
       const outcome: AttemptOutcome = { ...CANCELED, hedge, ms: reason === "superseded" ? ms : null };
       return [{ type: "abandon", step, attempt, reason, agent, capability, slot, outcome, inLine: in_line }];
+    }
+    case "attempt.declined": {
+      const { step, attempt, agent, capability = null, slot = false, hedge = false, ms = null, error, retry_at: heldUntil } = event;
+      // Whose line turned it away knows that.
+      if (error === undefined && !slot) return NO_COMMANDS;
+      const outcome: AttemptOutcome = error === undefined ? CANCELED : { ...CANCELED, class: "throttled", ms, hedge, heldUntil };
+      return [{ type: "settled", step, attempt, agent, capability, slot, outcome }];
     }
     case "step.completed":
     case "attempt.completed":

@@ -2,7 +2,7 @@
 import { afterReply, attemptTimeoutMs, cancelAttempts, othersOf, tryAgain } from "./attempt.ts";
 import { attemptFacts, begin, choose, giveUpOnAgents } from "./choose.ts";
 import type { Failure } from "../facts/failure.ts";
-import type { TaskEvent } from "../facts/event.ts";
+import type { EventOf, TaskEvent } from "../facts/event.ts";
 import { allowsCall } from "../aspects/table.ts";
 import type { TaskState } from "../state/state.ts";
 import { targetOfStep, type AgentStep, type Attempt } from "../state/step-state.ts";
@@ -35,22 +35,23 @@ export function declineAttempt(
   state: TaskState,
   step: AgentStep,
   attempt: Attempt,
-  declined: TaskEvent,
+  declined: EventOf<"attempt.declined">,
   world: World,
 ): readonly TaskEvent[] {
   if (!hasBegun(step, attempt)) return [declined]; // and the step looks elsewhere
   // While nobody may be chosen, or nobody can, it stays in line and asks again: a round is not decided for want of that.
-  if (step.node.ensemble !== null && (state.paused || world.agents === null)) return [];
+  const isInLine = declined.error === undefined && attempt.way === null;
+  if (step.node.ensemble !== null && isInLine && (state.paused || world.agents === null)) return [];
   const choice = step.node.ensemble === null ? null : choose(state, step, world, null);
   if (choice !== null && choice.agents.length > 0 && allowsCall(state, step, choice))
     return [declined, ...begin(state, step, choice, { joins: true }, world)];
-  return [declined, ...roundWithout(state, step, attempt, world)];
+  return [declined, ...roundWithout(state, step, attempt, world, declined.error)];
 }
 
 /** What becomes of a round that goes on without one of its attempts. */
-function roundWithout(state: TaskState, step: AgentStep, attempt: Attempt, world: World): readonly TaskEvent[] {
+function roundWithout(state: TaskState, step: AgentStep, attempt: Attempt, world: World, why: Failure = NOBODY_ELSE): readonly TaskEvent[] {
   const others = othersOf(step, attempt);
-  const error = step.roundError ?? NOBODY_ELSE;
+  const error = step.roundError ?? why;
   if (step.node.ensemble !== null) return afterReply(state, step, others, step.replied ?? [], error, world);
   return others.length > 0 ? [] : tryAgain(state, step, error, world);
 }

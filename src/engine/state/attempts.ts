@@ -1,7 +1,8 @@
 /** The fold of attempts: how a step's phase, the counters over phases and what is known of agents follow its attempts. */
 import { enter } from "./phase.ts";
 import type { EventOf } from "../facts/event.ts";
-import type { TaskState } from "./state.ts";
+import { lookUntil, scheduleLook } from "../rules/wake.ts";
+import { stepAt, type TaskState } from "./state.ts";
 import { liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "./step-state.ts";
 import type { AgentEvidence } from "../world.ts";
 
@@ -147,7 +148,9 @@ export function rememberReply(step: Step, attempt: number | undefined, digest: s
 export function observe(state: TaskState, step: Step, number: number | undefined, ms: number | undefined, isGood: boolean | null): void {
   const attempt = number === undefined ? undefined : liveAttempt(step, number);
   if (attempt === undefined) return;
-  const before = state.evidenceByAgent.get(attempt.agent) ?? NO_EVIDENCE;
+  const { heldUntil, holds, ...before } = state.evidenceByAgent.get(attempt.agent) ?? NO_EVIDENCE;
+  // Whatever else it answers afterwards, it does not ask for patience any more.
+  const isHeld = heldUntil !== undefined && state.at < heldUntil;
   // Somebody who calls back is awaited only until the 202.
   const isAwaited = ms !== undefined && (attempt.claim === null || attempt.claim.via === "queue");
   const latencyMs = !isAwaited ? before.latencyMs : before.latencyMs === null ? ms : before.latencyMs + 0.3 * (ms - before.latencyMs);
@@ -157,7 +160,23 @@ export function observe(state: TaskState, step: Step, number: number | undefined
     faultsInARow: isGood === null ? before.faultsInARow : isGood ? 0 : before.faultsInARow + 1,
     lastFaultAt: isGood === false ? state.at : before.lastFaultAt,
     latencyMs,
+    ...(isHeld && { heldUntil, holds: holds ?? 1 }),
   });
+  if (heldUntil === undefined || isHeld) return;
+  // The rest go now.
+  for (const index of state.waitingFor.get("agent") ?? []) {
+    const waiter = stepAt(state, index);
+    scheduleLook(state, waiter, Math.min(state.at, lookUntil(state, waiter)));
+  }
+}
+
+/** The agent asks for patience: all of the task's steps leave it alone until then. */
+export function holdBack(state: TaskState, agent: string, until: number): void {
+  const before = state.evidenceByAgent.get(agent) ?? NO_EVIDENCE;
+  const { heldUntil = 0, holds = 0 } = before;
+  // What others are told while it asks for patience is the same request.
+  const isNew = state.at >= heldUntil;
+  state.evidenceByAgent.set(agent, { ...before, heldUntil: Math.max(heldUntil, until), holds: isNew ? holds + 1 : holds });
 }
 
 /** About the last twenty replies of an agent count. */

@@ -8,6 +8,7 @@ import { classOf, isFault } from "../../shared/outcome.ts";
 import {
   claimAttempt,
   countCall,
+  holdBack,
   joinLine,
   linger,
   observe,
@@ -132,6 +133,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
       step.tried = null;
       step.declined = null;
       step.waitingSince = null;
+      step.patientSince = null;
       return retryNow(state, step);
     case "agent.selected": {
       const wanted = keyOfTarget(targetOfStep(step as AgentStep));
@@ -144,6 +146,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
       step.agent = agentOfReply(step, event.attempt) ?? step.agent;
+      step.usageFault = event.usage_fault ?? step.usageFault;
       if (event.signal !== undefined) takeSignal(state, step, event.signal);
       orphan(state, event);
       settle(state, step, {
@@ -179,6 +182,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
     case "attempt.completed":
       observe(state, step, event.attempt, event.ms, true);
       rememberReply(step, event.attempt, event.digest);
+      step.usageFault = event.usage_fault ?? step.usageFault;
       (step.replied ??= []).push({
         attempt: event.attempt,
         agent: event.agent ?? "",
@@ -193,6 +197,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
       rememberReply(step, event.attempt, event.digest);
       step.error = event.error;
       step.roundError = event.error;
+      step.patientSince = null;
       if (agent !== undefined) (step.tried ??= new Set()).add(agent);
       remember(state, step, event.attempt, "failed", event.error);
       return removeAttempt(state, step, event.attempt);
@@ -203,12 +208,18 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
       return removeAttempt(state, step, event.attempt);
     case "attempt.declined": {
       const declined = liveAttempt(step, event.attempt);
-      if (declined !== undefined) countCall(state, declined, -1);
+      if (event.error !== undefined) {
+        holdBack(state, event.agent, event.retry_at);
+        step.error = event.error;
+        step.patientSince ??= declined?.startedAt ?? state.at;
+      } else if (declined !== undefined) countCall(state, declined, -1);
+      rememberReply(step, event.attempt, event.digest);
       (step.declined ??= new Map()).set(event.agent, event.retry_at);
-      remember(state, step, event.attempt, "declined", { code: "declined", message: event.reason });
+      remember(state, step, event.attempt, "declined", { code: event.error?.code ?? "declined", message: event.reason });
       removeAttempt(state, step, event.attempt);
       // A round that nobody has worked in does not count.
       if (!isIdle(step) || step.roundError !== null || step.replied !== null) return;
+      step.waitingSince ??= step.patientSince;
       step.tries--;
       return retryNow(state, step);
     }
@@ -250,7 +261,11 @@ function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly
   if (on.type === "capacity") return joinLine(state, step as AgentStep, event as OfLine);
   const since = isAspectWaiting(on) ? state.at : (step.waitingSince ?? state.at);
   const lookAt =
-    on.type === "agent" ? nextLookAt(state.at, state.at, since + state.created.queue_ttl_ms) : "until" in on ? (on.until ?? null) : null;
+    on.type === "agent"
+      ? (on.until ?? nextLookAt(state.at, state.at, since + state.created.queue_ttl_ms))
+      : "until" in on
+        ? (on.until ?? null)
+        : null;
   enter(state, step, { status: "waiting", on, since, seq: state.seq, lookAt });
   if (on.type === "agent") scheduleLook(state, step, lookAt as number);
   else if (lookAt !== null) state.clocks.push({ at: lookAt, type: "due", step: step.index });

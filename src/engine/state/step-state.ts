@@ -99,6 +99,8 @@ export interface Step<N extends StepNode = StepNode> {
   declined: Map<string, number> | null;
   /** Since when it has been without an agent at work. */
   waitingSince: number | null;
+  /** Since when agents have answered it with nothing but requests for patience. */
+  patientSince: number | null;
   /** Replies of the present round of an ensemble. */
   replied: EnsembleReply[] | null;
   /** Why an attempt of the present round failed. */
@@ -111,6 +113,8 @@ export interface Step<N extends StepNode = StepNode> {
   settledAt: number | null;
   settledSeq: number | null;
   heartbeats: number;
+  /** What of an agent's usage could not be read. */
+  usageFault: string | null;
   /** Why the last attempt failed. */
   error: Failure | null;
   /** Digests of the called-back replies that settled attempts, by attempt. */
@@ -220,6 +224,7 @@ export function newStep(index: number, path: string, node: StepNode, frame: Fram
     tried: null,
     declined: null,
     waitingSince: null,
+    patientSince: null,
     replied: null,
     roundError: null,
     agent: null,
@@ -228,6 +233,7 @@ export function newStep(index: number, path: string, node: StepNode, frame: Fram
     settledAt: null,
     settledSeq: null,
     heartbeats: 0,
+    usageFault: null,
     error: null,
     replies: null,
     branches: null,

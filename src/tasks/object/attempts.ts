@@ -63,9 +63,10 @@ export class Attempts {
     const attempt = attemptAt(loaded, at);
     const agentId = attempt?.agent ?? null;
     // What was claimed already may be at the agent: the claim is taken over, whatever became of the agent.
-    const refusal = agentId === null || attempt?.slot === true || attempt?.claim !== null ? null : this.#agents.refusal(loaded, agentId);
+    const isFree = agentId !== null && attempt?.claim === null && attempt.way !== null;
+    const refusal = !isFree ? null : attempt.slot ? this.#agents.heldBack(loaded, agentId) : this.#agents.refusal(loaded, agentId);
     if (refusal !== null) {
-      await this.decline([at], refusal, 0);
+      await this.#runner.apply({ ...at, type: "decline", reason: refusal, retryAt: 0, isReturned: true });
       return null;
     }
     const agent = agentId === null ? null : await this.#agents.record(loaded, agentId);

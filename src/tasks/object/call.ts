@@ -71,14 +71,20 @@ export function inputFor(
           type: "fail",
           error: { code: "reply_too_large", message: "The output is larger than a value may be", retryable: false },
         };
-      return { ...reply, type: "complete", output, ...(outcome.usage && { usage: outcome.usage }) };
+      return {
+        ...reply,
+        type: "complete",
+        output,
+        ...(outcome.usage && { usage: outcome.usage }),
+        ...(outcome.usageFault !== undefined && { usageFault: outcome.usageFault }),
+      };
     }
     case "accepted":
       return { ...reply, type: "accept" };
     case "failed":
       return { ...reply, type: "fail", error: outcome.error };
     case "withheld":
-      return { ...at, type: "decline", reason: outcome.reason, retryAt: 0 };
+      return { ...at, type: "decline", reason: outcome.reason, retryAt: 0, isReturned: true };
     case "lost":
       return { ...at, type: "lose" };
   }

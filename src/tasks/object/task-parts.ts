@@ -82,7 +82,8 @@ export class TaskParts {
     const { agentRefresh, children, cache, gate } = this;
     this.errands = new Errands<Loaded, Command>(
       // What is out of date is dropped before anything is asked: a step that follows must not get it.
-      [calls, messages, cancellations, outcomes, slots, releases, agentRefresh, children, orphans, invalidations, cache, gate],
+      // What is given back is given back before more is asked for.
+      [calls, messages, cancellations, outcomes, releases, slots, agentRefresh, children, orphans, invalidations, cache, gate],
       {
         dispatch: [calls, messages],
         abandon: [calls, messages, cancellations, outcomes, slots, releases],

@@ -72,6 +72,11 @@ export const StepView = z
       .object({ task_id: z.string(), made_at: time })
       .optional()
       .openapi({ description: "The result was made before, for that task" }),
+    warnings: z
+      .array(z.string())
+      .readonly()
+      .optional()
+      .openapi({ description: "What did not keep it from completing, and should be known" }),
     degraded: ErrorView.optional().openapi({ description: "It has less than was asked for, because of this" }),
   })
   .openapi("Step");
@@ -112,6 +117,7 @@ function stepView(state: TaskState, step: Step): StepView {
     ...(step.approval !== null && { approval: approvalView(state, step.approval) }),
     ...((phase.status === "skipped" || phase.status === "canceled") && { reason: phase.reason }),
     ...(cached && { cached: { task_id: cached.task, made_at: isoTime(cached.made_at) } }),
+    ...(step.usageFault !== null && { warnings: [`The agent's ${step.usageFault}`] }),
     ...(degraded !== null && { degraded: errorView(degraded) as ErrorView }),
     ...(phase.status === "completed" && phase.kept && { kept: true as const }),
   };

@@ -110,8 +110,10 @@ export function stepWaitingOn(state: TaskState, step: Step): WaitingOn {
 
 function waitedFor(state: TaskState, on: Waiting): Omit<WaitingOn, "step_id"> {
   switch (on.type) {
-    case "agent":
-      return on;
+    case "agent": {
+      const { until: _, ...wanted } = on;
+      return wanted;
+    }
     case "timer":
       return { type: "timer" };
     case "cache":

@@ -2,7 +2,7 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { secretPlace, type AgentRecord } from "../../../src/agents/agent.ts";
 import { callbackToken, parseCallbackToken } from "../../../src/agents/transports/callback-token.ts";
-import { checkedAgainst, failureOf, parseCompletion, requestOf, type AgentCall } from "../../../src/agents/transports/protocol.ts";
+import { checkedAgainst, failureOf, notJson, parseCompletion, requestOf, type AgentCall } from "../../../src/agents/transports/protocol.ts";
 import { agentRegistration } from "../../../src/agents/registry/registration.ts";
 import { createKeyring } from "../../../src/shared/keyring.ts";
 import { parseRetryAfter } from "../../../src/shared/retry-after.ts";
@@ -128,12 +128,43 @@ describe("replies", () => {
     expect(parseCompletion({ output: [1], usage: { input_tokens: 3 }, extra: true })).toEqual({ output: [1], usage: { input_tokens: 3 } });
   });
 
-  test.each([[{}], [null], ["text"], [[]], [{ result: 1 }], [{ output: 1, usage: { input_tokens: -1 } }], [{ output: 1, usage: "much" }]])(
-    "%j is no completion",
+  test.each([[{}], [null], ["text"], [[]], [1], [{ result: 1 }], [{ Output: 1 }]])(
+    "%j is no completion, and would be none again",
     (body) => {
-      expect(parseCompletion(body)).toMatchObject({ code: "reply_invalid", retryable: true });
+      expect(parseCompletion(body)).toMatchObject({
+        code: "reply_invalid",
+        retryable: false,
+        message: expect.stringContaining('"output"'),
+      });
     },
   );
+
+  test.each([
+    [null, undefined, "usage is not"],
+    ["much", undefined, "usage is not"],
+    [[1], undefined, "usage is not"],
+    [{ input_tokens: 1.5, output_tokens: 3 }, { output_tokens: 3 }, "usage.input_tokens"],
+    [{ input_tokens: -1, cost_usd: 0.5 }, { cost_usd: 0.5 }, "usage.input_tokens"],
+    [{ output_tokens: null }, {}, "usage.output_tokens"],
+    [{ cost_usd: "1" }, {}, "usage.cost_usd"],
+  ])("a usage of %j loses no answer: what can be read counts, the rest is named", (said, usage, fault) => {
+    const completion = parseCompletion({ output: 1, usage: said });
+    expect(completion).toMatchObject({ output: 1, usageFault: expect.stringContaining(fault) });
+    expect("usage" in completion ? completion.usage : undefined).toEqual(usage);
+  });
+
+  test.each([
+    ["", "application/json", false],
+    [" \r\n", null, false],
+    ["<html>", "text/html", false],
+    ["ok", null, false],
+    ['{"output":', "text/plain", false],
+    ['{"output":', "application/json; charset=utf-8", true],
+    ['{"output":', "application/vnd.acme+json", true],
+    ['{"output":', null, true],
+  ])("of %j, sent as %s, a second call may bring more: %s", (text, type, retryable) => {
+    expect(notJson(text, type)).toMatchObject({ code: "reply_invalid", retryable });
+  });
 
   test.each([
     [500, true],
@@ -170,6 +201,30 @@ describe("replies", () => {
     expect(parseRetryAfter("Thu, 01 Jan 1970 00:01:00 GMT", 10_000)).toBe(50_000);
     expect(parseRetryAfter("Thu, 01 Jan 1970 00:00:00 GMT", 10_000)).toBe(0);
     expect(parseRetryAfter("soon", 0)).toBeNull();
+  });
+
+  const at1970 = (seconds: number): string => new Date(seconds * 1_000).toUTCString();
+  test.each([
+    ["1.5", 1_500],
+    ["20.5", 20_500],
+    [" 2 ", 2_000],
+    ["0", 0],
+    ["9999999999", 9_999_999_999_000],
+    [at1970(60), 60_000],
+    ["Thursday, 01-Jan-70 00:01:00 GMT", 60_000],
+    ["Thu Jan  1 00:01:00 1970", 60_000],
+    ["Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777_000],
+  ])("a Retry-After of %j is read as the standard has it", (text, ms) => expect(parseRetryAfter(text, 0)).toBe(ms));
+
+  test.each(["", "-5", "1,5", "1e3", "0x10", "5 minutes", "January 5 2001", "2030-01-01T00:00:00Z"])(
+    "a Retry-After of %j is none",
+    (text) => expect(parseRetryAfter(text, 0)).toBeNull(),
+  );
+
+  test("a year of two digits is the next that it can be, or of the past", () => {
+    const now = Date.UTC(2090, 0, 1);
+    expect(parseRetryAfter("Sunday, 06-Nov-94 08:49:37 GMT", now)).toBe(Date.UTC(2094, 10, 6, 8, 49, 37) - now);
+    expect(parseRetryAfter("Sunday, 06-Nov-94 08:49:37 GMT", Date.UTC(2026, 0, 1))).toBe(0);
   });
 });
 

@@ -238,3 +238,20 @@ describe("whatever happens", () => {
     );
   });
 });
+
+describe("an agent that asks for patience", () => {
+  const asked = (state: BreakerState, heldUntil: number, now: number): BreakerState =>
+    recordOutcome(state, { class: "throttled", ms: 5, heldUntil }, false, { consecutive: 1_000 }, now);
+
+  test("is left alone until then, at most for a minute by each answer, and is on trial afterwards", () => {
+    const held = asked(CLOSED, 21_000, 1_000);
+    expect(held).toMatchObject({ status: "open", until: 21_000, isAsked: true });
+    expect(asked(held, 15_000, 2_000)).toBe(held);
+    expect(asked(held, 9_000_000, 2_000)).toMatchObject({ status: "open", since: 1_000, until: 2_000 + LIMITS.patienceMs });
+    expect(breakerAt(held, 21_000)).toMatchObject({ status: "half_open", isAsked: true });
+    expect(recordOutcome(held, { class: "success", ms: 5 }, true, undefined, 21_000)).toEqual(CLOSED);
+    expect(asked(breakerAt(held, 21_000), 30_000, 22_000)).toMatchObject({ status: "open", until: 30_000 });
+  });
+
+  test("is used on where what it said comes too late", () => expect(asked(CLOSED, 1_000, 1_000)).toBe(CLOSED));
+});

@@ -95,12 +95,7 @@ describe("an agent is ruled out, and the receipt says why", () => {
       "excluded",
       "it works on this step already",
     ],
-    [
-      "its line turned the step away",
-      { wanted: { barred: new Map([["one", "declined"]]) } },
-      "declined",
-      "its line turned the step away a moment ago",
-    ],
+    ["its line turned the step away", { wanted: { barred: new Map([["one", "declined"]]) } }, "declined", "it turned the step away"],
   ];
   test.each(rows)("when %s", (_, given, verdict, reason) => {
     const { agents, receipt } = choiceOf(given);

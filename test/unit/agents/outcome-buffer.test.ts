@@ -90,4 +90,14 @@ describe("outcomes on their way", () => {
     await quiet();
     expect(batches.flat()[0]?.outcomes).toHaveLength(2);
   });
+
+  test("say how long their agent asked for patience, and say it soon", async () => {
+    buffer.add("acme", "a", "work", outcome);
+    buffer.add("acme", "a", "work", { ...outcome, class: "throttled", heldUntil: 9_000 });
+    buffer.add("acme", "a", "work", { ...outcome, class: "throttled", heldUntil: 8_000 });
+    await vi.advanceTimersByTimeAsync(LIMITS.outcomeFaultMs);
+    const [message] = batches.flat();
+    expect(outcomesMessage.parse(message)).toEqual(message);
+    expect(outcomesOf(message as OutcomesMessage).map((one) => one.outcome.heldUntil)).toEqual([undefined, 9_000, 9_000]);
+  });
 });

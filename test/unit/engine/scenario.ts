@@ -181,7 +181,9 @@ export class Scenario {
     const rank = (agent: string): number => (agent === prefer ? 0 : tried.has(agent) ? 2 : 1);
     const order = eligible.toSorted((a, b) => rank(a) - rank(b));
     const agents = order.slice(0, count).map((agent) => this.#known(agent));
-    const candidates = agents.map(({ agent }) => ({ agent, verdict: "chosen" as const }));
+    const chosen = agents.map(({ agent }) => ({ agent, verdict: "chosen" as const }));
+    const declined = named.filter((agent) => barred.get(agent) === "declined").map((agent) => ({ agent, verdict: "declined" as const }));
+    const candidates = [...chosen, ...declined];
     return { agents, receipt: { policy: selection.policy, candidates } };
   }
 

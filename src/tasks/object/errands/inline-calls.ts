@@ -87,7 +87,7 @@ export class InlineCalls implements TaskErrand<OfCall> {
       const loaded = await this.#runner.loaded();
       const agent = await this.#agents.record(loaded, id);
       if (agent === null) return { type: "failed", error: agentGone(id), isGone: true };
-      const refusal = slot ? null : this.#agents.refusal(loaded, id);
+      const refusal = slot ? this.#agents.heldBack(loaded, id) : this.#agents.refusal(loaded, id);
       if (refusal !== null) return { type: "withheld", reason: refusal };
       const start = await this.#agents.start(loaded, agent, at, true);
       if (start.type === "later") return { type: "later", inMs: start.inMs };
@@ -96,6 +96,7 @@ export class InlineCalls implements TaskErrand<OfCall> {
       const call = callOf(loaded, at, agent, this.#runner.journal, this.#ports, Date.now());
       if (!call.ok) return { type: "failed", error: call.error };
       const outcome = await this.#ports.agents.call(call.value, controller);
+      this.#agents.heard(id, outcome);
       const isGone = outcome.type === "failed" && outcome.isGone === true && !controller.signal.aborted;
       if (isGone) this.#agents.distrust(loaded);
       return outcome;
