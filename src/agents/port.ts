@@ -1,7 +1,7 @@
 /** What a task's object asks of the agents, and what an agent's object asks of the tasks. */
 import type { Failure } from "../engine/facts/failure.ts";
 import type { Json } from "../shared/json.ts";
-import type { AgentCall, CarriedCall, Outcome } from "./transports/protocol.ts";
+import type { AgentCall, CallAddress, CarriedCall, Outcome } from "./transports/protocol.ts";
 import type { AttemptName, StartAnswer } from "./object/admission.ts";
 import type { AgentContract } from "./object/agent-contract.ts";
 import type { AgentState } from "./agent-state.ts";
@@ -22,11 +22,14 @@ export interface DirectoryPort {
   readonly forget: (tenant: string) => void;
 }
 
+/** Whether an agent has heard; `refused`: it has, and will not hear more. */
+export type CancelHearing = "heard" | "refused" | "unheard";
+
 export interface AgentsPort {
   /** Calls an agent and reads its reply. Never throws. */
   readonly call: (call: AgentCall, controller: AbortController) => Promise<Outcome>;
-  /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more; whether it has heard. Never throws. */
-  readonly tellCanceled: (call: AgentCall, reason: string) => Promise<boolean>;
+  /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more. Never throws. */
+  readonly tellCanceled: (call: CallAddress, reason: string, signal: AbortSignal) => Promise<CancelHearing>;
   readonly callbackUrl: (origin: string, attempt: AttemptAddress) => string;
   /** Sends attempts to the queue. */
   readonly enqueue: (messages: readonly DispatchMessage[]) => Promise<void>;

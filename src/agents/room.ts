@@ -14,7 +14,7 @@ import type { AgentServices } from "./services.ts";
 import { callBuiltin, isBuiltinAgent, type BuiltinWork } from "./transports/builtin.ts";
 import { callbackToken } from "./transports/callback-token.ts";
 import { consumeDispatches, type Claims, type DispatchMessage } from "./transports/dispatch-queue.ts";
-import { callAgent, postCourtesy, probeHealth } from "./transports/http-transport.ts";
+import { callAgent, postNotice, probeHealth } from "./transports/http-transport.ts";
 import { OutcomeBuffer, outcomesOf, type OutcomesMessage } from "./transports/outcome-buffer.ts";
 import { cancelRequestOf, checkedAgainst } from "./transports/protocol.ts";
 import type { AgentObject } from "./object/agent-object.ts";
@@ -69,9 +69,9 @@ export function openAgents({ env, config, db, urlPolicy }: Base, { holders, poke
   const port: AgentsPort = {
     call: (attempt, controller) =>
       attempt.agent.kind === "builtin" ? callBuiltin(attempt, work) : callAgent(attempt, keyring, urlPolicy, controller),
-    tellCanceled: async (call, reason) => {
+    tellCanceled: async (call, reason, signal) => {
       const request = cancelRequestOf(call, reason, keyring, new Date());
-      return request !== null && postCourtesy(request, urlPolicy);
+      return request === null ? "refused" : postNotice(request, urlPolicy, signal);
     },
     callbackUrl: (origin, attempt) => `${origin}${BASE_PATH}/callbacks/${callbackToken(keyring, attempt)}`,
     enqueue: async (messages) => void (await env.DISPATCH.sendBatch(messages.map((body) => ({ body })))),
@@ -112,7 +112,7 @@ export function openAgents({ env, config, db, urlPolicy }: Base, { holders, poke
         consumeDispatches(batch.messages, {
           ...claims,
           start: (message, { agent }) => start(message.tenant, agent, message, true),
-          call: (attempt) => port.call(attempt, new AbortController()),
+          call: port.call,
         }),
     },
   };

@@ -16,6 +16,7 @@ export const ANSWERED_BY = {
   decide: "steering",
 
   claim: "attempts",
+  renew: "attempts",
   grant: "attempts",
   verify: "attempts",
   hand: "attempts",

@@ -56,6 +56,20 @@ export const LIMITS = {
   companyMs: 8,
   /** While anything is dispatched but not known to have arrived, the alarm is at most this far away. */
   unclaimedMs: 30 * SECOND,
+  /** A lease that ends so late ends later still by as much: its reply may be on its way in. */
+  lateLeaseMs: 500,
+  /** A consumer of a queued call is silent after this: it has said nothing once … */
+  consumerSilentMs: 7 * SECOND,
+  /** … and dead when it says nothing for so long again. With the alarm half a minute away its attempt is sent again within a minute. */
+  consumerLookMs: 12 * SECOND,
+  /** What one agent is told of cancellations at once: the task's own calls want the connections, too. */
+  cancelsAtOnce: 3,
+  /** The pause before an agent that did not answer is told again; it doubles … */
+  cancelAgainMs: 1 * SECOND,
+  /** … and after so long it is told no more. */
+  cancelTellMs: 5 * MINUTE,
+  /** What is said when a task has ended may take so long before the task is put away. */
+  cancelWaitMs: 5 * SECOND,
   /** The pause before a lost inline attempt is made again; it doubles. */
   lostPauseMs: 100,
   /** Sending again what nobody claimed: the pause doubles up to this. */

@@ -74,7 +74,8 @@ export function openTaskStore({ env, db }: Base) {
     decline: (tenant, task, attempts, reason, retryAt) => tasks.ask(tenant, task, (owner) => owner.decline(attempts, reason, retryAt)),
   };
   const claims: Claims = {
-    claim: ({ tenant, task, step, attempt }, delivery) => tasks.stub(tenant, task).claim({ step, attempt }, delivery),
+    claim: ({ tenant, task, step, attempt }, delivery) => tasks.stub(tenant, task).claim({ step, attempt }, delivery, true),
+    renew: ({ tenant, task, step, attempt }, delivery) => tasks.stub(tenant, task).renew({ step, attempt }, delivery),
     report: async ({ tenant, task, step, attempt }, outcome) =>
       void (await tasks.ask(tenant, task, (owner) => owner.report({ step, attempt }, outcome))),
   };

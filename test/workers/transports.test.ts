@@ -1,5 +1,7 @@
 /** One contract, whatever carries it: the same agents, called inline, by queue and with a callback, behave the same. */
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
+import { LIMITS } from "../../src/tasks/limits.ts";
 import {
   agentsAnswer,
   api,
@@ -9,6 +11,7 @@ import {
   gate,
   registerAgent,
   resultOf,
+  stubOf,
   submit,
   taskOf,
   untilEnded,
@@ -202,6 +205,29 @@ function rateLimited(periodMs: number) {
   return seen;
 }
 
+describe("a canceled attempt", () => {
+  const steps = (capability: string) => Array.from({ length: 12 }, (_, index) => ({ id: `s${index}`, capability }));
+
+  test("is told to its agent until that has heard, a few at a time", async () => {
+    await registerAgent("told", { dispatch: "inline", cancel_url: "https://told.example/cancel" });
+    let [atOnce, most, refused] = [0, 0, 0];
+    agentsAnswer(async ({ url }) => {
+      if (url.pathname !== "/cancel") return new Response(null, { status: 202 });
+      most = Math.max(most, ++atOnce);
+      await scheduler.wait(5);
+      atOnce--;
+      return new Response(null, { status: refused++ < 3 ? 503 : 204 });
+    });
+    const id = await submit({ workflow: { steps: steps("told") } });
+    await vi.waitUntil(async () => (await eventsOf(id)).filter(({ type }) => type === "attempt.claimed").length === 12, { timeout: 5_000 });
+    await api("POST", `/tasks/${id}/cancel`);
+    const told = () => calls.filter(({ url }) => url.pathname === "/cancel");
+    await vi.waitUntil(() => told().length === 15, { timeout: 5_000 });
+    expect(new Set(told().map(({ stepId }) => stepId)).size).toBe(12);
+    expect(most).toBeLessThanOrEqual(LIMITS.cancelsAtOnce);
+  });
+});
+
 describe("an agent that asks for patience", () => {
   test.each([{}, { limits: { max_concurrency: 4 } }])(
     "loses no item of a map that may call once for each, registered with %j",
@@ -318,3 +344,24 @@ async function untilNextAlarm(id: string): Promise<void> {
   const { stubOf } = await import("./harness.ts");
   await runDurableObjectAlarm(stubOf(id)).catch(() => false);
 }
+
+test("an attempt whose consumer is heard of no more is sent again, as the same one", async () => {
+  await registerAgent("mortal", { dispatch: "queue" });
+  const held = gate();
+  agentsAnswer(async () => {
+    if (calls.length === 1) await held.passed();
+    return Response.json({ output: calls.length });
+  });
+  const id = await submit({ workflow: { steps: [{ id: "a", capability: "mortal" }] } });
+  await vi.waitUntil(() => calls.length === 1, { timeout: 5_000 });
+  await evictDurableObject(stubOf(id));
+  clockAhead(LIMITS.unclaimedMs);
+  await runDurableObjectAlarm(stubOf(id));
+  expect((await eventsOf(id)).some(({ type }) => type === "attempt.lost")).toBe(false);
+  clockAhead(LIMITS.consumerLookMs);
+  await runDurableObjectAlarm(stubOf(id));
+  await vi.waitUntil(() => calls.length === 2, { timeout: 5_000 });
+  expect(await untilEnded(id)).toMatchObject({ status: "completed" });
+  expect(calls.map(({ attempt, key }) => [attempt, key])).toEqual([calls[0], calls[0]].map((one) => [one?.attempt, one?.key]));
+  held.open();
+});

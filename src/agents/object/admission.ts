@@ -38,6 +38,8 @@ export interface Slot extends Waiter, Lease {
   readonly isProbe: boolean;
   /** Of an agent with a rate, while the call has not left: the moment that counts for it. */
   readonly startAt?: number;
+  /** Nobody wants it any more, but somebody may be at work: free at that time, if it is not given back before. */
+  readonly freeAt?: number;
   /** Of an agent that pulls: the claim of a worker that took it along. */
   readonly claim?: string;
 }
@@ -191,6 +193,17 @@ export class Admission {
     this.#enter({ task, step, attempt, rank, since, capability });
   }
 
+  /** Its holder will be through with it then at the latest. */
+  linger(name: AttemptName, until: number): void {
+    const slot = this.#slots.get(keyOfAttempt(name));
+    if (slot !== undefined) this.#slots.keep({ ...slot, freeAt: until });
+  }
+
+  /** Gives back those whose time is up. */
+  releaseLingering(now: number): void {
+    for (const slot of this.#slots.all) if (slot.freeAt !== undefined && slot.freeAt <= now) this.release(slot, slot.grant);
+  }
+
   /** Gives a slot back, or leaves the line; the slot, if it was one. With a number only the slot of that grant. */
   release(name: AttemptName, grant?: number): Slot | null {
     const key = keyOfAttempt(name);
@@ -233,7 +246,11 @@ export class Admission {
     const opensAt = this.#line.length > 0 && limits?.rate !== undefined ? this.#starts.opensAt(limits.rate) : null;
     const hasRoom = limits?.maxConcurrency === undefined || this.#slots.size < limits.maxConcurrency;
     // Once it is open, whoever has not been let in waits for something else, such as a worker.
-    return earliest(this.#slots.nextVerifyAt, hasRoom && opensAt !== null && opensAt > now ? opensAt : null);
+    return earliest(this.#slots.nextVerifyAt, this.#nextFreeAt, hasRoom && opensAt !== null && opensAt > now ? opensAt : null);
+  }
+
+  get #nextFreeAt(): number | null {
+    return earliest(...this.#slots.all.map(({ freeAt }) => freeAt ?? null));
   }
 
   #enter(waiter: Waiter): void {

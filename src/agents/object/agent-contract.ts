@@ -29,6 +29,10 @@ export interface Release extends AttemptName {
   readonly grant?: number;
 }
 
+export interface LingeringSlot extends AttemptName {
+  readonly until: number;
+}
+
 /** Of random characters with five bits each. */
 export const CLAIM_ID_LENGTH = 16;
 
@@ -39,6 +43,8 @@ export interface AgentContract {
   start(name: AgentName, attempt: AttemptName, isLeaving: boolean): Promise<StartAnswer>;
   /** Gives slots back, or leaves the line. */
   release(name: AgentName, releases: readonly Release[]): Promise<void>;
+  /** Slots of canceled attempts that somebody may be working on: free at that time at the latest. */
+  linger(name: AgentName, slots: readonly LingeringSlot[]): Promise<void>;
   /** Outcomes of calls that needed no slot, by capability. */
   learn(name: AgentName, outcomes: readonly { readonly capability: string; readonly outcome: AttemptOutcome }[]): Promise<void>;
   /**

@@ -18,7 +18,15 @@ import type { AgentPorts } from "../port.ts";
 import type { PulledCall } from "../transports/protocol.ts";
 import { Admission, keyOfAttempt, type AttemptName, type Slot, type StartAnswer } from "./admission.ts";
 import { AdmissionRows } from "./admission-rows.ts";
-import { CLAIM_ID_LENGTH, type AgentContract, type AgentName, type Release, type SlotAnswer, type SlotRequest } from "./agent-contract.ts";
+import {
+  CLAIM_ID_LENGTH,
+  type AgentContract,
+  type AgentName,
+  type LingeringSlot,
+  type Release,
+  type SlotAnswer,
+  type SlotRequest,
+} from "./agent-contract.ts";
 import { ClaimFeed } from "./claim-feed.ts";
 import { AgentCondition } from "./agent-condition.ts";
 import { Availability } from "./availability.ts";
@@ -106,6 +114,13 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
       this.#admitNext(name, record, now, []);
     });
     if (record === null && this.name !== null) await this.#forgetUnused(name);
+  }
+
+  async linger(name: AgentName, slots: readonly LingeringSlot[]): Promise<void> {
+    await this.#read(name);
+    this.atomically((now) => {
+      for (const { until, ...attempt } of slots) this.#slots.linger(attempt, Math.max(until, now));
+    });
   }
 
   async positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]> {
@@ -199,6 +214,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
     const record = await this.#read(name);
     if (record === null) return this.removed(name);
     const { due, published } = this.atomically((now) => {
+      this.#slots.releaseLingering(now);
       const due = this.#slots.toVerify(now);
       this.#condition.probe(record, now, () => void this.#conditionChanged(name, record, Date.now()));
       const published = this.#conditionChanged(name, record, now);

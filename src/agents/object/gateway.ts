@@ -18,6 +18,7 @@ export class AgentGateway {
       // A start that is counted twice makes the next call wait, and never one too many.
       start: (name, attempt, isLeaving) => ask((object) => object.start(name, attempt, isLeaving)),
       release: (name, releases) => ask((object) => object.release(name, releases)),
+      linger: (name, slots) => ask((object) => object.linger(name, slots)),
       // Once: its statistics would count what came twice.
       learn: (name, outcomes) => this.#objects.askOnce({ tenant, agent }, (object) => object.learn(name, outcomes)),
       // Under one id, so that the worker gets what it was given.

@@ -7,6 +7,8 @@
  *     the same idempotency key.
  * Q4. What the agent's rate lets leave only after a while comes again shortly before that. It is asked about twice: by the
  *     claim, which does not happen then, and when the call is about to leave, which is what counts.
+ * Q5. While a call is under way its consumer says now and then that it is there. It is told whether anybody still waits for
+ *     the reply, and hangs up where nobody does; and one that is heard of no more is known to be dead.
  */
 import { z } from "zod";
 import { bytesToJson } from "../../shared/json-bytes.ts";
@@ -34,6 +36,8 @@ export type ClaimAnswer = { readonly type: "call"; readonly call: CarriedCall } 
 export interface Claims {
   /** `null` when the attempt is not wanted from this delivery. */
   readonly claim: (message: DispatchMessage, delivery: number) => Promise<ClaimAnswer | null>;
+  /** The consumer is there still; whether it should be. */
+  readonly renew: (message: DispatchMessage, delivery: number) => Promise<boolean>;
   readonly report: (message: DispatchMessage, outcome: Outcome) => Promise<void>;
 }
 
@@ -41,7 +45,7 @@ export interface Claims {
 interface Calls extends Claims {
   /** When the call may leave, as it is about to. */
   readonly start: (message: DispatchMessage, call: AgentCall) => Promise<StartAnswer>;
-  readonly call: (call: AgentCall) => Promise<Outcome>;
+  readonly call: (call: AgentCall, controller: AbortController) => Promise<Outcome>;
 }
 
 export async function consumeDispatches(messages: readonly Message[], claims: Calls): Promise<void> {
@@ -57,14 +61,23 @@ async function consume(message: Message, claims: Calls): Promise<void> {
   }
   const dispatch = parsed.data;
   try {
-    const claimed = await claims.claim(dispatch, deliveryNumber(dispatch.send, message.attempts));
+    const delivery = deliveryNumber(dispatch.send, message.attempts);
+    const claimed = await claims.claim(dispatch, delivery);
     if (claimed === null) return message.ack();
     if (claimed.type === "later") return comeAgain(message, claimed.inMs);
     const call = received(claimed.call);
     const { type, inMs } = await claims.start(dispatch, call);
     if (type === "later") return comeAgain(message, inMs);
-    if (inMs > 0) await scheduler.wait(inMs);
-    await claims.report(dispatch, await claims.call(call));
+    const controller = new AbortController();
+    const stopRenewing = renewing(() => claims.renew(dispatch, delivery), controller);
+    try {
+      if (inMs > 0) await scheduler.wait(inMs);
+      // Told to hang up meanwhile, it has nothing to report.
+      const outcome = controller.signal.aborted ? null : await claims.call(call, controller);
+      if (outcome !== null && !isUnwanted(controller)) await claims.report(dispatch, outcome);
+    } finally {
+      stopRenewing();
+    }
     message.ack();
   } catch (error) {
     log("warn", "dispatch failed, will come again", {
@@ -75,6 +88,30 @@ async function consume(message: Message, claims: Calls): Promise<void> {
     });
     message.retry({ delaySeconds: redeliverySeconds(message.attempts) });
   }
+}
+
+/** Why a consumer has hung up; a call that timed out is aborted, too. */
+const UNWANTED = "nobody waits for the reply any more";
+
+const isUnwanted = ({ signal }: AbortController): boolean => signal.reason === UNWANTED;
+
+/** Until it is stopped. One that is not answered counts as a yes: whoever does not hear it asks no more than that. */
+function renewing(renew: () => Promise<boolean>, controller: AbortController): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const next = (): void => {
+    timer = setTimeout(() => void ask(), LIMITS.renewMs);
+  };
+  const ask = async (): Promise<void> => {
+    const isWanted = await renew().catch(() => true);
+    if (timer === undefined) return;
+    if (isWanted) next();
+    else controller.abort(UNWANTED);
+  };
+  next();
+  return () => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
 }
 
 /** The queue counts in seconds, up to half a day. */

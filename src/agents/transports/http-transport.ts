@@ -5,8 +5,10 @@ import { log, messageOf } from "../../shared/log.ts";
 import type { Keyring } from "../../shared/keyring.ts";
 import { troubleOf } from "../../objects/trouble.ts";
 import { LIMITS } from "../limits.ts";
+import type { CancelHearing } from "../port.ts";
 import {
   failureOf,
+  isTransient,
   notJson,
   parseCompletion,
   replyInvalid,
@@ -16,6 +18,7 @@ import {
   type AgentRequest,
   type Outcome,
 } from "./protocol.ts";
+import { startAwakeTimer } from "../../shared/awake-timer.ts";
 import { readText, TooLarge } from "../../shared/read-text.ts";
 import { excerpt } from "../../shared/text.ts";
 import { brokenUrlRule, type UrlPolicy } from "../../shared/url-guard.ts";
@@ -34,13 +37,10 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
   if (broken !== null)
     return fail({ code: "url_refused", message: `The URL of agent "${call.agent.id}" is not allowed: ${broken}`, retryable: false });
   let isTimedOut = false;
-  const timer = setTimeout(
-    () => {
-      isTimedOut = true;
-      controller.abort();
-    },
-    Math.min(call.timeoutMs, LIMITS.awaitMs),
-  );
+  const stopTimer = startAwakeTimer(Math.min(call.timeoutMs, LIMITS.awaitMs), () => {
+    isTimedOut = true;
+    controller.abort();
+  });
   try {
     const { url, headers, body } = requestOf(call, keyring, new Date(startedAt));
     const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: controller.signal });
@@ -72,13 +72,13 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
     if (trouble === "reset" || trouble === "overloaded") return { type: "lost", message: messageOf(error) };
     return fail({ code: "agent_unreachable", message: `The agent could not be reached: ${messageOf(error)}`, retryable: true }, true);
   } finally {
-    clearTimeout(timer);
+    stopTimer();
   }
 }
 
-/** A best-effort request; whether it was answered with success. Never throws. */
-export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Promise<boolean> {
-  if (brokenUrlRule(request.url, policy) !== null) return false;
+/** Tells an agent something, within a time that begins when the request leaves. Never throws. */
+export async function postNotice(request: AgentRequest, policy: UrlPolicy, signal: AbortSignal): Promise<CancelHearing> {
+  if (brokenUrlRule(request.url, policy) !== null) return "refused";
   try {
     const { url, headers, body } = request;
     const response = await fetch(url, {
@@ -86,13 +86,13 @@ export async function postCourtesy(request: AgentRequest, policy: UrlPolicy): Pr
       headers,
       body,
       redirect: "manual",
-      signal: AbortSignal.timeout(LIMITS.courtesyCallMs),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(LIMITS.courtesyCallMs)]),
     });
     await response.body?.cancel();
-    return response.ok;
+    return response.ok ? "heard" : isTransient(response.status) ? "unheard" : "refused";
   } catch (error) {
-    log("info", "courtesy call failed", { url: request.url, error: messageOf(error) });
-    return false;
+    log("info", "agent not told", { url: request.url, error: messageOf(error) });
+    return "unheard";
   }
 }
 

@@ -35,6 +35,9 @@ export interface AgentCall {
   readonly timeoutMs: number;
 }
 
+/** Whose attempt it is, and who has it. */
+export type CallAddress = Pick<AgentCall, "tenant" | "agent" | "taskId" | "stepId" | "attempt" | "idempotencyKey" | "traceparent">;
+
 /**
  * A call on its way from its task's object to whoever makes it. RPC carries 32 MiB and spends two bytes on a character of
  * any text that is not Latin-1, so the input travels as JSON in UTF-8, of which a value has at most half as much.
@@ -103,13 +106,13 @@ export function checkedAgainst(capability: Capability | undefined, output: Json)
 }
 
 /** Tells an agent that nobody wants a reply any more. `null` when it did not ask to be told. */
-export function cancelRequestOf(call: AgentCall, reason: string, keyring: Keyring, now: Date): AgentRequest | null {
+export function cancelRequestOf(call: CallAddress, reason: string, keyring: Keyring, now: Date): AgentRequest | null {
   if (call.agent.cancelUrl === null) return null;
   const body = JSON.stringify({ task_id: call.taskId, step_id: call.stepId, attempt: call.attempt, reason });
   return { url: call.agent.cancelUrl, headers: headersFor(call, body, keyring, now), body };
 }
 
-function headersFor(call: AgentCall, body: string, keyring: Keyring, now: Date): Record<string, string> {
+function headersFor(call: CallAddress, body: string, keyring: Keyring, now: Date): Record<string, string> {
   const messageId = `${call.idempotencyKey}/${call.attempt}`;
   return {
     "content-type": "application/json",
@@ -120,7 +123,7 @@ function headersFor(call: AgentCall, body: string, keyring: Keyring, now: Date):
   };
 }
 
-function authHeader(call: AgentCall, keyring: Keyring): Record<string, string> {
+function authHeader(call: CallAddress, keyring: Keyring): Record<string, string> {
   const { auth } = call.agent;
   if (auth === null) return {};
   const value = opened(call, auth.sealed, "auth", keyring).secret;
@@ -136,7 +139,7 @@ interface OpenedSecret {
 /** Secrets opened lately, by place and sealed text: opening one costs as much as the rest of a request. */
 const openedSecrets = new Map<string, OpenedSecret>();
 
-function opened(call: AgentCall, sealed: string, field: "auth" | "signing", keyring: Keyring): OpenedSecret {
+function opened(call: CallAddress, sealed: string, field: "auth" | "signing", keyring: Keyring): OpenedSecret {
   const place = secretPlace(call.tenant, call.agent.id, field);
   const known = openedSecrets.get(place + sealed);
   if (known !== undefined) return known;
@@ -219,16 +222,19 @@ const problem = z.object({
 
 const RETRYABLE_STATUS: readonly number[] = [408, 425, 429];
 
+/** Whether what it says may pass by itself. */
+export const isTransient = (status: number): boolean => status >= 500 || RETRYABLE_STATUS.includes(status);
+
 /** What an error status means. Overload and server faults may pass, other client errors will not; the body may know better. */
 export function failureOf(status: number, retryAfter: string | null, body: unknown, now: number): Failure {
   const said = problem.safeParse(body).data ?? {};
-  const isTransient = status >= 500 || RETRYABLE_STATUS.includes(status);
+  const mayPass = isTransient(status);
   const text = said.message ?? said.detail ?? said.title;
   const retryAfterMs = parseRetryAfter(retryAfter, now);
   return {
-    code: said.code ?? (isTransient ? "agent_unavailable" : "agent_refused"),
+    code: said.code ?? (mayPass ? "agent_unavailable" : "agent_refused"),
     message: excerpt(text ?? `The agent answered with status ${status}`, LIMITS.errorMessageLength),
-    retryable: said.retryable ?? isTransient,
+    retryable: said.retryable ?? mayPass,
     ...(retryAfterMs !== null && { retry_after_ms: retryAfterMs }),
     status,
   };

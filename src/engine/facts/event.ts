@@ -124,7 +124,14 @@ export type CoreEvent =
       /** Where the agent allows less than the step. */
       readonly timeout_ms?: number;
     } & AspectsOfAttempt)
-  | (OfAttempt & { readonly type: "attempt.claimed"; readonly via: "queue"; readonly delivery: number; readonly lease_until: number })
+  /** `renews`: the consumer says now and then that it is there. */
+  | (OfAttempt & {
+      readonly type: "attempt.claimed";
+      readonly via: "queue";
+      readonly delivery: number;
+      readonly lease_until: number;
+      readonly renews?: true;
+    })
   | (OfAttempt & {
       readonly type: "attempt.claimed";
       readonly via: "callback" | "pull";

@@ -40,7 +40,7 @@ export type CoreInput =
   | (OfActor & { readonly type: "resume"; readonly by?: "parent" })
   | (OfActor & { readonly type: "cancel"; readonly reason?: string })
   /** A queue consumer is about to call the agent. A higher `delivery` takes over from a lower one. */
-  | (OfAttempt & { readonly type: "claim"; readonly delivery: number })
+  | (OfAttempt & { readonly type: "claim"; readonly delivery: number; readonly renews?: true })
   /** The agent answered 202: it will call back. */
   | (OfReply & { readonly type: "accept" })
   | (OfAttempt & { readonly type: "heartbeat"; readonly extendMs?: number; readonly progress?: Json })

@@ -79,6 +79,7 @@ const MEMBERS = {
   agent: text,
   usage: z.looseObject({ input_tokens: z.number().optional(), output_tokens: z.number().optional(), cost_usd: z.number().optional() }),
   usage_fault: text,
+  renews: z.literal(true),
   steps: texts,
   signal: number,
   digest: text,

@@ -101,7 +101,7 @@ function childInput({
 
 function claim(fact: EventOf<"attempt.claimed">): TaskInput {
   const { step, attempt } = fact;
-  if (fact.via === "queue") return { type: "claim", step, attempt, delivery: fact.delivery };
+  if (fact.via === "queue") return { type: "claim", step, attempt, delivery: fact.delivery, ...(fact.renews && { renews: true }) };
   return { type: "accept", step, attempt, ...(fact.ms !== undefined && { ms: fact.ms }) };
 }
 

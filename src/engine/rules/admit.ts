@@ -161,6 +161,7 @@ function admitReply(state: TaskState, input: Reply, world: World): Admission {
           delivery: input.delivery,
           // No consumer awaits an agent for longer, whatever the step allows one that calls back.
           lease_until: world.now + Math.min(attemptTimeoutMs(state, step, attempt, world.now), LIMITS.awaitMs) + LIMITS.leaseGraceMs,
+          ...(input.renews && { renews: true as const }),
         },
       ]);
     case "accept":

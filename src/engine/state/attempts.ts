@@ -1,4 +1,5 @@
 /** The fold of attempts: how a step's phase, the counters over phases and what is known of agents follow its attempts. */
+import { LIMITS } from "../limits.ts";
 import { enter } from "./phase.ts";
 import type { EventOf } from "../facts/event.ts";
 import { lookUntil, scheduleLook } from "../rules/wake.ts";
@@ -83,10 +84,22 @@ export function removeAttempt(state: TaskState, step: Step, number: number): voi
  * Whoever has claimed an attempt goes on although nobody waits for it, until it hears of it: the agent's slot is in use
  * until then, at most until the lease ends.
  */
-export function linger(state: TaskState, { path, phase }: Step, numbers: readonly number[]): void {
+export function linger(state: TaskState, { path, phase, node }: Step, numbers: readonly number[], reason: string): void {
   if (phase.status !== "running") return;
-  for (const { number, agent, slot, claim } of phase.live) {
-    if (!slot || claim === null || !numbers.includes(number)) continue;
+  for (const { number, agent, slot, claim, way, startedAt, timeoutMs } of phase.live) {
+    if (!numbers.includes(number) || way === null) continue;
+    const allowedMs = timeoutMs ?? (node.kind === "agent" ? node.timeoutMs : 0);
+    for (const [key, { until }] of state.unheard) {
+      if (until > state.at) break;
+      state.unheard.delete(key);
+    }
+    state.unheard.set(`${path}/${number}`, {
+      at: { step: path, attempt: number },
+      agent,
+      reason,
+      until: claim?.leaseUntil ?? startedAt + allowedMs + LIMITS.leaseGraceMs,
+    });
+    if (!slot || claim === null) continue;
     for (const [key, { until }] of state.lingering) if (until <= state.at) state.lingering.delete(key);
     state.lingering.set(`${path}/${number}`, { agent, until: claim.leaseUntil });
   }
@@ -111,7 +124,7 @@ export function claimAttempt(state: TaskState, step: Step, event: EventOf<"attem
     ...attempt,
     claim:
       event.via === "queue"
-        ? { via: "queue", delivery: event.delivery, leaseUntil: event.lease_until }
+        ? { via: "queue", delivery: event.delivery, leaseUntil: event.lease_until, renews: event.renews ?? false }
         : { via: event.via, leaseUntil: event.lease_until },
   }));
   state.clocks.push({ at: event.lease_until, type: "lease", step: step.index, attempt: event.attempt });

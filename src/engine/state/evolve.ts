@@ -166,7 +166,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
     case "step.skipped":
       return settle(state, step, { status: "skipped", reason: event.reason });
     case "step.canceled":
-      linger(state, step, event.attempts ?? []);
+      linger(state, step, event.attempts ?? [], event.reason);
       orphan(state, event);
       return settle(state, step, { status: "canceled", reason: event.reason });
     case "step.retry_scheduled":
@@ -203,7 +203,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
       return removeAttempt(state, step, event.attempt);
     }
     case "attempt.canceled":
-      linger(state, step, [event.attempt]);
+      linger(state, step, [event.attempt], event.reason);
       remember(state, step, event.attempt, "canceled", CANCELED[event.reason]);
       return removeAttempt(state, step, event.attempt);
     case "attempt.declined": {

@@ -25,6 +25,7 @@ function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
           continue;
         }
         state.live += by;
+        if (attempt.claim?.via === "queue" && attempt.claim.renews) state.consumed += by;
         if (attempt.claim !== null) continue;
         state.unclaimed += by;
         if (attempt.way === "inline") state.inline += by;

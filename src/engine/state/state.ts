@@ -95,15 +95,29 @@ export interface TaskState extends AspectStates {
   /** All steps there are so far: the workflow's own first, then those of each frame as it was opened. */
   readonly steps: Step[];
   readonly stepByPath: Map<string, Step>;
-  /** Attempts in flight; those of them whose arrival is unknown; those of them that the object itself awaits. */
+  /**
+   * Attempts in flight; those of them whose arrival is unknown; those of them that the object itself awaits; those that a
+   * queue's consumer has that says now and then that it is there.
+   */
   live: number;
   unclaimed: number;
   inline: number;
+  consumed: number;
   /** Attempts in line for a slot, and when the last of them joined. */
   queued: number;
   queuedAt: number;
   /** Slots of canceled attempts that are in use all the same, at most until their lease ends; by `step/attempt`. */
   readonly lingering: Map<string, { readonly agent: string; readonly until: number }>;
+  /** Canceled attempts that somebody may be working on, at most until then; by `step/attempt`. */
+  readonly unheard: Map<
+    string,
+    {
+      readonly at: { readonly step: string; readonly attempt: number };
+      readonly agent: string;
+      readonly reason: string;
+      readonly until: number;
+    }
+  >;
   /** How many choices of an agent the task has made, by what was asked for. */
   readonly choices: Map<string, number>;
   /** Steps in `waiting`, in the order they began to wait: all, and by what they wait for. */
@@ -231,9 +245,11 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     live: 0,
     unclaimed: 0,
     inline: 0,
+    consumed: 0,
     queued: 0,
     queuedAt: 0,
     lingering: new Map(),
+    unheard: new Map(),
     choices: new Map(),
     waiting: new Set(),
     waitingFor: new Map(),

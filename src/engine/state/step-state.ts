@@ -51,7 +51,8 @@ export interface Attempt {
 
 /** How the attempt is known to have arrived, and until when its holder is trusted. An inline one is held by the object itself. */
 export type Claim =
-  | { readonly via: "queue"; readonly delivery: number; readonly leaseUntil: number }
+  /** `renews`: it says now and then that it is there. */
+  | { readonly via: "queue"; readonly delivery: number; readonly leaseUntil: number; readonly renews: boolean }
   | { readonly via: "callback" | "pull"; readonly leaseUntil: number };
 
 /** One arm per status, so that a field exists only while it means something. */

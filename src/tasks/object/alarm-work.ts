@@ -2,6 +2,7 @@
  * What the object does when it wakes by itself: what is due, what may have been lost, and at the end putting the task
  * away. Whatever fails is tried again; a task that makes no progress is sealed, so that nothing wakes for ever.
  */
+import { nextTimer } from "../../engine/rules/wake.ts";
 import { waitersFor } from "../../engine/state/state.ts";
 import type { Command } from "../../engine/facts/command.ts";
 import type { Errands } from "../../objects/errands.ts";
@@ -69,6 +70,9 @@ export class AlarmWork {
         log("warn", "agents not refreshed", { tenant: created.tenant, error: messageOf(error) });
       });
     }
+    // Who was asleep reads what has come meanwhile before it says that nothing came.
+    const due = nextTimer(loaded.state, loaded.state.clocks);
+    if (due?.type === "lease" && Date.now() - due.at > LIMITS.lateLeaseMs) await scheduler.wait(LIMITS.lateLeaseMs);
     await runner.apply({ type: "wake" });
     const current = await runner.loaded();
     errands.again(current, Date.now());

@@ -3,6 +3,7 @@ import type { Chained } from "../../engine/facts/created.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { Loaded } from "../journal/load.ts";
 import type { EndNotices } from "./end-notices.ts";
+import type { CancelRequests } from "./errands/cancel-requests.ts";
 import type { HistoryProjection } from "./history-projection.ts";
 import type { TaskRunner } from "./runner.ts";
 
@@ -10,15 +11,17 @@ export class Archiver {
   readonly #runner: TaskRunner;
   readonly #notices: EndNotices;
   readonly #projection: HistoryProjection;
+  readonly #cancellations: CancelRequests;
   #underWay: Promise<void> | null = null;
   #goOn: () => void = () => {};
   /** What was started in a chain, once this instance knows that everybody has heard. */
   #chained: readonly Chained[] | null = null;
 
-  constructor(runner: TaskRunner, notices: EndNotices, projection: HistoryProjection) {
+  constructor(runner: TaskRunner, notices: EndNotices, projection: HistoryProjection, cancellations: CancelRequests) {
     this.#runner = runner;
     this.#notices = notices;
     this.#projection = projection;
+    this.#cancellations = cancellations;
   }
 
   /**
@@ -47,6 +50,7 @@ export class Archiver {
       await told;
     }
     const chained = await this.#tell(loaded);
+    await this.#cancellations.said();
     const archive = await this.#projection.archive(loaded);
     await this.#runner.apply({ type: "archive", ...archive, ...(chained.length > 0 && { chained }) });
   }

@@ -20,6 +20,11 @@ export function* unclaimed({ state }: Loaded): Iterable<Standing> {
   if (state.unclaimed > 0) yield* standing(state, ({ claim, way }) => claim === null && way !== null);
 }
 
+/** Those that a queue's consumer has, which says now and then that it is there. */
+export function* consumed({ state }: Loaded): Iterable<Standing> {
+  if (state.consumed > 0) yield* standing(state, ({ claim }) => claim?.via === "queue" && claim.renews);
+}
+
 /** Those that wait for a slot. */
 export function* inLine({ state }: Loaded): Iterable<Standing> {
   if (state.queued > 0) yield* standing(state, ({ way }) => way === null);

@@ -15,6 +15,7 @@ import { callOf, carried, inputFor } from "./call.ts";
 import type { AttemptOf, Heartbeat } from "../messages.ts";
 import { agentGone, type Agents } from "./agents.ts";
 import { attemptAt, keyOf } from "./attempt-lookup.ts";
+import type { QueueConsumers } from "./errands/queue-consumers.ts";
 import type { QueueMessages } from "./errands/queue-messages.ts";
 import type { SlotReleases } from "./errands/slot-releases.ts";
 import type { TaskPorts } from "../ports.ts";
@@ -26,22 +27,51 @@ export class Attempts {
   readonly #runner: TaskRunner;
   readonly #agents: Agents;
   readonly #messages: QueueMessages;
+  readonly #consumers: QueueConsumers;
   readonly #releases: SlotReleases;
 
-  constructor(ports: TaskPorts, runner: TaskRunner, agents: Agents, messages: QueueMessages, releases: SlotReleases) {
+  constructor(
+    ports: TaskPorts,
+    runner: TaskRunner,
+    agents: Agents,
+    {
+      messages,
+      consumers,
+      releases,
+    }: { readonly messages: QueueMessages; readonly consumers: QueueConsumers; readonly releases: SlotReleases },
+  ) {
     this.#ports = ports;
     this.#runner = runner;
     this.#agents = agents;
     this.#messages = messages;
+    this.#consumers = consumers;
     this.#releases = releases;
   }
 
-  /** A queue consumer is about to call the agent: the call, `null` when it should not, or how long it should not yet. */
-  async claim(at: AttemptOf, delivery: number): Promise<ClaimAnswer | null> {
+  /**
+   * A queue consumer is about to call the agent: the call, `null` when it should not, or how long it should not yet.
+   * `renews`: it will say now and then that it is there.
+   */
+  async claim(at: AttemptOf, delivery: number, renews = false): Promise<ClaimAnswer | null> {
     const inMs = await this.#leavesIn(at);
     if (inMs > LIMITS.startNearMs) return { type: "later", inMs };
-    const call = await this.handOver(at, { ...at, type: "claim", delivery });
+    this.#consumers.heard(at);
+    const call = await this.handOver(at, { ...at, type: "claim", delivery, ...(renews && { renews }) });
     return call && { type: "call", call };
+  }
+
+  /** A consumer that calls the agent is there still; whether anybody waits for the reply. */
+  async renew(at: AttemptOf, delivery: number): Promise<boolean> {
+    const loaded = await this.#runner.ready();
+    if (loaded === null) return false;
+    const attempt = attemptAt(loaded, at);
+    if (attempt?.claim?.via === "queue" && attempt.claim.delivery === delivery) {
+      this.#consumers.heard(at);
+      return true;
+    }
+    // It hangs up: now its slot is free.
+    if (attempt === undefined) this.#releases.giveBack(loaded, at);
+    return false;
   }
 
   async #leavesIn(at: AttemptOf): Promise<number> {

@@ -1,6 +1,6 @@
 /** Turns a live attempt into what a transport sends. Inputs are not recorded: they are evaluated again, to the same. */
 import type { AgentRecord } from "../../agents/agent.ts";
-import type { AgentCall, CarriedCall, Outcome } from "../../agents/transports/protocol.ts";
+import type { AgentCall, CallAddress, CarriedCall, Outcome } from "../../agents/transports/protocol.ts";
 import { attemptTimeoutMs, idempotencyKey } from "../../engine/rules/attempt.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
 import type { TaskInput } from "../../engine/facts/input.ts";
@@ -13,35 +13,46 @@ import { LIMITS } from "../limits.ts";
 import { hexFromText } from "../../shared/random.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { isoTime } from "../../shared/time.ts";
+import type { AttemptOf } from "../messages.ts";
 import type { TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
 
-export function callOf(
-  { state }: Loaded,
-  at: { readonly step: string; readonly attempt: number },
-  agent: AgentRecord,
-  values: Values,
-  ports: TaskPorts,
-  now: number,
-): Result<AgentCall, Failure> {
+/** Of an attempt, also of one that is over. */
+export function addressOf({ state }: Loaded, at: AttemptOf, agent: AgentRecord): CallAddress {
   const step = stepNamed(state, at.step) as AgentStep;
-  const input = step.node.input.evaluate(() => scopeOfStep(state, step, values));
-  if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
-  const target = targetOfStep(step);
-  const { tenant, task, workflow, deadline_at, origin, traceparent } = state.created;
-  return ok({
+  const { tenant, task, traceparent } = state.created;
+  return {
     tenant,
     agent,
     taskId: task,
     stepId: step.path,
     attempt: at.attempt,
+    idempotencyKey: idempotencyKey(state, step),
+    traceparent: childSpan(traceparent, `${task}/${step.path}/${at.attempt}`),
+  };
+}
+
+export function callOf(
+  loaded: Loaded,
+  at: AttemptOf,
+  agent: AgentRecord,
+  values: Values,
+  ports: TaskPorts,
+  now: number,
+): Result<AgentCall, Failure> {
+  const { state } = loaded;
+  const step = stepNamed(state, at.step) as AgentStep;
+  const input = step.node.input.evaluate(() => scopeOfStep(state, step, values));
+  if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+  const target = targetOfStep(step);
+  const { tenant, task, workflow, deadline_at, origin } = state.created;
+  return ok({
+    ...addressOf(loaded, at, agent),
     capability: target.type === "capability" ? target.capability : null,
     input: input.value,
     workflow,
     deadline: deadline_at === undefined ? null : isoTime(deadline_at),
     callbackUrl: ports.agents.callbackUrl(origin, { tenant, task, ...at }),
-    idempotencyKey: idempotencyKey(state, step),
-    traceparent: childSpan(traceparent, `${task}/${step.path}/${at.attempt}`),
     timeoutMs: attemptTimeoutMs(state, step, liveAttempt(step, at.attempt), now),
   });
 }

@@ -18,13 +18,15 @@ import { EndNotices } from "./end-notices.ts";
 import { EndWaiters } from "./end-waiters.ts";
 import { AgentRefresh } from "./errands/agent-refresh.ts";
 import { CacheQuestions } from "./errands/cache-questions.ts";
-import { cancelRequests } from "./errands/cancel-requests.ts";
+import { CallPool } from "./errands/call-pool.ts";
+import { CancelRequests } from "./errands/cancel-requests.ts";
 import { Children } from "./errands/children.ts";
 import { GateEntry } from "./errands/gate-entry.ts";
 import { InlineCalls } from "./errands/inline-calls.ts";
 import { Invalidations } from "./errands/invalidations.ts";
 import { Orphans } from "./errands/orphans.ts";
 import { outcomeReports } from "./errands/outcome-reports.ts";
+import { QueueConsumers } from "./errands/queue-consumers.ts";
 import { QueueMessages } from "./errands/queue-messages.ts";
 import { SlotReleases } from "./errands/slot-releases.ts";
 import { SlotRequests } from "./errands/slot-requests.ts";
@@ -67,9 +69,11 @@ export class TaskParts {
     this.agents = new Agents(ports);
     const releases = new SlotReleases(ports.agents);
     const messages = new QueueMessages(ports.agents);
-    this.attempts = new Attempts(ports, runner, this.agents, messages, releases);
-    const calls = new InlineCalls(ports, runner, this.agents, this.attempts);
-    const cancellations = cancelRequests(ports, runner.journal, this.agents, releases);
+    const consumers = new QueueConsumers(runner);
+    this.attempts = new Attempts(ports, runner, this.agents, { messages, consumers, releases });
+    const pool = new CallPool(ports.settings.inlineCalls);
+    const calls = new InlineCalls(ports, runner, this.agents, this.attempts, pool);
+    const cancellations = new CancelRequests(ports, this.agents, releases, pool);
     const outcomes = outcomeReports(ports.agents);
     const slots = new SlotRequests(ports.agents, this.attempts, releases);
     this.agentRefresh = new AgentRefresh(this.agents, runner);
@@ -83,11 +87,11 @@ export class TaskParts {
     this.errands = new Errands<Loaded, Command>(
       // What is out of date is dropped before anything is asked: a step that follows must not get it.
       // What is given back is given back before more is asked for.
-      [calls, messages, cancellations, outcomes, releases, slots, agentRefresh, children, orphans, invalidations, cache, gate],
+      [calls, messages, consumers, cancellations, outcomes, releases, slots, agentRefresh, children, orphans, invalidations, cache, gate],
       {
         dispatch: [calls, messages],
-        abandon: [calls, messages, cancellations, outcomes, slots, releases],
-        settled: [calls, messages, outcomes, slots, releases],
+        abandon: [calls, messages, consumers, cancellations, outcomes, slots, releases],
+        settled: [calls, messages, consumers, outcomes, slots, releases],
         ask_slot: [slots],
         ask_slots: [slots],
         refresh_agents: [agentRefresh],
@@ -105,7 +109,12 @@ export class TaskParts {
     this.feed = new Feed(ctx, isLastEvent);
     this.projection = new HistoryProjection(ctx.storage.kv, ports, runner.journal);
     this.waiters = new EndWaiters(() => calls.isAwaiting);
-    this.archiver = new Archiver(runner, new EndNotices(ports, runner.journal, orphans, invalidations, gate), this.projection);
+    this.archiver = new Archiver(
+      runner,
+      new EndNotices(ports, runner.journal, orphans, invalidations, gate),
+      this.projection,
+      cancellations,
+    );
     this.deletion = new Deletion(ctx.storage, ports.history, runner, this.archiver, () => this.#startOver());
     this.alarmWork = new AlarmWork(ctx.storage, ports.settings.taskRetentionMs, this);
     this.creation = new Creation(ports, runner, this.waiters, this.deletion);

@@ -3,7 +3,6 @@
  * because the platform holds back what exceeds its six and counts that time against their timeouts. A call that may not
  * leave soon, because its agent has a rate, gives its connection back and comes again.
  */
-import type { Outcome } from "../../../agents/transports/protocol.ts";
 import { LIMITS } from "../../limits.ts";
 
 /** The call could not leave yet, and should be made in so long. */
@@ -12,21 +11,26 @@ export interface Later {
   readonly inMs: number;
 }
 
-interface Call {
+interface Call<Outcome extends { readonly type: string }> {
   readonly key: string;
-  /** It holds a slot of its agent and goes before those that do not. */
+  /** It goes before others, as one that holds a slot of its agent does. */
   readonly isFirst: boolean;
   /** Must not throw. Says when the request has left. */
   readonly call: (controller: AbortController, left: () => void) => Promise<Outcome | Later>;
-  /** Not called once the attempt was abandoned. */
+  /** Not called once the call was abandoned. */
   readonly done: (outcome: Outcome) => void;
+}
+
+/** The same, whatever comes of it: what to do about that. */
+interface InLine extends Pick<Call<never>, "key" | "isFirst"> {
+  readonly run: (controller: AbortController, left: () => void) => Promise<Later | { readonly type: "over"; readonly tell: () => void }>;
 }
 
 export class CallPool {
   readonly #connections: number;
   readonly #held = new Map<string, AbortController>();
   readonly #calledAt = new Map<string, number>();
-  #line: Call[] = [];
+  #line: InLine[] = [];
   #underWay = 0;
 
   constructor(connections: number) {
@@ -34,10 +38,17 @@ export class CallPool {
   }
 
   /** Calls as soon as a connection is free. An attempt that is held already, under way or in line, is not called twice. */
-  start(call: Call): void {
-    if (this.#held.has(call.key)) return;
-    this.#held.set(call.key, new AbortController());
-    this.#enter(call);
+  start<Outcome extends { readonly type: string }>({ key, isFirst, call, done }: Call<Outcome>): void {
+    if (this.#held.has(key)) return;
+    this.#held.set(key, new AbortController());
+    this.#enter({
+      key,
+      isFirst,
+      run: async (controller, left) => {
+        const outcome = await call(controller, left);
+        return isLater(outcome) ? outcome : { type: "over", tell: () => done(outcome) };
+      },
+    });
     this.#fill();
   }
 
@@ -56,7 +67,7 @@ export class CallPool {
     return this.#held.size === 0;
   }
 
-  #enter(call: Call): void {
+  #enter(call: InLine): void {
     const behind = call.isFirst ? this.#line.findIndex(({ isFirst }) => !isFirst) : -1;
     this.#line.splice(behind === -1 ? this.#line.length : behind, 0, call);
   }
@@ -72,8 +83,8 @@ export class CallPool {
     }
   }
 
-  async #run(next: Call, controller: AbortController): Promise<void> {
-    const outcome = await next.call(controller, () => this.#calledAt.set(next.key, Date.now()));
+  async #run(next: InLine, controller: AbortController): Promise<void> {
+    const outcome = await next.run(controller, () => this.#calledAt.set(next.key, Date.now()));
     this.#calledAt.delete(next.key);
     this.#underWay--;
     const isWanted = this.#held.get(next.key) === controller;
@@ -81,11 +92,11 @@ export class CallPool {
     else if (isWanted) this.#held.delete(next.key);
     // The next request leaves before this reply is recorded: a free connection never waits for a commit.
     this.#fill();
-    if (isWanted && outcome.type !== "later") next.done(outcome);
+    if (isWanted && outcome.type !== "later") outcome.tell();
   }
 
   /** Its connection is somebody else's meanwhile. What would keep the object awake for long is left to the alarm, which calls again. */
-  #postpone(call: Call, controller: AbortController, inMs: number): void {
+  #postpone(call: InLine, controller: AbortController, inMs: number): void {
     const isHeld = (): boolean => this.#held.get(call.key) === controller;
     if (inMs > LIMITS.unclaimedMs) {
       if (isHeld()) this.#held.delete(call.key);
@@ -100,4 +111,8 @@ export class CallPool {
       Math.max(0, inMs - LIMITS.startLeadMs),
     );
   }
+}
+
+function isLater(outcome: { readonly type: string }): outcome is Later {
+  return outcome.type === "later";
 }

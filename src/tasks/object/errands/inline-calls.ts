@@ -13,7 +13,7 @@ import { attemptAt, keyOf, unclaimed } from "../attempt-lookup.ts";
 import type { Attempts } from "../attempts.ts";
 import { callOf } from "../call.ts";
 import type { TaskRunner } from "../runner.ts";
-import { CallPool, type Later } from "./call-pool.ts";
+import type { CallPool, Later } from "./call-pool.ts";
 import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
 type OfCall = CommandOf<"dispatch" | "abandon" | "settled">;
@@ -25,12 +25,12 @@ export class InlineCalls implements TaskErrand<OfCall> {
   readonly #attempts: Attempts;
   readonly #pool: CallPool;
 
-  constructor(ports: TaskPorts, runner: TaskRunner, agents: Agents, attempts: Attempts) {
+  constructor(ports: TaskPorts, runner: TaskRunner, agents: Agents, attempts: Attempts, pool: CallPool) {
     this.#ports = ports;
     this.#runner = runner;
     this.#agents = agents;
     this.#attempts = attempts;
-    this.#pool = new CallPool(ports.settings.inlineCalls);
+    this.#pool = pool;
   }
 
   /** Whether the object would be awake anyway. */

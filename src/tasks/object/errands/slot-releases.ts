@@ -19,9 +19,12 @@ export class SlotReleases implements TaskErrand<Over> {
   /** All that a commit gives back, in one request to each agent. */
   run(loaded: Loaded, commands: readonly Over[]): void {
     const { task } = loaded.state.created;
-    // What goes on although it was canceled gives its slot back when nobody works on it any more.
-    const isFree = (command: Over): boolean => command.slot && !(command.type === "abandon" && loaded.state.lingering.has(keyOf(command)));
-    for (const [agent, over] of Map.groupBy(commands.filter(isFree), ({ agent }) => agent)) {
+    // What goes on although it was canceled gives its slot back when nobody works on it any more, or at the end of its lease.
+    const lingers = (command: Over): boolean => command.type === "abandon" && loaded.state.lingering.has(keyOf(command));
+    const slots = commands.filter(({ slot }) => slot);
+    for (const [agent, over] of Map.groupBy(slots.filter(lingers), ({ agent }) => agent)) void this.#linger(loaded, agent, over);
+    const isFree = (command: Over): boolean => !lingers(command);
+    for (const [agent, over] of Map.groupBy(slots.filter(isFree), ({ agent }) => agent)) {
       const releases = over.map((command): Release => {
         const { step, attempt, capability, outcome } = command;
         const isInLine = command.type === "abandon" && command.inLine;
@@ -41,6 +44,15 @@ export class SlotReleases implements TaskErrand<Over> {
   giveUnused(loaded: Loaded, { step, attempt }: AttemptOf, agent: string, grant?: number): Promise<void> {
     const { task } = loaded.state.created;
     return this.#release(loaded, agent, [{ task, step, attempt, capability: null, outcome: null, ...(grant !== undefined && { grant }) }]);
+  }
+
+  async #linger({ state }: Loaded, agent: string, over: readonly Over[]): Promise<void> {
+    const { tenant, task } = state.created;
+    const slots = over.flatMap(({ step, attempt }) => {
+      const until = state.lingering.get(keyOf({ step, attempt }))?.until;
+      return until === undefined ? [] : [{ task, step, attempt, until }];
+    });
+    await tryToTell("slots not given back later", () => this.#agents.object(tenant, agent).linger({ tenant, agent }, slots));
   }
 
   async #release({ state }: Loaded, agent: string, releases: readonly Release[]): Promise<void> {
