@@ -250,7 +250,9 @@ export class Admission {
   }
 
   get #nextFreeAt(): number | null {
-    return earliest(...this.#slots.all.map(({ freeAt }) => freeAt ?? null));
+    let next: number | null = null;
+    for (const { freeAt } of this.#slots.all) if (freeAt !== undefined && (next === null || freeAt < next)) next = freeAt;
+    return next;
   }
 
   #enter(waiter: Waiter): void {
