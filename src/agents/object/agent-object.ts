@@ -16,22 +16,14 @@ import type { AgentState } from "../agent-state.ts";
 import { LIMITS } from "../limits.ts";
 import type { AgentPorts } from "../port.ts";
 import type { PulledCall } from "../transports/protocol.ts";
-import { Admission, keyOfAttempt, type AttemptName, type Slot, type StartAnswer } from "./admission.ts";
+import { Admission, type AttemptName, type Slot, type StartAnswer } from "./admission.ts";
 import { AdmissionRows } from "./admission-rows.ts";
-import {
-  CLAIM_ID_LENGTH,
-  type AgentContract,
-  type AgentName,
-  type LingeringSlot,
-  type Release,
-  type SlotAnswer,
-  type SlotRequest,
-} from "./agent-contract.ts";
+import { CLAIM_ID_LENGTH, type AgentContract, type AgentName, type Release, type SlotAnswer, type SlotRequest } from "./agent-contract.ts";
 import { ClaimFeed } from "./claim-feed.ts";
 import { AgentCondition } from "./agent-condition.ts";
 import { Availability } from "./availability.ts";
 import { Claims } from "./pulled-work.ts";
-import { Holders } from "./holders.ts";
+import { Holders, unusedSlot, whoIsTold } from "./holders.ts";
 
 export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, AgentName> implements Omit<AgentContract, "fetch"> {
   readonly #rows = new AdmissionRows(this.ctx.storage.sql);
@@ -56,7 +48,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
       () => this.ports.holders,
       (what, task, message) => this.aside(what, { task }, message),
       {
-        drop: (name, slots) => this.release(name, slots.map(unused)),
+        drop: (name, slots) => this.release(name, slots.map(unusedSlot)),
         putBack: (name, slots) => this.#putBack(name, slots),
         answered: (slots) => this.atomically(() => slots.forEach((slot) => this.#slots.trust(slot))),
         unanswered: (name, slots, askedAt) => this.#doubt(name, slots, askedAt),
@@ -116,7 +108,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
     if (record === null && this.name !== null) await this.#forgetUnused(name);
   }
 
-  async linger(name: AgentName, slots: readonly LingeringSlot[]): Promise<void> {
+  async linger(name: AgentName, slots: Parameters<AgentContract["linger"]>[1]): Promise<void> {
     await this.#read(name);
     this.atomically((now) => {
       for (const { until, ...attempt } of slots) this.#slots.linger(attempt, Math.max(until, now));
@@ -255,28 +247,21 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
     const refusal = this.#availability.refusal(record, now);
     if (record === null || refusal !== null) {
       if (refusal !== null) this.#holders.decline(name, this.#slots.dismiss(), refusal.reason, refusal.retryAt);
-      return NOBODY;
+      return new Map();
     }
     if (record.kind === "pull") {
       this.#feed.announce(this.#availability.vacancies(record, this.#slots, now));
-      return NOBODY;
+      return new Map();
     }
     const admitted = this.#slots.admit(record.limits, this.#availability.allowance(record, now), now);
-    const requests = new Map(asking.map((request) => [keyOfAttempt(request), request]));
-    const told = new Map<SlotRequest, number>();
-    const others: Slot[] = [];
-    for (const slot of admitted) {
-      const request = requests.get(keyOfAttempt(slot));
-      if (request === undefined) others.push(slot);
-      else told.set(request, slot.grant);
-    }
+    const { told, others } = whoIsTold(admitted, asking);
     this.#holders.grant(name, others);
     return told;
   }
 
   async #putBack(name: AgentName, slots: readonly Slot[]): Promise<void> {
     const record = await this.#read(name);
-    if (record === null) return this.release(name, slots.map(unused));
+    if (record === null) return this.release(name, slots.map(unusedSlot));
     this.atomically((now) => {
       for (const slot of slots) this.#slots.putBack(slot, slot.grant);
       this.#admitNext(name, record, now, []);
@@ -311,6 +296,3 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
     return this.#condition.state(record, { inFlight: this.#slots.held, waiting: this.#slots.waiting }, now);
   }
 }
-
-const NOBODY: ReadonlyMap<SlotRequest, number> = new Map();
-const unused = ({ task, step, attempt, grant }: Slot): Release => ({ task, step, attempt, grant, capability: null, outcome: null });

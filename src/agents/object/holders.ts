@@ -1,7 +1,7 @@
 /** What an agent's object tells the tasks that hold its slots or wait in its line, each task once for all its attempts. */
 import { log, messageOf } from "../../shared/log.ts";
 import { keyOfAttempt, type AttemptName, type Slot } from "./admission.ts";
-import type { AgentName } from "./agent-contract.ts";
+import type { AgentName, Release, SlotRequest } from "./agent-contract.ts";
 import type { Handed } from "./pulled-work.ts";
 import type { HoldersPort } from "../port.ts";
 
@@ -106,6 +106,29 @@ export class Holders {
     if (some.length > 0) await act(name, some);
   }
 }
+
+/** Slots for those who ask right now, who are told by their answer, and for others. */
+export function whoIsTold(admitted: readonly Slot[], asking: readonly SlotRequest[]) {
+  const requests = new Map(asking.map((request) => [keyOfAttempt(request), request]));
+  const told = new Map<SlotRequest, number>();
+  const others: Slot[] = [];
+  for (const slot of admitted) {
+    const request = requests.get(keyOfAttempt(slot));
+    if (request === undefined) others.push(slot);
+    else told.set(request, slot.grant);
+  }
+  return { told, others };
+}
+
+/** A slot that nothing was learned with, as it is given back. */
+export const unusedSlot = ({ task, step, attempt, grant }: Slot): Release => ({
+  task,
+  step,
+  attempt,
+  grant,
+  capability: null,
+  outcome: null,
+});
 
 const nameOf = ({ task, step, attempt }: AttemptName): AttemptName => ({ task, step, attempt });
 
