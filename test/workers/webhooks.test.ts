@@ -241,6 +241,7 @@ describe("an endpoint that answers 410", () => {
     await ring(id);
     await env.DB.prepare("UPDATE webhooks SET revision = 1, record = ? WHERE id = ?").bind(before?.record, id).run();
     await newNotifier().notify("default", ended());
+    clockAhead(LIMITS.webhookAgeMs + 1);
     const isDisabled = async (): Promise<boolean> => {
       await ring(id);
       return (await registry.find("default", id))?.disabled?.reason === "it said so";
