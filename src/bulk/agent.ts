@@ -7,10 +7,11 @@ import { err, ok, type Result } from "../shared/result.ts";
 import { order, pageOrder } from "./order.ts";
 import { workPage, type BulkPorts } from "./page.ts";
 
-export async function answerBulk(input: Json, self: string, ports: BulkPorts, now: number): Promise<Result<Json, string>> {
+export async function answerBulk(input: Json, self: string, ports: BulkPorts): Promise<Result<Json, string>> {
   const checked = pageOrder.safeParse(input);
   if (!checked.success) return err(z.prettifyError(checked.error));
-  return ok(await workPage(checked.data.order, checked.data.previous, self, ports, now));
+  const { order: ordered, previous, stays_open } = checked.data;
+  return ok(await workPage(ordered, previous, self, ports, stays_open === true, Date.now));
 }
 
 export const bulkWorkflow: WorkflowDefinition = {
@@ -27,9 +28,15 @@ export const bulkWorkflow: WorkflowDefinition = {
         {
           id: "page",
           agent: "bulk",
-          input: { order: "${ input }", previous: "${ previous }" },
+          input: { order: "${ input }", previous: "${ previous }", stays_open: true },
           timeout: "5m",
           retry: { max_attempts: 10, strategy: "exponential", delay: "1s", max_delay: "1m" },
+        },
+        {
+          id: "pause",
+          type: "wait",
+          when: "steps.page.output.?resume_at.orValue(null) != null",
+          until: "${ steps.page.output.resume_at }",
         },
       ],
       output: "${ steps.page.output }",

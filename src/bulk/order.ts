@@ -1,6 +1,7 @@
 /** What is to be done to many tasks, and how far that has come. */
 import { z } from "zod";
 import type { TaskStatus } from "../engine/state/state.ts";
+import { actorFilter } from "../tasks/views/by-view.ts";
 import { LIMITS } from "./limits.ts";
 
 const time = z.iso.datetime({ offset: true });
@@ -8,9 +9,10 @@ const time = z.iso.datetime({ offset: true });
 const ACTIONS = ["cancel", "retry", "delete"] as const;
 export type Action = (typeof ACTIONS)[number];
 
-/** In the order in which tasks with them are looked for: what has not begun should not begin first. */
 const LIVE: readonly TaskStatus[] = ["queued", "waiting", "paused", "running"];
 const ENDED: readonly TaskStatus[] = ["completed", "failed", "canceled", "timed_out", "rejected"];
+
+export const isLive = (status: TaskStatus): boolean => LIVE.includes(status);
 
 /** Tasks that an action can do something to. */
 export const STATUSES: { readonly [A in Action]: readonly TaskStatus[] } = {
@@ -31,6 +33,7 @@ export const order = z
         type: z.string().max(LIMITS.idLength).optional(),
         tag: z.string().max(LIMITS.tagLength).optional(),
         parent: z.string().max(LIMITS.idLength).optional().meta({ description: "The task that started them" }),
+        by: actorFilter.optional(),
         created_after: time.optional(),
         created_before: time.optional().meta({ description: "Whatever it says, no task that is newer than the order" }),
       })
@@ -43,12 +46,32 @@ export type Order = z.infer<typeof order>;
 
 const count = z.int().min(0);
 
-/** Where the next page begins: among tasks of which status, after which of them. */
+const position = z.strictObject({ createdAt: z.int(), id: z.string() });
+
+/** Where an order that began before it could stay open goes on. */
+const placeBefore = z.strictObject({ before: z.int(), status: count, after: position.nullable() });
+
+/**
+ * Where an order goes on. It looks through all tasks there are, sweep after sweep: the last one begins once everything that
+ * was accepted before the order is certain to be listed.
+ */
 const place = z.strictObject({
+  /** Tasks that were created before this moment. */
   before: z.int(),
-  status: count,
-  after: z.strictObject({ createdAt: z.int(), id: z.string() }).nullable(),
+  openUntil: z.int(),
+  /** When this page was through, or the next one is to begin. */
+  at: z.int(),
+  sweep: z.int(),
+  sweepStartedAt: z.int(),
+  after: position.nullable(),
+  /** What this page found and the next one does something to; whether that is said of what fails, too. */
+  found: z.array(z.string()).max(LIMITS.bulkPage).readonly(),
+  isLast: z.boolean(),
+  /** The sweep is over once something was done to that; `ends`: and so is the order. */
+  isSwept: z.boolean(),
+  ends: z.boolean(),
 });
+export type Place = z.infer<typeof place>;
 
 /** `skipped`: no longer in a state for it, or gone. */
 const progress = z.strictObject({
@@ -61,8 +84,18 @@ const progress = z.strictObject({
 export type Progress = z.infer<typeof progress>;
 
 /** PERSISTED as the output of a step: what a page has come to, with those before it. */
-export const page = z.strictObject({ progress, next: place.nullable() });
+export const page = z.strictObject({
+  progress,
+  next: z.union([place, placeBefore]).nullable(),
+  /** When the next page is to begin, if that is not now. */
+  resume_at: z.iso.datetime().nullable().default(null),
+});
 export type Page = z.infer<typeof page>;
 
 /** What the built-in agent is sent. */
-export const pageOrder = z.strictObject({ order, previous: page.nullable() });
+export const pageOrder = z.strictObject({
+  order,
+  previous: page.nullable(),
+  /** It waits between pages. Orders that began before could not. */
+  stays_open: z.literal(true).optional(),
+});

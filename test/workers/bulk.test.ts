@@ -1,10 +1,12 @@
 /** Deleting a task, and doing something to many. */
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { LIMITS as BULK } from "../../src/bulk/limits.ts";
 import { LIMITS } from "../../src/tasks/limits.ts";
-import { agentsAnswer, api, clockAhead, registerAgent, resultOf, stubOf, submit, untilEnded, untilStatus } from "./harness.ts";
+import { HistoryProjection } from "../../src/tasks/object/history-projection.ts";
+import type { TaskView } from "../../src/tasks/views/task-view.ts";
+import { agentsAnswer, api, clockAhead, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded, untilStatus } from "./harness.ts";
 
 const done = { workflow: { steps: [{ id: "a", type: "transform", output: 1 }] } };
 const waits = { workflow: { steps: [{ id: "hear", type: "signal", name: "go" }] } };
@@ -109,6 +111,21 @@ describe("a task that is deleted", () => {
   });
 });
 
+/** The end of an order: time passes in the pauses between its pages. */
+async function untilCarriedOut(id: string): Promise<TaskView> {
+  return vi.waitUntil(
+    async () => {
+      const task = await taskOf(id);
+      if (task.finished_at !== null) return task;
+      const until = Date.parse(task.steps.find(({ waiting_on }) => waiting_on?.type === "timer")?.waiting_on?.until ?? "");
+      if (until > Date.now()) clockAhead(until - Date.now());
+      await runDurableObjectAlarm(stubOf(id)).catch(() => false);
+      return null;
+    },
+    { timeout: 20_000, interval: 20 },
+  );
+}
+
 describe("a bulk order", () => {
   test("cancels what matches, page after page, and nothing else", { timeout: 60_000 }, async () => {
     const count = BULK.bulkPage + 20;
@@ -117,11 +134,49 @@ describe("a bulk order", () => {
     clockAhead(LIMITS.historyWaitMs);
     await untilListed("tag=many&status=waiting", count);
     const id = await submit({ type: "bulk", action: "cancel", filter: { tag: "many" }, reason: "not needed" });
-    expect((await untilEnded(id)).status).toBe("completed");
+    expect((await untilCarriedOut(id)).status).toBe("completed");
     expect(await resultOf(id)).toEqual({ seen: count, done: count, skipped: 0, failed: 0, errors: [] });
     for (const one of ids) expect((await api("GET", `/tasks/${one}/status`)).body["status"]).toBe("canceled");
     expect((await api("GET", `/tasks/${other}/status`)).body["status"]).toBe("waiting");
     expect((await api<{ steps: unknown[] }>("GET", `/tasks/${id}`)).body.steps[0]).toMatchObject({ branches: { completed: 5 } });
+  });
+
+  test("covers what was accepted before it although the process died before anybody heard of that, and stays open until then", async () => {
+    const committed = vi.spyOn(HistoryProjection.prototype, "committed").mockImplementation(() => undefined);
+    const untold = await submit({ ...waits, tags: ["untold"] });
+    await abortAllDurableObjects();
+    committed.mockRestore();
+    const told = await submit({ ...waits, tags: ["untold"] });
+    const order = await submit({ type: "bulk", action: "cancel", filter: { tag: "untold", status: "waiting" } });
+    const newer = await vi.waitUntil(
+      async () => ((await taskOf(told)).status === "canceled" ? submit({ ...waits, tags: ["untold"] }) : null),
+      {
+        timeout: 10_000,
+        interval: 50,
+      },
+    );
+    expect((await taskOf(untold)).status).toBe("waiting");
+    expect((await taskOf(order)).status).toBe("waiting");
+    clockAhead(LIMITS.againMs);
+    await runDurableObjectAlarm(stubOf(untold));
+    expect((await untilCarriedOut(order)).status).toBe("completed");
+    expect(await resultOf(order)).toEqual({ seen: 2, done: 2, skipped: 0, failed: 0, errors: [] });
+    expect((await taskOf(untold)).status).toBe("canceled");
+    expect((await taskOf(newer)).status).toBe("waiting");
+  });
+
+  test("goes by who submitted them, too", async () => {
+    const { body } = await api<{ id: string; key: string }>("POST", "/keys", { name: "ann", roles: ["operator"] });
+    const [ours, theirs] = [
+      await submit({ ...waits, tags: ["by"] }),
+      await submit({ ...waits, tags: ["by"] }, { authorization: `Bearer ${body.key}` }),
+    ];
+    await untilListed("tag=by", 2);
+    const filter = { tag: "by", by: `key:${body.id}`, created_before: new Date(Date.now() + 1).toISOString() };
+    const order = await submit({ type: "bulk", action: "cancel", filter });
+    expect((await untilCarriedOut(order)).status).toBe("completed");
+    expect(await resultOf(order)).toMatchObject({ done: 1 });
+    expect([(await taskOf(ours)).status, (await taskOf(theirs)).status]).toEqual(["waiting", "canceled"]);
   });
 
   test("deletes what has ended, and neither what has not nor itself", async () => {
@@ -129,7 +184,7 @@ describe("a bulk order", () => {
     const live = await submit({ ...waits, tags: ["old"] });
     await untilListed("tag=old&status=completed", 3);
     const id = await submit({ type: "bulk", input: { action: "delete", filter: { tag: "old" } }, tags: ["old"] });
-    expect((await untilEnded(id)).status).toBe("completed");
+    expect((await untilCarriedOut(id)).status).toBe("completed");
     expect(await resultOf(id)).toMatchObject({ seen: 3, done: 3 });
     for (const one of ids) expect((await api("GET", `/tasks/${one}`)).status).toBe(404);
     expect((await api("GET", `/tasks/${live}/status`)).body["status"]).toBe("waiting");
@@ -146,7 +201,7 @@ describe("a bulk order", () => {
     await untilListed("tag=failing&status=failed", 4);
     agentsAnswer(() => Response.json({ output: "fine" }));
     const order = await submit({ type: "bulk", action: "retry", filter: { tag: "failing" } });
-    expect((await untilEnded(order)).status).toBe("completed");
+    expect((await untilCarriedOut(order)).status).toBe("completed");
     expect(await resultOf(order)).toMatchObject({ done: 2, failed: 0 });
     await untilListed("tag=failing&status=completed", 4);
     const retried = (await listed("tag=failing&status=completed")).filter((head) => !("parent" in head));
@@ -162,7 +217,7 @@ describe("a bulk order", () => {
     await registerAgent("slow");
     agentsAnswer(() => new Response(null, { status: 202 }));
     const order = await submit({ type: "bulk", action: "delete", filter: { tag: "late", status: "waiting" } });
-    expect((await untilEnded(order)).status).toBe("completed");
+    expect((await untilCarriedOut(order)).status).toBe("completed");
     expect(await resultOf(order)).toMatchObject({ seen: 1, done: 0, skipped: 1 });
     await untilStatus(id, "waiting");
   });

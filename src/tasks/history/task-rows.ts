@@ -54,6 +54,23 @@ export class TaskRows {
     return rows.map((row) => headFromHistory(row.head));
   }
 
+  /** As `list`, of tasks that have one of these statuses: a task that changes from one to another meanwhile is not missed. */
+  async listAny(
+    tenant: string,
+    filter: TaskFilter,
+    statuses: readonly TaskHead["status"][],
+    after: TaskPosition | null,
+    limit: number,
+  ): Promise<readonly TaskHead[]> {
+    const [first, ...rest] = statuses.map((status) => this.listQuery(tenant, { ...filter, status }, after, limit));
+    if (first === undefined) return [];
+    const rows = (await this.#db.batch([first, ...rest])).flat();
+    return rows
+      .map((row) => headFromHistory(row.head))
+      .toSorted((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at) || (a.id < b.id ? 1 : -1))
+      .slice(0, limit);
+  }
+
   /** The query behind `list`, on its own so that a test can ask for its plan. */
   listQuery(tenant: string, filter: TaskFilter, after: TaskPosition | null, limit: number) {
     const { tag } = filter;
