@@ -3,22 +3,26 @@ import { tasksUsed } from "../engine/aspects/table.ts";
 import { readValue, type Values } from "../engine/facts/value.ts";
 import { jsonToBytes } from "../shared/json-bytes.ts";
 import { assert } from "../shared/result.ts";
+import type { JournalSource } from "./journal/journal-source.ts";
 import type { Loaded } from "./journal/load.ts";
 import type { TaskReading } from "./journal/task-reading.ts";
 import type { ChildOutcome } from "./messages.ts";
+import { undoingOf } from "./submission/undoing.ts";
 
-export function outcomeOf({ state }: Loaded, values: Values): ChildOutcome {
-  const { end, created } = state;
+export function outcomeOf(loaded: Loaded, journal: JournalSource & Values): ChildOutcome {
+  const { end, created } = loaded.state;
+  const { state } = loaded;
   assert(end !== null, "only a task that has ended has come to something");
   const items = created.spread === undefined ? null : (state.steps[0]?.branches ?? null);
   const used = tasksUsed(state);
   return {
     status: end.status,
-    output: end.output === null ? null : jsonToBytes(readValue(end.output, values)),
+    output: end.output === null ? null : jsonToBytes(readValue(end.output, journal)),
     error: items?.error ?? end.error,
     failedItems: items?.failed ?? 0,
     ...(state.budget !== null && { spent: state.budget.spent }),
     ...(used !== undefined && { used }),
+    ...undo(loaded, journal),
   };
 }
 
@@ -30,5 +34,11 @@ export function archivedOutcome(reading: TaskReading | null): ChildOutcome {
     return { status: "failed", output: null, error, failedItems: 0 };
   }
   const error = result.error === null ? null : { ...result.error, retryable: false };
-  return { status: result.status, output: jsonToBytes(result.output), error, failedItems: 0 };
+  const output = jsonToBytes(result.output);
+  return { status: result.status, output, error, failedItems: 0, ...reading?.of((loaded, source) => undo(loaded, source)) };
+}
+
+function undo(loaded: Loaded, source: JournalSource): Pick<ChildOutcome, "undo"> {
+  const undoing = undoingOf(loaded, source);
+  return undoing === null ? {} : { undo: jsonToBytes(undoing) };
 }

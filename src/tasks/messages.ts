@@ -35,6 +35,8 @@ export interface ChildOutcome {
   readonly spent?: Amounts;
   /** How many tasks have come of it, or may still come of those that its end starts. */
   readonly used?: number;
+  /** How what it did is undone, as JSON in UTF-8. */
+  readonly undo?: Uint8Array;
 }
 
 export interface ApprovalDecision {

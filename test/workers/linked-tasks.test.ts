@@ -124,6 +124,48 @@ describe("a sub-workflow", () => {
   });
 });
 
+describe("a sub-workflow that has completed, of a task that fails later", () => {
+  const undo = (input: string) => ({ compensate: { capability: "undone", input, retry: { max_attempts: 1 } } });
+  const isFor =
+    (agent: string) =>
+    ({ url }: { readonly url: URL }) =>
+      url.hostname === `${agent}.example`;
+  const asked = () => calls.filter(isFor("undone")).map(({ input }) => input);
+
+  test("is undone with all that it had started, the last thing first, by another task, even if it is gone by then", async () => {
+    for (const capability of ["done", "undone", "hold"]) await registerAgent(capability);
+    agentsAnswer((call) => (isFor("hold")(call) ? new Response(null, { status: 202 }) : Response.json({ output: call.input })));
+    const done = (id: string, more: object = {}) => ({ id, capability: "done", input: `${id} \${ input.n }`, ...more });
+    await put("inmost", { steps: [done("deep", undo("${ steps.deep.output }"))] });
+    await put("within", {
+      steps: [
+        done("a", undo("${ steps.a.output } of ${ input.n }")),
+        { id: "each", type: "map", over: [1, 2], concurrency: 1, needs: ["a"], steps: [done("one", undo("${ item }"))] },
+        { id: "in", type: "workflow", workflow: "inmost", needs: ["each"], input: { n: "${ input.n }" } },
+        done("z", { needs: ["in"], ...undo("z") }),
+      ],
+    });
+    const steps = [
+      done("before", undo("before")),
+      { id: "sub", type: "workflow", workflow: "within", needs: ["before"], input: { n: "${ input.n }" } },
+      done("after", { needs: ["sub"], ...undo("after") }),
+      { id: "fails", capability: "hold", needs: ["after"] },
+    ];
+    const id = await submit({ workflow: { steps }, input: { n: 5 } });
+    await vi.waitUntil(() => calls.some(isFor("hold")));
+    const child = (await taskOf(id)).steps[1]?.task_id ?? "";
+    expect((await api("DELETE", `/tasks/${child}`)).status).toBeLessThan(300);
+    const back = calls.find(isFor("hold"))?.callbackUrl ?? "";
+    await api("POST", `${new URL(back).pathname.replace("/api/v1", "")}/fail`, { code: "no", message: "no", retryable: false });
+    const ended = await untilEnded(id);
+    expect(asked()).toEqual(["after", "z", "deep 5", 2, 1, "a 5 of 5", "before"]);
+    expect(ended).toMatchObject({ status: "failed", error: { code: "no" } });
+    const [, undoing] = ended.compensations ?? [];
+    expect(ended.compensations).toMatchObject([{ step_id: "after" }, { step_id: "sub", status: "completed" }, { step_id: "before" }]);
+    expect(await taskOf(undoing?.task_id ?? "")).toMatchObject({ status: "completed", parent: { task_id: id, step_id: "sub" } });
+  });
+});
+
 describe("a chain", () => {
   test("goes on with what the task came to, and both ends know each other", async () => {
     await put("report", { steps: [{ id: "a", type: "transform", output: "got ${ input.total }" }], output: "${ steps.a.output }" });

@@ -188,9 +188,17 @@ export type CoreEvent =
       /** With an output: of the first item that failed. */
       readonly error?: Failure;
       readonly failed_items?: number;
+      /** How what it did is undone, should this task fail later. */
+      readonly undo?: StoredValue;
     } & AspectsOfChildEnd)
   /** What a step had come to in the task whose past this one shares; `of`: the items it was about (`kept.ts`). */
-  | (OfStep & { readonly type: "step.kept"; readonly kind: StepKind; readonly output: StoredValue; readonly of?: string })
+  | (OfStep & {
+      readonly type: "step.kept";
+      readonly kind: StepKind;
+      readonly output: StoredValue;
+      readonly of?: string;
+      readonly undo?: StoredValue;
+    })
   /** A task that a step had started there. With an output it had completed. */
   | (OfBranch & {
       readonly type: "child.kept";
@@ -198,6 +206,7 @@ export type CoreEvent =
       readonly output?: StoredValue;
       readonly failed_items?: number;
       readonly of?: string;
+      readonly undo?: StoredValue;
     })
   | (OfStep & { readonly type: "timer.fired" })
   /** `key`: under which it came, so that it counts once. */
@@ -225,9 +234,10 @@ export type CoreEvent =
       })
   | (OfApproval & { readonly type: "approval.escalated"; readonly assignees: readonly string[]; readonly due_at: number })
   | (OfApproval & { readonly type: "approval.expired"; readonly outcome: "fail" | "approve" | "reject" })
-  | (OfStep & { readonly type: "compensation.started" })
-  | (OfStep & { readonly type: "compensation.completed" })
-  | (OfStep & { readonly type: "compensation.failed"; readonly error: Failure });
+  /** `task`: that undoes what the task of that branch did. */
+  | (OfStep & { readonly type: "compensation.started"; readonly task?: string; readonly branch?: number })
+  | (OfStep & { readonly type: "compensation.completed"; readonly task?: string })
+  | (OfStep & { readonly type: "compensation.failed"; readonly task?: string; readonly error: Failure });
 
 /** `needs`: `run_if` cannot hold any more · `when`: the condition was false · `budget`: the task ends with what it has. */
 export type SkipReason = "needs" | "when" | AspectReason;

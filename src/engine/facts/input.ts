@@ -81,6 +81,8 @@ export type CoreInput =
       /** Where a journal is played again: the error is as it was recorded, in the words of this task. */
       readonly isWorded?: true;
       readonly failedItems: number;
+      /** How what it did is undone: for whoever does that, nothing to the engine. */
+      readonly undo?: StoredValue;
     })
   /** What is kept of the task whose past this one shares, before anything else happens. */
   | { readonly type: "keep"; readonly steps: readonly PastStep[]; readonly children: readonly PastChild[] }

@@ -9,6 +9,8 @@ export interface PastStep {
   readonly output: Json;
   /** The items it was about, where it is inside a map. */
   readonly of: string | null;
+  /** How what its task did is undone. */
+  readonly undo?: Json;
 }
 
 /** PERSISTED on the way to the new task: a task that a step had started; `output` where it had completed. */
@@ -19,6 +21,7 @@ export interface PastChild {
   readonly output: { readonly value: Json } | null;
   readonly failedItems: number;
   readonly of: string | null;
+  readonly undo?: Json;
 }
 
 /** PERSISTED on the way to the new task: a signal that no step had taken. */

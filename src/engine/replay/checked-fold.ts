@@ -98,7 +98,7 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
     case "approval.expired":
       return approvalNumbered(state, event.approval) === null ? `${place} has not asked for an approval` : null;
     case "compensation.started":
-      return step.node.undo === null ? `${place} cannot be undone` : null;
+      return step.node.undo === null && event.task === undefined ? `${place} cannot be undone` : null;
     default:
       return null;
   }

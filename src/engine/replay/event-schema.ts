@@ -108,6 +108,7 @@ const MEMBERS = {
   failed_items: count,
   kind: z.enum(STEP_KINDS),
   of: text,
+  undo: value,
   name: text,
   approval: number,
   title: text,

@@ -34,6 +34,9 @@ function inputsOfCore(fact: TaskEvent, moment: Moment, read: (stored: StoredValu
       return [decision(fact, read)];
     case "child.ended":
       return [childInput(fact)];
+    case "compensation.completed":
+    case "compensation.failed":
+      return undoInputs(fact);
     case "attempt.claimed":
       return [claim(fact)];
     case "attempt.progressed":
@@ -65,11 +68,21 @@ function inputsOfCore(fact: TaskEvent, moment: Moment, read: (stored: StoredValu
 function past(moment: Moment, read: (stored: StoredValue) => Json): TaskInput {
   const steps: PastStep[] = [];
   const children: PastChild[] = [];
+  const undoIn = ({ undo }: { readonly undo?: StoredValue }) => undo !== undefined && { undo: read(undo) };
   for (const fact of moment.facts.slice(moment.done)) {
-    if (fact.type === "step.kept") steps.push({ path: fact.step, kind: fact.kind, output: read(fact.output), of: fact.of ?? null });
+    if (fact.type === "step.kept")
+      steps.push({ path: fact.step, kind: fact.kind, output: read(fact.output), of: fact.of ?? null, ...undoIn(fact) });
     else if (fact.type === "child.kept") {
       const { step, branch, task, output, failed_items: failedItems = 0, of = null } = fact;
-      children.push({ step, branch, task, output: output === undefined ? null : { value: read(output) }, failedItems, of });
+      children.push({
+        step,
+        branch,
+        task,
+        output: output === undefined ? null : { value: read(output) },
+        failedItems,
+        of,
+        ...undoIn(fact),
+      });
     } else break;
   }
   return { type: "keep", steps, children };
@@ -97,6 +110,14 @@ function childInput({
 }: EventOf<"child.ended">): TaskInput {
   const said = { output: output ?? null, error: error ?? null, isWorded: true as const, failedItems: failed_items ?? 0 };
   return { type: "child", task, status, ...said, ...members };
+}
+
+/** Of what a task has undone; what is undone in this one follows from its steps. */
+function undoInputs({ task, ...fact }: EventOf<"compensation.completed" | "compensation.failed">): readonly TaskInput[] {
+  if (task === undefined) return [];
+  const said = { output: null, isWorded: true as const, failedItems: 0 };
+  if (fact.type === "compensation.completed") return [{ type: "child", task, status: "completed", error: null, ...said }];
+  return [{ type: "child", task, status: "failed", error: fact.error, ...said }];
 }
 
 function claim(fact: EventOf<"attempt.claimed">): TaskInput {

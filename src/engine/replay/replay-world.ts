@@ -35,8 +35,12 @@ export function recordedWorld(moment: Moment, read: (recorded: RecordedValue) =>
     // A second agent was asked when it was, however long the call of the first had waited for its turn.
     calledAt: (step) => (moment.next?.type === "agent.selected" && moment.next.step === step ? null : "in_line"),
     childTask: (step, branch) => {
-      const started = moment.find((fact) => fact.type === "child.started" && fact.step === step && fact.branch === branch);
-      return started?.type === "child.started" ? started.task : "";
+      const started = moment.find(
+        (fact) =>
+          (fact.type === "child.started" && fact.step === step && fact.branch === branch) ||
+          (fact.type === "compensation.started" && `${fact.step}~undo` === step && fact.branch === branch),
+      );
+      return started?.type === "child.started" || started?.type === "compensation.started" ? (started.task ?? "") : "";
     },
   };
 }

@@ -110,7 +110,7 @@ function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): 
 
 function admitChild(
   state: TaskState,
-  { type: _, task, status, output, error, isWorded, failedItems, ...members }: InputOf<"child">,
+  { type: _, task, status, output, error, isWorded, failedItems, undo, ...members }: InputOf<"child">,
 ): Admission {
   const child = state.children.get(task);
   if (child === undefined) return NOTHING; // heard of already, or not wanted any more
@@ -119,6 +119,10 @@ function admitChild(
   const isPlain = error !== null && (isWorded === true || step.node.blocks.length > 0);
   const failure = isPlain ? error : childFailure(task, status, error);
   const isCompleted = status === "completed";
+  if (child.undoes !== undefined) {
+    const of = { step: step.path, task };
+    return ok([isCompleted ? { ...of, type: "compensation.completed" } : { ...of, type: "compensation.failed", error: failure }]);
+  }
   return ok([
     {
       type: "child.ended",
@@ -129,6 +133,7 @@ function admitChild(
       ...(isCompleted && { output: output ?? { value: null } }),
       ...((!isCompleted || error !== null) && { error: failure }),
       ...(failedItems > 0 && { failed_items: failedItems }),
+      ...(isCompleted && undo !== undefined && { undo }),
       ...members,
     },
   ]);

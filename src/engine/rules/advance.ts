@@ -56,7 +56,7 @@ function nextFacts(state: TaskState, world: World): Facts | null {
     return step.phase.status === "open" ? proceedWith(state, step, world) : [];
   }
   if (state.ending !== null) {
-    const ending = goOnEnding(state, state.ending);
+    const ending = goOnEnding(state, state.ending, world);
     if (ending !== null) return ending;
   } else if (state.root.unsettled === 0) {
     return finish(state, world);

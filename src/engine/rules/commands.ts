@@ -26,6 +26,8 @@ function commandsOfCore(event: TaskEvent): readonly Command[] {
       return [{ type: "steer_children" }];
     case "task.resumed":
       return [{ type: "ask_slots" }, { type: "steer_children" }];
+    case "compensation.started":
+      return event.task === undefined ? [] : [{ type: "start_child", step: event.step, branch: event.branch ?? 0, task: event.task }];
     case "child.started":
       return [{ type: "start_child", step: event.step, branch: event.branch, task: event.task }];
     case "step.canceled":

@@ -5,7 +5,8 @@ import type { Failure } from "../facts/failure.ts";
 import type { Frame } from "../state/step-state.ts";
 import { nextToUndo } from "../state/compensations.ts";
 import { cancelSteps } from "./step.ts";
-import type { Ending, TaskState } from "../state/state.ts";
+import { stepAt, type Ending, type TaskState, type Undoable } from "../state/state.ts";
+import type { World } from "../world.ts";
 
 type Outcome =
   | { readonly status: "failed" | "timed_out"; readonly error: Failure }
@@ -30,14 +31,22 @@ export function rejectTask(state: TaskState, error: Failure): readonly TaskEvent
 }
 
 /** The next step to undo, or the end when all have been; `null` while one is being undone. */
-export function goOnEnding(state: TaskState, ending: Ending): readonly TaskEvent[] | null {
+export function goOnEnding(state: TaskState, ending: Ending, world: World): readonly TaskEvent[] | null {
   if (state.compensations.at(-1)?.status === "running") return null;
   const next = nextToUndo(state);
-  if (next !== null) return state.paused ? null : [{ type: "compensation.started", step: next.path }];
+  if (next !== null) return state.paused ? null : [undoing(state, next, world)];
   if (ending.status === "canceled")
     return [terminal({ status: "canceled", reason: ending.reason ?? undefined, actor: ending.actor ?? undefined })];
   const error = ending.error ?? { code: "internal", message: "The task ended without a reason", retryable: false };
   return [terminal({ status: ending.status, error })];
+}
+
+/** What a task of a step did is undone by another one, which is told how: the first may be gone by then. */
+function undoing(state: TaskState, { step: index, child }: Undoable, world: World): TaskEvent {
+  const step = stepAt(state, index).path;
+  if (child === null) return { type: "compensation.started", step };
+  const { branch } = child;
+  return { type: "compensation.started", step, task: world.childTask(`${step}~undo`, branch), branch };
 }
 
 /** What undoing a step came to. A failure is told, and never hides what made the task end. */

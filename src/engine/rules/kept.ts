@@ -25,11 +25,15 @@ const childKey = (step: string, branch: number): string => `${step}/${branch}`;
 export function admitKeep(state: TaskState, { steps, children }: InputOf<"keep">, values: Values): Admission {
   if (state.steps.some(({ phase }) => phase.status !== "pending")) return ok([]);
   const facts: TaskEvent[] = [];
-  for (const { path, kind, output, of } of steps) {
+  const written = (undo: Json | undefined) => {
+    const stored = undo === undefined ? null : values.write(undo);
+    return stored !== null && { undo: stored };
+  };
+  for (const { path, kind, output, of, undo } of steps) {
     const stored = values.write(output);
-    if (stored !== null) facts.push({ type: "step.kept", step: path, kind, output: stored, ...(of !== null && { of }) });
+    if (stored !== null) facts.push({ type: "step.kept", step: path, kind, output: stored, ...(of !== null && { of }), ...written(undo) });
   }
-  for (const { step, branch, task, output, failedItems, of } of children) {
+  for (const { step, branch, task, output, failedItems, of, undo } of children) {
     const stored = output === null ? null : values.write(output.value);
     facts.push({
       type: "child.kept",
@@ -39,6 +43,7 @@ export function admitKeep(state: TaskState, { steps, children }: InputOf<"keep">
       ...(stored !== null && { output: stored }),
       ...(failedItems > 0 && { failed_items: failedItems }),
       ...(of !== null && { of }),
+      ...written(undo),
     });
   }
   return ok(facts);
@@ -46,13 +51,14 @@ export function admitKeep(state: TaskState, { steps, children }: InputOf<"keep">
 
 export function keep(state: TaskState, event: EventOf<"step.kept" | "child.kept">): void {
   const of = event.of ?? null;
+  const undo = event.undo === undefined ? null : resident(event.undo, state.seq);
   if (event.type === "step.kept") {
-    state.kept.set(event.step, { kind: event.kind, output: resident(event.output, state.seq), of });
+    state.kept.set(event.step, { kind: event.kind, output: resident(event.output, state.seq), of, undo });
     return;
   }
   const output = event.output === undefined ? null : resident(event.output, state.seq);
   const { step, branch, task, failed_items: failedItems = 0 } = event;
-  state.keptChildren.set(childKey(step, branch), { task, output, failedItems, of });
+  state.keptChildren.set(childKey(step, branch), { task, output, failedItems, of, undo });
 }
 
 /** Facts in the place of the step's work; `null` where it has to be done. */
@@ -80,10 +86,18 @@ export function startChild(
   if (kept.output === null) {
     return [{ ...of, type: "child.started", task: world.childTask(step.path, branch), ...some, ...members, after: kept.task }];
   }
-  const { task, output, failedItems } = kept;
+  const { task, output, failedItems, undo } = kept;
   return [
     { ...of, type: "child.started", task, ...some },
-    { ...of, type: "child.ended", task, status: "completed", output, ...(failedItems > 0 && { failed_items: failedItems }) },
+    {
+      ...of,
+      type: "child.ended",
+      task,
+      status: "completed",
+      output,
+      ...(failedItems > 0 && { failed_items: failedItems }),
+      ...(undo !== null && { undo }),
+    },
   ];
 }
 

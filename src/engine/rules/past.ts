@@ -36,7 +36,8 @@ export function pastOf(
     // An output in the place of what failed is not what the step was to bring.
     if (phase.degraded !== null && phase.degraded !== step.degraded) return [];
     const output = read(phase.output);
-    return output === undefined ? [] : [{ path, kind: node.kind, output, of: itemsAround(state, frame, values) }];
+    if (output === undefined) return [];
+    return [{ path, kind: node.kind, output, of: itemsAround(state, frame, values), ...undoOf(state, step, 0, read) }];
   });
   const record = [...events];
   return { steps, children: childrenIn(state, record, redone, values, read), signals: signalsIn(state, record, read) };
@@ -64,7 +65,9 @@ function childrenIn(
     if (event.type !== "child.started" && event.type !== "child.ended") continue;
     const step = state.stepByPath.get(event.step);
     // A step that is kept needs none of its tasks.
-    if (step === undefined || redone.has(step) || (step.node.blocks.length === 0 && step.phase.status === "completed")) continue;
+    const isUndone = state.compensations.some(({ step: path, branch }) => path === event.step && branch === event.branch);
+    if (step === undefined || isUndone || redone.has(step) || (step.node.blocks.length === 0 && step.phase.status === "completed"))
+      continue;
     const key = `${event.step}/${event.branch}`;
     if (event.type === "child.started") {
       const of = itemsOfChild(state, step, event.branch, event.items, values);
@@ -75,10 +78,22 @@ function childrenIn(
     const value = event.output === undefined ? undefined : read(event.output);
     // A part of a map in which items failed goes on with those.
     if (started !== undefined && value !== undefined && event.failed_items === undefined) {
-      children.set(key, { ...started, output: { value } });
+      children.set(key, { ...started, output: { value }, ...undoOf(state, step, event.branch, read) });
     }
   }
   return [...children.values()];
+}
+
+/** How what the task of a branch did is undone, as long as that is kept. */
+function undoOf(
+  state: TaskState,
+  { index }: Step,
+  branch: number,
+  read: (stored: StoredValue) => Json | undefined,
+): { readonly undo?: Json } {
+  const found = state.undoable.find(({ step, child }) => step === index && child?.branch === branch)?.child;
+  const undo = found === undefined || found === null ? undefined : read(found.undo);
+  return undo === undefined ? {} : { undo };
 }
 
 /** The steps, whatever depends on them in their blocks and around, and what is inside all these. */

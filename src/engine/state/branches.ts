@@ -6,7 +6,7 @@ import { kindOf } from "../../language/kinds/table.ts";
 import { blockOfBranch } from "../../language/graph.ts";
 import { type TaskState } from "./state.ts";
 import type { Branches, Step } from "./step-state.ts";
-import { resident } from "../facts/value.ts";
+import { resident, type StoredValue } from "../facts/value.ts";
 
 /** A step with steps inside it, or with tasks of its own, is open from its start. */
 export function openBranches(state: TaskState, step: Step, { items, chunk }: EventOf<"step.started">): void {
@@ -59,7 +59,7 @@ export function applyBranch(state: TaskState, step: Step, event: BranchEvent): v
     case "branch.completed":
     case "branch.failed":
     case "child.ended": {
-      if (event.type === "child.ended") endChild(state, branches, event);
+      if (event.type === "child.ended") endChild(state, step, branches, event);
       else endFrame(state, step, branches, event.branch);
       branches.ended++;
       const output = "output" in event && event.output !== undefined ? resident(event.output, state.seq) : null;
@@ -93,8 +93,14 @@ function endFrame(state: TaskState, { index, node }: Step, branches: Branches, b
   if (node.delayMs > 0) state.starts.push({ at: branches.resumeAt, type: "next", step: index });
 }
 
-function endChild(state: TaskState, branches: Branches, event: EventOf<"child.ended">): void {
+/** What undoes the step itself stands for what its task says. */
+export function undoChild(state: TaskState, { index, node }: Step, branch: number, undo: StoredValue | null): void {
+  if (undo !== null && node.undo === null) state.undoable.push({ step: index, child: { branch, undo } });
+}
+
+function endChild(state: TaskState, step: Step, branches: Branches, event: EventOf<"child.ended">): void {
   state.children.delete(event.task);
+  if (event.undo !== undefined) undoChild(state, step, event.branch, resident(event.undo, state.seq));
   branches.failedItems += event.failed_items ?? 0;
 }
 

@@ -22,7 +22,7 @@ import {
 import { enter, retryNow } from "./phase.ts";
 import { endTask, failFrame, settle } from "./settling.ts";
 import { applyApproval } from "./approvals.ts";
-import { applyBranch, openBranches, orphan } from "./branches.ts";
+import { applyBranch, openBranches, orphan, undoChild } from "./branches.ts";
 import { applyCompensation } from "./compensations.ts";
 import { keepSignal, takeSignal } from "./signals.ts";
 import type { AspectEvent } from "../aspects/shapes.ts";
@@ -156,7 +156,8 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
         ...(event.kept && { kept: true }),
       });
       // What has an output in its place has done nothing that could be undone.
-      if (step.node.undo !== null && event.degraded === undefined) state.undoable.push(step.index);
+      if (step.node.undo !== null && event.degraded === undefined) state.undoable.push({ step: step.index, child: null });
+      if (event.kept) undoChild(state, step, 0, state.kept.get(step.path)?.undo ?? null);
       return;
     case "step.failed":
       if (step.node.onError.type !== "continue") failFrame(state, step, event.error);

@@ -37,10 +37,18 @@ export interface Ending {
   readonly actor: By | null;
 }
 
-/** How undoing a step came out. */
+/** What can be undone: a completed step, or what a task that a step had started did. */
+export interface Undoable {
+  readonly step: number;
+  readonly child: { readonly branch: number; readonly undo: StoredValue } | null;
+}
+
+/** How undoing something came out: in a frame of this task, or by a task that does it. */
 export interface Compensation {
   readonly step: string;
-  readonly frame: Frame;
+  readonly frame: Frame | null;
+  readonly task: string | null;
+  readonly branch: number | null;
   status: "running" | "completed" | "failed";
   error: Failure | null;
 }
@@ -50,6 +58,7 @@ export interface KeptStep {
   readonly kind: StepKind;
   readonly output: StoredValue;
   readonly of: string | null;
+  readonly undo: StoredValue | null;
 }
 
 export interface KeptChild {
@@ -58,6 +67,7 @@ export interface KeptChild {
   readonly output: StoredValue | null;
   readonly failedItems: number;
   readonly of: string | null;
+  readonly undo: StoredValue | null;
 }
 
 /** A task that a step has started; `after`: the one whose past it shares. */
@@ -66,6 +76,8 @@ export interface ChildState extends AspectsOfChild {
   readonly branch: number;
   readonly startedAt: number;
   readonly after: string | null;
+  /** It undoes what another one did, in this way. */
+  readonly undoes?: StoredValue;
 }
 
 export interface TaskState extends AspectStates {
@@ -143,8 +155,8 @@ export interface TaskState extends AspectStates {
   readonly approvals: number[];
   /** What aspects ask people, by number of the approval. */
   readonly asks: Map<number, Approval>;
-  /** Completed steps that can be undone, in the order of their completion; and what became of undoing them. */
-  readonly undoable: number[];
+  /** What can be undone, in the order in which it was done; and what became of undoing it. */
+  readonly undoable: Undoable[];
   readonly compensations: Compensation[];
   /** What is kept of the task whose past this one shares: steps by path, tasks they had started by `path/branch`. */
   readonly kept: Map<string, KeptStep>;

@@ -25,6 +25,7 @@ import type { Loaded } from "../journal/load.ts";
 import { startedFingerprint } from "./fingerprint.ts";
 import { optionsOf, planSubmission, type Inherited, type Planned } from "./plan.ts";
 import type { Submission } from "./submission.ts";
+import { workThatUndoes } from "./undoing.ts";
 
 export interface ChildTask {
   readonly task: string;
@@ -46,6 +47,8 @@ export class ChildSubmissions {
   }
 
   submissionFor(loaded: Loaded, child: ChildTask, now: number): Result<Submission, Failure> {
+    const undoes = loaded.state.children.get(child.task)?.undoes;
+    if (undoes !== undefined) return this.#undoing(loaded, child, this.#read(undoes));
     const step = stepNamed(loaded.state, child.step);
     if (isKind(step, "map")) return this.#part(loaded, step, child);
     assert(isKind(step, "workflow"), "only maps and workflows start tasks");
@@ -78,6 +81,22 @@ export class ChildSubmissions {
         concurrency: concurrencyOfChild(step.node),
         tolerate: toleratedInPart(state, step),
       },
+    });
+  }
+
+  /** A task that undoes what another one did: it has all the time it needs, and tries everything. */
+  #undoing(loaded: Loaded, child: ChildTask, undoing: Json): Result<Submission, Failure> {
+    const { state } = loaded;
+    const work = workThatUndoes(undoing);
+    if (!work.ok) return work;
+    const common = { ...this.#child(loaded, child), ...optionsOf(state.created), failFast: false };
+    return ok({
+      ...common,
+      ...work.value,
+      type: null,
+      rules: state.graph.rules,
+      workflow: { name: null, version: null },
+      deadlineAt: null,
     });
   }
 

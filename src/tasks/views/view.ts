@@ -35,7 +35,14 @@ export const TaskHead = z
       .optional()
       .openapi({ description: "It must end so, and is undoing what it has done" }),
     compensations: z
-      .array(z.object({ step_id: z.string(), status: z.enum(["running", "completed", "failed"]), error: ErrorView.nullable() }))
+      .array(
+        z.object({
+          step_id: z.string(),
+          status: z.enum(["running", "completed", "failed"]),
+          error: ErrorView.nullable(),
+          task_id: z.string().optional().openapi({ description: "Undoes what the step's task did" }),
+        }),
+      )
       .readonly()
       .optional()
       .openapi({ description: "Steps that were undone, in that order" }),
@@ -99,9 +106,12 @@ export function taskHead(state: TaskState): TaskHead {
     ...(state.isPartial && { partial: true as const }),
     ...(ending !== null && state.end === null && { ending: ending.status }),
     ...(compensations.length > 0 && {
-      compensations: compensations
-        .slice(0, LIMITS.viewSteps)
-        .map(({ step, status: how, error }) => ({ step_id: step, status: how, error: errorView(error) })),
+      compensations: compensations.slice(0, LIMITS.viewSteps).map(({ step, status: how, error, task }) => ({
+        step_id: step,
+        status: how,
+        error: errorView(error),
+        ...(task !== null && { task_id: task }),
+      })),
     }),
     ...(created.parent && { parent: { task_id: created.parent.task, step_id: created.parent.step } }),
     ...(created.chain && { chained_from: created.chain.from }),

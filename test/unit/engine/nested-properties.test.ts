@@ -157,7 +157,15 @@ function inputOf({ state }: Scenario, { kind, pick, attempt }: Move): TaskInput 
     fails(step, { retryable: pick % 2 === 0 }, attempt),
     { type: "signal", name: pick % 2 === 0 ? "go" : "stop", payload: { n: pick % 3 }, key: `${pick}` },
     { type: "decide", approval: 1 + (pick % 3), decision, by: `p${pick % 4}`, roles: ["operator"] },
-    { type: "child", task: child, status: pick % 3 === 0 ? "failed" : "completed", output: { value: 1 }, error: null, failedItems: 0 },
+    {
+      type: "child",
+      task: child,
+      status: pick % 3 === 0 ? "failed" : "completed",
+      output: { value: 1 },
+      error: null,
+      failedItems: 0,
+      ...(pick % 2 === 0 && { undo: { value: { steps: [] } } }),
+    },
     { type: "pause" },
     { type: "resume" },
     { type: "cancel" },
@@ -291,7 +299,8 @@ describe("for every nested workflow and history", () => {
         const { owner, branch } = step.frame;
         if (owner !== null && branch !== null && isSettled(owner.phase)) expect(isSettled(step.phase), step.path).toBe(true);
       }
-      for (const { step } of state.children.values()) expect(state.steps[step]?.phase.status).toBe("open");
+      for (const { step, undoes } of state.children.values())
+        if (undoes === undefined) expect(state.steps[step]?.phase.status).toBe("open");
       if (state.end !== null) expect([state.live, state.children.size, state.open.size, state.waiting.size]).toEqual([0, 0, 0, 0]);
     });
   });
@@ -301,7 +310,8 @@ describe("for every nested workflow and history", () => {
       const task = play(steps, with_, schedule);
       const events = eventsOf(task);
       const undoable = events.flatMap((event) =>
-        event.type === "step.completed" && event.degraded === undefined && task.state.stepByPath.get(event.step)?.node.undo
+        (event.type === "step.completed" && event.degraded === undefined && task.state.stepByPath.get(event.step)?.node.undo) ||
+        (event.type === "child.ended" && event.undo !== undefined)
           ? [event.step]
           : [],
       );

@@ -151,3 +151,70 @@ test("a task that completes undoes nothing", () => {
   expect(task.status).toBe("completed");
   expect(task.state.compensations).toEqual([]);
 });
+
+describe("what a task of a step did", () => {
+  const nested = [
+    undoable("first"),
+    { id: "sub", type: "workflow", workflow: "book", needs: ["first"] },
+    undoable("then", { needs: ["sub"] }),
+    step("last", { needs: ["then"] }),
+  ];
+  const undo = { steps: [{ path: "room", work: { capability: "free" }, input: 7 }] };
+  const ends = (task: string, status: "completed" | "failed", more: object = {}) =>
+    ({ type: "child", task, status, output: status === "completed" ? { value: 1 } : null, error: null, failedItems: 0, ...more }) as const;
+  const booking = (more: object = { undo: { value: undo } }) =>
+    given(nested)
+      .when(completed("first"))
+      .when(ends("task_sub_0", "completed", more))
+      .when(completed("then"));
+
+  test("is undone by a task of its own, in its place in the order", () => {
+    const task = booking().when(failsForGood("last")).when(completes("then~undo"));
+    task.then("step.completed then~undo#1", "compensation.completed then", "compensation.started sub[0]");
+    expect(task.last.commands).toContainEqual({ type: "start_child", step: "sub", branch: 0, task: "task_sub~undo_0" });
+    expect(task.state.children.get("task_sub~undo_0")?.undoes).toBeDefined();
+    task.when(ends("task_sub~undo_0", "completed"));
+    task.then("compensation.completed sub", "compensation.started first", "step.started first~undo", "attempt.started first~undo#1");
+    task.when(completes("first~undo"));
+    expect(task.view()).toMatchObject({
+      status: "failed",
+      compensations: [{ step_id: "then" }, { step_id: "sub", status: "completed", task_id: "task_sub~undo_0" }, { step_id: "first" }],
+    });
+    expect(task.replayed().divergence).toBeNull();
+    expect(task.checked().wrong).toBeNull();
+  });
+
+  test("and is told where that fails, as all else is undone", () => {
+    const task = booking().when(failsForGood("last")).when(completes("then~undo"));
+    task.when(ends("task_sub~undo_0", "failed", { error: { code: "undo_unknown", message: "how is not kept", retryable: false } }));
+    task.when(completes("first~undo"));
+    expect(task.view().compensations?.[1]).toMatchObject({ status: "failed", error: { code: "undo_unknown" } });
+    expect(task.status).toBe("failed");
+    expect(task.replayed().divergence).toBeNull();
+  });
+
+  test("need not be undone where it has nothing to undo", () => {
+    const task = booking({}).when(failsForGood("last")).when(completes("then~undo")).when(completes("first~undo"));
+    expect(task.view().compensations?.map(({ step_id: id }) => id)).toEqual(["then", "first"]);
+  });
+
+  test("is undone as its step says, where that says how", () => {
+    const own = [{ id: "sub", type: "workflow", workflow: "book", compensate: { capability: "work" } }, step("last", { needs: ["sub"] })];
+    const task = given(own)
+      .when(ends("task_sub_0", "completed", { undo: { value: undo } }))
+      .when(failsForGood("last"));
+    task.when(completes("sub~undo"));
+    expect(task.view().compensations).toMatchObject([{ step_id: "sub", status: "completed" }]);
+    expect(task.status).toBe("failed");
+  });
+
+  test("can be undone still by a task that goes on in the place of this one", () => {
+    const before = booking().when(failsForGood("last"));
+    before.when(completes("then~undo")).when(ends("task_sub~undo_0", "completed")).when(completes("first~undo"));
+    expect(before.past().steps).toEqual([]); // all of it is undone, so all is done again
+    const running = booking();
+    const task = given(nested, { past: running.past() }).when(failsForGood("last")).when(completes("then~undo"));
+    task.then("step.completed then~undo#1", "compensation.completed then", "compensation.started sub[0]");
+    expect(task.replayed().divergence).toBeNull();
+  });
+});

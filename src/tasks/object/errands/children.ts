@@ -18,6 +18,9 @@ import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
 type OfChild = CommandOf<"start_child" | "steer_children">;
 
+/** How something is undone cannot be kept: whoever is to undo it says so. */
+const UNKNOWN = { value: null };
+
 export class Children implements TaskErrand<OfChild> {
   readonly #tasks: TasksPort;
   readonly #runner: TaskRunner;
@@ -65,15 +68,17 @@ export class Children implements TaskErrand<OfChild> {
   }
 
   /** A task that a step of this one has started has ended. */
-  async childEnded(task: string, { output, ...outcome }: ChildOutcome): Promise<void> {
+  async childEnded(task: string, { output, undo, ...outcome }: ChildOutcome): Promise<void> {
     const before = await this.#runner.ready();
     if (before === null || !before.state.children.has(task)) return;
     const value = output === null ? null : bytesToJson(output);
+    const undoing = undo === undefined ? null : bytesToJson(undo);
     await this.#runner.apply(({ state }) => ({
       ...outcome,
       type: "child",
       task,
       output: value === null || !state.children.has(task) ? null : this.#runner.journal.write(value),
+      ...(undoing !== null && state.children.has(task) && { undo: this.#runner.journal.write(undoing) ?? UNKNOWN }),
     }));
     this.#reminders.heard(task);
   }
