@@ -1,7 +1,8 @@
-/** Reads a JSON body before any schema sees it: bounded in bytes and depth, UTF-8, of the right media type; YAML becomes JSON. */
+/** Reads a JSON body before any schema sees it: bounded in bytes, depth and parts, its numbers exact, UTF-8, of the right media type; YAML becomes JSON. */
 import type { Context, MiddlewareHandler } from "hono";
-import { rejection } from "../shared/errors.ts";
-import { nestingDepth } from "../shared/json.ts";
+import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
+import { checkedText, type TextProblem } from "../shared/json-text.ts";
+import { notExact } from "../shared/json-number.ts";
 import { LIMITS } from "./limits.ts";
 import { readText, TooLarge } from "../shared/read-text.ts";
 import { excerpt } from "../shared/text.ts";
@@ -28,14 +29,31 @@ export function jsonBody(maxBytes: number, isRequired: boolean, takesYaml: boole
     }
     requireType(mediaType, isTaken, expected);
     if (YAML_TYPES.includes(mediaType)) {
-      keepAsJson(c, jsonOf(text, maxBytes));
+      keepAsJson(c, bounded(jsonOf(text, maxBytes)));
       return next();
     }
-    if (nestingDepth(text) > LIMITS.jsonDepth)
-      throw new Refused(rejection("invalid_json", `The body nests deeper than ${LIMITS.jsonDepth} levels`));
-    keep(c, text);
+    keep(c, bounded(text));
     return next();
   };
+}
+
+const BOUNDS = { depth: LIMITS.jsonDepth, parts: LIMITS.jsonParts };
+
+function bounded(text: string): string {
+  const checked = checkedText(text, BOUNDS);
+  if (!checked.ok) throw new Refused(refusalOf(checked.error));
+  return checked.value;
+}
+
+function refusalOf(problem: TextProblem): Rejection {
+  switch (problem.type) {
+    case "too_deep":
+      return rejection("invalid_json", `The body nests deeper than ${LIMITS.jsonDepth} levels`);
+    case "too_many_parts":
+      return rejection("body_too_large", `The body has more than ${LIMITS.jsonParts} objects, lists and members`);
+    case "number_not_exact":
+      return rejectionOf([{ code: problem.type, pointer: problem.pointer, message: notExact(problem.number) }], "invalid_request");
+  }
 }
 
 const JSON_SUFFIX = /^application\/[\w.-]{1,100}\+json$/;
@@ -80,7 +98,8 @@ const unsupported = (detail: string): Refused => new Refused(rejection("unsuppor
 function jsonOf(yaml: string, maxBytes: number): string {
   const parsed = readYaml(yaml, maxBytes);
   if (parsed.ok) return JSON.stringify(parsed.value);
-  const { message, line, column } = parsed.error;
+  const { message, line, column, number } = parsed.error;
+  if (number !== undefined) throw new Refused(refusalOf({ type: "number_not_exact", ...number }));
   throw new Refused(rejection("invalid_yaml", `Line ${line}, column ${column}: ${message}`, { facts: { line, column } }));
 }
 

@@ -7,6 +7,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { faultsOf } from "../language/compile.ts";
 import type { Principal } from "../shared/principal.ts";
 import type { Scope } from "../shared/scopes.ts";
+import { boundLists } from "../shared/bounded-parse.ts";
 import { rejectionOf } from "../shared/errors.ts";
 import { missingScope } from "../shared/operation.ts";
 import { LIMITS } from "./limits.ts";
@@ -69,6 +70,8 @@ export function defineRoute<P extends string, R extends Omit<Declared, "path"> &
 ): R & { getRoutingPath(): string } {
   const { access, maxBodyBytes = LIMITS.smallBodyBytes, ...config } = declared;
   const { body } = config.request ?? {};
+  const jsonContent = body?.content["application/json"];
+  if (jsonContent !== undefined && "schema" in jsonContent && "_zod" in jsonContent.schema) boundLists(jsonContent.schema as z.ZodType);
   const middleware = [
     ...(access === "anyone" ? [] : [typeof access === "string" ? requireScope(access) : requireToken(access)]),
     ...(body === undefined ? [] : [bodyReader(body, maxBodyBytes)]),

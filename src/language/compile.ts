@@ -35,7 +35,7 @@ function compile(value: Json, rules: Rules): Result<Workflow, readonly Fault[]> 
   const parsed = workflowDefinition.safeParse(value);
   if (!parsed.success) {
     const faults = faultsOf(parsed.error, "", { value, schema: workflowDefinition });
-    return err([...faults, ...faultsBeyond(value, faults)].slice(0, LIMITS.faults));
+    return err(faults.length < LIMITS.faults ? [...faults, ...faultsBeyond(value, faults)].slice(0, LIMITS.faults) : faults);
   }
   const graph = compileGraph(parsed.data, rules);
   return graph.ok ? ok({ definition: parsed.data, graph: graph.value }) : graph;

@@ -9,6 +9,7 @@ import { identifier, positiveDuration, template, workflowReference } from "./def
 import type { StepListSchemas } from "./kinds/kind.ts";
 import { kindOf, STEP_KINDS, type StepKind, type WrittenOf } from "./kinds/table.ts";
 import { LIMITS } from "./limits.ts";
+import { boundLists } from "../shared/bounded-parse.ts";
 
 export type StepDefinition = { [K in StepKind]: WrittenOf<K> }[StepKind];
 export type StepList = readonly StepDefinition[];
@@ -29,22 +30,24 @@ const chain = z.strictObject({ workflow: workflowReference, input: template.opti
 /** Workflows that are started when a task of this one ends. */
 const chains = z.union([chain, z.array(chain).min(1).max(LIMITS.chains)]);
 
-export const workflowDefinition = z.strictObject({
-  name: identifier.optional(),
-  description: z.string().max(LIMITS.textLength).optional(),
-  input_schema: z.record(z.string(), z.unknown()).optional(),
-  output_schema: z.record(z.string(), z.unknown()).optional(),
-  /** Of its tasks, unless they have one of their own. */
-  deadline: positiveDuration.optional(),
-  /** How many of its tasks run at once, unless they say so themselves. */
-  concurrency: concurrencyDefinition.optional(),
-  /** What its tasks may spend, at most. */
-  budget: budgetDefinition.optional(),
-  steps: stepList,
-  output: template.optional(),
-  on_completed: chains.optional(),
-  on_failed: chains.optional(),
-});
+export const workflowDefinition = boundLists(
+  z.strictObject({
+    name: identifier.optional(),
+    description: z.string().max(LIMITS.textLength).optional(),
+    input_schema: z.record(z.string(), z.unknown()).optional(),
+    output_schema: z.record(z.string(), z.unknown()).optional(),
+    /** Of its tasks, unless they have one of their own. */
+    deadline: positiveDuration.optional(),
+    /** How many of its tasks run at once, unless they say so themselves. */
+    concurrency: concurrencyDefinition.optional(),
+    /** What its tasks may spend, at most. */
+    budget: budgetDefinition.optional(),
+    steps: stepList,
+    output: template.optional(),
+    on_completed: chains.optional(),
+    on_failed: chains.optional(),
+  }),
+);
 
 export type WorkflowDefinition = z.infer<typeof workflowDefinition>;
 export type ChainDefinition = z.infer<typeof chain>;

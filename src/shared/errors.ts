@@ -37,6 +37,7 @@ export function defineRejections<const T extends Readonly<Record<string, Meaning
 
 export const SHARED_REJECTIONS = defineRejections({
   invalid_request: usage("The request is not valid"),
+  number_not_exact: usage("A number would be changed"),
   url_refused: usage("The URL is not allowed", 422),
   limit_reached: usage("A limit is reached", 422),
   forbidden: { status: 403, title: "The credentials lack a scope", exit: 3, retryable: false },

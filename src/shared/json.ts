@@ -8,7 +8,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** The same text for the same value, whatever the order of its keys: the basis of fingerprints. */
 export function canonicalJson(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (Array.isArray(value)) {
+    // Lists of numbers are long: what has no keys is written at once.
+    if (value.every((item) => typeof item !== "object" || item === null)) return JSON.stringify(value);
+    return `[${value.map(canonicalJson).join(",")}]`;
+  }
   if (isJsonObject(value)) {
     const entries = Object.keys(value)
       .toSorted()
@@ -16,31 +20,6 @@ export function canonicalJson(value: Json): string {
     return `{${entries.join(",")}}`;
   }
   return JSON.stringify(value);
-}
-
-/** How deep arrays and objects nest in a JSON text, found without parsing it: a scalar is 0, `[]` is 1. */
-export function nestingDepth(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  for (let at = 0; at < text.length; at++) {
-    switch (text.charCodeAt(at)) {
-      case 0x22: // a string: jump to its closing quote
-        for (at++; at < text.length && text.charCodeAt(at) !== 0x22; at++) {
-          if (text.charCodeAt(at) === 0x5c) at++;
-        }
-        break;
-      case 0x5b:
-      case 0x7b:
-        depth++;
-        if (depth > deepest) deepest = depth;
-        break;
-      case 0x5d:
-      case 0x7d:
-        depth--;
-        break;
-    }
-  }
-  return deepest;
 }
 
 /** A JSON Pointer (RFC 6901) from its segments. */

@@ -5,7 +5,8 @@
  * that it repeats.
  */
 import { Composer, Document, isAlias, isMap, isScalar, isSeq, Lexer, Parser, visit, type Node } from "yaml";
-import type { Json } from "./json.ts";
+import { pointer, type Json } from "./json.ts";
+import { exactnessOf, notExact } from "./json-number.ts";
 import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "./result.ts";
 
@@ -14,6 +15,8 @@ export interface YamlFault {
   /** From 1. */
   readonly line: number;
   readonly column: number;
+  /** It is this number at this JSON Pointer, which no double holds. */
+  readonly number?: { readonly number: string; readonly pointer: string };
 }
 
 /** The value of a YAML text, whose JSON is at most about `maxBytes` long. */
@@ -22,6 +25,10 @@ export function readYaml(text: string, maxBytes: number): Result<Json, YamlFault
     return ok(new Reader(maxBytes).value(documentOf(text), 0).json);
   } catch (error) {
     if (error instanceof Fault) return err({ message: error.message, ...placeOf(text, error.offset) });
+    if (error instanceof InexactNumber) {
+      const number = { number: error.number, pointer: pointer(...error.path) };
+      return err({ message: notExact(error.number), ...placeOf(text, error.offset), number });
+    }
     throw error;
   }
 }
@@ -49,6 +56,28 @@ class Fault extends Error {
   constructor(message: string, offset: number) {
     super(message);
     this.offset = offset;
+  }
+}
+
+/** Carries a number that no double holds out of the tree; whatever is around it says where it is. */
+class InexactNumber extends Error {
+  readonly number: string;
+  readonly offset: number;
+  readonly path: (string | number)[] = [];
+
+  constructor(number: string, offset: number) {
+    super(number);
+    this.number = number;
+    this.offset = offset;
+  }
+}
+
+function inside<T>(segment: string | number, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InexactNumber) error.path.unshift(segment);
+    throw error;
   }
 }
 
@@ -113,9 +142,9 @@ class Reader {
   }
 
   #ofNode(node: Node, at: number): Value {
-    if (isScalar(node)) return scalar(node.value, at);
+    if (isScalar(node)) return scalar(node.value, node.source, at);
     if (isSeq<Node | null>(node)) {
-      const items = node.items.map((item) => this.value(item, at));
+      const items = node.items.map((item, index) => inside(index, () => this.value(item, at)));
       return whole(
         items.map(({ json }) => json),
         items,
@@ -123,7 +152,10 @@ class Reader {
     }
     if (!isMap<Node, Node | null>(node)) throw new Fault("expected a value that JSON has", at);
     const keys = new Set<string>();
-    const entries = node.items.map(({ key, value }) => [this.#key(key, keys, at), this.value(value, at)] as const);
+    const entries = node.items.map(({ key, value }) => {
+      const name = this.#key(key, keys, at);
+      return [name, inside(name, () => this.value(value, at))] as const;
+    });
     const sizes = entries.map(([key, value]) => ({ ...value, size: value.size + JSON.stringify(key).length + 1 }));
     return whole(Object.fromEntries(entries.map(([key, { json }]) => [key, json])), sizes);
   }
@@ -149,12 +181,20 @@ const CORE_TAGS: ReadonlySet<string> = new Set(
   ["str", "int", "float", "bool", "null", "map", "seq"].map((tag) => `tag:yaml.org,2002:${tag}`),
 );
 
-function scalar(value: unknown, at: number): Value {
-  if (typeof value === "number" && !Number.isFinite(value)) throw new Fault("a number is finite", at);
+function scalar(value: unknown, source: string | undefined, at: number): Value {
+  if (typeof value === "number") {
+    if (source !== undefined && /^[-+]?\.(?:inf|nan)$/i.test(source)) throw new Fault("a number is finite", at);
+    if (source !== undefined && !isExact(value, source)) throw new InexactNumber(source, at);
+  }
   if (value !== null && typeof value !== "string" && typeof value !== "boolean" && typeof value !== "number") {
     throw new Fault("expected a value that JSON has", at);
   }
   return { json: value, size: JSON.stringify(value).length, depth: 0 };
+}
+
+function isExact(value: number, source: string): boolean {
+  if (!Number.isFinite(value)) return false;
+  return exactnessOf(/^0[xo]/.test(source) ? BigInt(source).toString() : source) !== "inexact";
 }
 
 /** A list or an object: its parts, their commas and its brackets. */

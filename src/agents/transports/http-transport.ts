@@ -1,6 +1,7 @@
 /** Calls an agent over HTTP and reads its reply, within the attempt's time and a bound on bytes. Never throws. */
 import type { Failure } from "../../engine/facts/failure.ts";
-import { nestingDepth } from "../../shared/json.ts";
+import { notExact } from "../../shared/json-number.ts";
+import { checkedText, type TextProblem } from "../../shared/json-text.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import type { Keyring } from "../../shared/keyring.ts";
 import { troubleOf } from "../../objects/trouble.ts";
@@ -109,14 +110,36 @@ export async function probeHealth(url: string, policy: UrlPolicy): Promise<strin
   }
 }
 
+<<<<<<< HEAD
 function completed(text: string, contentType: string | null, ms: number): Outcome {
   if (nestingDepth(text) > LIMITS.jsonDepth) {
     return { type: "failed", error: replyInvalid(`its JSON nests deeper than ${LIMITS.jsonDepth} levels`), ms };
   }
   const body = parseJson(text);
   if (body === undefined) return { type: "failed", error: notJson(text, contentType), ms };
+=======
+function completed(text: string, ms: number): Outcome {
+  const checked = checkedText(text, { depth: LIMITS.jsonDepth, parts: LIMITS.jsonParts });
+  if (!checked.ok) return { type: "failed", error: failureFor(checked.error), ms };
+  const body = parseJson(checked.value);
+  if (body === undefined) return { type: "failed", error: replyInvalid(text === "" ? "with an empty body" : "not in JSON"), ms };
+>>>>>>> aa20fdd (A body is bounded in parts before it is parsed, and a number that no double holds is refused where it comes in; faults about one object look at it once)
   const reply = parseCompletion(body);
   return "code" in reply ? { type: "failed", error: reply, ms } : { type: "completed", ...reply, bytes: text.length, ms };
+}
+
+/** A second call would bring the same again. */
+function failureFor(problem: TextProblem): Failure {
+  switch (problem.type) {
+    case "too_deep":
+      return replyInvalid(`its JSON nests deeper than ${LIMITS.jsonDepth} levels`);
+    case "too_many_parts": {
+      const message = `The agent's reply has more than ${LIMITS.jsonParts} objects, lists and members`;
+      return { code: "reply_too_large", message, retryable: false };
+    }
+    case "number_not_exact":
+      return { ...replyInvalid(`${problem.pointer}: ${notExact(problem.number)}`), retryable: false };
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -73,13 +73,27 @@ class TemplateCompiler {
     if (typeof source === "string") return this.#compileText(source, at);
     if (typeof source !== "object" || source === null) return () => source;
     const before = this.#rendered;
-    if (Array.isArray(source)) {
-      const items = source.map((item: Json, index) => this.compile(item, at + pointer(index)));
-      return this.#rendered === before ? () => source : (scope) => items.map((item) => item(scope));
-    }
+    if (Array.isArray(source)) return this.#compileList(source, at);
     const entries = Object.entries(source).map(([key, item]) => [key, this.compile(item, at + pointer(key))] as const);
     if (this.#rendered === before) return () => source;
     return (scope) => Object.fromEntries(entries.map(([key, item]) => [key, item(scope)]));
+  }
+
+  /** Lists may have millions of numbers: only the items that are something else cost more than a look. */
+  #compileList(source: readonly Json[], at: string): Render {
+    const rendered: (readonly [number, Render])[] = [];
+    for (const [index, item] of source.entries()) {
+      if (typeof item !== "string" && (typeof item !== "object" || item === null)) continue;
+      const before = this.#rendered;
+      const render = this.compile(item, at + pointer(index));
+      if (this.#rendered !== before) rendered.push([index, render]);
+    }
+    if (rendered.length === 0) return () => source;
+    return (scope) => {
+      const items = [...source];
+      for (const [index, render] of rendered) items[index] = render(scope);
+      return items;
+    };
   }
 
   #compileText(text: string, at: string): Render {

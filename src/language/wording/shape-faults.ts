@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import type { Fault } from "../../shared/errors.ts";
-import { isJsonObject, pointer, type Json } from "../../shared/json.ts";
+import { isJsonObject, pointer, type Json, type JsonObject } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { excerpt, nearest } from "../../shared/text.ts";
 import { fieldsAt, valueAt, type Path } from "./schema-fields.ts";
@@ -32,11 +32,14 @@ interface Wording {
 }
 
 export function shapeFaults(issues: readonly Issue[], checked: Checked | null, root: string): readonly Fault[] {
-  return issues
-    .slice(0, LIMITS.faults)
-    .flatMap((issue) => leaves(issue, []))
-    .flatMap((placed) => faultsAt(placed, checked, root))
-    .slice(0, LIMITS.faults);
+  const faults: Fault[] = [];
+  for (const issue of issues.slice(0, LIMITS.faults)) {
+    for (const placed of leaves(issue, [])) {
+      if (faults.length >= LIMITS.faults) return faults;
+      faults.push(...faultsAt(placed, checked, root, LIMITS.faults - faults.length));
+    }
+  }
+  return faults;
 }
 
 /** Where several shapes are allowed, the faults of the one that a value of this type was meant to have. */
@@ -50,23 +53,36 @@ function leaves(issue: Issue, before: Path): readonly Placed[] {
   return closest === undefined ? [{ issue, path }] : closest.flatMap((inner) => leaves(inner, path));
 }
 
-function faultsAt({ issue, path }: Placed, checked: Checked | null, root: string): readonly Fault[] {
+function faultsAt({ issue, path }: Placed, checked: Checked | null, root: string, most: number): readonly Fault[] {
   const at = root + pointer(...path.map((segment) => (typeof segment === "symbol" ? segment.toString() : segment)));
   if (issue.code === "unrecognized_keys") {
-    return issue.keys
-      .slice(0, LIMITS.faults)
-      .map((key) => ({ code: "invalid_request", pointer: at + pointer(key), ...unknownField(key, path, checked) }));
+    const place = placeAt(path, checked);
+    return issue.keys.slice(0, most).map((key) => ({ code: "invalid_request", pointer: at + pointer(key), ...unknownField(key, place) }));
   }
   const value = checked === null ? undefined : valueAt(checked.value, path);
   return [{ code: "invalid_request", pointer: at, ...wordingOf(issue, path, value) }];
 }
 
-function unknownField(key: string, path: Path, checked: Checked | null): Wording {
+/** An object with unknown fields: looked at once, however many they are. */
+interface Place {
+  readonly fields: readonly string[];
+  readonly holder: JsonObject;
+  readonly isStep: boolean;
+  /** The kinds of steps that have all of its fields. */
+  readonly kinds: readonly string[];
+}
+
+function placeAt(path: Path, checked: Checked | null): Place | null {
   const fields = checked?.schema === undefined ? [] : fieldsAt(checked.schema, checked.value, path);
   const holder = valueAt(checked?.value, path);
-  if (fields.length === 0 || !isJsonObject(holder)) return { message: "unknown field" };
+  if (fields.length === 0 || !isJsonObject(holder)) return null;
   const isStep = typeof path.at(-1) === "number" && path.at(-2) === "steps";
-  const all = isStep ? kindsWith(Object.keys(holder).filter((field) => field !== "type")) : [];
+  return { fields, holder, isStep, kinds: isStep ? kindsWith(Object.keys(holder).filter((field) => field !== "type")) : [] };
+}
+
+function unknownField(key: string, place: Place | null): Wording {
+  if (place === null) return { message: "unknown field" };
+  const { fields, holder, isStep, kinds: all } = place;
   if (all.length === 1)
     return { message: `unknown field of this kind of step; did you mean the type "${all[0]}"?`, suggestion: `"type": "${all[0]}"` };
   const free = fields.filter((field) => !Object.hasOwn(holder, field));

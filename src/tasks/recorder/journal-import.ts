@@ -14,7 +14,8 @@ import type { Rules } from "../../language/rules.ts";
 import { graphOfPart } from "../../language/part-graph.ts";
 import { VALUES } from "../../engine/replay/replay-facts.ts";
 import { carriedBy } from "../../engine/facts/carried-value.ts";
-import { nestingDepth, type Json } from "../../shared/json.ts";
+import type { Json } from "../../shared/json.ts";
+import { checkedText } from "../../shared/json-text.ts";
 import { schemaProblem } from "../../shared/json-schema.ts";
 import { messageOf } from "../../shared/log.ts";
 import { LIMITS } from "../limits.ts";
@@ -131,9 +132,10 @@ class JournalReader {
 
 function parsed(text: string): unknown {
   // A value nests as deep as it may, inside its event.
-  if (nestingDepth(text) > LIMITS.jsonDepth + 4) return undefined;
+  const checked = checkedText(text, { depth: LIMITS.jsonDepth + 4, parts: LIMITS.jsonParts });
+  if (!checked.ok) return undefined;
   try {
-    return JSON.parse(text);
+    return JSON.parse(checked.value);
   } catch {
     return undefined;
   }

@@ -81,6 +81,7 @@ export const submission = z
       const refuse = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
       const isShort = body.type !== undefined && !("input" in body);
       for (const name of Object.keys(body)) {
+        if (context.issues.length >= LIMITS.faults) break;
         if (UNAVAILABLE.includes(name)) refuse(name, "this option is not available");
         else if (!optionNames.has(name) && !isShort) refuse(name, "unknown field");
       }

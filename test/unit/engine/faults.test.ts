@@ -134,3 +134,41 @@ describe("an expression in another language", () => {
     expect(fault).not.toHaveProperty("suggestion");
   });
 });
+
+describe("what is very much", () => {
+  const many = (count: number, written: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => written(index)).join(",");
+  const pointersOf = (text: string): readonly string[] => {
+    const compiled = compileWorkflow(text);
+    return compiled.ok ? [] : compiled.error.map(({ pointer }) => pointer);
+  };
+
+  test("a hundred faults are told of however many unknown fields, of a step and of the whole", () => {
+    const fields = many(100_000, (index) => `"k${index}":1`);
+    const ofStep = pointersOf(`{"steps":[{"id":"a","type":"transform","output":1,${fields}}]}`);
+    expect([ofStep.length, ofStep[0], ofStep[99]]).toEqual([100, "/steps/0/k0", "/steps/0/k99"]);
+    const ofAll = pointersOf(`{"steps":[{"id":"a","type":"transform","output":1}],${fields}}`);
+    expect([ofAll.length, ofAll[99]]).toEqual([100, "/k99"]);
+  });
+
+  test("a list that is too long is one fault, wherever it is, whatever is in it", () => {
+    const ones = many(1_000_000, () => "1");
+    const step = '"id":"a","type":"transform","output":1';
+    expect(pointersOf(`{"steps":[${ones}]}`)).toEqual(["/steps"]);
+    expect(pointersOf(`{"steps":[{${step},"needs":[${ones}]}]}`)).toEqual(["/steps/0/needs"]);
+    expect(pointersOf(`{"steps":[{${step}}],"on_failed":[${ones}]}`)).toEqual(["/on_failed"]);
+    const inner = `{"id":"m","type":"map","over":"input","steps":[{${step},"needs":[${ones}]}]}`;
+    expect(pointersOf(`{"steps":[${inner}]}`)).toEqual(["/steps/0/steps/0/needs"]);
+  });
+
+  test("lists that are too long together are one fault", () => {
+    const needs = many(10_000, () => "1");
+    const steps = many(60, (index) => `{"id":"s${index}","type":"transform","output":1,"needs":[${needs}]}`);
+    expect(pointersOf(`{"steps":[${steps}]}`)).toEqual(["/steps/49/needs"]);
+  });
+
+  test("values that an author writes out may be as long as they like", () => {
+    const ones = many(1_000_000, () => "1");
+    expect(pointersOf(`{"steps":[{"id":"a","type":"transform","output":[${ones},"\${ input }"]}]}`)).toEqual([]);
+  });
+});

@@ -2,27 +2,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readConfig } from "../../../src/shared/config.ts";
 import { isTaskId, newTaskId, taskIdFromKey } from "../../../src/shared/ids.ts";
-import { canonicalJson, nestingDepth, pointer, type Json } from "../../../src/shared/json.ts";
+import { canonicalJson, pointer, type Json } from "../../../src/shared/json.ts";
 import { schemaProblem, violationsOf, type JsonSchema } from "../../../src/shared/json-schema.ts";
 import { createKeyring } from "../../../src/shared/keyring.ts";
 import { readText, TooLarge } from "../../../src/shared/read-text.ts";
 import { nearest } from "../../../src/shared/text.ts";
 import { parseDuration } from "../../../src/shared/time.ts";
 
-const depthOf = (value: Json): number =>
-  typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map((item) => depthOf(item))) : 0;
-
 describe("JSON", () => {
-  test("nesting is found without parsing", () => {
-    fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
-        expect(nestingDepth(JSON.stringify(value))).toBe(depthOf(value as Json));
-      }),
-    );
-    expect(nestingDepth('"[[[{{{"')).toBe(0);
-    expect(nestingDepth("[".repeat(100_000))).toBe(100_000);
-  });
-
   test("the canonical text depends on the value alone", () => {
     expect(canonicalJson({ b: [1, { d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[1,{"c":2,"d":1}]}');
     fc.assert(
