@@ -31,8 +31,16 @@ export const LIMITS = {
   yamlValues: 10_000,
   /** Aliases in a YAML body. What they repeat counts towards its size. */
   yamlAliases: 100,
-  /** Characters times instructions of the patterns matched on a value, and items times items compared: a few seconds at worst. */
-  schemaSteps: 300_000_000,
+  /** Steps of applying a schema to a value, some 50 ns each: a second, and one for each of the numbers in the largest value … */
+  schemaSteps: 20_000_000,
+  /** … and to the least of values, where it is registered: what takes more there takes too many everywhere. */
+  schemaProbeSteps: 1_000_000,
+  /** Characters met by an instruction of a pattern, or compared or counted, in a step. */
+  schemaInstructions: 10,
+  /** Schemas that are applied inside each other: those of the deepest value, and references between them. */
+  schemaDepth: 500,
+  /** Longer texts are not looked at for their format. */
+  schemaFormatLength: 4_096,
 
   /** A value inside an event as readers get it; larger ones are named by size and read on their own. */
   eventValueBytes: 8 * KIB,

@@ -1,0 +1,34 @@
+/** How large a value is, counted without making a text of it, and no further than anybody wants to know. */
+import type { Json } from "./json.ts";
+
+export interface SizeBounds {
+  /** Of its JSON: characters of texts, and what is around them. What is referred to twice counts twice. */
+  readonly length: number;
+  readonly depth: number;
+}
+
+export function passesBound(value: Json, { length, depth }: SizeBounds): "too_large" | "too_deep" | null {
+  let left = length;
+  const count = (part: Json, room: number): "too_large" | "too_deep" | null => {
+    left -= typeof part === "string" ? part.length + 2 : 1;
+    if (left < 0) return "too_large";
+    if (typeof part !== "object" || part === null) return null;
+    if (room === 0) return "too_deep";
+    left -= 1;
+    if (Array.isArray(part)) {
+      for (const item of part as readonly Json[]) {
+        left -= 1;
+        const passed = count(item, room - 1);
+        if (passed !== null) return passed;
+      }
+      return null;
+    }
+    for (const [name, member] of Object.entries(part)) {
+      left -= name.length + 4;
+      const passed = count(member as Json, room - 1);
+      if (passed !== null) return passed;
+    }
+    return null;
+  };
+  return count(value, depth);
+}
