@@ -61,7 +61,7 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
     }
     const text = await readText(response, LIMITS.valueBytes);
     if (!response.ok)
-      return fail(failureOf(status, response.headers.get("retry-after"), parseJson(text), Date.now()), status === 404 || status === 410);
+      return fail(failureOf(status, response.headers.get("retry-after"), problemIn(text), Date.now()), status === 404 || status === 410);
     return completed(text, response.headers.get("content-type"), Date.now() - startedAt);
   } catch (error) {
     if (isTimedOut) return fail({ code: "timeout", message: timeoutMessage(call.timeoutMs), retryable: true });
@@ -110,22 +110,22 @@ export async function probeHealth(url: string, policy: UrlPolicy): Promise<strin
   }
 }
 
-<<<<<<< HEAD
 function completed(text: string, contentType: string | null, ms: number): Outcome {
-  if (nestingDepth(text) > LIMITS.jsonDepth) {
-    return { type: "failed", error: replyInvalid(`its JSON nests deeper than ${LIMITS.jsonDepth} levels`), ms };
-  }
-  const body = parseJson(text);
+  const checked = checkedText(text, BOUNDS);
+  const mayBeJson = checked.ok || checked.error.type !== "number_not_exact" || parseJson(text) !== undefined;
+  if (!checked.ok && mayBeJson) return { type: "failed", error: failureFor(checked.error), ms };
+  const body = checked.ok ? parseJson(checked.value) : undefined;
   if (body === undefined) return { type: "failed", error: notJson(text, contentType), ms };
-=======
-function completed(text: string, ms: number): Outcome {
-  const checked = checkedText(text, { depth: LIMITS.jsonDepth, parts: LIMITS.jsonParts });
-  if (!checked.ok) return { type: "failed", error: failureFor(checked.error), ms };
-  const body = parseJson(checked.value);
-  if (body === undefined) return { type: "failed", error: replyInvalid(text === "" ? "with an empty body" : "not in JSON"), ms };
->>>>>>> aa20fdd (A body is bounded in parts before it is parsed, and a number that no double holds is refused where it comes in; faults about one object look at it once)
   const reply = parseCompletion(body);
   return "code" in reply ? { type: "failed", error: reply, ms } : { type: "completed", ...reply, bytes: text.length, ms };
+}
+
+const BOUNDS = { depth: LIMITS.jsonDepth, parts: LIMITS.jsonParts };
+
+/** What an error says, if it is worth looking at. */
+function problemIn(text: string): unknown {
+  const checked = checkedText(text, BOUNDS);
+  return checked.ok || checked.error.type === "number_not_exact" ? parseJson(text) : undefined;
 }
 
 /** A second call would bring the same again. */
