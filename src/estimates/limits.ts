@@ -6,13 +6,13 @@ export const LIMITS = {
 
   /** Simulated runs of one policy: beyond ten thousand its quantiles do not move any more. */
   estimateRuns: 10_000,
-  /** Steps simulated for one answer, over all runs and policies: some four seconds of processor, in slices. A large workflow gets fewer runs … */
-  estimateSteps: 500_000,
+  /** Steps simulated for one answer, over all runs and policies: two to six seconds of processor, in slices. A large workflow gets fewer runs … */
+  estimateSteps: 300_000,
   /** … of one run, whose steps are in memory together (about a kilobyte each) … */
   estimateRunSteps: 60_000,
   /** … but at least so many: quantiles of less say nothing. */
   estimateLeastRuns: 3,
-  /** Steps simulated in one go, before other requests have their turn: about 50 ms. */
+  /** Steps simulated in one go, before other requests have their turn: 40 to 120 ms. */
   estimateSliceSteps: 6_000,
   /** Agents looked at for the steps of a plan; one whose schema the input is checked against counts several times. */
   estimateLooks: 200_000,
