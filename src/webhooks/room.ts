@@ -6,7 +6,7 @@ import { taskEndedCall } from "./routes/webhook-schemas.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { WebhookGateway } from "./gateway.ts";
 import { Notifier } from "./notifier.ts";
-import { postDelivery } from "./post.ts";
+import { postDelivery } from "./signed-post.ts";
 import { WebhookRegistry } from "./registry.ts";
 import type { WebhookPorts } from "./webhook-contract.ts";
 import type { WebhookObject } from "./webhook-object.ts";

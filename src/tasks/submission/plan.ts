@@ -12,9 +12,10 @@ import { rejectionOf, type Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import { momentOf, parseDuration } from "../../shared/time.ts";
+import { parseDuration } from "../../shared/time.ts";
 import { inputFaults } from "../../workflows/input-schema.ts";
 import type { SubmissionBody } from "../routes/task-schemas.ts";
+import { deadlineFor, type InheritedDeadline } from "./deadline.ts";
 import { holdOptions, type HoldOptions } from "./hold-options.ts";
 import type { Submission } from "./submission.ts";
 
@@ -32,11 +33,7 @@ export type Said = Pick<
 export type Options = Pick<Submission, "priority" | "tags" | "queueTtlMs" | "onNoAgent" | "failFast">;
 
 /** What it has of the task that it goes on with, or that starts it. */
-export interface Inherited extends Partial<Options> {
-  /** How long it may take, instead of what its workflow says; `null`: for ever. */
-  readonly deadlineMs?: number | null;
-  /** When it has to have ended, whatever else is said. */
-  readonly until?: number | null;
+export interface Inherited extends Partial<Options>, InheritedDeadline {
   /** The most that it may spend. */
   readonly budget?: TaskBudget | undefined;
   /** How many tasks may come of it. */
@@ -62,7 +59,7 @@ export function planSubmission(
   const { definition, graph } = compiled;
   const faults = inputFaults(definition, input);
   if (faults.length > 0) return err(rejectionOf(faults, "invalid_input"));
-  const deadlineAt = deadlineFor(said, inherited, definition.deadline, now);
+  const deadlineAt = deadlineFor(said.deadline, inherited, definition.deadline, now);
   // Where nothing of it is said it is a time to come, or passes while the task is made.
   if (said.deadline !== undefined && deadlineAt !== null && deadlineAt <= now) {
     const message = "the deadline has passed already";
@@ -83,16 +80,6 @@ export function planSubmission(
   const limits = { deadlineAt, ...(budget && { budget }), ...(family && { family }) };
   return ok({ task, rules: graph.rules, ...what, ...options, ...held.value, input, ...limits });
 }
-
-/** The earlier of what it says, or has instead, and when it has to have ended anyway. */
-function deadlineFor(said: Said, { deadlineMs, until = null }: Inherited, defined: string | undefined, now: number): number | null {
-  const own = said.deadline ?? (deadlineMs === undefined ? defined : undefined);
-  const ownAt = own === undefined ? afresh(deadlineMs ?? null, now) : momentOf(own, now);
-  if (ownAt === null || until === null) return ownAt ?? until;
-  return Math.min(ownAt, until);
-}
-
-const afresh = (durationMs: number | null, now: number): number | null => (durationMs === null ? null : now + durationMs);
 
 /** What a task hands on to those that come of it. */
 export function optionsOf({ priority, tags, queue_ttl_ms, on_no_agent, fail_fast }: TaskCreated): Options {

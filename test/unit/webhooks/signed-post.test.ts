@@ -5,7 +5,7 @@ import { createKeyring } from "../../../src/shared/keyring.ts";
 import { LIMITS } from "../../../src/webhooks/limits.ts";
 import { newSigningSecret } from "../../../src/shared/signing.ts";
 import type { DueDelivery } from "../../../src/webhooks/delivery.ts";
-import { postDelivery } from "../../../src/webhooks/post.ts";
+import { postDelivery } from "../../../src/webhooks/signed-post.ts";
 import { newRecord, resealed, secretPlace } from "../../../src/webhooks/webhook.ts";
 
 const BY = { type: "key", id: "root" } as const;
