@@ -16,24 +16,45 @@ export interface ApprovalLink {
   readonly expiresAt: number;
   /** Who made it; `null` where that was not recorded. */
   readonly madeBy: By | null;
+  /** What a quorum counts them by, and what they may do; `null` where links did not say that yet. */
+  readonly maker: { readonly subject: string; readonly roles: readonly string[] } | null;
 }
 
 export function approvalToken(keyring: Keyring, link: ApprovalLink): string {
-  const { tenant, task, approval, link: id, for: person, hash, expiresAt, madeBy } = link;
-  return keyring.sign(
-    ["approval", tenant, task, approval, id, encoded(person), hash, expiresAt, encoded(JSON.stringify(madeBy))].join("~"),
-  );
+  const { tenant, task, approval, link: id, for: person, hash, expiresAt, madeBy, maker } = link;
+  const parts = [
+    tenant,
+    task,
+    approval,
+    id,
+    encoded(person),
+    hash,
+    expiresAt,
+    encoded(JSON.stringify(madeBy)),
+    encoded(JSON.stringify(maker)),
+  ];
+  return keyring.sign(["approval", ...parts].join("~"));
 }
 
 /** The link that a token is, or `null` when it is none of ours or too old. */
 export function parseApprovalToken(keyring: Keyring, token: string, now: number): ApprovalLink | null {
-  const [kind, tenant, task, approval, link, person, hash, expiresAt, madeBy] = keyring.verify(token)?.split("~") ?? [];
+  const [kind, tenant, task, approval, link, person, hash, expiresAt, madeBy, maker] = keyring.verify(token)?.split("~") ?? [];
   if (kind !== "approval" || tenant === undefined || task === undefined || link === undefined || hash === undefined) return null;
   if (!(Number(expiresAt) > now)) return null;
-  const maker = madeBy === undefined ? null : (JSON.parse(decoded(madeBy)) as By | null);
-  return { tenant, task, approval: Number(approval), link, for: decoded(person ?? ""), hash, expiresAt: Number(expiresAt), madeBy: maker };
+  return {
+    tenant,
+    task,
+    approval: Number(approval),
+    link,
+    for: decoded(person ?? ""),
+    hash,
+    expiresAt: Number(expiresAt),
+    madeBy: parsed<By>(madeBy),
+    maker: parsed<NonNullable<ApprovalLink["maker"]>>(maker),
+  };
 }
 
+const parsed = <T>(part: string | undefined): T | null => (part === undefined ? null : (JSON.parse(decoded(part)) as T | null));
 const encoded = (text: string): string => Buffer.from(text).toString("base64url");
 const decoded = (text: string): string => Buffer.from(text, "base64url").toString();
 
@@ -43,7 +64,7 @@ export function linkActor({ tenant, link, for: person, madeBy }: ApprovalLink): 
   return delegate(tenant, by, ["approvals:read", "approvals:decide"], ["admin"]);
 }
 
-/** What a quorum counts them by. */
+/** What their word is named by. */
 export function voterOf({ link, for: person }: ApprovalLink): string {
   return person === "" ? `link ${link}` : `${person} (link ${link})`;
 }

@@ -17,6 +17,8 @@ export const LIMITS = {
   keptSignals: 10_000,
   /** Decisions after which an approval is edited no more: each edit asks everybody anew, and all of them travel in one message. */
   approvalDecisions: 20,
+  /** Links of one approval that were withdrawn: each is kept. */
+  withdrawnLinks: 100,
 
   /** A value up to this size also stays in memory with the task's state: ten thousand of them fit. */
   residentValueBytes: 1 * KIB,

@@ -14,6 +14,7 @@ export const ANSWERED_BY = {
   follow: "steering",
   signal: "steering",
   decide: "steering",
+  withdrawLink: "steering",
 
   claim: "attempts",
   renew: "attempts",

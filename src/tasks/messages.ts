@@ -1,6 +1,7 @@
 /** What is said to a task's object and by it: plain data. */
 import type { By } from "../shared/actor.ts";
 import type { Amounts } from "../shared/money.ts";
+import type { DecidingLink } from "../engine/facts/input.ts";
 import type { Failure } from "../engine/facts/failure.ts";
 import type { EndStatus } from "../engine/facts/event.ts";
 import type { Json } from "../shared/json.ts";
@@ -45,6 +46,8 @@ export interface ApprovalDecision {
   readonly by: string;
   readonly actor?: By;
   readonly roles: readonly string[];
+  /** By which link; never by the release before. */
+  readonly link?: DecidingLink;
   readonly comment?: string;
   readonly payload?: Json;
   readonly hash?: string;

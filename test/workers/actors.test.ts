@@ -87,7 +87,7 @@ describe("a fact names who caused it", () => {
     const victim = await submit({ ...WAITS, tags: ["by-bulk"] }, ann.headers);
     await vi.waitUntil(async () => (await listed(`key:${ann.by.id}`)).length === 1, { timeout: 15_000, interval: 100 });
     const order = await submit({ type: "bulk", input: { action: "cancel", filter: { tag: "by-bulk" } } }, ann.headers);
-    await untilEnded(order);
+    await untilEnded(victim);
     expect(causes(await eventsOf(victim), "task.canceled")).toEqual([{ type: "task", id: order }]);
     const bob = await keyOf("bob");
     const { body: retried } = await api<TaskHead>("POST", `/tasks/${victim}/retry`, {}, bob.headers);

@@ -340,7 +340,8 @@ describe("approvals", () => {
   test("that somebody has edited are decided by a link on what was read there, as its page does", async () => {
     const task = await submit(asking({ quorum: 2, editable: true }));
     const id = await idOf(task);
-    const link = await api<{ url: string }>("POST", `/approvals/${id}/links`, {});
+    const { key } = (await api<{ key: string }>("POST", "/keys", { name: "cleo", roles: ["operator"] })).body;
+    const link = await api<{ url: string }>("POST", `/approvals/${id}/links`, {}, { authorization: `Bearer ${key}` });
     const path = new URL(link.body.url).pathname.replace("/api/v1", "");
     const anonymous = { authorization: "" };
     await api("POST", `/approvals/${id}/decide`, { decision: "approve", payload: { sum: 4 } });
@@ -350,6 +351,57 @@ describe("approvals", () => {
     const { hash } = (await api<{ hash: string }>("GET", path, undefined, anonymous)).body;
     expect(await api("POST", `${path}/decide`, { decision: "approve", hash }, anonymous)).toMatchObject({ status: 200 });
     expect(await resultOf(task)).toMatchObject({ ask: { payload: { sum: 4 } } });
+  });
+
+  test("count the links that somebody has made as their own word, and one for who is asked by name as theirs", async () => {
+    const person = async (name: string) => (await api<{ key: string; id: string }>("POST", "/keys", { name, roles: ["operator"] })).body;
+    const [ann, bob, messenger] = [await person("ann"), await person("bob"), await person("messenger")];
+    const as = ({ key }: { key: string }) => ({ authorization: `Bearer ${key}` });
+    const linkOf = async (id: string, who: { key: string }, body: object = {}): Promise<string> => {
+      const made = await api<{ url: string }>("POST", `/approvals/${id}/links`, body, as(who));
+      expect(made.status).toBe(201);
+      return `${new URL(made.body.url).pathname.replace("/api/v1", "")}/decide`;
+    };
+    const approve = async (path: string, headers: Record<string, string> = { authorization: "" }) =>
+      (await api<Problem>("POST", path, { decision: "approve" }, headers)).status;
+    // Anybody may decide: two directors for whom the same person makes links are that person.
+    const one = await idOf(await submit(asking({ quorum: 2 })));
+    expect(await approve(await linkOf(one, ann, { for: "a director" }))).toBe(200);
+    expect(await approve(await linkOf(one, ann, { for: "another one" }))).toBe(409);
+    expect(await approve(`/approvals/${one}/decide`, as(ann))).toBe(409);
+    expect((await api(`GET`, `/approvals/${one}`)).body).toMatchObject({ status: "pending", decisions: [{ counts_as: ann.id }] });
+    expect(await approve(`/approvals/${one}/decide`, as(bob))).toBe(200);
+    expect((await api(`GET`, `/approvals/${one}`)).body).toMatchObject({ status: "approved" });
+    // Two are asked by name: a link for the other one is their maker's, unless that is not asked.
+    const two = await idOf(await submit(asking({ quorum: 2, assignees: [`subject:${ann.id}`, `subject:${bob.id}`] })));
+    expect(await approve(`/approvals/${two}/decide`, as(ann))).toBe(200);
+    expect(await approve(await linkOf(two, ann, { for: bob.id }))).toBe(409);
+    expect(await approve(await linkOf(two, messenger, { for: ann.id }))).toBe(409);
+    expect((await api("POST", `/approvals/${two}/links`, { for: "somebody" }, as(messenger))).status).toBe(403);
+    expect(await approve(await linkOf(two, messenger, { for: bob.id }))).toBe(200);
+    expect((await api(`GET`, `/approvals/${two}`)).body).toMatchObject({ status: "approved" });
+  });
+
+  test("are not decided by a link that was withdrawn, and one that was used is not withdrawn", async () => {
+    const task = await submit(asking());
+    const id = await idOf(task);
+    const made = async () => {
+      const { body } = await api<{ id: string; url: string }>("POST", `/approvals/${id}/links`, {});
+      return { id: body.id, path: new URL(body.url).pathname.replace("/api/v1", "") };
+    };
+    const [withdrawn, used] = [await made(), await made()];
+    for (let times = 0; times < 2; times++) expect((await api("DELETE", `/approvals/${id}/links/${withdrawn.id}`)).status).toBe(204);
+    const anonymous = { authorization: "" };
+    expect((await api("GET", withdrawn.path, undefined, anonymous)).status).toBe(404);
+    expect((await api("POST", `${withdrawn.path}/decide`, { decision: "approve" }, anonymous)).status).toBe(404);
+    const viewer = (await api<{ key: string }>("POST", "/keys", { name: "viewer", roles: ["viewer"] })).body;
+    expect((await api("DELETE", `/approvals/${id}/links/${used.id}`, undefined, { authorization: `Bearer ${viewer.key}` })).status).toBe(
+      403,
+    );
+    expect((await taskOf(task)).status).toBe("waiting");
+    expect((await api("POST", `${used.path}/decide`, { decision: "approve" }, anonymous)).status).toBe(200);
+    expect(await api("DELETE", `/approvals/${id}/links/${used.id}`)).toMatchObject({ status: 409, body: { code: "already_decided" } });
+    expect((await eventsOf(task)).filter(({ type }) => type === "approval.link_withdrawn")).toHaveLength(1);
   });
 
   test("that do not exist, or are another tenant's, are not there", async () => {

@@ -222,16 +222,18 @@ export type CoreEvent =
       readonly editable?: true;
       readonly due_at?: number;
     })
-  /** One person's word; `by`: what a quorum counts them by. With a changed payload, `hash` is of that. */
+  /** One person's word; `voice`: whose a quorum counts it as, unless as `by`'s. With a changed payload, `hash` is of that. */
   | (OfApproval &
       OfActor & {
         readonly type: "approval.decided";
         readonly by: string;
+        readonly voice?: string;
         readonly decision: "approve" | "reject";
         readonly hash: string;
         readonly comment?: string;
         readonly payload?: StoredValue;
       })
+  | (OfApproval & OfActor & { readonly type: "approval.link_withdrawn"; readonly link: string })
   | (OfApproval & { readonly type: "approval.escalated"; readonly assignees: readonly string[]; readonly due_at: number })
   | (OfApproval & { readonly type: "approval.expired"; readonly outcome: "fail" | "approve" | "reject" })
   /** `task`: that undoes what the task of that branch did. */

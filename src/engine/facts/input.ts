@@ -28,6 +28,15 @@ interface OfActor {
   readonly actor?: By;
 }
 
+/** A link by which somebody without a key decides. */
+export interface DecidingLink {
+  readonly id: string;
+  /** Whom it is for, as its maker said; may be empty. */
+  readonly for: string;
+  /** By what its maker would be counted, and what they may do; `null` for one that was made before links said that. */
+  readonly maker: { readonly subject: string; readonly roles: readonly string[] } | null;
+}
+
 export type TaskInput = CoreInput | AspectInput;
 
 export type CoreInput =
@@ -62,6 +71,10 @@ export type CoreInput =
   | (OfActor & {
       readonly type: "decide";
       readonly approval: number;
+      /** By which link they say it. */
+      readonly link?: DecidingLink;
+      /** Where a journal is played again: whose word it was counted as. */
+      readonly voice?: string;
       readonly decision: "approve" | "reject";
       readonly by: string;
       readonly roles: readonly string[];
@@ -71,6 +84,8 @@ export type CoreInput =
       /** Of what they believe to decide on. */
       readonly hash?: string;
     })
+  /** A link to approval number so-and-so is to be good for nothing any more. */
+  | (OfActor & { readonly type: "withdraw_link"; readonly approval: number; readonly link: string })
   /** A task that a step has started has ended. */
   | (AspectsOfChildEnd & {
       readonly type: "child";

@@ -94,6 +94,7 @@ function impossibleFor(state: TaskState, step: Step, event: StepEvent): string |
       return takes === "people" || mayAskPeople(state, step) ? null : `${place} asks no approval`;
     }
     case "approval.decided":
+    case "approval.link_withdrawn":
     case "approval.escalated":
     case "approval.expired":
       return approvalNumbered(state, event.approval) === null ? `${place} has not asked for an approval` : null;

@@ -32,6 +32,8 @@ function inputsOfCore(fact: TaskEvent, moment: Moment, read: (stored: StoredValu
       return [{ type: "signal", name: fact.name, payload: read(fact.payload), key: fact.key, ...causedBy(fact) }];
     case "approval.decided":
       return [decision(fact, read)];
+    case "approval.link_withdrawn":
+      return [{ type: "withdraw_link", approval: fact.approval, link: fact.link, ...causedBy(fact) }];
     case "child.ended":
       return [childInput(fact)];
     case "compensation.completed":
@@ -89,12 +91,12 @@ function past(moment: Moment, read: (stored: StoredValue) => Json): TaskInput {
 }
 
 function decision(
-  { approval, decision: word, by, comment, payload, ...of }: EventOf<"approval.decided">,
+  { approval, decision: word, by, voice, comment, payload, ...of }: EventOf<"approval.decided">,
   read: (stored: StoredValue) => Json,
 ): TaskInput {
   const said = { ...causedBy(of), ...(comment !== undefined && { comment }), ...(payload !== undefined && { payload: read(payload) }) };
   // Whoever was let decide then is let now.
-  return { type: "decide", approval, decision: word, by, roles: ["admin"], ...said };
+  return { type: "decide", approval, decision: word, by, roles: ["admin"], ...(voice !== undefined && { voice }), ...said };
 }
 
 function childInput({

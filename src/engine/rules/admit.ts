@@ -17,7 +17,7 @@ import { endEarly } from "./ending.ts";
 import type { InputOf, TaskInput } from "../facts/input.ts";
 import { admitKeep } from "./kept.ts";
 import { childFailure } from "../facts/failure.ts";
-import { decide } from "./decisions.ts";
+import { decide, withdrawLink } from "./decisions.ts";
 import { canReceive, receive } from "../kinds/signal.ts";
 import { statusOf, stepAt, type TaskState } from "../state/state.ts";
 import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "../state/step-state.ts";
@@ -47,6 +47,8 @@ export function admit(state: TaskState, input: TaskInput, world: World): Admissi
       return admitSignal(state, input, world);
     case "decide":
       return decide(state, input, world);
+    case "withdraw_link":
+      return withdrawLink(state, input);
     case "child":
       return admitChild(state, input);
     case "keep":

@@ -24,15 +24,18 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
   if (step === undefined || asked === null) return err(rejection("not_found", "There is no such approval"));
   const isOfAspect = state.asks.has(input.approval);
   const aspect = askingPeople(state, input.approval);
+  if (input.link !== undefined && asked.withdrawn.includes(input.link.id)) return err(rejection("not_found", "The link was withdrawn"));
   if (hasSaid(asked, input)) return ok([]);
+  const voice = voiceOf(asked, input);
   // Who has approved what somebody has edited since may decide on what it has become, and says that it is that.
-  const isSaid = asked.decisions.some(({ by, hash }) => by === input.by && hash === asked.hash);
+  const said = asked.decisions.find((one) => one.voice === voice && one.hash === asked.hash);
+  const isSaid = said !== undefined;
   const isOpen = isOfAspect ? aspect !== null && state.ending === null && state.end === null : step.phase.status === "waiting";
-  if (!isOpen || isSaid) return err(alreadyDecided(step, asked, isSaid));
+  if (!isOpen || isSaid) return err(alreadyDecided(step, asked, said, input.by));
   if (!mayDecide(asked, input)) {
     return err(rejection("forbidden", `Only ${asked.assignees.join(", ")} may decide this; you are ${input.by}`));
   }
-  const isAboutThis = input.hash === undefined ? !asked.decisions.some(({ by }) => by === input.by) : input.hash === asked.hash;
+  const isAboutThis = input.hash === undefined ? !asked.decisions.some((one) => one.voice === voice) : input.hash === asked.hash;
   if (!isAboutThis) {
     return err(
       rejection("approval_changed", "What you decide on is not what is asked; read the approval again", { facts: { hash: asked.hash } }),
@@ -56,6 +59,7 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
     step: step.path,
     approval: asked.number,
     by: input.by,
+    ...(voice !== input.by && { voice }),
     ...causedBy(input),
     decision: input.decision,
     hash,
@@ -66,7 +70,7 @@ export function decide(state: TaskState, input: InputOf<"decide">, world: World)
     const ruling = aspect.decided(step, asked, input, fact, world);
     return ruling.ok ? ok(carryOut(state, ruling.value, world)) : ruling;
   }
-  if (input.decision === "approve" && approvers(asked, hash, input.by) < asked.quorum) return ok([fact]);
+  if (input.decision === "approve" && approvers(asked, hash, voice) < asked.quorum) return ok([fact]);
   return ok([fact, decided(step, input.decision, edited ?? asked.payload, input.by, input.comment ?? null, world)]);
 }
 
@@ -88,19 +92,56 @@ function isRepeated({ asked, decision, comment, hash }: Decision, now: string, w
 }
 
 /** How many have approved just this, with one who does now: what was edited and edited back they may have approved before. */
-function approvers({ decisions }: Approval, hash: string, by: string): number {
-  return new Set([by, ...decisions.filter((one) => one.decision === "approve" && one.hash === hash).map((one) => one.by)]).size;
+function approvers({ decisions }: Approval, hash: string, voice: string): number {
+  return new Set([voice, ...decisions.filter((one) => one.decision === "approve" && one.hash === hash).map((one) => one.voice)]).size;
+}
+
+/**
+ * Whose word a quorum counts it as. What is said by a link is its maker's, with their own and that of all their links, where
+ * they may decide themselves: nobody fills a quorum alone. A link for somebody who is asked by name counts as theirs where its
+ * maker may not decide.
+ */
+function voiceOf(asked: Approval, { by, voice = by, link }: InputOf<"decide">): string {
+  if (link === undefined) return voice;
+  if (link.maker === null) return MADE_BEFORE;
+  const { subject, roles } = link.maker;
+  const isForAsked = asked.assignees.includes(`subject:${link.for}`);
+  return isForAsked && !mayDecide(asked, { by: subject, roles }) ? link.for : subject;
+}
+
+/** Who made a link before links said so cannot be told from who made another one. */
+const MADE_BEFORE = "links made before";
+
+/** Who has the link decides nothing by it any more. Again changes nothing. */
+export function withdrawLink(
+  state: TaskState,
+  { approval, link, ...of }: InputOf<"withdraw_link">,
+): Result<readonly TaskEvent[], Rejection> {
+  const index = state.approvals[approval - 1];
+  const step = index === undefined ? undefined : stepAt(state, index);
+  const asked = approvalNumbered(state, approval);
+  if (step === undefined || asked === null) return err(rejection("not_found", "There is no such approval"));
+  if (asked.withdrawn.includes(link)) return ok([]);
+  const used = asked.decisions.find(({ actor }) => actor?.type === "link" && actor.id === link);
+  if (used !== undefined || state.end !== null) return err(alreadyDecided(step, asked, used, used?.by ?? ""));
+  if (asked.withdrawn.length >= LIMITS.withdrawnLinks) {
+    return err(rejection("limit_reached", `Of one approval at most ${LIMITS.withdrawnLinks} links are withdrawn`));
+  }
+  return ok([{ type: "approval.link_withdrawn", step: step.path, approval, link, ...causedBy(of) }]);
 }
 
 /** Whoever is asked: by role, by name, or anybody who may decide approvals at all. Admins always may. */
-function mayDecide({ assignees }: Approval, { by, roles }: InputOf<"decide">): boolean {
+function mayDecide({ assignees }: Approval, { by, roles }: Pick<InputOf<"decide">, "by" | "roles">): boolean {
   if (assignees.length === 0 || roles.includes("admin")) return true;
   return assignees.includes(`subject:${by}`) || roles.some((role) => assignees.includes(`role:${role}`));
 }
 
-function alreadyDecided(step: Step, asked: Approval, byThem: boolean): Rejection {
+/** `said`: what was said in the same voice. */
+function alreadyDecided(step: Step, asked: Approval, said: Decision | undefined, by: string): Rejection {
   const [first] = asked.decisions;
-  const what = byThem ? "You have decided this already" : `This is ${step.phase.status === "waiting" ? "not decided" : "decided already"}`;
+  const asOther = `${said?.by} has decided this already, and you count as the same: a link is its maker's word`;
+  const own = said?.by === by ? "You have decided this already" : asOther;
+  const what = said !== undefined ? own : `This is ${step.phase.status === "waiting" ? "not decided" : "decided already"}`;
   return rejection("already_decided", what, {
     facts: {
       step_status: step.phase.status,

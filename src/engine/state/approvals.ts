@@ -5,7 +5,9 @@ import { approvalNumbered, type TaskState } from "./state.ts";
 import type { Approval, Step } from "./step-state.ts";
 import { resident } from "../facts/value.ts";
 
-type ApprovalEvent = EventOf<"approval.requested" | "approval.decided" | "approval.escalated" | "approval.expired">;
+type ApprovalEvent = EventOf<
+  "approval.requested" | "approval.decided" | "approval.link_withdrawn" | "approval.escalated" | "approval.expired"
+>;
 
 export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent): void {
   switch (event.type) {
@@ -24,17 +26,21 @@ export function applyApproval(state: TaskState, step: Step, event: ApprovalEvent
         hasEscalated: false,
         outcome: null,
         decisions: [],
+        withdrawn: [],
       });
     case "approval.decided": {
       const approval = approvalNumbered(state, event.approval);
       if (approval === null) return;
-      const { by, actor = null, decision, comment = null, hash, payload } = event;
-      approval.decisions.push({ by, actor, decision, comment, asked: approval.hash, hash, at: state.at });
+      const { by, voice = by, actor = null, decision, comment = null, hash, payload } = event;
+      approval.decisions.push({ by, voice, actor, decision, comment, asked: approval.hash, hash, at: state.at });
       if (payload === undefined) return;
       approval.payload = resident(payload, state.seq);
       approval.hash = hash;
       return;
     }
+    case "approval.link_withdrawn":
+      approvalNumbered(state, event.approval)?.withdrawn.push(event.link);
+      return;
     case "approval.escalated":
       if (step.approval === null) return;
       step.approval.assignees = event.assignees;

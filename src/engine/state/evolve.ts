@@ -241,6 +241,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
       return; // what follows from it is in the same row
     case "approval.requested":
     case "approval.decided":
+    case "approval.link_withdrawn":
     case "approval.escalated":
     case "approval.expired":
       return applyApproval(state, step, event);
@@ -255,10 +256,8 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
 
 function wait(state: TaskState, step: Step, event: Extract<StepEvent, { readonly type: "step.waiting" }>): void {
   const { waiting_on: on } = event;
-  if (!isAspectWaiting(on) && !("hedge" in event && event.hedge)) {
-    // A second agent's line is not what the step waits for.
-    step.waitingSince ??= state.at;
-  }
+  // A second agent's line is not what the step waits for.
+  if (!isAspectWaiting(on) && !("hedge" in event && event.hedge)) step.waitingSince ??= state.at;
   if (on.type === "capacity") return joinLine(state, step as AgentStep, event as OfLine);
   const since = isAspectWaiting(on) ? state.at : (step.waitingSince ?? state.at);
   const lookAt =

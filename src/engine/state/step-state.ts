@@ -171,10 +171,14 @@ export interface Approval {
   /** What it came to when its time was up. */
   outcome: "fail" | "approve" | "reject" | null;
   readonly decisions: Decision[];
+  /** Links that are good for nothing any more. */
+  readonly withdrawn: string[];
 }
 
 export interface Decision {
   readonly by: string;
+  /** Whose word a quorum counts it as. */
+  readonly voice: string;
   readonly actor: By | null;
   readonly decision: "approve" | "reject";
   readonly comment: string | null;

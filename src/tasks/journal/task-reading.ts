@@ -75,7 +75,9 @@ export class TaskReading {
     });
   }
 
-  approval(number: number): ApprovalDetail | null {
+  /** `null` also for who reads it by a link that was withdrawn. */
+  approval(number: number, link?: string): ApprovalDetail | null {
+    if (link !== undefined && approvalNumbered(this.#state, number)?.withdrawn.includes(link) === true) return null;
     return approvalDetail(this.#state, number, (stored) => this.#value(stored));
   }
 

@@ -51,8 +51,9 @@ export class Queries {
     });
   }
 
-  async approval(number: number): Promise<ApprovalDetail | "unknown" | null> {
-    return this.#read((reading) => reading.approval(number) ?? "unknown");
+  /** `link`: by which it is read. */
+  async approval(number: number, link?: string): Promise<ApprovalDetail | "unknown" | null> {
+    return this.#read((reading) => reading.approval(number, link) ?? "unknown");
   }
 
   async result(): Promise<ResultReading | Unfinished | null> {

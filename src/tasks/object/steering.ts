@@ -53,6 +53,10 @@ export class Steering {
     return ok(detail);
   }
 
+  async withdrawLink(approval: number, link: string, by?: By): Promise<Result<TaskHead, Rejection> | null> {
+    return this.#say({ type: "withdraw_link", approval, link, ...causedBy({ actor: by }) });
+  }
+
   async #say(input: TaskInput): Promise<Result<TaskHead, Rejection> | null> {
     if ((await this.#runner.ready()) === null) return null;
     const answer = await this.#runner.apply(input);

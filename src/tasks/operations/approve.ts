@@ -23,19 +23,20 @@ export function approvalAddress(tenant: string, id: string): ApprovalAddress | n
   return isTaskId(tenant, task) ? { task, number: Number(number) } : null;
 }
 
-export const readApproval = operation("approvals:read", async (actor, { tasks }: Tasks, id: string) => {
+/** `link`: by which it is read. */
+export const readApproval = operation("approvals:read", async (actor, { tasks }: Tasks, id: string, link?: string) => {
   const address = approvalAddress(actor.tenant, id);
   if (address === null) return err(noApproval(id));
   const found = await tasks.read(
     actor.tenant,
     address.task,
-    (owner) => owner.approval(address.number),
-    (reading) => reading.approval(address.number) ?? ("unknown" as const),
+    (owner) => owner.approval(address.number, link),
+    (reading) => reading.approval(address.number, link) ?? ("unknown" as const),
   );
   return found === null || found === "unknown" ? err(noApproval(id)) : ok(found);
 });
 
-/** What somebody says. `voter`: what a quorum counts them by. */
+/** What somebody says. `voter`: what their word is named by, and what a quorum counts it by unless it is said by a link. */
 export type Word = Omit<ApprovalDecision, "by" | "roles" | "actor"> & { readonly voter: string };
 
 /** A decision counts once, and who repeats it is answered alike, so it may be asked for again when an answer got lost. */
@@ -63,7 +64,7 @@ export interface LinkTerms {
   readonly expiresAt: number;
 }
 
-/** A link by which somebody without a key decides once: its token. `subject`: what assignees may be named by. */
+/** A link by which somebody without a key decides once: its token and id. `subject`: what assignees may be named by. */
 export const makeApprovalLink = operation(
   "approvals:decide",
   async (actor, services: Tasks & Pick<TaskServices, "config">, id: string, subject: string, { person, expiresAt }: LinkTerms) => {
@@ -71,15 +72,27 @@ export const makeApprovalLink = operation(
     const address = approvalAddress(actor.tenant, id);
     if (!asked.ok || address === null) return asked.ok ? err(noApproval(id)) : asked;
     const { assignees, hash } = asked.value;
-    // Who could not decide it must not get there by a link.
-    if (!isAsked(actor, subject, assignees))
+    // Who could not decide it must not get there by a link, but may hand one to somebody who is asked by name: it counts as theirs.
+    if (!isAsked(actor, subject, assignees) && !assignees.includes(`subject:${person}`))
       return err(rejection("forbidden", `Only ${assignees.join(", ")} may decide this, or make links for it`));
     const { task, number: approval } = address;
     const link = randomText(LINK_LENGTH);
     const { tenant } = actor;
-    return ok(approvalToken(services.config.keyring, { tenant, task, approval, link, for: person, hash, expiresAt, madeBy: byOf(actor) }));
+    const [madeBy, maker] = [byOf(actor), { subject, roles: actor.roles }];
+    const token = approvalToken(services.config.keyring, { tenant, task, approval, link, for: person, hash, expiresAt, madeBy, maker });
+    return ok({ token, link });
   },
 );
+
+/** Whoever may decide may make a link worthless that has not been used. Again changes nothing. */
+export const withdrawApprovalLink = operation("approvals:decide", async (actor, { tasks }: Tasks, id: string, link: string) => {
+  const address = approvalAddress(actor.tenant, id);
+  if (address === null) return err(noApproval(id));
+  const answer = await tasks.ask(actor.tenant, address.task, (owner) => owner.withdrawLink(address.number, link, byOf(actor)));
+  if (answer !== null) return answer;
+  const archived = (await tasks.archive(actor.tenant, address.task))?.approval(address.number) ?? null;
+  return err(archived === null ? noApproval(id) : rejection("already_decided", `The task has ended; the approval is ${archived.status}`));
+});
 
 const LINK_LENGTH = 12;
 

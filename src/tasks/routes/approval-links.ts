@@ -47,11 +47,16 @@ export const approvalLinkRoutes = createRouter<TaskServices>()
   .openapi(readRoute, async (c) => {
     const link = linkOf(c);
     if (c.req.header("accept")?.includes("text/html") === true) return approvalPage() as never;
-    return c.json(accepted(await readApproval(linkActor(link), c.var.services, approvalId(link.task, link.approval))), 200);
+    return c.json(accepted(await readApproval(linkActor(link), c.var.services, approvalId(link.task, link.approval), link.link)), 200);
   })
   .openapi(decideRoute, async (c) => {
     const link = linkOf(c);
-    const word = { hash: link.hash, ...wordOf(c.req.valid("json")), voter: voterOf(link) };
+    const word = {
+      hash: link.hash,
+      ...wordOf(c.req.valid("json")),
+      voter: voterOf(link),
+      link: { id: link.link, for: link.for, maker: link.maker },
+    };
     return c.json(accepted(await decideApproval(linkActor(link), c.var.services, approvalId(link.task, link.approval), word)), 200);
   });
 

@@ -5,7 +5,7 @@ import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { durationMs, isoTime } from "../../shared/time.ts";
-import { decideApproval, makeApprovalLink, readApproval, type Word } from "../operations/approve.ts";
+import { decideApproval, makeApprovalLink, readApproval, withdrawApprovalLink, type Word } from "../operations/approve.ts";
 import { ApprovalDetail, ApprovalHead, APPROVAL_STATUS } from "../views/approval-view.ts";
 import { decision } from "./approval-schemas.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
@@ -54,7 +54,8 @@ const linkRoute = defineRoute({
   path: "/approvals/{id}/links",
   operationId: "createApprovalLink",
   summary: "Make a link by which somebody without a key decides once",
-  description: "Whoever has the link may decide once, without a key.",
+  description:
+    "Whoever has the link may decide once, without a key. A quorum counts that as the word of who made the link, with their own and that of all their links; for somebody who is asked by name as theirs, where who makes it may not decide.",
   access: makeApprovalLink.scope,
   request: {
     params,
@@ -70,8 +71,21 @@ const linkRoute = defineRoute({
     },
   },
   responses: {
-    201: json(z.object({ url: z.string(), expires_at: z.iso.datetime() }), "The link: a page for people, an endpoint for programs"),
+    201: json(
+      z.object({ id: z.string(), url: z.string(), expires_at: z.iso.datetime() }),
+      "The link: a page for people, an endpoint for programs; by its id it is withdrawn",
+    ),
   },
+});
+const withdrawRoute = defineRoute({
+  method: "delete",
+  path: "/approvals/{id}/links/{link}",
+  operationId: "withdrawApprovalLink",
+  summary: "Withdraw a link that has not been used",
+  description: "By its id. Whoever has it reads and decides nothing by it any more; again changes nothing.",
+  access: withdrawApprovalLink.scope,
+  request: { params: z.object({ id: z.string(), link: z.string().regex(/^[0-9a-z]{1,32}$/, "expected the id of a link") }) },
+  responses: { 204: { description: "Withdrawn" } },
 });
 
 export const approvalRoutes = createRouter<TaskServices>()
@@ -95,9 +109,14 @@ export const approvalRoutes = createRouter<TaskServices>()
     const { for: person = "", expires_in } = c.req.valid("json");
     const expiresAt = Date.now() + (expires_in === undefined ? DEFAULTS.approvalLinkMs : durationMs(expires_in));
     const terms = { person, expiresAt };
-    const token = accepted(await makeApprovalLink(principal, services, c.req.valid("param").id, principal.subject, terms));
+    const { token, link } = accepted(await makeApprovalLink(principal, services, c.req.valid("param").id, principal.subject, terms));
     const origin = services.config.publicUrl ?? new URL(c.req.url).origin;
-    return c.json({ url: `${origin}/api/v1/approval-links/${token}`, expires_at: isoTime(expiresAt) }, 201);
+    return c.json({ id: link, url: `${origin}/api/v1/approval-links/${token}`, expires_at: isoTime(expiresAt) }, 201);
+  })
+  .openapi(withdrawRoute, async (c) => {
+    const { id, link } = c.req.valid("param");
+    accepted(await withdrawApprovalLink(c.var.principal, c.var.services, id, link));
+    return c.body(null, 204);
   });
 
 /** What somebody says, of what they have sent. */

@@ -18,6 +18,7 @@ const time = z.iso.datetime();
 /** Those of a list may be from before there was a hash. */
 const DecisionView = z.object({
   by: ByView,
+  counts_as: z.string().optional().openapi({ description: "Whose word a quorum counts it as, of what was said by a link" }),
   decision: z.enum(DECISION),
   comment: z.string().nullable(),
   hash: z.string().optional().openapi({ description: "SHA-256 of what they decided on, as they left it" }),
@@ -74,10 +75,11 @@ export function approvalHead(state: TaskState, number: number): ApprovalHead | n
 }
 
 export function decisionView(
-  { by, actor, decision, comment, asked, hash, at }: Decision,
+  { by, voice, actor, decision, comment, asked, hash, at }: Decision,
   { created }: Pick<TaskState, "created">,
 ): DecisionView {
-  return { by: asTold(deciderOf({ by, actor }), created), decision, comment, hash, edited: hash !== asked, at: isoTime(at) };
+  const counts_as = voice === by ? {} : { counts_as: voice };
+  return { by: asTold(deciderOf({ by, actor }), created), ...counts_as, decision, comment, hash, edited: hash !== asked, at: isoTime(at) };
 }
 
 const decidedAt = (at: number | null): string | null => (at === null ? null : isoTime(at));

@@ -28,6 +28,7 @@ const inputs: { readonly [I in TaskInput["type"]]: TaskInput } = {
   decline: { type: "decline", step: "x", attempt: 1, reason: "full", retryAt: 0 },
   signal: { type: "signal", name: "go", payload: 1, key: "k" },
   decide: { type: "decide", approval: 1, decision: "approve", by: "ann", roles: ["operator"] },
+  withdraw_link: { type: "withdraw_link", approval: 1, link: "l1" },
   child: { type: "child", task: "task_x_0", status: "completed", output: { value: 1 }, error: null, failedItems: 0 },
   // Too late: a past comes before anything else.
   keep: { type: "keep", steps: [{ path: "x", kind: "agent", output: 1, of: null }], children: [] },
@@ -114,6 +115,7 @@ const withoutAttempt = {
   decline: "attempt_superseded",
   signal: "signal_unexpected",
   decide: "not_found",
+  withdraw_link: "not_found",
   child: "",
   keep: "",
   cached: "",
@@ -167,6 +169,7 @@ const TABLE: { readonly [S in Situation]: Row } = {
     decline: "attempt.declined x#1 (full) · step.waiting x",
     signal: "signal_unexpected",
     decide: "not_found",
+    withdraw_link: "not_found",
     child: "",
     keep: "",
     cached: "",
@@ -192,7 +195,12 @@ const TABLE: { readonly [S in Situation]: Row } = {
   "at work: workflow": { ...withoutAttempt, cancel: CANCEL, child: "child.ended x[0] · step.completed x" },
   "at work: wait": { ...withoutAttempt, cancel: CANCEL },
   "at work: signal": { ...withoutAttempt, cancel: CANCEL, signal: "signal.received go · step.completed x" },
-  "at work: approval": { ...withoutAttempt, cancel: CANCEL, decide: "approval.decided x · step.completed x" },
+  "at work: approval": {
+    ...withoutAttempt,
+    cancel: CANCEL,
+    decide: "approval.decided x · step.completed x",
+    withdraw_link: "approval.link_withdrawn x",
+  },
   "at work: transform": { ...withoutAttempt, cancel: CANCEL_OTHER },
   "at work: end": { ...ended, cancel: "invalid_state" },
   canceled: {
