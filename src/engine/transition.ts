@@ -6,6 +6,7 @@
  *   evolve   the fold of both into the state
  */
 import { lookAgainAt } from "./aspects/table.ts";
+import { inTurn } from "../language/expressions/budget.ts";
 import type { Rejection } from "../shared/errors.ts";
 import { ok, type Result } from "../shared/result.ts";
 import { admit } from "./rules/admit.ts";
@@ -36,6 +37,10 @@ export interface Transition {
 }
 
 export function transition(state: TaskState, inputs: readonly TaskInput[], world: World): Transition {
+  return inTurn(() => transitionInTurn(state, inputs, world));
+}
+
+function transitionInTurn(state: TaskState, inputs: readonly TaskInput[], world: World): Transition {
   const events: TaskEvent[] = [];
   const record = (facts: readonly TaskEvent[]): void => {
     stageValues(facts, state.seq, world.values);

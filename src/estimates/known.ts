@@ -7,8 +7,7 @@
  *     those that the engine puts together get the one of their kind (`#canonical`).
  * K3. Asking is bounded: once it has cost `LIMITS.estimateIterations`, everything else is unknown.
  */
-import { iterationsOfLast } from "../language/expressions/cel.ts";
-import type { Expression, Scope, StepReading } from "../language/expressions/expression.ts";
+import { stepsOfLast, type Expression, type Scope, type StepReading } from "../language/expressions/expression.ts";
 import type { Template } from "../language/expressions/template.ts";
 import type { StepKind } from "../language/kinds/table.ts";
 import { canonicalJson, isJsonObject, type Json } from "../shared/json.ts";
@@ -162,7 +161,7 @@ export class Knowledge {
     this.#isEvaluating = true;
     const result = evaluate(scope);
     this.#isEvaluating = false;
-    this.#spent += ANSWER_WEIGHT + iterationsOfLast();
+    this.#spent += ANSWER_WEIGHT + stepsOfLast / STEPS_OF_PASS;
     if (missing !== null) return { type: "unknown", of: missing };
     if (!result.ok) return unknownInside(result.error) ?? { type: "failed", message: result.error };
     // Making a large value takes as long as a loop does.
@@ -238,6 +237,8 @@ const EXHAUSTED: Answer = { type: "unknown", of: "more than an estimate works ou
 
 /** Every answer is kept, and keeping is what costs most: so no more than a few hundred thousand are. */
 const ANSWER_WEIGHT = 10;
+/** Steps of an evaluation that take as long as one part of a value. */
+const STEPS_OF_PASS = 4;
 
 function memoized<K, V>(values: Map<K, V>, key: K, make: () => V): V {
   let value = values.get(key);

@@ -158,7 +158,7 @@ export class BlockCompiler {
   /** With the names that only this expression may use. */
   expression(source: string, expected: "any" | "bool", at: string, reads: Reads, names: readonly string[] = []): Expression | null {
     const allowed = names.length === 0 ? this.variables : [...this.variables, ...names];
-    const compiled = compileExpression(source, expected, allowed);
+    const compiled = compileExpression(source, expected, this.findings.rules, allowed);
     if (!compiled.ok) {
       for (const problem of compiled.error) this.#refuseExpression(source, problem, at, allowed);
       return null;
@@ -169,7 +169,7 @@ export class BlockCompiler {
 
   template(source: Json, at: string, reads: Reads, names: readonly string[] = []): Template {
     const allowed = names.length === 0 ? this.variables : [...this.variables, ...names];
-    const compiled = compileTemplate(source, allowed);
+    const compiled = compileTemplate(source, this.findings.rules, allowed);
     if (!compiled.ok) {
       for (const problem of compiled.error) this.#refuseExpression(textAt(source, problem.at), problem, at + problem.at, allowed);
       return NOTHING;

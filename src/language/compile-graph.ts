@@ -20,7 +20,7 @@ export function compileGraph(definition: WorkflowDefinition, rules: Rules): Resu
   }
   const onCompleted = chainsOf(compiler, definition.on_completed, "/on_completed", ["output"]);
   const onFailed = chainsOf(compiler, definition.on_failed, "/on_failed", ["error"]);
-  const concurrency = definition.concurrency === undefined ? null : compileConcurrency(definition.concurrency);
+  const concurrency = definition.concurrency === undefined ? null : compileConcurrency(definition.concurrency, rules);
   if (concurrency?.ok === false) for (const { code, message } of concurrency.error) findings.fault(code, "/concurrency/key", message);
   if (findings.faults.length > 0) return err(findings.faults);
   return ok({

@@ -5,6 +5,7 @@ import { LIMITS } from "./limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { expression } from "./definition-words.ts";
 import { compileExpression, type Expression, type ExpressionProblem } from "./expressions/expression.ts";
+import type { Rules } from "./rules.ts";
 
 export const concurrencyDefinition = z.strictObject({
   /** CEL over `input` and `task`: tasks of the same key share the places. The workflow's name unless said. */
@@ -28,14 +29,17 @@ export interface Concurrency {
   readonly overlap: GateTerms["overlap"];
 }
 
-export function compileConcurrency({ key, limit, overlap }: ConcurrencyDefinition): Result<Concurrency, readonly ExpressionProblem[]> {
-  const compiled = key === undefined ? ok(null) : compileKey(key);
+export function compileConcurrency(
+  { key, limit, overlap }: ConcurrencyDefinition,
+  rules: Rules,
+): Result<Concurrency, readonly ExpressionProblem[]> {
+  const compiled = key === undefined ? ok(null) : compileKey(key, rules);
   return compiled.ok ? ok({ key: compiled.value, limit, overlap: overlap ?? "queue" }) : compiled;
 }
 
 /** An expression that names what a task belongs with: it is evaluated before the task begins. */
-export function compileKey(written: string): Result<Expression, readonly ExpressionProblem[]> {
-  const compiled = compileExpression(written, "any");
+export function compileKey(written: string, rules: Rules): Result<Expression, readonly ExpressionProblem[]> {
+  const compiled = compileExpression(written, "any", rules);
   if (!compiled.ok || compiled.value.steps.length === 0) return compiled;
   return err([{ code: "unknown_reference", message: `in "${written}": a key is made before any step, of input and task alone` }]);
 }

@@ -5,6 +5,7 @@ import { DEFAULTS } from "../shared/limits.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { parseDuration } from "../shared/time.ts";
 import { compileKey, keyFrom, type TaskToBe } from "./concurrency.ts";
+import { RULES } from "./rules.ts";
 import { expression, positiveDuration } from "./definition-words.ts";
 
 export const debounceDefinition = z
@@ -35,7 +36,7 @@ export interface Burst {
 
 /** The terms of a burst that a submission begins `now`. */
 export function burstOf(written: DebounceDefinition, of: TaskToBe, now: number): Result<Burst, string> {
-  const compiled = compileKey(written.key);
+  const compiled = compileKey(written.key, RULES);
   if (!compiled.ok) return err(compiled.error[0]?.message ?? "not valid");
   const key = keyFrom(compiled.value, of);
   if (!key.ok) return key;

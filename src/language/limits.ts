@@ -24,8 +24,38 @@ export const LIMITS = {
   celEnvironments: 100,
   /** Expressions in one template string. */
   templateParts: 100,
-  /** Steps of all comprehensions (`map`, `filter`, `exists` …) in one evaluation: about 0.1 s of CPU. */
-  expressionIterations: 1_000_000,
+  /** Names of functions that do not exist, after which what the library keeps of them is forgotten: a few hundred bytes each. */
+  celUnknownNames: 10_000,
+  /** Steps of one evaluation: each part of an expression is one, each time that it is evaluated. About 0.5 s of CPU at most. */
+  expressionSteps: 5_000_000,
+  /** … and of all that follows from one input: what else is evaluated in the same turn fails. */
+  turnSteps: 10_000_000,
+  /** Characters that are read through in one step, by the platform, and one by one. */
+  charactersOfStep: 32,
+  charactersOfWalk: 8,
+  /** Steps that it takes to list a key of a map. */
+  stepsOfKey: 8,
+  /** Steps that an error costs, which `||` and `exists()` pass over: it is made, with the place where it is. */
+  stepsOfError: 500,
+  /** Steps that a function of the library costs. */
+  stepsOfLibrary: 100,
+  /** Steps that a moment in another time zone costs, which the platform formats and reads again. */
+  stepsOfTimeZone: 2_000,
+  /** What one evaluation makes on its way, whether it is kept or not: an isolate has 128 MB. */
+  expressionBytes: 64 * MIB,
+  /** Bytes that a value of JSON may take for each byte of its text. */
+  growthOfBytes: 16,
+  durationLength: 256,
+  /** From here on a text is looked for without going back in the other, which the platform does. */
+  searchedLength: 64,
+  /** Of a regular expression: its text, and the instructions that RE2 makes of it, which take microseconds each … */
+  patternLength: 4_096,
+  patternInstructions: 5_000,
+  stepsToCompile: 100,
+  /** … and then for each character of the text as much time as two steps. */
+  stepsOfInstruction: 2,
+  /** Instructions of the expressions that an isolate keeps compiled, some hundred bytes each. */
+  rememberedInstructions: 50_000,
   /** Compiled workflows an isolate keeps, by size of their text. */
   compiledGraphBytes: 8 * MIB,
   /** Items of a map, those of them at once, iterations of a repeat, cases of a switch: a plan is bounded before it runs. */

@@ -6,7 +6,7 @@ import { kindOf } from "./kinds/table.ts";
 /** `path`: ids from the outermost block to the map. `null` where there is none. */
 export function graphOfPart(graph: Graph, path: readonly string[]): Graph | null {
   const node = nodeAt(graph, path);
-  const output = node && compileTemplate(`\${ steps[${JSON.stringify(node.id)}].output }`);
+  const output = node && compileTemplate(`\${ steps[${JSON.stringify(node.id)}].output }`, graph.rules);
   if (node === undefined || kindOf(node.kind).list === undefined || !output?.ok) return null;
   const alone: StepNode = {
     ...node,

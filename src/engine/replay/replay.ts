@@ -8,6 +8,7 @@
  * P2. State is folded from the record, so values stay where they are recorded, and a replay stops at the first difference.
  */
 import type { Json } from "../../shared/json.ts";
+import { inTurn } from "../../language/expressions/budget.ts";
 import { admit } from "../rules/admit.ts";
 import { advance } from "../rules/advance.ts";
 import type { TaskEvent } from "../facts/event.ts";
@@ -92,7 +93,12 @@ class Player {
     return this.#state.seq;
   }
 
+  /** What was one turn, and rested, is one here. */
   play(facts: readonly TaskEvent[], after: number, at: number): Divergence | null {
+    return inTurn(() => this.#play(facts, after, at));
+  }
+
+  #play(facts: readonly TaskEvent[], after: number, at: number): Divergence | null {
     const moment = new Moment(at, facts, after === 0 ? 1 : 0); // the task's creation is where it begins
     const world = recordedWorld(moment, this.#read);
     const part = (replayed: TaskEvent | null): Divergence => ({
@@ -113,7 +119,13 @@ class Player {
   /** What comes next by an input, or because time has passed; false if it comes of neither. */
   #explain(moment: Moment, world: World): boolean {
     const before = moment.done;
-    const follow = (): void => advance(this.#state, world, (facts) => this.#record(moment, facts));
+    const follow = (): void =>
+      advance(
+        this.#state,
+        world,
+        (facts) => this.#record(moment, facts),
+        () => moment.next === undefined,
+      );
     let closest: readonly TaskEvent[] = [];
     for (const input of inputsFor(moment, (stored) => readValue(stored, world.values))) {
       const admitted = admit(this.#state, input, world);

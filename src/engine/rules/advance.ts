@@ -3,9 +3,11 @@
  * wake-up costs time and never progress.
  *
  * A1. It touches what is due and what is on an agenda, never every step: an input costs what it changes.
- * A2. Each pass records facts or uses up a timer or an agenda entry, so the loop ends; the bound catches defects.
+ * A2. It rests when expressions have taken their turn: what is left to do is in the state, which says that it is due at once.
+ * A3. Each pass records facts or uses up a timer or an agenda entry, so the loop ends; the bound catches defects.
  */
 import { LIMITS } from "../limits.ts";
+import { isTurnOver } from "../../language/expressions/budget.ts";
 import { assert } from "../../shared/result.ts";
 import { failAttempt, loseAttempt } from "./attempt.ts";
 import { concludeFrame, finish } from "./block-result.ts";
@@ -23,15 +25,17 @@ import { cancelFrame, failStep } from "./step.ts";
 import { stepAt, type TaskState } from "../state/state.ts";
 import { isKind, liveAttempt, type AgentStep, type Step } from "../state/step-state.ts";
 import type { Timer, TimerHeap } from "../state/timers.ts";
-import { nextTimer } from "./wake.ts";
+import { isUnfinished, nextTimer } from "./wake.ts";
 import type { World } from "../world.ts";
 
 type Facts = readonly TaskEvent[];
 
-export function advance(state: TaskState, world: World, record: (events: Facts) => void): void {
+/** `mayRest`: whether what is left may wait for another turn, once expressions have taken this one. */
+export function advance(state: TaskState, world: World, record: (events: Facts) => void, mayRest = (): boolean => true): void {
   const bound = 1_000 + 20 * LIMITS.stepsOfTask + state.clocks.size + state.starts.size + state.looks.size + state.hedges.size;
   for (let passes = 0; state.end === null; passes++) {
     assert(passes <= bound, "the engine did not settle");
+    if (isTurnOver() && isUnfinished(state) && mayRest()) return;
     const facts = nextFacts(state, world);
     if (facts === null) return;
     record(facts);

@@ -1,6 +1,6 @@
 /** When a task must be looked at next, although nothing happens to it. */
 import { LIMITS } from "../limits.ts";
-import { isAspectTimer, isTimerCurrent } from "../aspects/table.ts";
+import { holdBack, isAspectTimer, isTimerCurrent } from "../aspects/table.ts";
 import { stepAt, type TaskState } from "../state/state.ts";
 import { liveAttempt, type Step } from "../state/step-state.ts";
 import type { Timer, TimerHeap } from "../state/timers.ts";
@@ -8,9 +8,17 @@ import type { Timer, TimerHeap } from "../state/timers.ts";
 /** The moment at which time alone changes something; `null` while only an input can. */
 export function nextWakeAt(state: TaskState): number | null {
   if (state.end !== null) return null;
+  if (isUnfinished(state)) return state.at;
   const clockAt = nextIn(state, state.clocks);
   const wakeAt = state.paused ? clockAt : Math.min(clockAt, nextIn(state, state.starts), nextIn(state, state.looks));
   return Number.isFinite(wakeAt) ? wakeAt : null;
+}
+
+/** It rests in the middle of its work (`advance.ts`). */
+export function isUnfinished(state: TaskState): boolean {
+  if (state.end !== null) return false;
+  if (state.ended.size > 0 || state.proceeding.size > 0) return true;
+  return state.agenda.size > 0 && !state.paused && holdBack(state, state.at) === null;
 }
 
 const nextIn = (state: TaskState, heap: TimerHeap): number => nextTimer(state, heap)?.at ?? Number.POSITIVE_INFINITY;

@@ -7,7 +7,11 @@ import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { excerpt } from "../../shared/text.ts";
-import { CEL_VARIABLES, parseCel, runCel, withoutTwinNames } from "./cel.ts";
+import type { Rules } from "../rules.ts";
+import { Budget } from "./budget.ts";
+import { CEL_VARIABLES, parseCel, withoutTwinNames } from "./cel.ts";
+import { Evaluation, type Node } from "./cel-evaluation.ts";
+import { isPlain, keysOf } from "./cel-values.ts";
 
 /** What an expression sees. A step that has not settled reads as pending; getters that are not asked are never called. */
 export interface Scope {
@@ -41,7 +45,8 @@ export interface Expression {
   readonly isConstant: boolean;
   /** The step whose output this is and nothing else, so that a recorded value can be passed on without reading it. */
   readonly outputOf: string | null;
-  readonly evaluate: (scope: Scope) => Result<Json, string>;
+  /** `budget`: what it may take together with others; its own unless given. */
+  readonly evaluate: (scope: Scope, budget?: Budget) => Result<Json, string>;
 }
 
 export interface ExpressionProblem {
@@ -56,6 +61,7 @@ export interface ExpressionProblem {
 export function compileExpression(
   written: string,
   expected: "any" | "bool",
+  rules: Rules,
   variables: readonly string[] = [],
 ): Result<Expression, readonly ExpressionProblem[]> {
   const source = unwrapped(written);
@@ -95,7 +101,8 @@ export function compileExpression(
     paths: references.paths,
     isConstant: references.steps.length === 0 && references.names.size === 0,
     outputOf: outputPath(parsed.ast),
-    evaluate: (scope) => evaluate(source, parsed, yieldsJson, scope),
+    evaluate: (scope, budget) =>
+      evaluate({ source, root: parsed.ast as unknown as Node, rules, yieldsJson }, scope, budget ?? new Budget()),
   });
 }
 
@@ -105,15 +112,27 @@ function unwrapped(written: string): string {
   return inner === undefined || inner.includes("${") ? written : inner.trim();
 }
 
-function evaluate(source: string, parsed: ParseResult, yieldsJson: boolean, scope: Scope): Result<Json, string> {
+interface Evaluable {
+  readonly source: string;
+  readonly root: Node;
+  readonly rules: Rules;
+  readonly yieldsJson: boolean;
+}
+
+function evaluate({ source, root, rules, yieldsJson }: Evaluable, scope: Scope, budget: Budget): Result<Json, string> {
   try {
-    const value = runCel(parsed, scope);
+    const value = new Evaluation(scope, rules, budget).run(root);
     // What a path reads from JSON is JSON already; anything computed is brought back to it.
-    return ok(yieldsJson ? (value as Json) : toJson(value));
+    return ok(yieldsJson ? (value as Json) : toJson(value, budget));
   } catch (error) {
     return err(`in "${excerpt(source, 200)}": ${describe(error)}${missingKeyHint(error)}`);
+  } finally {
+    stepsOfLast = budget.steps;
   }
 }
+
+/** What the last evaluation took. */
+export let stepsOfLast = 0;
 
 interface LibraryError {
   readonly summary?: string;
@@ -135,9 +154,9 @@ function missingKeyHint(error: unknown): string {
 }
 
 /** Brings a CEL value back to JSON. Throws a message for what JSON cannot say and for values past the limit. */
-function toJson(value: unknown, budget = { bytes: LIMITS.valueBytes }): Json {
-  budget.bytes -= typeof value === "string" ? value.length + 2 : 4;
-  if (budget.bytes < 0) throw new Error(`The value is larger than ${LIMITS.valueBytes} bytes`);
+function toJson(value: unknown, budget: Budget, left = { bytes: LIMITS.valueBytes }): Json {
+  left.bytes -= typeof value === "string" ? value.length + 2 : 4;
+  if (left.bytes < 0) throw new Error(`The value is larger than ${LIMITS.valueBytes} bytes`);
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -153,21 +172,21 @@ function toJson(value: unknown, budget = { bytes: LIMITS.valueBytes }): Json {
       throw new Error(`A ${typeof value} is no JSON value`);
   }
   if (value === null) return null;
-  if (Array.isArray(value)) return value.map((item) => toJson(item, budget));
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (value instanceof Map || prototype === Object.prototype || prototype === null) {
-    const entries = value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value);
-    return Object.fromEntries(
-      entries.map(([key, item]) => {
-        budget.bytes -= String(key).length;
-        return [String(key), toJson(item, budget)];
-      }),
-    );
+  if (Array.isArray(value)) {
+    budget.list(value.length);
+    return value.map((item) => toJson(item, budget, left));
+  }
+  if (isPlain(value)) {
+    const entries = keysOf(value, budget).map((key) => {
+      left.bytes -= key.length;
+      return [key, toJson(value[key], budget, left)] as const;
+    });
+    return Object.fromEntries(entries);
   }
   if (value instanceof Date) return value.toISOString();
   if ("hasValue" in value && "value" in value) {
     const optional = value as { hasValue: () => boolean; value: () => unknown };
-    return optional.hasValue() ? toJson(optional.value(), budget) : null;
+    return optional.hasValue() ? toJson(optional.value(), budget, left) : null;
   }
   // oxlint-disable-next-line typescript/no-base-to-string -- the library's durations print themselves, as "90s"
   if ("seconds" in value && "nanos" in value) return String(value);

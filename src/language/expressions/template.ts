@@ -5,6 +5,8 @@
 import { pointer, type Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
+import type { Rules } from "../rules.ts";
+import { Budget } from "./budget.ts";
 import { compileExpression, type Expression, type ExpressionProblem, type Scope } from "./expression.ts";
 
 export interface Template {
@@ -27,20 +29,25 @@ const NO_FIELDS = ok({});
 
 const NO_SCOPE: Scope = { input: null, steps: {}, task: {} };
 
-type Render = (scope: Scope) => Json;
+/** `budget`: that of all expressions of the template together. */
+type Render = (scope: Scope, budget: Budget) => Json;
 
-export function compileTemplate(source: Json, variables: readonly string[] = []): Result<Template, readonly TemplateProblem[]> {
-  const compiler = new TemplateCompiler(variables);
+export function compileTemplate(
+  source: Json,
+  rules: Rules,
+  variables: readonly string[] = [],
+): Result<Template, readonly TemplateProblem[]> {
+  const compiler = new TemplateCompiler(rules, variables);
   const render = compiler.compile(source, "");
   if (compiler.problems.length > 0) return err(compiler.problems);
-  const constant = ok(compiler.isConstant ? render(NO_SCOPE) : null);
+  const constant = ok(compiler.isConstant ? render(NO_SCOPE, new Budget()) : null);
   return ok({
     expressions: compiler.expressions,
     outputOf: compiler.isSingle ? (compiler.expressions[0]?.expression.outputOf ?? null) : null,
     evaluate: (scope) => {
       if (compiler.isConstant) return constant;
       try {
-        return ok(render(scope()));
+        return ok(render(scope(), new Budget()));
       } catch (error) {
         if (error instanceof EvaluationFailure) return err(error.message);
         throw error;
@@ -59,9 +66,11 @@ class TemplateCompiler {
   isSingle = false;
   /** Strings so far that differ from their source once rendered. */
   #rendered = 0;
+  readonly #rules: Rules;
   readonly #variables: readonly string[];
 
-  constructor(variables: readonly string[]) {
+  constructor(rules: Rules, variables: readonly string[]) {
+    this.#rules = rules;
     this.#variables = variables;
   }
 
@@ -76,7 +85,7 @@ class TemplateCompiler {
     if (Array.isArray(source)) return this.#compileList(source, at);
     const entries = Object.entries(source).map(([key, item]) => [key, this.compile(item, at + pointer(key))] as const);
     if (this.#rendered === before) return () => source;
-    return (scope) => Object.fromEntries(entries.map(([key, item]) => [key, item(scope)]));
+    return (scope, budget) => Object.fromEntries(entries.map(([key, item]) => [key, item(scope, budget)]));
   }
 
   /** Lists may have millions of numbers: only the items that are something else cost more than a look. */
@@ -89,9 +98,9 @@ class TemplateCompiler {
       if (this.#rendered !== before) rendered.push([index, render]);
     }
     if (rendered.length === 0) return () => source;
-    return (scope) => {
+    return (scope, budget) => {
       const items = [...source];
-      for (const [index, render] of rendered) items[index] = render(scope);
+      for (const [index, render] of rendered) items[index] = render(scope, budget);
       return items;
     };
   }
@@ -110,19 +119,29 @@ class TemplateCompiler {
       this.isSingle = at === "";
       return only;
     }
-    return (scope) => parts.map((part) => (typeof part === "string" ? part : asText(part(scope)))).join("");
+    return (scope, budget) => parts.map((part) => (typeof part === "string" ? part : this.#asText(part(scope, budget), budget))).join("");
+  }
+
+  #asText(value: Json, budget: Budget): string {
+    const text = asText(value);
+    try {
+      budget.text(text.length);
+    } catch (error) {
+      throw new EvaluationFailure((error as Error).message);
+    }
+    return text;
   }
 
   #compileExpression(source: string, at: string): Render {
-    const compiled = compileExpression(source, "any", this.#variables);
+    const compiled = compileExpression(source, "any", this.#rules, this.#variables);
     if (!compiled.ok) {
       this.problems.push(...compiled.error.map((problem) => ({ ...problem, at })));
       return () => null;
     }
     const expression = compiled.value;
     this.expressions.push({ expression, at });
-    return (scope) => {
-      const result = expression.evaluate(scope);
+    return (scope, budget) => {
+      const result = expression.evaluate(scope, budget);
       if (!result.ok) throw new EvaluationFailure(result.error);
       return result.value;
     };

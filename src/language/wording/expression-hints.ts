@@ -2,6 +2,7 @@
 import { excerpt, nearest } from "../../shared/text.ts";
 import { CEL_VARIABLES } from "../expressions/cel.ts";
 import { compileExpression, type ExpressionProblem } from "../expressions/expression.ts";
+import { RULES } from "../rules.ts";
 
 export interface Hint {
   /** To be read after what is wrong. */
@@ -94,7 +95,7 @@ function dialectHint(source: string, variables: readonly string[]): Hint {
       );
   }
   const said = texts.length === 0 ? EXAMPLE : `; ${texts.slice(0, 2).join(", and ")}`;
-  const isRight = meant !== source && compileExpression(meant, "any", variables).ok;
+  const isRight = meant !== source && compileExpression(meant, "any", RULES, variables).ok;
   return isRight ? repair(said, meant) : { text: said };
 }
 

@@ -1,5 +1,6 @@
 /** What keeps a task from beginning: as whoever submits it says, else its workflow, else the task that it goes on with. */
 import { compileConcurrency, gateOf, type Concurrency, type TaskToBe, type GateTerms } from "../../language/concurrency.ts";
+import { RULES } from "../../language/rules.ts";
 import { burstOf } from "../../language/debounce.ts";
 import { rejectionOf, type Rejection, type RejectionCode } from "../../shared/errors.ts";
 import { pointer } from "../../shared/json.ts";
@@ -59,7 +60,7 @@ function gateFor(
   of: TaskToBe,
 ): Result<GateTerms | null, Rejection> {
   if (before !== undefined && !makesGate) return ok(before);
-  const compiled = said === undefined ? ok(ofWorkflow) : compileConcurrency(said);
+  const compiled = said === undefined ? ok(ofWorkflow) : compileConcurrency(said, RULES);
   if (!compiled.ok) {
     const [{ code, message } = { code: "invalid_expression" as const, message: "not valid" }] = compiled.error;
     return fault(message, "concurrency", "key", code);

@@ -1,5 +1,6 @@
 /** Parts of a definition that can never work: they read nothing, so what they come to is known beforehand. */
 import type { Workflow } from "../../language/compile.ts";
+import { inTurn, isTurnOver } from "../../language/expressions/budget.ts";
 import type { Expression } from "../../language/expressions/expression.ts";
 import type { Template } from "../../language/expressions/template.ts";
 import type { Fault } from "../../shared/errors.ts";
@@ -18,16 +19,17 @@ export function impossibleFaults(workflow: Workflow): readonly Fault[] {
   if (known !== undefined) return known;
   const root = sourceTree(workflow);
   const { definition, graph } = workflow;
-  const faults = [
+  const faults = inTurn(() => [
     ...[...stepsUnder(root)].flatMap((step) => [...failing(expressionsOf(step, null)), ...wrongValue(step)]),
     ...failing(ownExpressions(root, definition, graph, null)),
     ...wrongResult(workflow),
-  ].slice(0, LIMITS.faults);
+  ]).slice(0, LIMITS.faults);
   faultsByWorkflow.set(workflow, faults);
   return faults;
 }
 
-const isKnown = (expression: Expression): boolean => expression.isConstant && isPlain(expression);
+/** Once expressions have taken their turn, what is left is found out when it runs. */
+const isKnown = (expression: Expression): boolean => expression.isConstant && isPlain(expression) && !isTurnOver();
 const NO_SCOPE = { input: null, task: null, steps: {} };
 
 function failing(expressions: readonly PlacedExpression[]): readonly Fault[] {
