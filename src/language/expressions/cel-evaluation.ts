@@ -2,25 +2,15 @@
  * One evaluation of a parsed expression. The library reads and checks expressions; what they come to is found here, where
  * every step and everything that is made is counted (`budget.ts`), and where no name of JavaScript means anything.
  */
-import { EvaluationError, type ASTNode } from "@marcbachmann/cel-js";
-import { Duration } from "@marcbachmann/cel-js/evaluator";
+import { EvaluationError } from "@marcbachmann/cel-js";
 import type { Rules } from "../rules.ts";
 import { BudgetPassed, type Budget } from "./budget.ts";
 import { call } from "./cel-functions.ts";
 import { BINARY, operate } from "./cel-operators.ts";
 import { Texts } from "./cel-text.ts";
-import { isPlain, keysOf, kindOfValue, NONE, Optional, outerTypeName, typeName, unsupported } from "./cel-values.ts";
+import { failure, isObject, keyText, memberOf, seen, type Node } from "./cel-members.ts";
+import { isPlain, keysOf, NONE, Optional, outerTypeName, typeName } from "./cel-values.ts";
 import { LIMITS } from "../limits.ts";
-
-/** A node as the library makes and checks it. */
-export interface Node {
-  readonly op: string;
-  readonly args: unknown;
-  readonly meta?: { readonly alternate?: { readonly op: string; readonly args: unknown }; readonly label?: string };
-  readonly leftStaticType?: { readonly name: string };
-  readonly rightStaticType?: { readonly name: string };
-  readonly checkedType?: { readonly name: string; readonly hasDynType: boolean };
-}
 
 /** The variables of the loops around a node. */
 interface Loop {
@@ -28,10 +18,6 @@ interface Loop {
   value: unknown;
   readonly outer: Loop | null;
 }
-
-/** An error at a place of the expression. */
-export const failure = (node: Node, code: string, message: string): EvaluationError =>
-  new EvaluationError({ code, message, node: node as ASTNode });
 
 export class Evaluation {
   readonly rules: Rules;
@@ -104,20 +90,13 @@ export class Evaluation {
     return this.#seen(value);
   }
 
-  /** What no expression can see is no value. Tasks of the first rules do not see objects with a member `constructor` either. */
   #seen(value: unknown): unknown {
-    if (typeof value !== "object" || value === null) return value;
-    if (this.rules > 0 && isPlain(value)) return value;
-    const kind = kindOfValue(value);
-    if (this.rules === 0 && kind === "map" && Object.hasOwn(value, "constructor")) {
-      throw unsupported((value as { readonly constructor: { readonly name?: string } | null }).constructor?.name || "object");
-    }
-    return value;
+    return seen(value, this.rules);
   }
 
   #field(base: unknown, key: unknown, node: Node): unknown {
     if (base instanceof Optional) return this.#optionalField(base, key, node);
-    const value = this.#member(base, key, node);
+    const value = memberOf(base, key, node, this.rules);
     if (value === undefined) throw failure(node, "no_such_key", `No such key: ${keyText(key)}`);
     return value;
   }
@@ -126,28 +105,9 @@ export class Evaluation {
     const of = base instanceof Optional ? (base.hasValue() ? base.value() : undefined) : base;
     if (of === undefined) return NONE;
     this.#seen(of);
-    const value = this.#attempt(() => this.#member(of, key, node));
+    const value = this.#attempt(() => memberOf(of, key, node, this.rules));
     if (value instanceof Error && !(value instanceof EvaluationError)) throw value;
     return value === undefined || value instanceof Error ? NONE : new Optional(value);
-  }
-
-  /** `undefined` where there is none. */
-  #member(base: unknown, key: unknown, node: Node): unknown {
-    if (typeof base !== "object" || base === null) return undefined;
-    if (Array.isArray(base)) {
-      if (typeof key !== "number" && typeof key !== "bigint") return undefined;
-      const value = (base as readonly unknown[])[Number(key)];
-      if (value !== undefined) return this.#seen(value);
-      const beyond = key < 0 ? "< 0" : `>= size ${base.length}`;
-      throw failure(node, "index_out_of_bounds", `No such key: index out of bounds, index ${String(key)} ${beyond}`);
-    }
-    if (isPlain(base)) {
-      const name = keyText(key);
-      return Object.hasOwn(base, name) && !isObject(key) ? this.#seen(base[name]) : undefined;
-    }
-    kindOfValue(base);
-    if (base instanceof Duration && (key === "seconds" || key === "nanos")) return Number(base[key]);
-    return undefined;
   }
 
   /** Whether the last name of `a.b.c` is there; those before it have to be. */
@@ -165,7 +125,7 @@ export class Evaluation {
           ? this.#optionalField(value, key, name)
           : Array.isArray(value)
             ? undefined
-            : this.#member(value, key, name);
+            : memberOf(value, key, name, this.rules);
       if (value !== undefined) continue;
       if (isOptional || index === names.length - 1) return false;
       throw failure(name, "no_such_key", `No such key: ${key}`);
@@ -333,11 +293,3 @@ export class Evaluation {
 
 const LOOPS: ReadonlySet<string> = new Set(["map", "filter", "all", "exists", "exists_one"]);
 const NEVER_KEPT: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-
-/** As it stands in a map: numbers and truth values are keys by how they are written. */
-function keyText(key: unknown): string {
-  if (!isObject(key)) return String(key);
-  return typeof key.valueOf() === "bigint" ? String(key.valueOf()) : outerTypeName(key);
-}

@@ -6,8 +6,9 @@ import { EvaluationError } from "@marcbachmann/cel-js";
 import { LIMITS } from "../limits.ts";
 import type { Budget } from "./budget.ts";
 import { nameOfTwin, twinsOf, type Twin } from "./cel.ts";
-import { failure, type Evaluation, type Node } from "./cel-evaluation.ts";
-import { keysOf, kindOfValue, NONE, Optional, outerTypeName, typeName, types, type Kind } from "./cel-values.ts";
+import type { Evaluation } from "./cel-evaluation.ts";
+import { failure, type Node } from "./cel-members.ts";
+import { keysOf, typeOfValue, NONE, Optional, outerTypeName, typeName, types, type ValueType } from "./cel-values.ts";
 import { matches } from "./pattern.ts";
 import { dateOf } from "./timestamp.ts";
 
@@ -16,7 +17,7 @@ type Run = (evaluation: Evaluation, values: readonly unknown[]) => unknown;
 
 interface Own {
   /** Kinds of the values; absent: any. */
-  readonly takes: readonly (Kind | "any")[];
+  readonly takes: readonly (ValueType | "any")[];
   readonly run: Run;
 }
 
@@ -29,14 +30,14 @@ export function call(
   args: readonly unknown[],
 ): unknown {
   const values = receiver === null ? args : [receiver.value, ...args];
-  const kinds = values.map((value) => (isNamespace(value) ? "any" : kindOfValue(value)));
+  const given = values.map((value) => (isNamespace(value) ? "any" : typeOfValue(value)));
   const { name, own: ways } = functionOf(twinName, receiver !== null);
   const isTwin = name !== twinName;
-  const own = ways.find(({ takes }) => fits(takes, kinds));
+  const own = ways.find(({ takes }) => fits(takes, given));
   try {
     const made = own?.run(evaluation, values);
     if (made !== undefined) return made;
-    const twin = twinsOf(twinName, receiver !== null, args.length).find(({ takes }) => fits(takes, kinds));
+    const twin = twinsOf(twinName, receiver !== null, args.length).find(({ takes }) => fits(takes, given));
     if (twin !== undefined) return runTwin(evaluation, twin, name, values);
   } catch (error) {
     throw placed(evaluation, node, error, isTwin);
@@ -74,8 +75,8 @@ const PLAIN = new Map<string, { readonly name: string; readonly own: readonly Ow
 const typeOfArgument = (node: Node | undefined, value: unknown, budget: Budget): string =>
   node?.checkedType?.hasDynType === false ? node.checkedType.name : typeName(value, budget);
 
-const fits = (takes: readonly string[], kinds: readonly string[]): boolean =>
-  takes.length === kinds.length && takes.every((kind, index) => kind === "any" || kind === kinds[index]);
+const fits = (takes: readonly string[], given: readonly string[]): boolean =>
+  takes.length === given.length && takes.every((type, index) => type === "any" || type === given[index]);
 
 function runTwin({ budget }: Evaluation, twin: Twin, name: string, values: readonly unknown[]): unknown {
   budget.spend(LIMITS.stepsOfLibrary);
@@ -124,7 +125,7 @@ const reading =
 
 const FUNCTIONS: { readonly [name: string]: readonly Own[] } = Object.assign(Object.create(null) as object, {
   dyn: [{ takes: ["any"], run: (_, [value]) => value }],
-  type: [{ takes: ["any"], run: (_, [value]) => types()[kindOfValue(value)] }],
+  type: [{ takes: ["any"], run: (_, [value]) => types()[typeOfValue(value)] }],
   string: [
     { takes: ["string"], run: (_, [value]) => value },
     { takes: ["double"], run: (_, [value]) => textOfNumber(value as number) },

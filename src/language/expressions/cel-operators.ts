@@ -1,7 +1,7 @@
 /** What the operators of CEL do with two values. Everything that they make or compare is paid for. */
 import { Duration } from "@marcbachmann/cel-js/evaluator";
 import type { Budget } from "./budget.ts";
-import { isEqual, kindOfValue } from "./cel-values.ts";
+import { isEqual, typeOfValue } from "./cel-values.ts";
 import type { Texts } from "./cel-text.ts";
 
 export const BINARY: ReadonlySet<string> = new Set(["==", "!=", "in", "+", "-", "*", "/", "%", "<", "<=", ">", ">="]);
@@ -33,7 +33,7 @@ export function operate(op: string, left: unknown, right: unknown, texts: Texts,
 }
 
 function seen(value: unknown): unknown {
-  kindOfValue(value);
+  typeOfValue(value);
   return value;
 }
 
@@ -96,15 +96,15 @@ function minus(left: unknown, right: unknown): unknown {
 }
 
 function isIn(wanted: unknown, among: unknown, budget: Budget): boolean | undefined {
-  const kind = kindOfValue(among);
-  if (kind === "list") {
+  const type = typeOfValue(among);
+  if (type === "list") {
     const items = among as readonly unknown[];
     return items.some((item) => {
       budget.spend(1);
       return isEqual(wanted, item, budget);
     });
   }
-  if (kind !== "map") return undefined;
+  if (type !== "map") return undefined;
   return (typeof wanted !== "object" || wanted === null) && Object.hasOwn(among as object, String(wanted));
 }
 

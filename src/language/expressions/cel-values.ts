@@ -19,10 +19,10 @@ export class Optional {
 }
 export const NONE = new Optional(undefined);
 
-export type Kind = "string" | "double" | "bool" | "null" | "list" | "map" | "bytes" | "timestamp" | "duration" | "type" | "optional";
+export type ValueType = "string" | "double" | "bool" | "null" | "list" | "map" | "bytes" | "timestamp" | "duration" | "type" | "optional";
 
 /** Throws for what no expression can see. */
-export function kindOfValue(value: unknown): Kind {
+export function typeOfValue(value: unknown): ValueType {
   switch (typeof value) {
     case "string":
       return "string";
@@ -31,13 +31,13 @@ export function kindOfValue(value: unknown): Kind {
     case "boolean":
       return "bool";
     case "object":
-      return value === null ? "null" : kindOfObject(value);
+      return value === null ? "null" : typeOfObject(value);
     default:
       throw unsupported(typeof value);
   }
 }
 
-function kindOfObject(value: object): Kind {
+function typeOfObject(value: object): ValueType {
   if (isPlain(value)) return "map";
   if (Array.isArray(value)) return "list";
   if (value instanceof Optional) return "optional";
@@ -49,10 +49,10 @@ function kindOfObject(value: object): Kind {
 }
 
 /** Types are values, too: those that the library makes of their names. */
-export function types(): { readonly [kind in Kind]?: unknown } {
-  return (made ??= Object.fromEntries(TYPES.map(([kind, name]) => [kind, evaluate(name) as unknown])));
+export function types(): { readonly [type in ValueType]?: unknown } {
+  return (made ??= Object.fromEntries(TYPES.map(([type, name]) => [type, evaluate(name) as unknown])));
 }
-let made: { readonly [kind in Kind]?: unknown } | undefined;
+let made: { readonly [type in ValueType]?: unknown } | undefined;
 
 const TYPES: readonly (readonly [string, string])[] = [
   ...["bool", "bytes", "double", "list", "map", "string", "type", "int", "uint"].map((name) => [name, name] as const),
@@ -71,7 +71,7 @@ export function isPlain(value: object): value is { readonly [key: string]: unkno
 export const unsupported = (type: string): EvaluationError =>
   new EvaluationError({ code: "unsupported_type", message: `Unsupported type: ${type}` });
 
-const NAMES: { readonly [kind in Kind]: string } = {
+const NAMES: { readonly [type in ValueType]: string } = {
   string: "string",
   double: "double",
   bool: "bool",
@@ -87,22 +87,22 @@ const NAMES: { readonly [kind in Kind]: string } = {
 
 /** As messages say it; `list` instead of what it is a list of. */
 export function outerTypeName(value: unknown): string {
-  return (NAMES[kindOfValue(value)].split("<") as [string])[0];
+  return (NAMES[typeOfValue(value)].split("<") as [string])[0];
 }
 
 /** As messages say it: what is inside is told of the first item, so many levels deep. */
 export function typeName(value: unknown, budget: Budget, levels = 8): string {
-  const kind = kindOfValue(value);
+  const type = typeOfValue(value);
   if (levels === 0) return "dyn";
-  if (kind === "list") {
+  if (type === "list") {
     const [first] = value as readonly unknown[];
     return first === undefined ? NAMES.list : `list<${typeName(first, budget, levels - 1)}>`;
   }
-  if (kind === "map") {
+  if (type === "map") {
     const [first] = keysOf(value as Map, budget);
     if (first !== undefined) return `map<string, ${typeName((value as Map)[first], budget, levels - 1)}>`;
   }
-  return NAMES[kind];
+  return NAMES[type];
 }
 
 /** As `==` says it: every part that is compared is paid for. */
@@ -113,10 +113,10 @@ export function isEqual(one: unknown, other: unknown, budget: Budget): boolean {
     return false;
   }
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
-  const kind = kindOfValue(one);
-  if (kind !== kindOfValue(other)) return false;
+  const type = typeOfValue(one);
+  if (type !== typeOfValue(other)) return false;
   budget.spend(1);
-  switch (kind) {
+  switch (type) {
     case "list": {
       const [a, b] = [one as readonly unknown[], other as readonly unknown[]];
       if (a.length !== b.length) return false;

@@ -9,7 +9,7 @@
  */
 import { Environment, EvaluationError, type ASTNode, type ParseResult } from "@marcbachmann/cel-js";
 import { LIMITS } from "../limits.ts";
-import type { Kind } from "./cel-values.ts";
+import type { ValueType } from "./cel-values.ts";
 
 /** The names an expression can start from. */
 export const CEL_VARIABLES = ["input", "steps", "task"] as const;
@@ -39,7 +39,7 @@ export const nameOfTwin = (name: string): string => (name.endsWith("_") ? name.s
 
 /** A function of the library. `takes`: the kinds of what it is called on, if anything, and of its arguments. */
 export interface Twin {
-  readonly takes: readonly (Kind | "any")[];
+  readonly takes: readonly (ValueType | "any")[];
   readonly run: (values: readonly unknown[]) => unknown;
 }
 
@@ -146,7 +146,7 @@ function twinOf(plain: Environment, { name, receiverType, returnType, params }: 
   const call = (): ParseResult =>
     (parsed ??= plain.parse(`${receiverType === null ? "" : "receiver."}${name}(${types.map((_, index) => `a${index}`).join(", ")})`));
   return {
-    takes: [...(receiverType === null ? [] : [receiverType]), ...types].map(kindOfType),
+    takes: [...(receiverType === null ? [] : [receiverType]), ...types].map(typeInSignature),
     run: (values) => {
       const scope: Record<string, unknown> = receiverType === null ? {} : { receiver: values[0] };
       const args = receiverType === null ? values : values.slice(1);
@@ -157,12 +157,12 @@ function twinOf(plain: Environment, { name, receiverType, returnType, params }: 
   };
 }
 
-function kindOfType(type: string): Kind | "any" {
+function typeInSignature(type: string): ValueType | "any" {
   const [outer = ""] = type.split("<");
   if (isInteger(outer)) return "double";
   if (outer === "google.protobuf.Timestamp") return "timestamp";
   if (outer === "google.protobuf.Duration") return "duration";
-  return KINDS.has(outer) ? (outer as Kind) : "any";
+  return KINDS.has(outer) ? (outer as ValueType) : "any";
 }
 const KINDS: ReadonlySet<string> = new Set(["string", "double", "bool", "null", "list", "map", "bytes", "type", "optional"]);
 

@@ -10,7 +10,8 @@ import { excerpt } from "../../shared/text.ts";
 import type { Rules } from "../rules.ts";
 import { Budget } from "./budget.ts";
 import { CEL_VARIABLES, parseCel, withoutTwinNames } from "./cel.ts";
-import { Evaluation, type Node } from "./cel-evaluation.ts";
+import { Evaluation } from "./cel-evaluation.ts";
+import type { Node } from "./cel-members.ts";
 import { isPlain, keysOf } from "./cel-values.ts";
 
 /** What an expression sees. A step that has not settled reads as pending; getters that are not asked are never called. */
