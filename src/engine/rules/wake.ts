@@ -14,11 +14,12 @@ export function nextWakeAt(state: TaskState): number | null {
   return Number.isFinite(wakeAt) ? wakeAt : null;
 }
 
-/** It rests in the middle of its work (`advance.ts`). */
+/** It rests in the middle of its work (`advance.ts`): a step can be decided and is not. Entries that mean nothing any more are dropped. */
 export function isUnfinished(state: TaskState): boolean {
   if (state.end !== null) return false;
-  if (state.ended.size > 0 || state.proceeding.size > 0) return true;
-  return state.agenda.size > 0 && !state.paused && holdBack(state, state.at) === null;
+  const { agenda } = state;
+  while (agenda.next !== undefined && stepAt(state, agenda.next).phase.status !== "pending") agenda.take();
+  return agenda.size > 0 && !state.paused && holdBack(state, state.at) === null;
 }
 
 const nextIn = (state: TaskState, heap: TimerHeap): number => nextTimer(state, heap)?.at ?? Number.POSITIVE_INFINITY;

@@ -14,6 +14,11 @@ export class Agenda<T> {
     this.#entries.push(entry);
   }
 
+  /** What is taken next; `undefined` when there is nothing. */
+  get next(): T | undefined {
+    return this.#entries[this.#taken];
+  }
+
   /** `undefined` when there is nothing. */
   take(): T | undefined {
     const entry = this.#entries[this.#taken];
