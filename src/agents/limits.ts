@@ -13,6 +13,10 @@ export const LIMITS = {
 
   secretLength: 4_096,
 
+  /** What an agent may report of one call. No call comes near it, and what is summed up over many stays a number. */
+  callUsd: 1_000_000,
+  callTokens: 1_000_000_000_000,
+
   agentsPerTenant: 1_000,
   capabilitiesPerAgent: 100,
   /** How old an object's or an isolate's picture of the agents may be. */

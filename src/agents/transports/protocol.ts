@@ -178,8 +178,8 @@ const NO_OUTPUT = 'not {"output": …}';
 const isObject = (value: unknown): value is { readonly [name: string]: unknown } =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const tokens = z.int().min(0);
-const USAGE = { input_tokens: tokens, output_tokens: tokens, cost_usd: z.number().min(0) };
+const tokens = z.int().min(0).max(LIMITS.callTokens);
+const USAGE = { input_tokens: tokens, output_tokens: tokens, cost_usd: z.number().min(0).max(LIMITS.callUsd) };
 
 /** What of it can be read counts; the rest is named. */
 function readUsage(said: unknown): Pick<Completion, "usage" | "usageFault"> {
@@ -190,7 +190,10 @@ function readUsage(said: unknown): Pick<Completion, "usage" | "usageFault"> {
     if (said[name] === undefined) continue;
     const read = USAGE[name].safeParse(said[name]);
     if (read.success) usage[name] = read.data;
-    else unread.push(`usage.${name} is ${name === "cost_usd" ? "no amount of dollars" : "no whole number"} and was not counted`);
+    else
+      unread.push(
+        `usage.${name} is ${name === "cost_usd" ? `no amount of dollars up to ${LIMITS.callUsd}` : `no whole number up to ${LIMITS.callTokens}`} and was not counted`,
+      );
   }
   return { usage, ...(unread.length > 0 && { usageFault: unread.join("; ") }) };
 }

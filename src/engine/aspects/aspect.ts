@@ -118,7 +118,7 @@ export interface AspectHooks {
     world: World,
   ) => { readonly choice: Choice } | Ruling;
   /** Whether it allows for one more call beside those at work. */
-  readonly allows?: (state: TaskState, step: AgentStep, choice: Choice) => boolean;
+  readonly allows?: (state: TaskState, step: AgentStep, choice: Choice, isHedge: boolean) => boolean;
   /** Members of the fact by which an attempt begins or joins a line. */
   readonly attempt?: (state: TaskState, step: AgentStep, choice: Choice, agent: AgentChoice) => AspectsOfAttempt | null;
   /** A step is about to start a task: members of that fact, or what happens instead. */

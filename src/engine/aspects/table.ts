@@ -120,8 +120,8 @@ export function afford(
   return { choice: allowed };
 }
 
-export const allowsCall = (state: TaskState, step: AgentStep, choice: Choice): boolean =>
-  ALLOWS.every((allows) => allows(state, step, choice));
+export const allowsCall = (state: TaskState, step: AgentStep, choice: Choice, isHedge = false): boolean =>
+  ALLOWS.every((allows) => allows(state, step, choice, isHedge));
 
 export function attemptMembers(state: TaskState, step: AgentStep, choice: Choice, agent: AgentChoice): AspectsOfAttempt {
   return together(ATTEMPT, (own) => own(state, step, choice, agent));

@@ -93,7 +93,7 @@ export function startHedge(state: TaskState, step: AgentStep, attempt: number, w
   const { hedge } = step.node;
   if (hedge === null || world.agents === null || !mayHedge(state, step, hedge.maxShare, world)) return [];
   const choice = choose(state, step, world, null);
-  if (choice === null || choice.agents.length === 0 || !allowsCall(state, step, choice)) return [];
+  if (choice === null || choice.agents.length === 0 || !allowsCall(state, step, choice, true)) return [];
   return begin(state, step, choice, { hedge: true }, world);
 }
 

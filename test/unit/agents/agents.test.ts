@@ -147,6 +147,11 @@ describe("replies", () => {
     [{ input_tokens: -1, cost_usd: 0.5 }, { cost_usd: 0.5 }, "usage.input_tokens"],
     [{ output_tokens: null }, {}, "usage.output_tokens"],
     [{ cost_usd: "1" }, {}, "usage.cost_usd"],
+    [
+      { cost_usd: 1e308, input_tokens: 9e15, output_tokens: 3 },
+      { output_tokens: 3 },
+      "usage.cost_usd is no amount of dollars up to 1000000",
+    ],
   ])("a usage of %j loses no answer: what can be read counts, the rest is named", (said, usage, fault) => {
     const completion = parseCompletion({ output: 1, usage: said });
     expect(completion).toMatchObject({ output: 1, usageFault: expect.stringContaining(fault) });

@@ -191,3 +191,44 @@ test("a submission may allow less than the workflow does, and never more", () =>
   });
   expect(taskBudget(undefined, undefined)).toBeUndefined();
 });
+
+describe("a hedge", () => {
+  const hedged = step("a", { hedge: { after: "1s", max_share: 1 } });
+  const asks = (steps: Parameters<typeof given>[0], calls: number, rules: 0 | 1 = 1): boolean => {
+    const task = given([hedged, ...steps], {
+      agents: ["agent_1", "agent_2"],
+      budget: budget({ calls }),
+      input: { list: [1, 2, 3] },
+      rules,
+    });
+    task.after(1_000);
+    expect(task.replayed().divergence).toBeNull();
+    return task.state.stepByPath.get("a")?.attempts === 2;
+  };
+  const needs = (id: string, more: object = {}) => step(id, { needs: ["a"], ...more });
+
+  test("takes no call that a step has still to make, one for each", () => {
+    expect([asks([needs("b"), needs("c")], 3), asks([needs("b"), needs("c")], 4)]).toEqual([false, true]);
+    expect([asks([needs("b"), step("c", { needs: ["b"] })], 3), asks([], 2)]).toEqual([false, true]);
+    expect(asks([needs("b"), needs("c")], 3, 0)).toBe(true); // as it was
+  });
+
+  test.each<[string, Parameters<typeof given>[0], number]>([
+    ["an ensemble makes", [needs("b", { ensemble: { agents: 2, mode: "all" } })], 2],
+    ["a task of its own needs", [{ id: "sub", type: "workflow", workflow: "study", needs: ["a"] }], 1],
+    ["the items of a map need that have not begun", [{ id: "m", type: "map", over: "input.list", concurrency: 1, steps: [step("x")] }], 3],
+    ["an iteration needs", [{ id: "r", type: "repeat", max: 9, needs: ["a"], steps: [step("x"), step("y")] }], 2],
+  ])("nor those that %s", (_, steps, calls) => {
+    expect([asks(steps, 1 + calls), asks(steps, 2 + calls)]).toEqual([false, true]);
+  });
+
+  test.each<[string, Parameters<typeof given>[0]]>([
+    ["has a condition", [needs("b", { when: "steps.a.output.n > 1" })]],
+    [
+      "comes after one that has",
+      [needs("b", { when: "steps.a.output.n > 1", capability: undefined, type: "transform", output: 1 }), step("c", { needs: ["b"] })],
+    ],
+    ["waits for a failure", [needs("b", { run_if: "any_failed" })]],
+    ["asks nobody", [{ id: "t", type: "transform", output: "${ steps.a.output }" }]],
+  ])("but is not held back for a step that %s", (_, steps) => expect(asks(steps, 2)).toBe(true));
+});

@@ -6,6 +6,7 @@ import { LIMITS } from "../../limits.ts";
 import { microsOf, NO_AMOUNTS, plus, type Amounts, type Resource } from "../../../shared/money.ts";
 import { excerpt } from "../../../shared/text.ts";
 import { lacks, remaining, worded } from "./account.ts";
+import { promisedCalls } from "./promised.ts";
 import type { Budget, BudgetOfAttempt } from "./shape.ts";
 import type { Ruling, Starter } from "../aspect.ts";
 import { askForMore } from "./ask.ts";
@@ -46,11 +47,15 @@ function needsOf(state: TaskState, step: AgentStep, choice: Choice): Amounts {
 /** Undoing what was done is not stopped for want of money; it is counted all the same. */
 const isBound = ({ budget, ending }: TaskState): boolean => budget !== null && ending === null;
 
-/** Whether one more call fits, beside those at work. */
-export function canAfford(state: TaskState, step: AgentStep, choice: Choice): boolean {
+/** Whether one more call fits, beside those at work; a hedge, also beside those that steps have still to make. */
+export function canAfford(state: TaskState, step: AgentStep, choice: Choice, isHedge: boolean): boolean {
   const { budget } = state;
   if (budget === null || !isBound(state)) return true;
-  return budget.cut === null && waitersFor(state, "budget").size === 0 && lacks(budget, needsOf(state, step, choice)) === null;
+  if (budget.cut !== null || waitersFor(state, "budget").size > 0) return false;
+  const needs = needsOf(state, step, choice);
+  if (lacks(budget, needs) !== null) return false;
+  if (!isHedge || state.graph.rules === 0 || budget.limits.calls === null) return true;
+  return needs.calls + promisedCalls(state) <= remaining(budget, "calls");
 }
 
 /**

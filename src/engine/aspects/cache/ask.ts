@@ -3,6 +3,7 @@ import type { Ruling } from "../aspect.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { canonicalJson, type Json } from "../../../shared/json.ts";
+import { LIMITS } from "../../limits.ts";
 import { err, ok, type Result } from "../../../shared/result.ts";
 import { tagsIn } from "./tags.ts";
 import { scopeOfStep } from "../../state/scope.ts";
@@ -22,6 +23,7 @@ export function askCache(state: TaskState, step: AgentStep, world: World): Rulin
   if (declared === null || (step.node.cache === null && declared.terms === null)) return null;
   const asked = termsOf(state, step, declared, world);
   if (!asked.ok) return { facts: [], next: { type: "step_fails", step, error: asked.error } };
+  if (asked.value === null) return null;
   return { facts: [...startedFacts(state, step), { type: "step.waiting", step: step.path, waiting_on: asked.value }] };
 }
 
@@ -30,10 +32,12 @@ function termsOf(
   step: AgentStep,
   { versions, terms }: DeclaredCaching,
   world: World,
-): Result<WaitingForCache, ReturnType<typeof expressionError>> {
+): Result<WaitingForCache | null, ReturnType<typeof expressionError>> {
   const { cache } = step.node;
   const tags = cache === null ? ok(terms?.tags ?? []) : tagsIn(cache.tags, state, step, world.values);
   if (!tags.ok) return err(expressionError(step, "cache.tags", tags.error));
+  // Under a tag that none can have, a result could not be dropped: it is made anew, for nothing fails for want of a cache.
+  if (tags.value.some((tag) => tag.length > LIMITS.tagLength)) return ok(null);
   const subject = subjectOf(state, step, versions, world);
   if (!subject.ok) return err(expressionError(step, cache?.key ? "cache.key" : "input", subject.error));
   return ok({
