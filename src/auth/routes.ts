@@ -95,9 +95,9 @@ export const keyRoutes = createRouter<KeyServices>()
   })
   .openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
-    const keys = await c.var.services.keys.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
+    const keys = await c.var.services.keys.list(c.var.principal.tenant, readCursor(c, cursor, z.string()), limit + 1);
     return c.json(
-      page(keys.map(view), limit, (listed) => listed.id),
+      page(c, keys.map(view), limit, (listed) => listed.id),
       200,
     );
   })

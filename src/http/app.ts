@@ -5,6 +5,7 @@ import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId } from "../shared/ids.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { isTrouble } from "../objects/trouble.ts";
+import { isKnown } from "./etag.ts";
 import { healthRoutes, type Checked } from "./health.ts";
 import { problem, Refused, TROUBLE } from "./problem.ts";
 import { createRouter, type Doors } from "./route.ts";
@@ -34,6 +35,7 @@ export function createApp<Services extends Checked>(services: Start<Services>) {
       c.set("services", configured.services);
     }
     await next();
+    if (isReread(c)) c.res = new Response(null, { status: 304, headers: c.res.headers });
     // A response that came from elsewhere, a WebSocket's for one, has headers that cannot be changed.
     if (c.res.status !== 101) c.res.headers.set("X-Request-Id", requestId);
   });
@@ -47,6 +49,12 @@ export function createApp<Services extends Checked>(services: Start<Services>) {
   });
   app.onError(async (error, c) => withRequestId(c, problem(c, await rejectionFor(error, c))));
   return app.route("/", healthRoutes);
+}
+
+/** Whether the caller has what it asks for already. */
+function isReread({ req, res }: Context): boolean {
+  const [tag, known] = [res.headers.get("etag"), req.header("if-none-match")];
+  return tag !== null && known !== undefined && res.status === 200 && ["GET", "HEAD"].includes(req.method) && isKnown(known, tag);
 }
 
 function withRequestId(c: Context, response: Response): Response {

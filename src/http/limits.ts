@@ -14,7 +14,14 @@ export const LIMITS = {
   discardBytes: 64 * MIB,
   /** … and for at most so long. */
   discardMs: 5 * SECOND,
+  /** Readiness is looked at no more often, however many ask: anybody may. */
+  readyMs: 1 * SECOND,
   pageSize: 1_000,
+  /** What of a `tracestate` is passed on, as its specification asks of everybody; a longer one is left out. */
+  traceStateLength: 512,
+  traceStateMembers: 32,
+  /** How much of a list of entity tags is read. */
+  tagListLength: 2_000,
   waitMs: 60 * SECOND,
 
   /** What one WebSocket of a caller is sent before it has to be opened again. */

@@ -1,4 +1,5 @@
 /** `/openapi.json`: the document, made from the routes that serve; `/docs`: the same as a page. */
+import { createHash } from "node:crypto";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Env } from "hono";
 import { SHARED_REJECTIONS } from "../shared/errors.ts";
@@ -12,8 +13,17 @@ export function serveDocument<E extends Env>(app: OpenAPIHono<E>, rooms: readonl
     description: "An API key, `orck_…` (`orc_…` if it was made before), or the root key",
   });
   for (const { sends = [] } of rooms) for (const call of sends) app.openAPIRegistry.registerWebhook(call);
-  app.get("/openapi.json", (c) => c.json(documentOf(app, rooms)));
+  /** Made once: anybody may ask for it, and it is the same for as long as this code runs. */
+  let document: { readonly text: string; readonly tag: string } | undefined;
+  app.get("/openapi.json", (c) => {
+    document ??= taggedDocument(JSON.stringify(documentOf(app, rooms)));
+    return c.body(document.text, 200, { "content-type": "application/json", etag: document.tag, "cache-control": "no-cache" });
+  });
   app.get("/docs", () => docsPage());
+}
+
+function taggedDocument(text: string) {
+  return { text, tag: `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"` };
 }
 
 export function documentOf<E extends Env>(app: OpenAPIHono<E>, rooms: readonly Room[]) {

@@ -1,4 +1,5 @@
 /** A change is written only over the revision that it was made from; of two at once, one is made again from what is there by then. */
+import type { Expected } from "../shared/expected.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { err, type Result } from "../shared/result.ts";
 
@@ -21,7 +22,23 @@ export async function overLatest<T>(
   return err(rejection("unavailable", `${subject} being ${activity} by many at once; try again`, { retryAfterMs: 1_000 }));
 }
 
-export function outdated(subject: Subject, actual: number, expected: number, counter: "revision" | "version" = "revision"): Rejection {
-  const read = subject.endsWith(" are") ? "read them again" : "read it again";
-  return rejection("precondition_failed", `${subject} at ${counter} ${actual}, not ${expected}; ${read}`);
+/** Why a change is refused; `null`: it is not. `actual`: 0 where nothing is there. */
+export function unexpected(
+  subject: Subject,
+  actual: number,
+  expected: Expected,
+  counter: "revision" | "version" = "revision",
+): Rejection | null {
+  if (isMet(actual, expected)) return null;
+  const [is, read] = subject.endsWith(" are") ? ["are", "read them again"] : ["is", "read it again"];
+  const what = subject.slice(0, -(is.length + 1));
+  if (expected === "none") return rejection("precondition_failed", `${what} ${is} there already, at ${counter} ${actual}`);
+  if (actual === 0) return rejection("precondition_failed", `${what} ${is} not there`);
+  return rejection("precondition_failed", `${subject} at ${counter} ${actual}, not ${[expected].flat().join(" or ")}; ${read}`);
+}
+
+function isMet(actual: number, expected: Expected): boolean {
+  if (expected === null) return true;
+  if (expected === "none" || expected === "any") return actual > 0 === (expected === "any");
+  return [expected].flat().includes(actual);
 }

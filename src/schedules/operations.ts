@@ -1,4 +1,5 @@
 /** What is done with schedules. Their objects decide; the list says which there are. */
+import type { Expected } from "../shared/expected.ts";
 import { byOf, type Actor } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { operation } from "../shared/operation.ts";
@@ -12,21 +13,18 @@ type Schedules = Pick<ScheduleServices, "schedules" | "scheduleList">;
 /** `expected`: the revision that the caller has seen. */
 export const putSchedule = operation(
   "schedules:write",
-  async (actor, { schedules }: Schedules, schedule: string, draft: Omit<ScheduleDraft, "by">, expected: number | null) => {
+  async (actor, { schedules }: Schedules, schedule: string, draft: Omit<ScheduleDraft, "by">, expected: Expected) => {
     const name = { tenant: actor.tenant, schedule };
     return schedules.ask(name, (object) => object.put(name, { ...draft, by: byOf(actor) }, expected));
   },
 );
 
-export const deleteSchedule = operation(
-  "schedules:write",
-  async (actor, services: Schedules, schedule: string, expected: number | null) => {
-    const name = { tenant: actor.tenant, schedule };
-    const removed = await asked(actor, services, schedule, (object) => object.remove(name, expected));
-    if (!removed.ok) return removed;
-    return removed.value ? ok(null) : err(noSchedule(schedule));
-  },
-);
+export const deleteSchedule = operation("schedules:write", async (actor, services: Schedules, schedule: string, expected: Expected) => {
+  const name = { tenant: actor.tenant, schedule };
+  const removed = await asked(actor, services, schedule, (object) => object.remove(name, expected));
+  if (!removed.ok) return removed;
+  return removed.value ? ok(null) : err(noSchedule(schedule));
+});
 
 export const pauseSchedule = operation("schedules:run", async (actor, services: Schedules, schedule: string, reason: string | null) =>
   asked(actor, services, schedule, (object) => object.pause(reason, byOf(actor))),

@@ -1,4 +1,5 @@
 /** What the object of a schedule answers to: plain data in, promises of plain data out. Everything may be asked twice. */
+import type { Expected } from "../shared/expected.ts";
 import type { By } from "../shared/actor.ts";
 import type { Rejection } from "../shared/errors.ts";
 import type { Result } from "../shared/result.ts";
@@ -34,7 +35,7 @@ export interface TriggeredRun {
 /** Everywhere `null` says that there is no such schedule. */
 export interface ScheduleContract {
   /** Makes or replaces it. `expected`: the revision that the caller has seen, 0 for none. The same again changes nothing. */
-  put(name: ScheduleName, draft: ScheduleDraft, expected: number | null): Promise<Result<PutSchedule, Rejection>>;
+  put(name: ScheduleName, draft: ScheduleDraft, expected: Expected): Promise<Result<PutSchedule, Rejection>>;
   /** The list does not have it: it is put there again, if there is one. Never fails. */
   listAgain(): Promise<void>;
   read(): Promise<ScheduleReading | null>;
@@ -45,7 +46,7 @@ export interface ScheduleContract {
   /** Runs it now, once under a key. `overlaps`: whatever runs. */
   trigger(key: string, overlaps: boolean, by?: By): Promise<Result<TriggeredRun, Rejection> | null>;
   /** Whether there was something to delete. */
-  remove(name: ScheduleName, expected: number | null): Promise<Result<boolean, Rejection>>;
+  remove(name: ScheduleName, expected: Expected): Promise<Result<boolean, Rejection>>;
 }
 
 /** A run as it is submitted: under a key of its own, always the same, so that a repetition starts nothing. */

@@ -7,9 +7,10 @@
  * S3. What is decided upon is started by whoever is awake, and by the alarm if that is nobody any more; under one key.
  * S4. Nothing runs before the list has accepted the schedule, nor after it was deleted; a deletion is final at once.
  */
+import type { Expected } from "../shared/expected.ts";
 import { earliest } from "../objects/alarm.ts";
 import { RoomObject } from "../objects/room-object.ts";
-import { outdated } from "../records/revision.ts";
+import { unexpected } from "../records/revision.ts";
 import type { By } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { randomText } from "../shared/ids.ts";
@@ -46,14 +47,15 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
 
   // --- What it is ---
 
-  async put(name: ScheduleName, draft: ScheduleDraft, expected: number | null): Promise<Result<PutSchedule, Rejection>> {
+  async put(name: ScheduleName, draft: ScheduleDraft, expected: Expected): Promise<Result<PutSchedule, Rejection>> {
     const before = this.#store.record;
     const isSame = before !== null && isUnchanged(before, draft);
-    if (isSame && before.listed > 0) {
+    // Whoever asks that nothing be there is told, even by the same again.
+    if (isSame && before.listed > 0 && expected !== "none") {
       await this.listAgain();
       return ok({ ...this.#reading(before), isNew: false });
     }
-    const stale = isSame ? null : changedMeanwhile(name, before, expected);
+    const stale = isSame && expected !== "none" ? null : changedMeanwhile(name, before, expected);
     if (stale !== null) return err(stale);
     const now = Date.now();
     const refusal = boundsRefusal(draft.timing, now);
@@ -108,7 +110,7 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
     return run && ok(run);
   }
 
-  async remove(name: ScheduleName, expected: number | null): Promise<Result<boolean, Rejection>> {
+  async remove(name: ScheduleName, expected: Expected): Promise<Result<boolean, Rejection>> {
     const { record, stored } = this.#store;
     if (record === null) {
       // What an interrupted change may have left on the list.
@@ -249,8 +251,6 @@ function again(what: string): Rejection {
   return rejection("unavailable", `${what}; try again`, { retryAfterMs: 1_000 });
 }
 
-function changedMeanwhile({ schedule }: ScheduleName, record: ScheduleRecord | null, expected: number | null): Rejection | null {
-  const revision = record?.head.revision ?? 0;
-  if (expected === null || expected === revision) return null;
-  return outdated(`Schedule "${schedule}" is`, revision, expected);
+function changedMeanwhile({ schedule }: ScheduleName, record: ScheduleRecord | null, expected: Expected): Rejection | null {
+  return unexpected(`Schedule "${schedule}" is`, record?.head.revision ?? 0, expected);
 }

@@ -1,4 +1,5 @@
 /** What is done with webhooks. */
+import type { Expected } from "../shared/expected.ts";
 import { byOf, type Actor } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
@@ -17,15 +18,15 @@ export const registerWebhook = operation("webhooks:write", async (actor, service
 /** `expected`: the revision that the caller has seen. */
 export const changeWebhook = operation(
   "webhooks:write",
-  async (actor, services: WebhookServices, id: string, change: WebhookChange, expected: number | null) =>
+  async (actor, services: WebhookServices, id: string, change: WebhookChange, expected: Expected) =>
     written(actor, services, id, await services.webhookRegistry.change(actor.tenant, id, change, expected, byOf(actor), Date.now())),
 );
 
-export const rotateWebhook = operation("webhooks:write", async (actor, services: WebhookServices, id: string, expected: number | null) =>
+export const rotateWebhook = operation("webhooks:write", async (actor, services: WebhookServices, id: string, expected: Expected) =>
   written(actor, services, id, await services.webhookRegistry.rotate(actor.tenant, id, expected, byOf(actor), Date.now())),
 );
 
-export const deleteWebhook = operation("webhooks:write", async (actor, services: WebhookServices, id: string, expected: number | null) => {
+export const deleteWebhook = operation("webhooks:write", async (actor, services: WebhookServices, id: string, expected: Expected) => {
   const deleted = await services.webhookRegistry.delete(actor.tenant, id, expected);
   if (!deleted.ok) return deleted;
   if (!deleted.value) return err(noWebhook(id));

@@ -1,9 +1,10 @@
 /** The endpoints of a tenant in D1: registered ones, and those that came with tasks. */
+import type { Expected } from "../shared/expected.ts";
 import type { By } from "../shared/actor.ts";
 import { and, asc, eq, inArray, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { full, insertWhere, type Limit } from "../records/limit.ts";
-import { outdated, overLatest } from "../records/revision.ts";
+import { overLatest, unexpected } from "../records/revision.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { derivedId, newId } from "../shared/ids.ts";
 import type { Keyring } from "../shared/keyring.ts";
@@ -101,7 +102,7 @@ export class WebhookRegistry {
     tenant: string,
     id: string,
     change: WebhookChange,
-    expected: number | null,
+    expected: Expected,
     by: By,
     now: number,
   ): Promise<Result<WrittenWebhook, Rejection> | null> {
@@ -109,7 +110,8 @@ export class WebhookRegistry {
     if (refusal !== null) return err(refusal);
     let made: string | undefined;
     const written = await this.#write(tenant, id, (before) => {
-      if (expected !== null && before.revision !== expected) return err(changedMeanwhile(before, expected));
+      const refusal = changedMeanwhile(before, expected);
+      if (refusal !== null) return err(refusal);
       const fixed = before.isAdHoc ? (["url", "events", "secret"] as const).find((field) => change[field] !== undefined) : undefined;
       if (fixed !== undefined) return err(isFixed(fixed));
       const after = changedRecord(before, change, by, now);
@@ -122,16 +124,11 @@ export class WebhookRegistry {
   }
 
   /** A new secret; the present one signs beside it for a while. `null`: there is no such endpoint. */
-  async rotate(
-    tenant: string,
-    id: string,
-    expected: number | null,
-    by: By,
-    now: number,
-  ): Promise<Result<WrittenWebhook, Rejection> | null> {
+  async rotate(tenant: string, id: string, expected: Expected, by: By, now: number): Promise<Result<WrittenWebhook, Rejection> | null> {
     const secret = newSigningSecret();
     const written = await this.#write(tenant, id, (before) => {
-      if (expected !== null && before.revision !== expected) return err(changedMeanwhile(before, expected));
+      const refusal = changedMeanwhile(before, expected);
+      if (refusal !== null) return err(refusal);
       return ok(resealed(changedRecord(before, {}, by, now), this.#seal(tenant, id, secret), true, now));
     });
     return written && withSecret(written, secret);
@@ -147,15 +144,17 @@ export class WebhookRegistry {
   }
 
   /** Whether there was something to delete. */
-  async delete(tenant: string, id: string, expected: number | null): Promise<Result<boolean, Rejection>> {
-    const isExpected = expected === null ? undefined : eq(webhooks.revision, expected);
+  async delete(tenant: string, id: string, expected: Expected): Promise<Result<boolean, Rejection>> {
+    const isAny = expected === null || typeof expected === "string";
+    const isExpected = isAny ? undefined : inArray(webhooks.revision, [expected].flat());
     const deleted = await this.#db
       .delete(webhooks)
       .where(and(at(tenant, id), isExpected))
       .run();
     if (deleted.meta.changes > 0) return ok(true);
-    const before = expected === null ? null : await this.find(tenant, id);
-    return before === null || expected === null ? ok(false) : err(changedMeanwhile(before, expected));
+    const before = isAny ? null : await this.find(tenant, id);
+    const refusal = before && changedMeanwhile(before, expected);
+    return refusal === null ? ok(false) : err(refusal);
   }
 
   /** Deletes endpoints that came with tasks and that none has used since `before`; their objects empty themselves. */
@@ -236,6 +235,6 @@ function isFixed(field: string): Rejection {
   return rejection("invalid_request", `/${field}: ${message}`, { faults: [{ pointer: `/${field}`, message, code: "invalid_request" }] });
 }
 
-function changedMeanwhile({ id, revision }: WebhookRecord, expected: number): Rejection {
-  return outdated(`Webhook "${id}" is`, revision, expected);
+function changedMeanwhile({ id, revision }: WebhookRecord, expected: Expected): Rejection | null {
+  return unexpected(`Webhook "${id}" is`, revision, expected);
 }

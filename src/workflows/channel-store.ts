@@ -1,8 +1,9 @@
 /** Channels in D1. A change is written only over the revision that was read, and only while its version is there. */
+import type { Expected } from "../shared/expected.ts";
 import { and, eq, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere } from "../records/limit.ts";
-import { outdated, overLatest, type Subject } from "../records/revision.ts";
+import { overLatest, type Subject, unexpected } from "../records/revision.ts";
 import type { By } from "../shared/actor.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
 import { err, ok, type Result } from "../shared/result.ts";
@@ -37,16 +38,19 @@ export class ChannelStore {
     tenant: string,
     name: string,
     target: ChannelTarget,
-    expected: number | null,
+    expected: Expected,
     by: By,
     now: number,
   ): Promise<Result<{ readonly channel: Channel; readonly revision: number; readonly isNew: boolean }, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow; it has no channels`));
     return overLatest(subjectOf(name), async () => {
       const { revision, channels } = await readName(this.#db, tenant, name);
-      if (expected !== null && expected !== revision) return err(outdated(subjectOf(name), revision, expected));
-      if (!(await this.#hasVersion(tenant, name, target.version))) return err(await this.#unknownVersion(tenant, name, target.version));
       const before = channels.find(({ channel }) => channel === target.channel);
+      // Whether it is there is asked of the channel; how often they have changed, of all of them.
+      const isOfOne = before === undefined && (expected === "none" || expected === "any");
+      const refusal = unexpected(subjectOf(name), isOfOne ? 0 : revision, expected);
+      if (refusal !== null) return err(refusal);
+      if (!(await this.#hasVersion(tenant, name, target.version))) return err(await this.#unknownVersion(tenant, name, target.version));
       if (before?.version === target.version && before.percent === target.percent) {
         return ok({ channel: before, revision, isNew: false });
       }
@@ -68,12 +72,13 @@ export class ChannelStore {
   }
 
   /** Whether there was such a channel. */
-  async delete(tenant: string, name: string, channel: string, expected: number | null): Promise<Result<boolean, Rejection>> {
+  async delete(tenant: string, name: string, channel: string, expected: Expected): Promise<Result<boolean, Rejection>> {
     return overLatest(subjectOf(name), async () => {
       const { revision, channels } = await readName(this.#db, tenant, name);
       const left = withoutChannel(channels, channel);
       if (left.length === channels.length) return ok(false);
-      if (expected !== null && expected !== revision) return err(outdated(subjectOf(name), revision, expected));
+      const refusal = unexpected(subjectOf(name), revision, expected);
+      if (refusal !== null) return err(refusal);
       const written = await this.#db
         .update(workflowNames)
         .set({ channels: left, revision: revision + 1 })

@@ -1,4 +1,5 @@
 /** What is done with workflows, their versions and channels. `expected`: what the caller has seen of it, to change nothing else. */
+import type { Expected } from "../shared/expected.ts";
 import { byOf } from "../shared/actor.ts";
 import type { Workflow } from "../language/compile.ts";
 import { rejection, rejectionOf, type Rejection } from "../shared/errors.ts";
@@ -26,7 +27,7 @@ export const putWorkflow = operation(
     { workflows }: Workflows,
     name: string,
     definition: string,
-    expected: number | null,
+    expected: Expected,
   ): Promise<Result<PutWorkflow, Rejection>> => {
     const compiled = checkWorkflow(definition);
     if (!compiled.ok) return err(rejectionOf(compiled.error, "invalid_definition"));
@@ -42,14 +43,14 @@ export const putWorkflow = operation(
   },
 );
 
-export const deleteWorkflow = operation("workflows:write", async (actor, { workflows }: Workflows, name: string, expected: number | null) =>
+export const deleteWorkflow = operation("workflows:write", async (actor, { workflows }: Workflows, name: string, expected: Expected) =>
   deleted(await workflows.delete(actor.tenant, name, expected), noWorkflow(name)),
 );
 
 /** `version`: `null` where what was asked for cannot be one. */
 export const deleteVersion = operation(
   "workflows:write",
-  async (actor, { workflows }: Workflows, name: string, version: number | null, written: string, expected: number | null) =>
+  async (actor, { workflows }: Workflows, name: string, version: number | null, written: string, expected: Expected) =>
     deleted(
       version === null ? ok(false) : await workflows.deleteVersion(actor.tenant, name, version, expected),
       noWorkflow(`${name} version ${written}`),
@@ -58,13 +59,13 @@ export const deleteVersion = operation(
 
 export const setChannel = operation(
   "workflows:write",
-  async (actor, { channels }: Channels, name: string, target: ChannelTarget, expected: number | null) =>
+  async (actor, { channels }: Channels, name: string, target: ChannelTarget, expected: Expected) =>
     channels.set(actor.tenant, name, target, expected, byOf(actor), Date.now()),
 );
 
 export const deleteChannel = operation(
   "workflows:write",
-  async (actor, { channels }: Channels, name: string, channel: string, expected: number | null) =>
+  async (actor, { channels }: Channels, name: string, channel: string, expected: Expected) =>
     deleted(
       await channels.delete(actor.tenant, name, channel, expected),
       rejection("not_found", `Workflow "${name}" has no channel "${channel}"`),

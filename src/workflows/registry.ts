@@ -2,10 +2,11 @@
  * Registered workflows: immutable versions in D1. A name's newest version is what a task of that type starts with, unless
  * the type says another. A number is given once, whatever was deleted since.
  */
+import type { Expected } from "../shared/expected.ts";
 import { and, asc, desc, eq, gt, lt, max, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere, reachedLimit, roomIn, type Limit } from "../records/limit.ts";
-import { outdated, overLatest } from "../records/revision.ts";
+import { overLatest, unexpected } from "../records/revision.ts";
 import type { By } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
@@ -144,7 +145,7 @@ export class WorkflowRegistry {
     tenant: string,
     name: string,
     definition: string,
-    expected: number | null,
+    expected: Expected,
     by: By,
     now: number,
   ): Promise<Result<WorkflowVersion & { readonly isNew: boolean }, Rejection>> {
@@ -152,7 +153,8 @@ export class WorkflowRegistry {
     return overLatest(`Workflow "${name}" is`, async () => {
       const latest = await this.latest(tenant, name);
       const before = latest?.version ?? 0;
-      if (expected !== null && expected !== before) return err(changed(name, before, expected));
+      const refusal = changed(name, before, expected);
+      if (refusal !== null) return err(refusal);
       if (latest?.definition === definition) return ok({ ...latest, isNew: false });
       const { retired } = await readName(this.#db, tenant, name);
       const made = { name, version: Math.max(before, retired) + 1, definition, createdAt: now, createdBy: by };
@@ -169,11 +171,12 @@ export class WorkflowRegistry {
   }
 
   /** Whether there was something to delete. Tasks that have started keep their definition. */
-  async delete(tenant: string, name: string, expected: number | null): Promise<Result<boolean, Rejection>> {
+  async delete(tenant: string, name: string, expected: Expected): Promise<Result<boolean, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow and stays`));
     const [latest] = await this.versions(tenant, name, null, 1);
     if (latest === undefined) return ok(false);
-    if (expected !== null && expected !== latest.version) return err(changed(name, latest.version, expected));
+    const refusal = changed(name, latest.version, expected);
+    if (refusal !== null) return err(refusal);
     await this.#db.batch([
       this.#retire(tenant, name),
       this.#db
@@ -186,12 +189,13 @@ export class WorkflowRegistry {
   }
 
   /** Whether there was such a version. One that a channel points to stays. */
-  async deleteVersion(tenant: string, name: string, version: number, expected: number | null): Promise<Result<boolean, Rejection>> {
+  async deleteVersion(tenant: string, name: string, version: number, expected: Expected): Promise<Result<boolean, Rejection>> {
     if (builtinWorkflow(name) !== null) return err(rejection("name_reserved", `"${name}" is a built-in workflow and stays`));
     return overLatest(`Workflow "${name}" is`, async () => {
       const [found] = await this.versions(tenant, name, version + 1, 1);
       if (found?.version !== version) return ok(false);
-      if (expected !== null && expected !== version) return err(changed(name, version, expected));
+      const refusal = changed(name, version, expected);
+      if (refusal !== null) return err(refusal);
       const { revision, channels } = await readName(this.#db, tenant, name);
       const pointing = channelsOf(channels, version);
       if (pointing.length > 0) {
@@ -262,6 +266,6 @@ export class WorkflowRegistry {
 
 const named = (tenant: string, name: string) => and(eq(workflows.tenant, tenant), eq(workflows.name, name));
 
-function changed(name: string, actual: number, expected: number): Rejection {
-  return outdated(`Workflow "${name}" is`, actual, expected, "version");
+function changed(name: string, actual: number, expected: Expected): Rejection | null {
+  return unexpected(`Workflow "${name}" is`, actual, expected, "version");
 }

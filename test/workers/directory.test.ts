@@ -12,7 +12,15 @@ const BY = { type: "key", id: "root" } as const;
 const keyring = createKeyring([{ name: "k1", secret: new Uint8Array(32).fill(1) }]);
 const registry = new AgentRegistry(drizzle(env.DB), keyring, { allowLoopback: false });
 const register = async (tenant: string, id: string): Promise<void> =>
-  void (await registry.register(tenant, id, { url: "https://a.example/", capabilities: ["x"] }, { type: "none" }, false, BY, Date.now()));
+  void (await registry.register(
+    tenant,
+    id,
+    { url: "https://a.example/", capabilities: ["x"] },
+    { type: "revision", revision: null },
+    false,
+    BY,
+    Date.now(),
+  ));
 const ids = async (directory: AgentDirectory, tenant: string, now: number): Promise<string[]> =>
   [...(await directory.load(tenant, now)).byId.keys()].filter((id) => !isBuiltinAgent(id));
 
@@ -34,7 +42,7 @@ describe("the directory", () => {
     await ids(directory, "t2", 1_000_000);
     await register("t2", "one");
     expect([...(await directory.refresh("t2", 1_000_001)).byId.keys()]).toContain("one");
-    await registry.delete("t2", "one", { type: "none" });
+    await registry.delete("t2", "one", { type: "revision", revision: null });
     await directory.changed("t2", 1_000_002);
     expect(await ids(directory, "t2", 1_000_003)).toEqual([]);
   });
@@ -69,7 +77,7 @@ describe("the directory", () => {
       "t6",
       "one",
       { url: "https://a.example/", capabilities: ["x"], auth: { type: "bearer", value: "plain-secret" } },
-      { type: "none" },
+      { type: "revision", revision: null },
       false,
       BY,
       1,
@@ -117,7 +125,7 @@ describe("what an agent's object publishes", () => {
     expect(await published("published")).toEqual(["later"]);
     await registry.publish("published", "one", state(3, "latest"));
     expect(await published("published")).toEqual(["latest"]);
-    await registry.delete("published", "one", { type: "none" });
+    await registry.delete("published", "one", { type: "revision", revision: null });
     await registry.publish("published", "one", state(4, "too late"));
     const rows = await env.DB.prepare("SELECT count(*) AS rows FROM agent_states WHERE tenant = 'published'").first();
     expect(rows).toEqual({ rows: 0 });

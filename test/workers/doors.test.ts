@@ -161,3 +161,115 @@ test("whoever uses a wrong method is told all that are allowed", async () => {
   expect(response.status).toBe(405);
   expect(response.headers.get("allow")?.split(", ").toSorted()).toEqual(["GET", "HEAD", "POST"]);
 });
+
+describe("what is registered", () => {
+  const STEPS = { steps: [{ id: "a", capability: "echo" }] };
+  const THINGS: readonly (readonly [path: string, body: object, other: object])[] = [
+    ["/agents/made", { url: "https://made.example/run", capabilities: ["x"] }, { url: "https://made.example/run", capabilities: ["y"] }],
+    ["/workflows/made", STEPS, { steps: [{ id: "b", capability: "echo" }] }],
+    ["/schedules/made", { every: "1h", task: { type: "simple" } }, { every: "2h", task: { type: "simple" } }],
+    ["/workflows/made/channels/stable", { version: 1 }, { version: 2 }],
+  ];
+
+  test.each(THINGS)(
+    "%s is made only where nothing is, changed only by who has seen it, and not sent to who has it",
+    async (path, body, other) => {
+      const put = (sent: object, headers: Record<string, string>) => api<{ code: string; detail: string }>("PUT", path, sent, headers);
+      expect(await put(body, { "if-match": "*" }), "nothing is there").toMatchObject({ status: 412 });
+      const made = await put(body, { "if-none-match": "*" });
+      expect(made.status, JSON.stringify(made.body)).toBe(201);
+      for (const sent of [body, other])
+        expect(await put(sent, { "if-none-match": "*" })).toMatchObject({ status: 412, body: { code: "precondition_failed" } });
+      const tag = made.headers.get("etag") ?? "";
+      expect(tag).toMatch(/^"\d+"$/);
+      expect(await put(other, { "if-match": `W/${tag}` })).toMatchObject({
+        status: 412,
+        body: { detail: expect.stringContaining("weak") },
+      });
+      for (const wrong of ['"99"', '"98", "99"', "nonsense", '"0"'])
+        expect((await put(other, { "if-match": wrong })).status, wrong).toBe(412);
+      const changed = await put(other, { "if-match": `"99",W/"7" , ${tag}` });
+      expect(changed.status, JSON.stringify(changed.body)).toBeLessThan(300);
+      expect((await put(body, { "if-match": "*" })).status).toBeLessThan(300);
+
+      if (path.includes("channels")) return;
+      const read = await ask(path);
+      const now = read.headers.get("etag") ?? "";
+      for (const known of [now, `W/${now}`, `"nope", ${now}`, "*"]) {
+        const again = await ask(path, { headers: { "if-none-match": known } });
+        expect([again.status, await again.text(), again.headers.get("etag")], known).toEqual([304, "", now]);
+      }
+      expect((await ask(path, { headers: { "if-none-match": tag } })).status, "an old one").toBe(200);
+    },
+  );
+});
+
+describe("what anybody may ask for", () => {
+  test("the document is the same, with its tag; whoever has it is not sent it", async () => {
+    const first = await exports.default.fetch(`${ORIGIN}/openapi.json`);
+    const tag = first.headers.get("etag") ?? "";
+    expect(await first.json()).toMatchObject({ openapi: "3.1.0" });
+    const again = await exports.default.fetch(`${ORIGIN}/openapi.json`, { headers: { "if-none-match": tag } });
+    expect([again.status, await again.text()]).toEqual([304, ""]);
+    expect((await exports.default.fetch(`${ORIGIN}/openapi.json`, { method: "HEAD" })).headers.get("etag")).toBe(tag);
+  });
+
+  test("readiness is looked at once, however many ask, and never told from before", async () => {
+    const prepare = vi.spyOn(Object.getPrototypeOf(env.DB) as D1Database, "prepare");
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+    const asked = async () => (await exports.default.fetch(`${ORIGIN}/ready`)).status;
+    expect(new Set(await Promise.all(Array.from({ length: 50 }, asked)))).toEqual(new Set([200]));
+    const looks = prepare.mock.calls.length;
+    expect(looks).toBeLessThanOrEqual(2);
+    expect(await asked()).toBe(200);
+    expect(prepare.mock.calls.length).toBe(looks);
+    prepare.mockImplementation(() => {
+      throw new Error("away");
+    });
+    vi.setSystemTime(Date.now() + 1_000);
+    expect(await asked()).toBe(503);
+    prepare.mockRestore();
+    vi.setSystemTime(Date.now() + 1_000);
+    expect(await asked()).toBe(200);
+  });
+});
+
+test("lists and keys are unavailable while the database is, however it says so", async () => {
+  vi.spyOn(Object.getPrototypeOf(env.DB) as D1Database, "prepare").mockImplementation(() => {
+    throw new Error("database or disk is full: SQLITE_FULL");
+  });
+  for (const path of ["/tasks", "/keys", "/workflows", "/webhooks", "/approvals", "/schedules"]) {
+    const response = await ask(path);
+    expect([response.status, response.headers.get("retry-after")], path).toEqual([503, "1"]);
+  }
+  expect((await ask("/tasks", { headers: { authorization: `Bearer ${OLD_KEY}` } })).status).toBe(503);
+  expect((await ask("/keys", { method: "POST", body: '{"name":"x","roles":["viewer"]}' })).status).toBe(503);
+});
+
+test("a cursor is of one list under one filter; how much is on a page may change", async () => {
+  for (let count = 0; count < 3; count++) await api("POST", "/keys", { name: `${count}`, roles: ["viewer"] });
+  for (const id of ["one", "two", "three"]) await api("PUT", `/agents/${id}`, { url: "https://a.example/", capabilities: ["paged"] });
+  const next = async (path: string) => (await api<{ next_cursor: string }>("GET", path)).body.next_cursor;
+  const cursor = await next("/agents?limit=1&capability=paged");
+  expect((await ask(`/agents?limit=2&capability=paged&cursor=${cursor}`)).status).toBe(200);
+  expect((await ask(`/agents?cursor=${cursor}&limit=2&capability=paged`)).status).toBe(200);
+  const others = [`/agents?limit=1&cursor=${cursor}`, `/agents?limit=1&capability=other&cursor=${cursor}`, `/keys?cursor=${cursor}`];
+  others.push(`/agents?capability=paged&cursor=${await next("/keys?limit=1")}`, "/keys?cursor=nonsense", `/keys?cursor=${btoa('"a"')}`);
+  for (const path of others)
+    expect(await api("GET", path), path).toMatchObject({ status: 400, body: { errors: [{ pointer: "/query/cursor" }] } });
+});
+
+test("what is wrong with a request is said in words for it", async () => {
+  const told = async (method: string, path: string, body?: unknown) => JSON.stringify((await api(method, path, body)).body);
+  const task = (await api<{ id: string }>("POST", "/tasks", { type: "simple" })).body.id;
+  for (const after of ["abc", "1.5", "1e400"]) {
+    const said = await told("GET", `/tasks/${task}/events?after=${after}`);
+    expect(said).toMatch(/expected a (whole )?number/);
+    expect(said).not.toContain("duration");
+  }
+  for (const body of [[], null, 5]) {
+    const said = await told("POST", "/keys", body);
+    expect(said).toContain("expected an object");
+    expect(said).not.toContain("steps");
+  }
+});

@@ -103,9 +103,10 @@ describe("a task from end to end", () => {
     const trace = "0af7651916cd43dd8448eb211c80319c";
     const id = await submit(
       { workflow: { steps: [{ id: "a", capability: "flaky", retry: { delay: "1ms" } }] } },
-      { traceparent: `00-${trace}-b7ad6b7169203331-01` },
+      { traceparent: `00-${trace}-b7ad6b7169203331-01`, tracestate: "rojo=00f067aa0ba902b7" },
     );
     await untilEnded(id);
+    expect(new Set(calls.map(({ headers }) => headers.get("tracestate")))).toEqual(new Set(["rojo=00f067aa0ba902b7"]));
     expect(calls.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(new Set(calls.map(({ key }) => key))).toEqual(new Set([`${id}/a/1`]));
     expect(calls.every(({ headers }) => headers.get("traceparent")?.includes(trace))).toBe(true);

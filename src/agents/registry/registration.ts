@@ -25,7 +25,7 @@ function between(least: string, most: string) {
   }, `expected between ${least} and ${most}`);
 }
 
-const OWN_HEADERS = /^(host|content-.*|transfer-encoding|connection|accept|user-agent|idempotency-key|traceparent|webhook-.*)$/i;
+const OWN_HEADERS = /^(host|content-.*|transfer-encoding|connection|accept|user-agent|idempotency-key|traceparent|tracestate|webhook-.*)$/i;
 
 const auth = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("bearer"), value: secret }),

@@ -1,9 +1,10 @@
 /** The agents of a tenant in D1: register, read, delete; and what their objects publish about them. */
+import type { Expected } from "../../shared/expected.ts";
 import type { By } from "../../shared/actor.ts";
 import { and, eq, lt, lte, notExists, sql, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere, reachedLimit, roomIn, type Limit } from "../../records/limit.ts";
-import { outdated, overLatest } from "../../records/revision.ts";
+import { overLatest, unexpected } from "../../records/revision.ts";
 import { rejection, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import type { Keyring } from "../../shared/keyring.ts";
 import { LIMITS } from "../limits.ts";
@@ -25,10 +26,7 @@ export interface Registered {
 }
 
 /** What a write requires of what is there. */
-export type Expectation =
-  | { readonly type: "none" }
-  | { readonly type: "absent" }
-  | { readonly type: "revision"; readonly revision: number };
+export type Expectation = { readonly type: "absent" } | { readonly type: "revision"; readonly revision: Expected };
 
 /** An agent and what is known of how it does. */
 export interface KnownAgent {
@@ -234,13 +232,6 @@ function newOrigin(before: Addresses, after: Addresses): string | null {
 }
 
 function unmet(expected: Expectation, id: string, before: AgentRecord | null): Rejection | null {
-  switch (expected.type) {
-    case "none":
-      return null;
-    case "absent":
-      return before === null ? null : rejection("already_exists", `Agent "${id}" is registered already; use PUT to replace it`);
-    case "revision":
-      if (before?.revision === expected.revision) return null;
-      return outdated(`Agent "${id}" is`, before?.revision ?? 0, expected.revision);
-  }
+  if (expected.type === "revision") return unexpected(`Agent "${id}" is`, before?.revision ?? 0, expected.revision);
+  return before === null ? null : rejection("already_exists", `Agent "${id}" is registered already; use PUT to replace it`);
 }

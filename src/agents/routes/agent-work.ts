@@ -34,6 +34,7 @@ const attempt = z
     }),
     idempotency_key: z.string(),
     traceparent: z.string(),
+    tracestate: z.string().optional(),
     lease_until: z.iso.datetime(),
   })
   .openapi("PulledAttempt");

@@ -1,4 +1,5 @@
 /** `/agents`: register, find, change, delete. */
+import type { Expected } from "../../shared/expected.ts";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { registrationFromCard } from "../registry/agent-card.ts";
@@ -9,7 +10,7 @@ import { agentRegistration, type AgentRegistration } from "../registry/registrat
 import type { Expectation, KnownAgent, Registered } from "../registry/registry.ts";
 import { faultsOf } from "../../language/compile.ts";
 import { identifier } from "../../language/definition-words.ts";
-import { outdated } from "../../records/revision.ts";
+import { unexpected } from "../../records/revision.ts";
 import { rejectionOf } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../shared/json.ts";
@@ -114,9 +115,8 @@ export const agentRoutes = createRouter<AgentServices>()
     const { id } = c.req.valid("param");
     const expected = requiredRevision(c);
     const record = found(await c.var.services.agents.find(c.var.principal.tenant, id), id);
-    if (expected !== null && record.revision !== expected) {
-      throw new Refused(outdated(`Agent "${id}" is`, record.revision, expected));
-    }
+    const refusal = unexpected(`Agent "${id}" is`, record.revision, expected);
+    if (refusal !== null) throw new Refused(refusal);
     const patch = c.req.valid("json") as JsonObject;
     const changed = agentRegistration.safeParse(merged(registrationOf(record) as unknown as Json, patch));
     if (!changed.success) throw new Refused(rejectionOf(faultsOf(changed.error), "invalid_request"));
@@ -132,7 +132,7 @@ export const agentRoutes = createRouter<AgentServices>()
     const { limit, cursor, ...filter } = c.req.valid("query");
     const { tenant } = c.var.principal;
     const snapshot = await c.var.services.directory.refresh(tenant, Date.now());
-    const after = readCursor(cursor, z.string());
+    const after = readCursor(c, cursor, z.string());
     const matching = [...snapshot.byId.values()]
       .map((record) => ({ agent: record, state: snapshot.states.get(record.id) ?? null }))
       .filter((known) => (after === null || known.agent.id > after) && matches(known, filter))
@@ -140,6 +140,7 @@ export const agentRoutes = createRouter<AgentServices>()
       .slice(0, limit + 1);
     return c.json(
       page(
+        c,
         matching.map((known) => agentBody(known.agent, known.state)),
         limit,
         (listed) => listed.id,
@@ -160,7 +161,7 @@ export const agentRoutes = createRouter<AgentServices>()
     return c.body(null, 204);
   });
 
-const expectation = (revision: number | null): Expectation => (revision === null ? { type: "none" } : { type: "revision", revision });
+const expectation = (revision: Expected): Expectation => ({ type: "revision", revision });
 
 const laterIn =
   (c: Context<Api<AgentServices>>) =>

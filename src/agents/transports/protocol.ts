@@ -32,11 +32,15 @@ export interface AgentCall {
   /** The same for all attempts at a step. */
   readonly idempotencyKey: string;
   readonly traceparent: string;
+  readonly tracestate?: string;
   readonly timeoutMs: number;
 }
 
 /** Whose attempt it is, and who has it. */
-export type CallAddress = Pick<AgentCall, "tenant" | "agent" | "taskId" | "stepId" | "attempt" | "idempotencyKey" | "traceparent">;
+export type CallAddress = Pick<
+  AgentCall,
+  "tenant" | "agent" | "taskId" | "stepId" | "attempt" | "idempotencyKey" | "traceparent" | "tracestate"
+>;
 
 /**
  * A call on its way from its task's object to whoever makes it. RPC carries 32 MiB and spends two bytes on a character of
@@ -90,7 +94,7 @@ export function pulledWorkOf(call: PulledCall, now: number): readonly Uint8Array
   const text = JSON.stringify({
     ...workOf({ ...call, input: undefined }),
     idempotency_key: call.idempotencyKey,
-    traceparent: call.traceparent,
+    ...traceOf(call),
     lease_until: isoTime(now + call.timeoutMs),
   });
   const encoder = new TextEncoder();
@@ -117,11 +121,16 @@ function headersFor(call: CallAddress, body: string, keyring: Keyring, now: Date
   return {
     "content-type": "application/json",
     "idempotency-key": call.idempotencyKey,
-    traceparent: call.traceparent,
+    ...traceOf(call),
     ...signedHeaders([opened(call, call.agent.signing, "signing", keyring).mac()], messageId, body, now),
     ...authHeader(call, keyring),
   };
 }
+
+const traceOf = ({ traceparent, tracestate }: Pick<AgentCall, "traceparent" | "tracestate">) => ({
+  traceparent,
+  ...(tracestate !== undefined && { tracestate }),
+});
 
 function authHeader(call: CallAddress, keyring: Keyring): Record<string, string> {
   const { auth } = call.agent;

@@ -26,6 +26,8 @@ export interface TaskCreated extends AspectsOfCreated {
   /** SHA-256 of the submitted body, for a task with an idempotency key. */
   readonly fingerprint?: string;
   readonly traceparent: string;
+  /** What tracers of others say of its trace; agents get it as it came. */
+  readonly tracestate?: string;
   /** Where the service was reached: the base of callback URLs. */
   readonly origin: string;
   /** The step that started it, in the task that waits for it. */

@@ -50,6 +50,7 @@ const MEMBERS = {
   fail_fast: z.boolean(),
   fingerprint: text,
   traceparent: text,
+  tracestate: text,
   origin: text,
   parent: z.looseObject({ task: text, step: text, branch: count, depth: count, above: texts.optional() }),
   spread: z.looseObject({ path: texts, first: count, concurrency: number, tolerate: count }),

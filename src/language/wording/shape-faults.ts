@@ -60,7 +60,7 @@ function faultsAt({ issue, path }: Placed, checked: Checked | null, root: string
     return issue.keys.slice(0, most).map((key) => ({ code: "invalid_request", pointer: at + pointer(key), ...unknownField(key, place) }));
   }
   const value = checked === null ? undefined : valueAt(checked.value, path);
-  return [{ code: "invalid_request", pointer: at, ...wordingOf(issue, path, value) }];
+  return [{ code: "invalid_request", pointer: at, ...wordingOf(issue, path, value, checked !== null) }];
 }
 
 /** An object with unknown fields: looked at once, however many they are. */
@@ -105,17 +105,19 @@ const didYouMean = (field: string): Wording => ({ message: `unknown field; did y
 const kindsWith = (fields: readonly string[]): readonly string[] =>
   STEP_KINDS.filter((_, index) => fields.every((field) => Object.hasOwn(stepDefinition.options[index]?.shape ?? {}, field)));
 
-function wordingOf(issue: Issue, path: Path, value: unknown): Wording {
+/** `isDefinition`: it is a workflow, whose fields are best shown by examples. */
+function wordingOf(issue: Issue, path: Path, value: unknown, isDefinition: boolean): Wording {
   const field = fieldOf(path);
+  const example = isDefinition ? EXAMPLES.get(field) : undefined;
   switch (issue.code) {
     case "invalid_type": {
-      const expected = expectation(issue, field);
+      const expected = expectation(issue, field, example);
       if (isMissing(issue)) return { message: `missing; expected ${expected}` };
       return withRepair(`expected ${expected}${came(value)}`, field, value);
     }
     case "invalid_value":
     case "invalid_union":
-      return choice(issue, field, value);
+      return choice(issue, field, value, example);
     case "too_small":
     case "too_big":
       return { message: sizeMessage(issue, value) };
@@ -149,12 +151,11 @@ const TYPE_WORDS: { readonly [type: string]: string } = {
 };
 
 /** What one of the shapes that are allowed would be. */
-function expectation(issue: Issue, field: string): string {
+function expectation(issue: Issue, field: string, example: string | undefined): string {
   if (issue.code === "invalid_value") return listed(issue.values);
   if (issue.code !== "invalid_type") return (ownMessage(issue) ?? "something else").replace(/^expected /, "");
-  if (DURATIONS.has(field)) return 'a duration such as "30s"';
   const word = TYPE_WORDS[issue.expected] ?? issue.expected;
-  const example = EXAMPLES.get(field);
+  if (DURATIONS.has(field) && word === "a text") return 'a duration such as "30s"';
   const isOfType = example !== undefined && (word === "a value" || example.startsWith(FIRST_CHARACTER[word] ?? ""));
   return isOfType ? `${word} such as ${example}` : word;
 }
@@ -170,11 +171,16 @@ function ownMessage({ message }: Issue): string | null {
 
 const listed = (values: readonly unknown[]): string => values.map((value) => JSON.stringify(value)).join(", ");
 
-function choice(issue: Extract<Issue, { code: "invalid_value" | "invalid_union" }>, field: string, value: unknown): Wording {
+function choice(
+  issue: Extract<Issue, { code: "invalid_value" | "invalid_union" }>,
+  field: string,
+  value: unknown,
+  example: string | undefined,
+): Wording {
   if (issue.code === "invalid_union" && issue.discriminator !== undefined) return kindWording(value);
   const options = issue.code === "invalid_value" ? [issue] : issue.errors.flatMap(([first]) => first ?? []);
   const own = issue.code === "invalid_union" ? ownMessage(issue) : null;
-  const expected = own ?? `expected ${[...new Set(options.map((option) => expectation(option, field)))].join(", or ")}`;
+  const expected = own ?? `expected ${[...new Set(options.map((option) => expectation(option, field, example)))].join(", or ")}`;
   if (value === undefined && options.some(isMissing)) return { message: `missing; ${expected}` };
   const values = options.flatMap((option) => (option.code === "invalid_value" ? option.values.map(String) : []));
   const meant = typeof value === "string" ? meantValue(value, values) : null;

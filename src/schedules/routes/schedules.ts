@@ -153,8 +153,8 @@ export const scheduleRoutes = createRouter<ScheduleServices>()
   .openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const { tenant } = c.var.principal;
-    const heads = await c.var.services.scheduleList.page(tenant, readCursor(cursor, z.string()), limit + 1);
-    const { data, next_cursor } = page(heads, limit, ({ name }) => name);
+    const heads = await c.var.services.scheduleList.page(tenant, readCursor(c, cursor, z.string()), limit + 1);
+    const { data, next_cursor } = page(c, heads, limit, ({ name }) => name);
     const now = Date.now();
     return c.json({ data: data.map((head) => summaryBody(tenant, head, now)), next_cursor }, 200);
   })
@@ -182,9 +182,9 @@ export const scheduleRoutes = createRouter<ScheduleServices>()
   })
   .openapi(runsRoute, async (c) => {
     const { limit, cursor, outcome } = c.req.valid("query");
-    const before = readCursor(cursor, z.int());
+    const before = readCursor(c, cursor, z.int());
     const runs = await ask(c, c.req.valid("param").name, (object) => object.runs(outcome, before, limit + 1));
-    const { data, next_cursor } = page(runs, limit, ({ seq }) => seq);
+    const { data, next_cursor } = page(c, runs, limit, ({ seq }) => seq);
     return c.json({ data: data.map(runBody), next_cursor }, 200);
   });
 

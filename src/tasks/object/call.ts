@@ -20,7 +20,7 @@ import type { Loaded } from "../journal/load.ts";
 /** Of an attempt, also of one that is over. */
 export function addressOf({ state }: Loaded, at: AttemptOf, agent: AgentRecord): CallAddress {
   const step = stepNamed(state, at.step) as AgentStep;
-  const { tenant, task, traceparent } = state.created;
+  const { tenant, task, traceparent, tracestate } = state.created;
   return {
     tenant,
     agent,
@@ -29,6 +29,7 @@ export function addressOf({ state }: Loaded, at: AttemptOf, agent: AgentRecord):
     attempt: at.attempt,
     idempotencyKey: idempotencyKey(state, step),
     traceparent: childSpan(traceparent, `${task}/${step.path}/${at.attempt}`),
+    ...(tracestate !== undefined && { tracestate }),
   };
 }
 

@@ -22,6 +22,7 @@ import { createTask, type CreateServices } from "./create.ts";
 export interface Request {
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
+  readonly tracestate?: string;
   /** Where the service was reached. */
   readonly origin: string;
   /** How long the caller is ready to wait for the end. */
@@ -102,7 +103,7 @@ async function prepared(
   services: SubmitServices,
   body: SubmissionBody,
   identity: Identity,
-  request: Pick<Request, "traceparent" | "origin">,
+  request: Pick<Request, "traceparent" | "tracestate" | "origin">,
   scheduled: Scheduled | undefined,
   now: number,
 ): Promise<Result<Submission, Rejection>> {
@@ -126,9 +127,10 @@ async function prepared(
 export function provenance(
   actor: Actor,
   { config }: Pick<TaskServices, "config">,
-  { traceparent, origin }: Pick<Request, "traceparent" | "origin">,
-): Pick<Submission, "actor" | "traceparent" | "origin"> {
-  return { actor: byOf(actor), traceparent: traceparent ?? newTraceparent(), origin: config.publicUrl ?? origin };
+  { traceparent, tracestate, origin }: Pick<Request, "traceparent" | "tracestate" | "origin">,
+): Pick<Submission, "actor" | "traceparent" | "tracestate" | "origin"> {
+  const trace = traceparent === null ? { traceparent: newTraceparent() } : { traceparent, ...(tracestate !== undefined && { tracestate }) };
+  return { actor: byOf(actor), ...trace, origin: config.publicUrl ?? origin };
 }
 
 /** The input as given, or in the short form every field that is no option. */

@@ -91,10 +91,10 @@ const withdrawRoute = defineRoute({
 export const approvalRoutes = createRouter<TaskServices>()
   .openapi(listRoute, async (c) => {
     const { limit, cursor, status, task } = c.req.valid("query");
-    const after = readCursor(cursor, z.object({ createdAt: z.int(), id: z.string() }));
+    const after = readCursor(c, cursor, z.object({ createdAt: z.int(), id: z.string() }));
     const approvals = await c.var.services.approvals.list(c.var.principal.tenant, { status, task }, after, limit + 1);
     return c.json(
-      page(approvals, limit, ({ requested_at, id }) => ({ createdAt: Date.parse(requested_at), id })),
+      page(c, approvals, limit, ({ requested_at, id }) => ({ createdAt: Date.parse(requested_at), id })),
       200,
     );
   })

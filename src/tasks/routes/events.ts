@@ -67,7 +67,7 @@ export const eventRoutes = createRouter<TaskServices>().openapi(eventsRoute, asy
     c.executionCtx.waitUntil(done);
     return response;
   }
-  const from = readCursor(cursor, z.int().min(0)) ?? after;
+  const from = readCursor(c, cursor, z.int().min(0)) ?? after;
   const events = await tasks.read(
     tenant,
     id,
@@ -75,7 +75,7 @@ export const eventRoutes = createRouter<TaskServices>().openapi(eventsRoute, asy
     (reading) => reading.events(from, limit + 1),
   );
   return c.json(
-    page(found(events, id), limit, (event) => event.seq),
+    page(c, found(events, id), limit, (event) => event.seq),
     200,
   );
 });

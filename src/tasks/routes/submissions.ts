@@ -12,6 +12,7 @@ import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { submitTask, submitTasks, type Request } from "../operations/submit.ts";
 import { submission, type SubmissionBody } from "./task-schemas.ts";
 import { EndedTask, TaskHead } from "../views/view.ts";
+import { traceContextOf } from "../../http/trace-context.ts";
 import { requestedWait } from "../../http/waiting.ts";
 import { endWithin } from "./end-within.ts";
 import type { TaskServices } from "../services.ts";
@@ -90,11 +91,9 @@ export const submissionRoutes = createRouter<TaskServices>()
   });
 
 export function requestOf(c: Context<Api<TaskServices>>, idempotencyKey: string | undefined, waitMs: number): Request {
-  const traceparent = c.req.header("traceparent");
   return {
     idempotencyKey: idempotencyKey ?? null,
-    // A malformed trace context is ignored, as its specification asks.
-    traceparent: traceparent !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent) ? traceparent : null,
+    ...(traceContextOf(c.req.header("traceparent"), c.req.header("tracestate")) ?? { traceparent: null }),
     origin: new URL(c.req.url).origin,
     waitMs,
   };

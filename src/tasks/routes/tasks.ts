@@ -137,11 +137,11 @@ export const taskRoutes = createRouter<TaskServices>()
   .openapi(listRoute, async (c) => {
     const { limit, cursor, status, type, tag, parent, by, created_after, created_before } = c.req.valid("query");
     const { services, principal } = c.var;
-    const after = readCursor(cursor, z.object({ createdAt: z.int(), id: z.string() }));
+    const after = readCursor(c, cursor, z.object({ createdAt: z.int(), id: z.string() }));
     const filter = { status, type, tag, parent, by, createdAfter: timeOf(created_after), createdBefore: timeOf(created_before) };
     const tasks = await services.history.list(principal.tenant, filter, after, limit + 1);
     return c.json(
-      page(tasks, limit, (task) => ({ createdAt: Date.parse(task.created_at), id: task.id })),
+      page(c, tasks, limit, (task) => ({ createdAt: Date.parse(task.created_at), id: task.id })),
       200,
     );
   })
@@ -204,7 +204,7 @@ export const taskRoutes = createRouter<TaskServices>()
   .openapi(stepsRoute, async (c) => {
     const { id } = c.req.valid("param");
     const { limit, cursor } = c.req.valid("query");
-    const from = readCursor(cursor, z.int().min(0)) ?? 0;
+    const from = readCursor(c, cursor, z.int().min(0)) ?? 0;
     const steps = found(
       await c.var.services.tasks.read(
         c.var.principal.tenant,
@@ -215,7 +215,7 @@ export const taskRoutes = createRouter<TaskServices>()
       id,
     );
     return c.json(
-      page(steps, limit, () => from + limit),
+      page(c, steps, limit, () => from + limit),
       200,
     );
   })

@@ -189,13 +189,14 @@ export class ChildSubmissions {
   }
 
   #common({ state }: Loaded, task: string, why: string) {
-    const { tenant, traceparent, origin } = state.created;
+    const { tenant, traceparent, tracestate, origin } = state.created;
     return {
       tenant,
       task,
       actor: { type: "task" as const, id: state.created.task },
       fingerprint: startedFingerprint(state.created.task),
       traceparent: childSpan(traceparent, `${state.created.task}/${why}`),
+      ...(tracestate !== undefined && { tracestate }),
       origin,
     };
   }

@@ -30,6 +30,7 @@ export interface Submission {
   /** Of the submitted body, when it came under an idempotency key. */
   readonly fingerprint: string | null;
   readonly traceparent: string;
+  readonly tracestate?: string;
   readonly origin: string;
   /** The step that starts it; the map of whose items it has some; the task whose end starts it. */
   readonly parent?: TaskCreated["parent"];
@@ -83,6 +84,7 @@ export function createdEvent(submission: Submission, journal: Journal): TaskCrea
     fail_fast: submission.failFast,
     ...(submission.fingerprint !== null && { fingerprint: submission.fingerprint }),
     traceparent: submission.traceparent,
+    ...(submission.tracestate !== undefined && { tracestate: submission.tracestate }),
     origin: submission.origin,
     ...(submission.parent && { parent: submission.parent }),
     ...(submission.spread && { spread: submission.spread }),

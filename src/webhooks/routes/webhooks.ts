@@ -129,10 +129,11 @@ export const webhookRoutes = createRouter<WebhookServices>()
   })
   .openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
-    const after = readCursor(cursor, z.tuple([z.boolean(), z.string()]));
+    const after = readCursor(c, cursor, z.tuple([z.boolean(), z.string()]));
     const records = await c.var.services.webhookRegistry.list(c.var.principal.tenant, after, limit + 1);
     return c.json(
       page(
+        c,
         records.map((record) => webhookBody({ record })),
         limit,
         (listed) => [listed.ad_hoc, listed.id],
@@ -165,9 +166,9 @@ export const webhookRoutes = createRouter<WebhookServices>()
   .openapi(deliveriesRoute, async (c) => {
     const { limit, cursor, status } = c.req.valid("query");
     const { id } = await recordOf(c, c.req.valid("param").id);
-    const before = readCursor(cursor, z.int());
+    const before = readCursor(c, cursor, z.int());
     const logged = await ask(c, id, (object) => object.deliveries({ status, before }, limit + 1));
-    const { data, next_cursor } = page(logged, limit, ({ seq }) => seq);
+    const { data, next_cursor } = page(c, logged, limit, ({ seq }) => seq);
     return c.json({ data: data.map(deliveryBody), next_cursor }, 200);
   })
   .openapi(redeliverRoute, async (c) => {

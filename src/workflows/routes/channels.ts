@@ -78,13 +78,13 @@ export const channelRoutes = createRouter<WorkflowServices>()
   .openapi(listRoute, async (c) => {
     const { name } = c.req.valid("param");
     const { limit, cursor } = c.req.valid("query");
-    const after = readCursor(cursor, z.string());
+    const after = readCursor(c, cursor, z.string());
     const set = await c.var.services.channels.read(c.var.principal.tenant, name);
     if (set === null) throw new Refused(noWorkflow(name));
     const rest = set.channels.filter((candidate) => after === null || candidate.channel > after);
     c.header("ETag", etag(set.revision));
     return c.json(
-      page(rest.slice(0, limit + 1).map(channelView), limit, (listed) => listed.channel),
+      page(c, rest.slice(0, limit + 1).map(channelView), limit, (listed) => listed.channel),
       200,
     );
   })

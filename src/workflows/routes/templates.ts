@@ -70,7 +70,7 @@ export const templateRoutes = createRouter<WorkflowServices>()
     const { limit, cursor } = c.req.valid("query");
     const { workflows } = c.var.services;
     const { tenant } = c.var.principal;
-    const names = page(await workflows.list(tenant, readCursor(cursor, z.string()), limit + 1), limit, ({ name }) => name);
+    const names = page(c, await workflows.list(tenant, readCursor(c, cursor, z.string()), limit + 1), limit, ({ name }) => name);
     const described = await workflows.describe(tenant, names.data);
     return c.json({ data: described.map((one) => templateView(one, one.name)), next_cursor: names.next_cursor }, 200);
   })

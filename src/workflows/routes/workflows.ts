@@ -149,9 +149,9 @@ export const workflowRoutes = createRouter<WorkflowServices>()
   })
   .openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
-    const names = await c.var.services.workflows.list(c.var.principal.tenant, readCursor(cursor, z.string()), limit + 1);
+    const names = await c.var.services.workflows.list(c.var.principal.tenant, readCursor(c, cursor, z.string()), limit + 1);
     return c.json(
-      page(names.map(listingView), limit, (workflow) => workflow.name),
+      page(c, names.map(listingView), limit, (workflow) => workflow.name),
       200,
     );
   })
@@ -164,11 +164,11 @@ export const workflowRoutes = createRouter<WorkflowServices>()
   .openapi(versionsRoute, async (c) => {
     const { name } = c.req.valid("param");
     const { limit, cursor } = c.req.valid("query");
-    const before = readCursor(cursor, z.int());
+    const before = readCursor(c, cursor, z.int());
     const versions = await c.var.services.workflows.versions(c.var.principal.tenant, name, before, limit + 1);
     if (versions.length === 0 && before === null) found(null, name);
     return c.json(
-      page(versions.map(summaryView), limit, (workflow) => workflow.version),
+      page(c, versions.map(summaryView), limit, (workflow) => workflow.version),
       200,
     );
   })
