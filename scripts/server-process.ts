@@ -1,5 +1,5 @@
 /** The service as a child process, the way `npm start` runs it: started, killed without warning, started again. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 
@@ -68,6 +68,18 @@ export class ServerProcess {
   /** SIGKILL, without a chance to put anything in order. */
   kill(): Promise<void> {
     return this.#end("SIGKILL");
+  }
+
+  /** SIGKILL to what runs the service, as when it has no more memory: its launcher lives on and starts another. */
+  killRuntime(): void {
+    const group = this.#process?.pid;
+    const processes = execFileSync("ps", ["-A", "-ww", "-o", "pgid=,pid=,args="], { encoding: "utf8" }).split("\n");
+    for (const line of processes) {
+      const [of, pid, program = ""] = line.trim().split(/\s+/);
+      // The one that listens on the port only passes requests on.
+      const isRuntime = program.endsWith("/workerd") && !line.includes(`entry=127.0.0.1:${this.port} `);
+      if (Number(of) === group && isRuntime) process.kill(Number(pid), "SIGKILL");
+    }
   }
 
   stop(): Promise<void> {

@@ -76,6 +76,15 @@ export const LIMITS = {
   resendMaxMs: 10 * MINUTE,
   /** Alarms in a row that may fail before the task is sealed; the platform gives up after six. */
   alarmFailures: 4,
+  /** How often the runtime may die in a row under a task that gets no further, before the task is sealed … */
+  deaths: 5,
+  /** … and the pause after the first time; each is three times the one before. */
+  deathPauseMs: 500,
+  deathPauseMaxMs: 1 * MINUTE,
+  /** How long after its beginning a death counts as that of what was begun: what kills the process does so at once. */
+  deathWindowMs: 300,
+  /** Something that should have been done so long ago was cut off, most likely. */
+  lateMs: 1 * SECOND,
   /** Steps in the view of a task; the rest are pages of `/steps`. */
   viewSteps: 1_000,
   progressBytes: 4 * KIB,

@@ -46,6 +46,10 @@ export class Server {
     return this.#process.kill();
   }
 
+  killRuntime(): void {
+    this.#process.killRuntime();
+  }
+
   get origin(): string {
     return this.#process.origin;
   }

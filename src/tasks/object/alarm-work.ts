@@ -40,6 +40,7 @@ export class AlarmWork {
     const { runner, deletion } = this.#parts;
     const loaded = runner.readyAtAlarm();
     if (loaded === null) return deletion.deleteAgain();
+    if (!(await runner.mayWork())) return;
     const failures = Math.max(retryCount, this.#storage.kv.get<number>("alarm_failures") ?? 0);
     // What is done for a live task sets the next alarm with it, and an alarm that does not get that far comes again by
     // itself; after a failure nothing is taken for granted.

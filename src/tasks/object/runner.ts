@@ -5,54 +5,30 @@
  * R2. If a flush throws, nothing of it stays: memory is dropped and folded again from the journal.
  * R3. Effects start after the transaction; the output gate holds what leaves the object until the journal is durable.
  * R4. The alarm is never later than what the state needs. It is moved only to an earlier time, because moving costs a row.
+ * R5. What follows a crash is marked before it begins, and not begun while the task pauses because of earlier ones.
  */
+import { Unavailable } from "../../shared/errors.ts";
 import { log, messageOf } from "../../shared/log.ts";
-import { childTaskId } from "../../shared/ids.ts";
 import { LIMITS } from "../limits.ts";
-import { assert } from "../../shared/result.ts";
-import { lookupIn } from "../../agents/selection/selection.ts";
-import { nextHedgeAt } from "../../engine/rules/wake.ts";
-import { commandsFor } from "../../engine/rules/commands.ts";
-import type { Command } from "../../engine/facts/command.ts";
+import { assert, ok } from "../../shared/result.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
-import { evolve } from "../../engine/state/evolve.ts";
 import type { Graph } from "../../language/graph.ts";
-import type { TaskInput } from "../../engine/facts/input.ts";
-import type { TaskState } from "../../engine/state/state.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
+import type { InputOf, TaskInput } from "../../engine/facts/input.ts";
+import { admit } from "../../engine/rules/admit.ts";
 import { cancelSteps } from "../../engine/rules/step.ts";
 import { create, transition, type Answer } from "../../engine/transition.ts";
-import type { World } from "../../engine/world.ts";
+import { recordDecided } from "./decided-facts.ts";
+import type { Effects } from "./effects.ts";
+import { HedgeTimer } from "./hedge-timer.ts";
 import { Journal } from "./journal.ts";
+import { poisoned, Recovery } from "./recovery.ts";
 import type { TaskPorts } from "../ports.ts";
 import { loadTask, type Loaded } from "../journal/load.ts";
 import { TaskReading } from "../journal/task-reading.ts";
-import { TaskAlarm, type OwedAt } from "./task-alarm.ts";
-
-/** What one flush established. */
-export interface Commit {
-  readonly events: readonly TaskEvent[];
-  readonly commands: readonly Command[];
-  /** The number of the first event. */
-  readonly firstSeq: number;
-  readonly at: number;
-}
-
-/** What follows from what is recorded. */
-export interface Effects {
-  readonly committed: (loaded: Loaded, commit: Commit) => void;
-  /** A new instance has folded the journal. */
-  readonly loaded: (loaded: Loaded) => void;
-  readonly owedAt: OwedAt;
-  readonly calledAt: World["calledAt"];
-}
-
-/** Which task it is: one that was submitted again under its key is another. */
-interface TaskName {
-  readonly tenant: string;
-  readonly task: string;
-  readonly createdAt: number;
-}
+import { TaskAlarm } from "./task-alarm.ts";
+import { worldOfTask, type TaskName } from "./world-of-task.ts";
 
 interface Pending {
   /** Makes the input inside the transaction, so that a large value is stored with the fact that refers to it. */
@@ -64,17 +40,21 @@ interface Pending {
 export class TaskRunner {
   readonly journal: Journal;
   readonly alarm: TaskAlarm;
+  readonly #recovery: Recovery;
   readonly #storage: DurableObjectStorage;
   readonly #ports: TaskPorts;
   readonly #effects: Effects;
   #loaded: Loaded | null = null;
   #pending: Pending[] = [];
   #timer: { readonly id: number; readonly at: number } | null = null;
-  #hedgeTimer: { readonly id: number; readonly at: number } | null = null;
+  readonly #hedgeTimer = new HedgeTimer(() => {
+    this.apply({ type: "wake" }).catch((error: unknown) => log("warn", "second agent not asked", { error: messageOf(error) }));
+  });
 
   constructor(storage: DurableObjectStorage, ports: TaskPorts, effects: Effects) {
     this.journal = new Journal(storage.sql);
     this.alarm = new TaskAlarm(storage, ports.settings, this.journal.cost, effects.owedAt);
+    this.#recovery = new Recovery(storage);
     this.#storage = storage;
     this.#ports = ports;
     this.#effects = effects;
@@ -107,10 +87,28 @@ export class TaskRunner {
     if (loaded === null) return null;
     this.#loaded = loaded;
     this.alarm.isAt(alarmAt);
+    const now = Date.now();
+    this.#recovery.loaded(loaded.state, alarmAt, now);
     // The platform gives an alarm up after some failures; whoever looks next sets it again.
-    this.alarm.keep(loaded.state, Date.now());
-    this.#effects.loaded(loaded);
+    this.alarm.keep(loaded.state, now);
+    if (this.#recovery.isFree || this.#recovery.isWatched) this.#effects.loaded(loaded);
+    else this.alarm.ringBy(Math.max(now + 1, this.#recovery.next));
     return loaded;
+  }
+
+  /**
+   * Whether the task may be worked on: not while it pauses because the runtime has died under it. One under which it has
+   * died too often is sealed. Answers at once where nothing is known of a crash.
+   */
+  async mayWork(): Promise<boolean> {
+    const loaded = this.#loaded;
+    if (loaded === null || this.#recovery.isFree) return true;
+    // What takes a while and kills nobody comes first: the mark stands for a moment only.
+    await this.freshAgents(loaded.state.created.tenant);
+    const turn = await this.#recovery.turn(loaded.state, (at) => this.alarm.ringBy(at));
+    if (turn === "sealed") this.#seal(loaded, poisoned(loaded.state, this.#recovery.deaths));
+    if (turn === "begins" && this.#loaded === loaded) this.#effects.loaded(loaded);
+    return turn !== "pauses";
   }
 
   /** Records the first facts of a task that does not exist yet. `inputs`: what holds before it does anything. */
@@ -131,7 +129,8 @@ export class TaskRunner {
         return first;
       });
       this.#loaded = { state };
-      this.#keepHedgeTimer(state, now);
+      this.#recovery.free();
+      this.#hedgeTimer.keep(state, now);
       this.#effects.committed(this.#loaded, { events, commands, firstSeq: 1, at: now });
       return this.#loaded;
     } catch (error) {
@@ -147,6 +146,11 @@ export class TaskRunner {
   async apply(input: TaskInput | ((loaded: Loaded) => TaskInput), isUrgent = true): Promise<Answer> {
     const loaded = await this.ready();
     assert(loaded !== null, "an input for a task that does not exist");
+    if (!this.#recovery.isFree) {
+      if (typeof input !== "function" && input.type === "cancel") return this.#cancel(loaded, input);
+      if (!(await this.mayWork())) throw new Unavailable("The task pauses", "the service broke down while it worked on it");
+      if (typeof input === "function" || input.type !== "wake") await this.#recovery.hears(loaded.state);
+    }
     await this.freshAgents(loaded.state.created.tenant);
     return new Promise((resolve, reject) => {
       this.#pending.push({ make: typeof input === "function" ? input : () => input, resolve, reject });
@@ -206,33 +210,16 @@ export class TaskRunner {
       this.alarm.keep(state, now);
       return result;
     });
-    this.#keepHedgeTimer(state, now);
-    if (events.length > 0) this.#effects.committed(loaded, { events, commands, firstSeq: before + 1, at: now });
+    this.#hedgeTimer.keep(state, now);
+    if (events.length > 0) {
+      this.#recovery.free();
+      this.#effects.committed(loaded, { events, commands, firstSeq: before + 1, at: now });
+    }
     return answers;
   }
 
-  /** A second agent that is due soon is asked by a timer: the object is awake, or soon forgotten as slow. */
-  #keepHedgeTimer(state: TaskState, now: number): void {
-    const at = nextHedgeAt(state);
-    if (at === null || at > now + LIMITS.hedgeTimerMs || (this.#hedgeTimer !== null && this.#hedgeTimer.at <= at)) return;
-    if (this.#hedgeTimer !== null) clearTimeout(this.#hedgeTimer.id);
-    const wake = (): void => {
-      this.#hedgeTimer = null;
-      this.apply({ type: "wake" }).catch((error: unknown) => log("warn", "second agent not asked", { error: messageOf(error) }));
-    };
-    this.#hedgeTimer = { id: setTimeout(wake, Math.max(0, at - now)) as unknown as number, at };
-  }
-
-  #world({ tenant, task, createdAt }: TaskName, now: number): World {
-    const snapshot = this.#ports.directory.known(tenant, now);
-    return {
-      now,
-      agents: snapshot && lookupIn(snapshot),
-      values: this.journal,
-      inlinePlaces: this.#ports.settings.inlineCalls,
-      calledAt: this.#effects.calledAt,
-      childTask: (step, branch) => childTaskId(tenant, task, createdAt, step, branch),
-    };
+  #world(name: TaskName, now: number): World {
+    return worldOfTask(name, this.#ports, this.journal, this.#effects.calledAt, now);
   }
 
   /** The task at its alarm, which is no longer set. `null` when there is none, or none that can be read now. */
@@ -266,23 +253,31 @@ export class TaskRunner {
    * an object that would wake, fail and wake again for ever.
    */
   seal(message: string): void {
-    const loaded = this.#loaded;
-    if (loaded === null || loaded.state.end !== null) return;
+    if (this.#loaded !== null && this.#loaded.state.end === null) this.#seal(this.#loaded, { code: "internal", message, retryable: false });
+  }
+
+  #seal(loaded: Loaded, error: Failure): void {
+    this.#record(loaded, [...cancelSteps(loaded.state, "task_failed"), { type: "task.failed", error }]);
+  }
+
+  /** Nothing is evaluated for it: what there is to undo is undone when the task goes on. */
+  #cancel(loaded: Loaded, input: InputOf<"cancel">): Answer {
     const { state } = loaded;
     const now = Math.max(Date.now(), state.at);
-    const before = state.seq;
-    const events: readonly TaskEvent[] = [
-      ...cancelSteps(state, "task_failed"),
-      { type: "task.failed", error: { code: "internal", message, retryable: false } },
-    ];
-    this.#storage.transactionSync(() => this.journal.append(events, before, now));
-    evolve(state, events, now);
-    this.alarm.keep(state, now);
-    this.#effects.committed(loaded, { events, commands: events.flatMap(commandsFor), firstSeq: before + 1, at: now });
+    const admitted = admit(state, input, this.#world({ ...state.created, createdAt: state.createdAt }, now));
+    if (!admitted.ok) return admitted;
+    if (admitted.value.length > 0) this.#record(loaded, admitted.value);
+    return ok(admitted.value.length > 0 ? "changed" : "unchanged");
+  }
+
+  #record(loaded: Loaded, events: readonly TaskEvent[]): void {
+    this.#recovery.free();
+    recordDecided({ storage: this.#storage, journal: this.journal, alarm: this.alarm, effects: this.#effects }, loaded, events);
   }
 
   /** The storage was emptied. */
   forget(): void {
+    this.#recovery.startOver();
     this.#drop();
   }
 

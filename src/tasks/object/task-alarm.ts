@@ -46,6 +46,11 @@ export class TaskAlarm {
     void this.#storage.setAlarm(at);
   }
 
+  /** Moves it to an earlier time, if it is not that early. */
+  ringBy(at: number): void {
+    if (this.#at === null || at < this.#at) this.set(at);
+  }
+
   /** Sets the next one before anything is done, so that whatever goes wrong is found again: tried again after a while. */
   rearm(state: TaskState, now: number, failures: number): void {
     const latest = this.#latest(state, now);

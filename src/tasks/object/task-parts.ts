@@ -14,6 +14,7 @@ import { Archiver } from "./archiver.ts";
 import { Attempts } from "./attempts.ts";
 import { Creation } from "./creation.ts";
 import { Deletion } from "./deletion.ts";
+import type { Commit } from "./effects.ts";
 import { EndNotices } from "./end-notices.ts";
 import { EndWaiters } from "./end-waiters.ts";
 import { AgentRefresh } from "./errands/agent-refresh.ts";
@@ -32,7 +33,7 @@ import { SlotReleases } from "./errands/slot-releases.ts";
 import { SlotRequests } from "./errands/slot-requests.ts";
 import { HistoryProjection } from "./history-projection.ts";
 import { Queries } from "./queries.ts";
-import { TaskRunner, type Commit } from "./runner.ts";
+import { TaskRunner } from "./runner.ts";
 import { Steering } from "./steering.ts";
 
 export class TaskParts {

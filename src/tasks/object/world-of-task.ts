@@ -1,0 +1,31 @@
+/** What the engine may know of the world when a task's object asks it. */
+import { lookupIn } from "../../agents/selection/selection.ts";
+import type { World } from "../../engine/world.ts";
+import { childTaskId } from "../../shared/ids.ts";
+import type { TaskPorts } from "../ports.ts";
+import type { Journal } from "./journal.ts";
+
+/** Which task it is: one that was submitted again under its key is another. */
+export interface TaskName {
+  readonly tenant: string;
+  readonly task: string;
+  readonly createdAt: number;
+}
+
+export function worldOfTask(
+  { tenant, task, createdAt }: TaskName,
+  { directory, settings }: Pick<TaskPorts, "directory" | "settings">,
+  values: Journal,
+  calledAt: World["calledAt"],
+  now: number,
+): World {
+  const snapshot = directory.known(tenant, now);
+  return {
+    now,
+    agents: snapshot && lookupIn(snapshot),
+    values,
+    inlinePlaces: settings.inlineCalls,
+    calledAt,
+    childTask: (step, branch) => childTaskId(tenant, task, createdAt, step, branch),
+  };
+}
