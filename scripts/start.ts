@@ -36,4 +36,12 @@ const server = spawn(process.execPath, [wrangler, "dev", "--show-interactive-dev
   stdio: "inherit",
 });
 server.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 0 : 1)));
+
+// npm ends its shell and itself when it is told to end, and tells nobody else.
+if (process.env["npm_lifecycle_event"] !== undefined) {
+  const { ppid } = process;
+  setInterval(() => {
+    if (process.ppid !== ppid) server.kill("SIGTERM");
+  }, 500).unref();
+}
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => server.kill(signal));

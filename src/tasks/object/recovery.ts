@@ -42,6 +42,7 @@ export class Recovery {
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
+    isolateSince();
   }
 
   get isFree(): boolean {
@@ -87,22 +88,27 @@ export class Recovery {
     return "begins";
   }
 
-  /** Something has come in for the task, which has got no further yet since the crash. */
+  /** Something has come in for the task, which has got no further yet since the crash. It is taken while the task pauses, too. */
   async hears(state: TaskState): Promise<void> {
-    if (this.isWatched) await this.#begin(state, null);
+    if (!this.isFree) await this.#begin(state, null);
   }
 
   /** `ringBy`: whoever dies now is looked for after the pause, however far away the alarm is. */
   async #begin({ seq, created }: TaskState, ringBy: ((at: number) => void) | null): Promise<void> {
     if (this.#mark?.begun !== true || this.#mark.seq !== seq) {
       const { deaths } = this;
-      this.#mark = { v: 1, seq, deaths, begun: true, next: Date.now() + pauseMs(created.task, deaths + 1) };
+      this.#mark = { v: 1, seq, deaths, begun: true, next: ringBy === null ? this.next : Date.now() + pauseMs(created.task, deaths + 1) };
       this.#storage.kv.put(KEY, this.#mark);
       ringBy?.(this.#mark.next);
       await this.#storage.sync();
     }
     if (this.#clearing !== null) clearTimeout(this.#clearing);
     this.#clearing = setTimeout(() => this.#outlived(), LIMITS.deathWindowMs) as unknown as number;
+  }
+
+  /** What was begun has been done, and nobody is awaited because of it. */
+  worked({ inline }: TaskState): void {
+    if (this.isWatched && inline === 0) this.#outlived();
   }
 
   /** The task has got further, or was never disturbed. */
@@ -118,6 +124,7 @@ export class Recovery {
 
   /** It has lived long enough: what kills the process from now on is not what was begun here. */
   #outlived(): void {
+    if (this.#clearing !== null) clearTimeout(this.#clearing);
     this.#clearing = null;
     if (this.#mark?.begun !== true) return;
     this.#mark = { ...this.#mark, begun: false };

@@ -7,7 +7,6 @@
  * R4. The alarm is never later than what the state needs. It is moved only to an earlier time, because moving costs a row.
  * R5. What follows a crash is marked before it begins, and not begun while the task pauses because of earlier ones.
  */
-import { Unavailable } from "../../shared/errors.ts";
 import { log, messageOf } from "../../shared/log.ts";
 import { LIMITS } from "../limits.ts";
 import { assert, ok } from "../../shared/result.ts";
@@ -19,6 +18,7 @@ import type { InputOf, TaskInput } from "../../engine/facts/input.ts";
 import { admit } from "../../engine/rules/admit.ts";
 import { cancelSteps } from "../../engine/rules/step.ts";
 import { create, transition, type Answer } from "../../engine/transition.ts";
+import type { World } from "../../engine/world.ts";
 import { recordDecided } from "./decided-facts.ts";
 import type { Effects } from "./effects.ts";
 import { HedgeTimer } from "./hedge-timer.ts";
@@ -97,7 +97,7 @@ export class TaskRunner {
   }
 
   /**
-   * Whether the task may be worked on: not while it pauses because the runtime has died under it. One under which it has
+   * Whether the task may go on by itself: not while it pauses because the runtime has died under it. One under which it has
    * died too often is sealed. Answers at once where nothing is known of a crash.
    */
   async mayWork(): Promise<boolean> {
@@ -109,6 +109,11 @@ export class TaskRunner {
     if (turn === "sealed") this.#seal(loaded, poisoned(loaded.state, this.#recovery.deaths));
     if (turn === "begins" && this.#loaded === loaded) this.#effects.loaded(loaded);
     return turn !== "pauses";
+  }
+
+  /** What woke the task has been done. */
+  worked(): void {
+    if (this.#loaded !== null) this.#recovery.worked(this.#loaded.state);
   }
 
   /** Records the first facts of a task that does not exist yet. `inputs`: what holds before it does anything. */
@@ -148,7 +153,7 @@ export class TaskRunner {
     assert(loaded !== null, "an input for a task that does not exist");
     if (!this.#recovery.isFree) {
       if (typeof input !== "function" && input.type === "cancel") return this.#cancel(loaded, input);
-      if (!(await this.mayWork())) throw new Unavailable("The task pauses", "the service broke down while it worked on it");
+      if (this.#recovery.deaths >= LIMITS.deaths) await this.mayWork();
       if (typeof input === "function" || input.type !== "wake") await this.#recovery.hears(loaded.state);
     }
     await this.freshAgents(loaded.state.created.tenant);
