@@ -41,6 +41,8 @@ export interface EndedTask {
   /** The task whose end started it. */
   readonly chainedFrom?: string;
   readonly createdAt: number;
+  /** Tells those apart that were submitted one after the other under one key; absent where they were not, before. */
+  readonly life?: number;
   readonly finishedAt: number;
   /** Who came with the task; the secret is sealed. */
   readonly webhook?: { readonly url: string; readonly secret?: string };

@@ -45,7 +45,8 @@ export class Notifier implements WebhooksPort {
     const body = taskMessage(ended);
     const answers = await Promise.allSettled(
       targets.map(({ webhook, secret }) => {
-        const delivery: NewDelivery = { id: derivedId("delivery", tenant, webhook, ended.id, event), event, task: ended.id, body, secret };
+        const parts = [tenant, webhook, ended.id, event, ...(ended.life === undefined ? [] : [`${ended.life}`])];
+        const delivery: NewDelivery = { id: derivedId("delivery", ...parts), event, task: ended.id, body, secret };
         const name = { tenant, webhook };
         return this.#objects.ask(name, (object) => object.notify(name, delivery));
       }),

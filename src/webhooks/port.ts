@@ -24,6 +24,8 @@ export interface TaskEnded {
   /** The task whose end started it. */
   readonly chainedFrom?: string;
   readonly createdAt: number;
+  /** Tells those apart that had one id, one after the other; absent where they were not, before. */
+  readonly life?: number;
   readonly finishedAt: number;
   readonly webhook?: AdHocWebhook | undefined;
 }

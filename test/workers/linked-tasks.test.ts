@@ -245,6 +245,30 @@ describe("a webhook that comes with a task", () => {
     expect(told).toMatchObject([{ url: "https://hooks.example/done", body: { type: "task.completed", data: { id } } }]);
   });
 
+  test("is told once more where the task was deleted as soon as it had ended, and submitted again under its key", async () => {
+    const told: string[] = [];
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+      const request = new Request(input, init);
+      told.push(`${request.headers.get("webhook-id")} ${(await request.json<{ data: { id: string } }>()).data.id}`);
+      return new Response(null, { status: 204 });
+    });
+    const errors = vi.spyOn(console, "error");
+    const again = (): Promise<string> =>
+      submit(
+        { workflow: { steps: [{ id: "a", type: "transform", output: 1 }] }, webhook: { url: "https://hooks.example/again" } },
+        { "Idempotency-Key": "told-again" },
+      );
+    const id = await again();
+    await untilEnded(id);
+    expect((await api("DELETE", `/tasks/${id}`)).status).toBe(204);
+    expect(await again()).toBe(id);
+    await untilEnded(id);
+    await vi.waitUntil(() => told.length > 1, { timeout: 5_000 });
+    expect(new Set(told).size).toBe(2);
+    expect(told.every((one) => one.endsWith(id))).toBe(true);
+    expect(errors).not.toHaveBeenCalled();
+  });
+
   test("whose address is not allowed is refused", async () => {
     const { status, body } = await api("POST", "/tasks", { type: "simple", input: {}, webhook: { url: "https://10.0.0.1/" } });
     expect([status, body["code"], (body["errors"] as { pointer: string }[])[0]?.pointer]).toEqual([422, "url_refused", "/webhook/url"]);

@@ -102,6 +102,7 @@ export class EndNotices {
       ...(created.parent && { parent: { task: created.parent.task, step: created.parent.step } }),
       ...(created.chain && { chainedFrom: created.chain.from }),
       createdAt,
+      ...(created.rules !== undefined && { life: createdAt }),
       finishedAt: end.at,
       ...(created.webhook && { webhook: created.webhook }),
     };

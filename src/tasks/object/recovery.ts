@@ -25,6 +25,8 @@ interface Mark {
   readonly seq: number;
   /** How often the runtime had died before, while the task stood there. */
   readonly deaths: number;
+  /** The isolate in which it began: an object that only ended there has not died of it. */
+  readonly isolate: number;
   /** It is under way, or was cut off. */
   readonly begun: boolean;
   /** Not to be begun again before this. */
@@ -69,7 +71,7 @@ export class Recovery {
     if (this.#stand !== null) return;
     const mark = this.#storage.kv.get<Mark>(KEY);
     if (mark !== undefined && mark.seq === state.seq) {
-      const deaths = mark.deaths + (mark.begun ? 1 : 0);
+      const deaths = mark.deaths + (mark.begun && mark.isolate !== isolateSince() ? 1 : 0);
       this.#mark = { ...mark, deaths, begun: false };
       this.#stand = deaths > 0 || followsCrash(state, alarmAt, now) ? "suspect" : "free";
     } else this.#stand = followsCrash(state, alarmAt, now) ? "suspect" : "free";
@@ -97,7 +99,14 @@ export class Recovery {
   async #begin({ seq, created }: TaskState, ringBy: ((at: number) => void) | null): Promise<void> {
     if (this.#mark?.begun !== true || this.#mark.seq !== seq) {
       const { deaths } = this;
-      this.#mark = { v: 1, seq, deaths, begun: true, next: ringBy === null ? this.next : Date.now() + pauseMs(created.task, deaths + 1) };
+      this.#mark = {
+        v: 1,
+        seq,
+        deaths,
+        isolate: isolateSince(),
+        begun: true,
+        next: ringBy === null ? this.next : Date.now() + pauseMs(created.task, deaths + 1),
+      };
       this.#storage.kv.put(KEY, this.#mark);
       ringBy?.(this.#mark.next);
       await this.#storage.sync();
@@ -135,11 +144,13 @@ export class Recovery {
 
 /** Whether there is work that an instance before this one would have done by now, or was doing. */
 function followsCrash(state: TaskState, alarmAt: number | null, now: number): boolean {
+  // What has been recorded here has not died before.
+  if (state.at >= isolateSince()) return false;
   if (state.end !== null) return state.archivedAt === null && now - state.end.at >= LIMITS.lateMs;
   if (state.inline > 0) return true;
   const isLate = (at: number | null): boolean => at !== null && Number.isFinite(at) && now - at >= LIMITS.lateMs;
   if (isLate(alarmAt) || isLate(nextWakeAt(state))) return true;
-  return state.at < isolateSince() && state.live + state.children.size > 0;
+  return state.live + state.children.size > 0;
 }
 
 /** Longer each time, and different for each task, so that those who died together do not die together again. */
