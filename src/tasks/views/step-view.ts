@@ -6,7 +6,7 @@ import { Decisions, decisionView } from "./approval-view.ts";
 import { STEP_KINDS } from "../../language/kinds/table.ts";
 import type { TaskState } from "../../engine/state/state.ts";
 import { stepStatus, type Approval, type Attempt, type Branches, type Step } from "../../engine/state/step-state.ts";
-import { approvalId, errorView, ErrorView, isoOrNull, stepWaitingOn, WaitingOn } from "./waiting-view.ts";
+import { approvalId, errorView, ErrorView, isoOrNull, stepWaitingOn, WaitingOn, restsUntil } from "./waiting-view.ts";
 
 const STEP_STATUS = ["pending", "running", "waiting", "retrying", "completed", "failed", "skipped", "canceled"] as const;
 const time = z.iso.datetime();
@@ -93,11 +93,14 @@ export function stepViews(state: TaskState, from: number, to: number): readonly 
   return state.steps.slice(from, to).map((step) => stepView(state, step));
 }
 
+/** It is in line, or somebody has it until a time that readers may want to know. */
+const isToldOf = ({ way, claim }: Attempt): boolean => way === null || (claim !== null && claim.via !== "queue");
+
 function stepView(state: TaskState, step: Step): StepView {
   const { phase } = step;
-  const waits = phase.status === "waiting" || phase.status === "retrying" || stepStatus(step) === "waiting";
+  const waits = phase.status === "waiting" || phase.status === "retrying" || stepStatus(step) === "waiting" || restsUntil(step) !== null;
   const degraded = phase.status === "completed" ? phase.degraded : step.degraded;
-  const live = phase.status === "running" && (phase.live.length > 1 || phase.live[0]?.way === null) ? phase.live.map(liveView) : null;
+  const live = phase.status === "running" && (phase.live.length > 1 || phase.live.some(isToldOf)) ? phase.live.map(liveView) : null;
   const child = childOf(step);
   const cached = state.cache.asked.get(step.index)?.from;
   return {

@@ -8,7 +8,7 @@ import { statusOf, type TaskState } from "../../engine/state/state.ts";
 import type { EndStatus } from "../../engine/facts/event.ts";
 import { ByView } from "../../http/by.ts";
 import { inferredSubmitter, submitterOf } from "./by-view.ts";
-import { errorView, ErrorView, isoOrNull, waitingOn, WaitingOn, type FailureView } from "./waiting-view.ts";
+import { errorView, ErrorView, isoOrNull, waitingOn, WaitingOn, type FailureView, isResting } from "./waiting-view.ts";
 
 export const TASK_STATUS = ["queued", "running", "waiting", "paused", "completed", "failed", "canceled", "timed_out", "rejected"] as const;
 const time = z.iso.datetime();
@@ -93,7 +93,7 @@ export function taskHead(state: TaskState): TaskHead {
     type: created.task_type ?? null,
     workflow: { name: created.workflow.name, version: created.workflow.version },
     status,
-    waiting_on: status === "waiting" || status === "queued" ? waitingOn(state) : null,
+    waiting_on: status === "waiting" || status === "queued" || (status === "running" && isResting(state)) ? waitingOn(state) : null,
     priority: created.priority,
     tags: created.tags,
     by: submitterOf(created),

@@ -68,19 +68,35 @@ function waitingToBegin({ created, createdAt }: TaskState, hold: NonNullable<Tas
 function* waitingSteps(state: TaskState): Iterable<Step> {
   for (const index of [...state.waiting, ...state.retrying]) yield stepAt(state, index);
   for (const index of new Set([...state.children.values()].map(({ step }) => step))) yield stepAt(state, index);
+  for (const index of state.open) if (restsUntil(stepAt(state, index)) !== null) yield stepAt(state, index);
   if (state.queued === 0) return;
   for (const step of state.steps) if (step.phase.status === "running" && stepStatus(step) === "waiting") yield step;
 }
 
-function dueAt(state: TaskState, { phase, waitingSince }: Step): number {
+/** When the next iteration begins; `null` where the step does not pause between two. */
+export function restsUntil({ phase, branches }: Step): number | null {
+  return phase.status === "open" && branches !== null && branches.frames.size === 0 ? branches.resumeAt : null;
+}
+
+/** Nothing of the task is in flight, and some step pauses between two iterations. */
+export function isResting(state: TaskState): boolean {
+  return state.end === null && state.live === 0 && [...state.open].some((index) => restsUntil(stepAt(state, index)) !== null);
+}
+
+function dueAt(state: TaskState, step: Step): number {
+  const { phase, waitingSince } = step;
   if (phase.status === "waiting") return phase.lookAt ?? Number.POSITIVE_INFINITY;
+  const rests = restsUntil(step);
+  if (rests !== null) return rests;
   if (phase.status === "running") return (waitingSince ?? state.at) + state.created.queue_ttl_ms;
   return phase.status === "retrying" ? phase.retryAt : Number.POSITIVE_INFINITY;
 }
 
 export function stepWaitingOn(state: TaskState, step: Step): WaitingOn {
   const { phase, path: step_id } = step;
-  const at = dueAt(state, step);
+  // When it looks for an agent again is not recorded, and may be over: what is known is for how long it goes on.
+  const isLooking = phase.status === "waiting" && phase.on.type === "agent";
+  const at = isLooking ? phase.since + state.created.queue_ttl_ms : dueAt(state, step);
   const until = Number.isFinite(at) ? { until: isoTime(at) } : {};
   switch (phase.status) {
     case "waiting":
@@ -90,7 +106,8 @@ export function stepWaitingOn(state: TaskState, step: Step): WaitingOn {
       return { type: "capacity", step_id, ...(first && { agent: first.agent, since: isoTime(first.startedAt) }), ...until };
     }
     case "open": {
-      const task = step.branches?.task ?? [...state.children].find(([, child]) => child.step === step.index)?.[0];
+      if (restsUntil(step) !== null) return { type: "timer", step_id, ...until };
+      const task = step.branches?.task ?? childOf(state, step);
       return {
         type: "child",
         step_id,
@@ -98,15 +115,22 @@ export function stepWaitingOn(state: TaskState, step: Step): WaitingOn {
         ...(step.startedAt !== null && { since: isoTime(step.startedAt) }),
       };
     }
-    case "pending":
-    case "retrying":
     case "completed":
     case "failed":
     case "skipped":
-    case "canceled":
+    case "canceled": {
+      // What it did is being undone.
+      const task = childOf(state, step);
+      return { type: "child", step_id, ...(task !== undefined && { task_id: task }) };
+    }
+    case "pending":
+    case "retrying":
       return { type: "timer", step_id, ...until };
   }
 }
+
+const childOf = (state: TaskState, { index }: Step): string | undefined =>
+  [...state.children].find(([, child]) => child.step === index)?.[0];
 
 function waitedFor(state: TaskState, on: Waiting): Omit<WaitingOn, "step_id"> {
   switch (on.type) {

@@ -1,3 +1,4 @@
+import { stepViews } from "../../../src/tasks/views/step-view.ts";
 import { describe, expect, test } from "vitest";
 import { completes, fails, given, step } from "./scenario.ts";
 
@@ -76,4 +77,17 @@ describe("what a task waits for", () => {
     task.when(completes("a"));
     expect(task.view().status).toBe("waiting");
   });
+});
+
+test("what waits for an agent says until when it does, however long ago it looked last", () => {
+  const task = given([step("a")], { missing: ["work"], queueTtlMs: 3_600_000 });
+  const until = new Date(task.now + 3_600_000).toISOString();
+  expect(task.view().waiting_on).toMatchObject({ type: "agent", until });
+  expect(stepViews(task.rebuilt(), 0, 1)[0]?.waiting_on).toMatchObject({ type: "agent", until });
+});
+
+test("who has taken an attempt away with a promise to call back is seen, and until when", () => {
+  const task = given([step("a", { timeout: "2m" })]).when({ type: "accept", step: "a", attempt: 1 });
+  const lease_until = new Date(task.now + 120_000).toISOString();
+  expect(task.view().steps[0]?.live).toMatchObject([{ attempt: 1, status: "claimed", lease_until }]);
 });

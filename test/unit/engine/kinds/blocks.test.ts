@@ -301,6 +301,15 @@ describe("a map", () => {
 });
 
 describe("a repeat", () => {
+  test("says until when it pauses between two iterations", () => {
+    const task = given([{ id: "poll", type: "repeat", max: 3, delay: "45s", steps: [step("look")] }]).when(completes("poll[1]/look"));
+    const until = new Date(task.now + 45_000).toISOString();
+    expect(task.view().waiting_on).toEqual({ type: "timer", step_id: "poll", until, count: 1 });
+    expect(task.view().steps[0]).toMatchObject({ waiting_on: { type: "timer", until } });
+    task.after(45_000);
+    expect([task.view().waiting_on, task.view().steps[0]?.waiting_on]).toEqual([null, undefined]);
+  });
+
   const poll = (more: Record<string, unknown> = {}) => ({
     id: "poll",
     type: "repeat",
