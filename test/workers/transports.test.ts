@@ -229,21 +229,21 @@ describe("a canceled attempt", () => {
 });
 
 describe("an agent that asks for patience", () => {
-  test.each([{}, { limits: { max_concurrency: 4 } }])(
-    "loses no item of a map that may call once for each, registered with %j",
-    async (more) => {
-      await registerAgent("agent", { dispatch: "inline", ...more });
-      const seen = rateLimited(600);
-      const item = { id: "work", capability: "agent", retry: { max_attempts: 1 } };
-      const steps = [{ id: "each", type: "map", over: "input", concurrency: 24, steps: [item] }];
-      const id = await submit({ workflow: { steps }, input: Array.from({ length: 24 }, (_, index) => index) });
-      expect(await untilEnded(id)).toMatchObject({ status: "completed" });
-      expect(seen.early).toBe(0);
-      // Of those that were in line when the first was told, none has left.
-      expect(calls.length).toBeLessThan(24 + 2 * 8);
-      expect(Math.max(...calls.map(({ attempt }) => attempt))).toBeGreaterThan(1);
-    },
-  );
+  test.each([
+    ["free", {}],
+    ["narrow", { limits: { max_concurrency: 4 } }],
+  ])("loses no item of a map that may call once for each: %s", async (capability, more) => {
+    await registerAgent(capability, { dispatch: "inline", ...more });
+    const seen = rateLimited(600);
+    const item = { id: "work", capability, retry: { max_attempts: 1 } };
+    const steps = [{ id: "each", type: "map", over: "input", concurrency: 24, steps: [item] }];
+    const id = await submit({ workflow: { steps }, input: Array.from({ length: 24 }, (_, index) => index) });
+    expect(await untilEnded(id)).toMatchObject({ status: "completed" });
+    expect(seen.early).toBe(0);
+    // Of those that were in line when the first was told, none has left.
+    expect(calls.length).toBeLessThan(24 + 2 * 8);
+    expect(Math.max(...calls.map(({ attempt }) => attempt))).toBeGreaterThan(1);
+  });
 });
 
 describe("callbacks", () => {
