@@ -4,6 +4,8 @@ import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { isoTime, parseDuration } from "../../shared/time.ts";
 import type { TaskEvent } from "../facts/event.ts";
+import { dateOf } from "../../language/expressions/timestamp.ts";
+import type { Rules } from "../../language/rules.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { expressionError } from "../facts/failure.ts";
@@ -11,6 +13,8 @@ import { failStep } from "../rules/step.ts";
 import { startedFacts } from "../rules/started.ts";
 import type { Step } from "../state/step-state.ts";
 import type { Kind } from "./kind.ts";
+
+const timeAsBefore = (text: string): number => (ISO_TIME.test(text) ? Date.parse(text) : Number.NaN);
 
 /** A date, or a time with its zone: whatever else `Date` can read means something else to somebody. */
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
@@ -20,7 +24,7 @@ export const wait: Kind<NodeOf<"wait">> = {
     const started = startedFacts(state, step);
     const { type, value } = step.node.until;
     const evaluated = value.evaluate(() => scopeOfStep(state, step, world.values));
-    const until = evaluated.ok ? momentOf(type, evaluated.value, world.now) : evaluated;
+    const until = evaluated.ok ? momentOf(step.node.until, evaluated.value, state.graph.rules, world.now) : evaluated;
     if (!until.ok) return [...started, ...failStep(state, step, expressionError(step, type, until.error), world)];
     if (until.value <= world.now) return [...started, completed(step, until.value)];
     return [...started, { type: "step.waiting", step: step.path, waiting_on: { type: "timer", until: until.value } }];
@@ -35,8 +39,11 @@ function completed(step: Step, until: number): TaskEvent {
   return { type: "step.completed", step: step.path, output: { value: { waited_until: isoTime(until) } } };
 }
 
-function momentOf(type: "for" | "until", value: Json, now: number): Result<number, string> {
-  const at = type === "for" ? durationEnd(value, now) : typeof value === "string" && ISO_TIME.test(value) ? Date.parse(value) : Number.NaN;
+function momentOf({ type, value: template }: NodeOf<"wait">["until"], value: Json, rules: Rules, now: number): Result<number, string> {
+  // What is written out was checked where it came in, by what held then.
+  const timeOf =
+    rules === 0 || template.expressions.length === 0 ? timeAsBefore : (text: string) => dateOf(text, rules)?.getTime() ?? Number.NaN;
+  const at = type === "for" ? durationEnd(value, now) : typeof value === "string" ? timeOf(value) : Number.NaN;
   if (at === null || Number.isNaN(at)) {
     const wanted = type === "for" ? 'a duration such as "10m"' : 'a time such as "2027-01-31T09:00:00Z"';
     return err(`expected ${wanted}, got ${JSON.stringify(value).slice(0, 100)}`);

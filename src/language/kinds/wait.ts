@@ -3,6 +3,8 @@ import { z } from "zod";
 import { durationText, parseDuration } from "../../shared/time.ts";
 import { duration } from "../definition-words.ts";
 import type { Template } from "../expressions/template.ts";
+import { dateOf } from "../expressions/timestamp.ts";
+import { RULES } from "../rules.ts";
 import { objectOf, TEXT } from "../shape.ts";
 import { stepFields } from "../step-definition.ts";
 import { labelText, mayFailToRender, type KindDefinition } from "./kind.ts";
@@ -30,7 +32,7 @@ const EXPECTED = {
   for: { what: 'a duration such as "10m"', isRight: (value: unknown) => typeof value === "string" && parseDuration(value) !== null },
   until: {
     what: 'a time such as "2027-01-31T09:00:00Z"',
-    isRight: (value: unknown) => typeof value === "string" && !Number.isNaN(Date.parse(value)),
+    isRight: (value: unknown) => typeof value === "string" && dateOf(value, RULES) !== null,
   },
 };
 

@@ -91,11 +91,12 @@ function dialectHint(source: string, variables: readonly string[]): Hint {
       meant = outsideTexts(
         meant,
         (quoted) => quoted,
-        (code) => code.replaceAll(pattern, replacement),
+        (code) => (typeof replacement === "string" ? code.replaceAll(pattern, replacement) : code.replaceAll(pattern, replacement)),
       );
   }
+  meant = meant.trim();
   const said = texts.length === 0 ? EXAMPLE : `; ${texts.slice(0, 2).join(", and ")}`;
-  const isRight = meant !== source && compileExpression(meant, "any", RULES, variables).ok;
+  const isRight = meant !== source.trim() && compileExpression(meant, "any", RULES, variables).ok;
   return isRight ? repair(said, meant) : { text: said };
 }
 
@@ -103,41 +104,58 @@ const EXAMPLE = '; expressions are CEL, such as size(steps.fetch.output.items) >
 
 /** Quoted texts are in no language: they are changed apart from what is around them. */
 function outsideTexts(source: string, quoted: (text: string) => string, code: (text: string) => string = (text) => text): string {
-  return source
-    .split(/("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/)
+  return partsOf(source)
     .map((part, index) => (index % 2 === 1 ? quoted(part) : code(part)))
     .join("");
 }
 
-const DIALECTS: readonly (readonly [pattern: RegExp, text: string, replacement?: string])[] = [
-  [/\{\{\s*([^{}]*?)\s*\}\}/g, "expressions have no {{ }} around them", "$1"],
-  [/!==/g, "CEL compares with !=", "!="],
-  [/===/g, "CEL compares with ==", "=="],
-  [/<>/g, "CEL compares with !=", "!="],
-  [/(?<![=!<>])=(?![=>])/g, "CEL compares with ==", "=="],
-  [/=>/g, "a loop is written items.filter(item, item.n > 1)"],
-  [/\?\?/g, "what may be missing is read with .?name.orValue(…)"],
-  [/\?\.(?=\w)/g, "optional access is written .?name", ".?"],
-  [/`/g, 'texts are put together with +: "a" + string(input.n)'],
-  [/\bis\s+not\s+(?:None|null|nil)\b/g, "CEL compares with !=", "!= null"],
-  [/\bis\s+(?:None|null|nil)\b/g, "CEL compares with ==", "== null"],
-  [/\bnot\s+in\b/g, "write !(a in b)"],
-  [/\s+and\s+/gi, "CEL writes && for and", " && "],
-  [/\s+or\s+/gi, "CEL writes || for or", " || "],
-  [/\bnot\s+/g, "CEL writes ! for not", "!"],
-  [/\blen\(/g, "the length is size(…)", "size("],
-  [/\.length\(\)/g, "the length is size(…)", ".size()"],
-  [/\.includes\(/g, "a text has contains(…), of a list write value in list", ".contains("],
-  [/\.toLowerCase\(/g, "write lowerAscii()", ".lowerAscii("],
-  [/\.toUpperCase\(/g, "write upperAscii()", ".upperAscii("],
-  [/\.(?:some|any)\(/g, "whether one of a list is so: items.exists(item, item.n > 1)"],
-  [/\.every\(/g, "whether all of a list are so: items.all(item, item.n > 1)"],
-  [/\.(?:toString|to_string)\(\)/g, "write string(value)"],
-  [/\bstr\(/g, "write string(value)", "string("],
-  [/\b(?:JSON\.stringify|tojson|toJson)\(/g, 'inside a longer text a value becomes JSON by itself: "Found: ${ steps.fetch.output }"'],
-  [/\bif\b.*\belse\b/g, "a choice is written condition ? a : b"],
-  [/\|\s*\w+/g, "CEL has no filters with |; it has functions such as size(items)"],
-  [/\$\{/g, "expressions do not nest: leave the inner ${ } out"],
-  [/\$/g, "names have no $ before them"],
-  [/\b(?:undefined|None|nil)\b/g, "nothing is null", "null"],
-];
+/** What is around quoted texts and these, by turns. One that does not end is none, and nothing after it is. */
+function partsOf(source: string): readonly string[] {
+  const parts: string[] = [];
+  let from = 0;
+  for (let at = 0; at < source.length; at++) {
+    const quote = source[at];
+    if (quote !== '"' && quote !== "'") continue;
+    let end = at + 1;
+    while (end < source.length && source[end] !== quote) end += source[end] === "\\" ? 2 : 1;
+    if (end >= source.length) break;
+    parts.push(source.slice(from, at), source.slice(at, end + 1));
+    from = end + 1;
+    at = end;
+  }
+  return [...parts, source.slice(from)];
+}
+
+const DIALECTS: readonly (readonly [pattern: RegExp, text: string, replacement?: string | ((whole: string, inside: string) => string)])[] =
+  [
+    [/\{\{([^{}]*)\}\}/g, "expressions have no {{ }} around them", (_, inside) => inside.trim()],
+    [/!==/g, "CEL compares with !=", "!="],
+    [/===/g, "CEL compares with ==", "=="],
+    [/<>/g, "CEL compares with !=", "!="],
+    [/(?<![=!<>])=(?![=>])/g, "CEL compares with ==", "=="],
+    [/=>/g, "a loop is written items.filter(item, item.n > 1)"],
+    [/\?\?/g, "what may be missing is read with .?name.orValue(…)"],
+    [/\?\.(?=\w)/g, "optional access is written .?name", ".?"],
+    [/`/g, 'texts are put together with +: "a" + string(input.n)'],
+    [/\bis\s+not\s+(?:None|null|nil)\b/g, "CEL compares with !=", "!= null"],
+    [/\bis\s+(?:None|null|nil)\b/g, "CEL compares with ==", "== null"],
+    [/\bnot\s+in\b/g, "write !(a in b)"],
+    [/(?<=\s)and(?=\s)/gi, "CEL writes && for and", "&&"],
+    [/(?<=\s)or(?=\s)/gi, "CEL writes || for or", "||"],
+    [/\bnot\s+/g, "CEL writes ! for not", "!"],
+    [/\blen\(/g, "the length is size(…)", "size("],
+    [/\.length\(\)/g, "the length is size(…)", ".size()"],
+    [/\.includes\(/g, "a text has contains(…), of a list write value in list", ".contains("],
+    [/\.toLowerCase\(/g, "write lowerAscii()", ".lowerAscii("],
+    [/\.toUpperCase\(/g, "write upperAscii()", ".upperAscii("],
+    [/\.(?:some|any)\(/g, "whether one of a list is so: items.exists(item, item.n > 1)"],
+    [/\.every\(/g, "whether all of a list are so: items.all(item, item.n > 1)"],
+    [/\.(?:toString|to_string)\(\)/g, "write string(value)"],
+    [/\bstr\(/g, "write string(value)", "string("],
+    [/\b(?:JSON\.stringify|tojson|toJson)\(/g, 'inside a longer text a value becomes JSON by itself: "Found: ${ steps.fetch.output }"'],
+    [/\belse\b/g, "a choice is written condition ? a : b"],
+    [/\|\s*\w+/g, "CEL has no filters with |; it has functions such as size(items)"],
+    [/\$\{/g, "expressions do not nest: leave the inner ${ } out"],
+    [/\$/g, "names have no $ before them"],
+    [/\b(?:undefined|None|nil)\b/g, "nothing is null", "null"],
+  ];

@@ -237,7 +237,8 @@ function repair(field: string, value: unknown): Json {
 /** Of a number the seconds; of other words for units ours. */
 function durationMeant(value: unknown): string | null {
   if (typeof value === "number") return value > 0 ? `${value}s` : null;
-  if (typeof value !== "string") return null;
+  // Longer ones are none, and would be read again and again.
+  if (typeof value !== "string" || value.length > 64) return null;
   const [, amount, unit] =
     /^\s*(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|)\s*$/i.exec(value) ?? [];
   if (amount === undefined || unit === undefined) return null;

@@ -55,8 +55,8 @@ function meantBy(text: string, block: SourceBlock): string | null {
 const PATH = /^(?:steps|input)(?:\.[A-Za-z_]\w*|\[\d+\]|\["[^"]*"\])+$/;
 /** As other languages mark what is to be put in. */
 const MARKED: readonly RegExp[] = [
-  /\{\{\s*([^{}]+?)\s*\}\}/g,
-  /(?<!\$)\{\s*((?:steps|input)\.[^{}]+?)\s*\}/g,
+  /\{\{([^{}]+)\}\}/g,
+  /(?<!\$)\{([^{}]+)\}/g,
   /(?<![\w$])\$((?:steps|input)(?:\.[A-Za-z_]\w*|\[\d+\])+)/g,
 ];
 
