@@ -45,6 +45,7 @@ const createRoute = defineRoute({
               name: z.string().min(1).max(LIMITS.nameLength),
               tenant: z
                 .string()
+                .max(63, { abort: true, error: "expected lower-case letters, digits and hyphens, at most 63" })
                 .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "expected lower-case letters, digits and hyphens, at most 63")
                 .optional(),
               roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length),

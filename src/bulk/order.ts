@@ -1,10 +1,9 @@
 /** What is to be done to many tasks, and how far that has come. */
 import { z } from "zod";
 import type { TaskStatus } from "../engine/state/state.ts";
+import { moment } from "../language/definition-words.ts";
 import { actorFilter } from "../tasks/views/by-view.ts";
 import { LIMITS } from "./limits.ts";
-
-const time = z.iso.datetime({ offset: true });
 
 const ACTIONS = ["cancel", "retry", "delete"] as const;
 export type Action = (typeof ACTIONS)[number];
@@ -34,8 +33,8 @@ export const order = z
         tag: z.string().max(LIMITS.tagLength).optional(),
         parent: z.string().max(LIMITS.idLength).optional().meta({ description: "The task that started them" }),
         by: actorFilter.optional(),
-        created_after: time.optional(),
-        created_before: time.optional().meta({ description: "Whatever it says, no task that is newer than the order" }),
+        created_after: moment.optional(),
+        created_before: moment.optional().meta({ description: "Whatever it says, no task that is newer than the order" }),
       })
       .default({})
       .meta({ description: "Of all tasks, those that match all of it" }),

@@ -14,7 +14,8 @@ const IPV4_MAPPED = /^(?:0{0,4}:){0,5}:?ffff:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}
 /** The eight groups without leading zeros, or `null` where it is no IPv6 address. */
 function ipv6Groups(text: string): readonly string[] | null {
   if (text.length > 45 || !text.includes(":")) return null;
-  const plain = text.replace(/%.*$/, "").replace(/\d+\.\d+\.\d+\.\d+$/, "0:0");
+  const [withoutZone = ""] = text.split("%", 1);
+  const plain = withoutZone.replace(/(?<![\d.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/, "0:0");
   const halves = plain.split("::");
   if (halves.length > 2) return null;
   const [head = [], tail = []] = halves.map((half) => (half === "" ? [] : half.split(":")));

@@ -86,5 +86,5 @@ function parseDeadline(value: unknown): Date | null {
 function parseCallbackUrl(value: unknown): string {
   if (typeof value !== "string" || !URL.canParse(value) || !/^https?:/i.test(value))
     throw new Malformed("/context/callback_url: expected an http or https URL");
-  return value.replace(/\/+$/, "");
+  return value.replace(/^(.*[^/])\/+$/s, "$1");
 }

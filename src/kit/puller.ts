@@ -54,7 +54,7 @@ export function createPuller(options: PullerOptions): Puller {
   if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError(`concurrency is a whole number from 1, not ${concurrency}`);
   if (!(waitSeconds >= 0 && waitSeconds <= 60)) throw new TypeError(`waitSeconds is a number from 0 to 60, not ${waitSeconds}`);
   if (typeof key !== "string" || key === "") throw new TypeError("key is empty: expected an API key with the role agent");
-  const url = `${api.replace(/\/+$/, "")}/agents/${encodeURIComponent(agent.id)}/claim?wait=${waitSeconds}s`;
+  const url = `${api.replace(/^(.*[^/])\/+$/s, "$1")}/agents/${encodeURIComponent(agent.id)}/claim?wait=${waitSeconds}s`;
   if (!URL.canParse(url)) throw new TypeError(`api is the URL of the orchestrator's API, not "${api}"`);
   const send: Fetch = options.fetch ?? ((address, init) => fetch(address, init));
   const settings = { url, key, agentId: agent.id, timeoutMs: waitSeconds * 1_000 + LIMITS.claimGraceMs, fetch: send };

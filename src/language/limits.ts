@@ -18,6 +18,8 @@ export const LIMITS = {
   /** Edges of the graph: a step that needs every earlier one fits, a complete graph of ten thousand does not. */
   needs: 200_000,
   expressionLength: 4_096,
+  /** A time as it is written, with more digits of a second than anybody has. */
+  timeLength: 64,
   expressionNodes: 1_000,
   expressionDepth: 32,
   /** Sets of variables that expressions are compiled with, by isolate: each has its environment. */

@@ -81,6 +81,6 @@ export function readConfig(env: object): Result<Config, string> {
     familyTasks: data.FAMILY_TASKS ?? LIMITS.familyTasks,
     taskRetentionMs: data.TASK_RETENTION,
     historyRetentionMs: data.HISTORY_RETENTION,
-    publicUrl: data.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
+    publicUrl: data.PUBLIC_URL?.replace(/^(.*[^/])\/+$/s, "$1") ?? null,
   });
 }

@@ -57,7 +57,7 @@ function expressionsInText(text: string): readonly string[] {
 function closingBrace(text: string, from: number): number {
   const longest = text.slice(from, from + LIMITS.expressionLength);
   let depth = 0;
-  for (const { 0: token, index } of longest.matchAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[{}]/gs)) {
+  for (const { 0: token, index } of longest.matchAll(/"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[{}]/gs)) {
     if (token === "{") depth++;
     else if (token === "}" && depth-- === 0) return from + index;
   }
@@ -67,7 +67,7 @@ function closingBrace(text: string, from: number): number {
 /** `steps.id` and `steps["id"]`, with `.?` and `[?` too, but not inside quoted text. */
 function idsIn(expression: string): readonly string[] {
   const pattern =
-    /(?<![\w.])steps\s*(?:\.\??\s*([A-Za-z_]\w*)|\[\??\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/gs;
+    /(?<![\w.])steps\s*(?:\.\??\s*([A-Za-z_]\w*)|\[\??\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?/gs;
   return [...expression.slice(0, LIMITS.expressionLength).matchAll(pattern)].flatMap(([, ...names]) =>
     names.filter((name) => name !== undefined),
   );

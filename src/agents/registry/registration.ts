@@ -6,14 +6,18 @@ import { parseDuration } from "../../shared/time.ts";
 
 const identifier = z
   .string()
-  .regex(/^[A-Za-z0-9_.-]+$/, "expected letters, digits, _ . -")
-  .max(LIMITS.idLength);
+  .max(LIMITS.idLength, { abort: true })
+  .regex(/^[A-Za-z0-9_.-]+$/, "expected letters, digits, _ . -");
 const url = z.string().max(LIMITS.urlLength);
 const secret = z
   .string()
   .min(1)
-  .max(LIMITS.secretLength)
+  .max(LIMITS.secretLength, { abort: true })
   .regex(/^[\x20-\x7e]+$/, "expected printable ASCII");
+const signingSecret = z
+  .string()
+  .max(LIMITS.secretLength, { abort: true })
+  .regex(SIGNING_SECRET, 'expected "whsec_" and at least 24 bytes in base64');
 const duration = z.string().refine((text) => parseDuration(text) !== null, 'expected a duration such as "500ms" or "10s"');
 
 /** A duration between two others. */
@@ -33,7 +37,8 @@ const auth = z.discriminatedUnion("type", [
     type: z.literal("header"),
     name: z
       .string()
-      .regex(/^[A-Za-z0-9-]{1,64}$/, "expected a header name")
+      .max(64, { abort: true, error: "expected a header name" })
+      .regex(/^[A-Za-z0-9-]{1,64}$/, { abort: true, error: "expected a header name" })
       .refine((name) => !OWN_HEADERS.test(name), "this header is set by the service"),
     value: secret,
   }),
@@ -53,6 +58,7 @@ const capability = z.strictObject({
   name: identifier,
   version: z
     .string()
+    .max(64, { abort: true, error: 'expected a version such as "2" or "2.1.0"' })
     .regex(/^[A-Za-z0-9_.+-]{1,64}$/, 'expected a version such as "2" or "2.1.0"')
     .optional(),
   description: z.string().max(LIMITS.textLength).optional(),
@@ -93,7 +99,7 @@ export const registrationFields = {
     .max(LIMITS.capabilitiesPerAgent)
     .optional(),
   auth: auth.optional(),
-  signing_secret: z.string().regex(SIGNING_SECRET, 'expected "whsec_" and at least 24 bytes in base64').optional(),
+  signing_secret: signingSecret.optional(),
   cancel_url: url.optional(),
   expected_latency: duration.optional(),
   dispatch: z.enum(["auto", "inline", "queue"]).optional(),

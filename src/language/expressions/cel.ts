@@ -110,7 +110,7 @@ function makeLanguage(): Language {
     const types = params.map((param) => param.type);
     if (types.includes("ast")) continue;
     const twinName = twinned.has(name) ? `${name}_` : name;
-    const receiver = receiverType === null ? "" : `${receiverType.replace(/<dyn.*>$/, "")}.`;
+    const receiver = receiverType === null ? "" : `${receiverType.split("<dyn", 1)[0]}.`;
     const signature = `${receiver}${twinName}(${types.map(withDouble).join(", ")})`;
     if (registered.has(signature)) continue;
     registered.add(signature);

@@ -10,7 +10,10 @@ import { ANYTHING, NUMBER } from "../shape.ts";
 import { stepFields } from "../step-definition.ts";
 import { labelText, type KindDefinition, type StepListSchemas } from "./kind.ts";
 
-const percent = z.string().regex(/^(100|\d{1,2})%$/, 'expected a number of items or a share such as "10%"');
+const percent = z
+  .string()
+  .max(4, { abort: true })
+  .regex(/^(100|\d{1,2})%$/, 'expected a number of items or a share such as "10%"');
 
 const EXPECTED_LIST = 'a list, or an expression that yields one, such as "input.items"';
 

@@ -14,7 +14,7 @@ const schema = z
     ...stepFields,
     type: z.literal("wait"),
     /** A duration, or `${ … }` that yields one. */
-    for: z.union([duration, z.string().regex(/\$\{/)], { error: 'expected a duration such as "10m"' }).optional(),
+    for: z.union([duration, z.string().includes("${")], { error: 'expected a duration such as "10m"' }).optional(),
     /** RFC 3339, or `${ … }` that yields that. */
     until: z.string().min(1).optional(),
   })

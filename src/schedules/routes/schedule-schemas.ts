@@ -1,7 +1,7 @@
 /** What schedules look like on the wire, in both directions. */
 import { z } from "@hono/zod-openapi";
 import { registeredBy } from "../../http/by.ts";
-import { positiveDuration } from "../../language/definition-words.ts";
+import { moment, positiveDuration } from "../../language/definition-words.ts";
 import { RUN_OUTCOMES, type LoggedRun } from "../run-entry.ts";
 import { OVERLAP, type CatchUp, type ScheduleHead, type Timing } from "../schedule.ts";
 import type { ScheduleReading } from "../schedule-contract.ts";
@@ -12,7 +12,6 @@ import { durationMs, durationText, isoTime, parseDuration } from "../../shared/t
 import { shownTask } from "../scheduled-task.ts";
 import { submission } from "../../tasks/routes/task-schemas.ts";
 
-const moment = z.iso.datetime({ offset: true, error: "expected an RFC 3339 time" });
 const catchUp = z.union([z.enum(["none", "one", "all"]), z.strictObject({ within: positiveDuration })], {
   error: 'expected "none", "one", "all" or {"within": "1h"}',
 });

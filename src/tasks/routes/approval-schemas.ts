@@ -9,6 +9,7 @@ export const decision = z.strictObject({
   payload: z.unknown().optional().openapi({ description: "In the place of what was asked, if that may be edited" }),
   hash: z
     .string()
+    .max(64, { abort: true, error: "expected 64 hexadecimal digits" })
     .regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits")
     .optional(),
 });

@@ -1,7 +1,7 @@
 /** What a fork may have different. */
 import { z } from "@hono/zod-openapi";
 import { budgetDefinition } from "../../language/budget-definition.ts";
-import { duration } from "../../language/definition-words.ts";
+import { duration, moment } from "../../language/definition-words.ts";
 import { LIMITS } from "../limits.ts";
 import { whatToRun } from "./task-schemas.ts";
 
@@ -29,7 +29,7 @@ export const forkBody = z
     tags: z.array(z.string().min(1).max(LIMITS.tagLength)).max(LIMITS.tags).optional(),
     budget: budgetDefinition.optional().openapi({ description: "In the place of what the task had; what is kept costs nothing" }),
     deadline: z
-      .union([duration, z.iso.datetime({ offset: true })], { error: 'expected a duration such as "10m" or an RFC 3339 time' })
+      .union([duration, moment], { error: 'expected a duration such as "10m" or an RFC 3339 time' })
       .optional()
       .openapi({ description: "Without it the fork has as long as the task had" }),
   })

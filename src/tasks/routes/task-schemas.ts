@@ -4,7 +4,7 @@ import { concurrencyDefinition } from "../../language/concurrency.ts";
 import { budgetDefinition } from "../../language/budget-definition.ts";
 import { debounceDefinition } from "../../language/debounce.ts";
 import type { WorkflowDefinition } from "../../language/definition.ts";
-import { duration } from "../../language/definition-words.ts";
+import { duration, moment } from "../../language/definition-words.ts";
 import { isJsonObject } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { parseReference } from "../../language/workflow-reference.ts";
@@ -13,6 +13,7 @@ import { parseReference } from "../../language/workflow-reference.ts";
 export const whatToRun = {
   type: z
     .string()
+    .max(2 * LIMITS.idLength + 1, { abort: true })
     .refine((text) => parseReference(text) !== null, 'expected the name of a workflow, or "name@3", or "name@stable"')
     .optional()
     .openapi({
@@ -33,7 +34,7 @@ export const whatToRun = {
     }),
 };
 
-const durationOrTime = z.union([duration, z.iso.datetime({ offset: true })], {
+const durationOrTime = z.union([duration, moment], {
   error: 'expected a duration such as "10m" or an RFC 3339 time',
 });
 

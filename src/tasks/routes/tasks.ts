@@ -4,6 +4,7 @@ import { actorFilter } from "../views/by-view.ts";
 import { rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { page, pageOf, pageQuery, readCursor } from "../../http/page.ts";
+import { moment } from "../../language/definition-words.ts";
 import { accepted, Refused } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
 import { cancelTask, deleteTask, noTask, pauseTask, resumeTask } from "../operations/steering.ts";
@@ -30,8 +31,8 @@ const listRoute = defineRoute({
       tag: z.string().max(LIMITS.tagLength).optional(),
       parent: z.string().max(LIMITS.idLength).optional().openapi({ description: "The task that started them" }),
       by: actorFilter.optional(),
-      created_after: z.iso.datetime({ offset: true }).optional(),
-      created_before: z.iso.datetime({ offset: true }).optional(),
+      created_after: moment.optional(),
+      created_before: moment.optional(),
     }),
   },
   responses: { 200: json(pageOf(TaskHead), "A page of tasks") },

@@ -9,7 +9,7 @@ import type { TaskEvent } from "../../engine/facts/event.ts";
 /** `type:id`. What an imported file says of others is not asked. */
 export const actorFilter = z
   .string()
-  .max(LIMITS.actorKeyLength)
+  .max(LIMITS.actorKeyLength, { abort: true })
   .regex(new RegExp(`^(?:${ACTOR_TYPES.join("|")}):[\\s\\S]+$`), `expected a type (${ACTOR_TYPES.join(", ")}), a colon and an id`)
   .openapi({ description: "Who submitted them, or what made them start", example: "schedule:nightly" });
 
@@ -63,9 +63,14 @@ function inferred(event: TaskEvent, { parent }: TaskCreated): ByView | null {
   }
 }
 
+/** What stands between the person and the link that they used. */
+const LINK = " (link ";
+
 /** Who decided; `by` is what a quorum counts them by: a key's id, or the person and the link that they used. */
 export function deciderOf({ by: voter, actor: said }: { readonly by: string; readonly actor?: By | null | undefined }): ByView {
   if (said) return byOf(said);
-  const [, name, link] = /^(?:(.*) \()?link ([^)]+)\)?$/s.exec(voter) ?? [];
-  return link === undefined ? { type: "key", id: voter } : { type: "link", id: link, ...(name !== undefined && { name }) };
+  if (voter.startsWith("link ")) return { type: "link", id: voter.slice("link ".length) };
+  const at = voter.endsWith(")") ? voter.lastIndexOf(LINK) : -1;
+  if (at === -1) return { type: "key", id: voter };
+  return { type: "link", id: voter.slice(at + LINK.length, -1), name: voter.slice(0, at) };
 }

@@ -20,6 +20,7 @@ const events = z
 const description = z.string().max(LIMITS.textLength);
 const secret = z
   .string()
+  .max(136, { abort: true, error: 'expected "whsec_" and at least 24 bytes in base64' })
   .regex(SIGNING_SECRET, 'expected "whsec_" and at least 24 bytes in base64')
   .openapi({ description: "The Standard Webhooks secret; without one it is made, and shown once" });
 

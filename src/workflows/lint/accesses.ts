@@ -44,7 +44,8 @@ function scanned(source: string): Scanned {
 const scannedBySource = new Map<string, Scanned>();
 
 /** Quoted texts with what may stand before them, comments, names, numbers, and all else by character. */
-const TOKEN = /[rRbB]{0,2}(?:"""[^]*?"""|'''[^]*?'''|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\/\/[^\n]*|[A-Za-z_]\w*|\d[\w.]*|\.\?|\[\?|\S/g;
+const TOKEN =
+  /[rRbB]{0,2}(?:"""(?:"{0,2}[^"])*"{0,3}|'''(?:'{0,2}[^'])*'{0,3}|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)|\/\/[^\n]*|[A-Za-z_]\w*|\d[\w.]*|\.\?|\[\?|\S/g;
 const NO_TOKEN = "";
 
 /** Names that stand for an item of what was read; `null` for one of something else. */
