@@ -17,13 +17,14 @@ export interface FeedSource<Item extends FeedItem> {
   readonly hasEnded: () => boolean;
   /** The number of its last item, after which no reader waits for anything; `null` while there may be more. */
   readonly lastSeq: () => number | null;
-  /** What it came to; `null` before it has ended. */
-  readonly result: () => unknown;
+  /** What it came to; `null` before it has ended. `apart`: what is too large for a message may be left out, to be read by itself. */
+  readonly result: (apart: boolean) => unknown;
 }
 
 /** PERSISTED while the socket is open: what a reader wants. */
 interface Attached {
   readonly wants: "events" | "end";
+  readonly apart?: true;
 }
 
 /** The reader is too far behind for one connection: open another after the last item seen. */
@@ -40,14 +41,15 @@ export class Feed<Item extends FeedItem> {
     this.#isLast = isLast;
   }
 
-  /** Accepts a reader: `?after=<seq>` for items, `?wants=end` for the outcome alone. */
+  /** Accepts a reader: `?after=<seq>` for items, `?wants=end` for the outcome alone, with `apart=1` without what is too large in it. */
   accept(request: Request, source: FeedSource<Item>): Response {
     const { searchParams } = new URL(request.url);
     const wants = searchParams.get("wants") === "end" ? "end" : "events";
     const after = Number(searchParams.get("after") ?? 0);
     if (wants === "events" && after >= (source.lastSeq() ?? Number.POSITIVE_INFINITY)) return new Response(null, { status: 204 });
-    return this.#sockets.accept({ wants }, (socket) => {
-      if (wants === "end") sendEnd(socket, source);
+    const apart = searchParams.get("apart") === "1";
+    return this.#sockets.accept({ wants, ...(apart && { apart }) }, (socket) => {
+      if (wants === "end") sendEnd(socket, source, apart);
       else this.#catchUp(socket, source, after);
     });
   }
@@ -55,8 +57,8 @@ export class Feed<Item extends FeedItem> {
   /** Hands new items to whoever reads. */
   publish(made: () => readonly Item[], source: FeedSource<Item>): void {
     let items: readonly Item[] | undefined;
-    this.#sockets.tell((socket, { wants }) => {
-      if (wants === "end") sendEnd(socket, source);
+    this.#sockets.tell((socket, { wants, apart = false }) => {
+      if (wants === "end") sendEnd(socket, source, apart);
       else for (const item of (items ??= made())) this.#send(socket, item);
     });
   }
@@ -92,8 +94,8 @@ export class Feed<Item extends FeedItem> {
   }
 }
 
-function sendEnd(socket: WebSocket, source: Pick<FeedSource<FeedItem>, "result">): void {
-  const result = source.result();
+function sendEnd(socket: WebSocket, source: Pick<FeedSource<FeedItem>, "result">, apart: boolean): void {
+  const result = source.result(apart);
   if (result === null) return;
   socket.send(JSON.stringify(result));
   socket.close(CLOSE_ENDED, "ended");

@@ -62,7 +62,7 @@ async function* follow<Item extends FeedItem>(
 /** What the object comes to; `null` when it has not ended by the time that `over` aborts, or cannot be reached. */
 export async function waitForEnd<Outcome>(object: Followed, over: AbortSignal): Promise<Outcome | null> {
   for (let failures = 1; !over.aborted; failures++) {
-    const socket = await openSocket(object, "wants=end").catch(() => undefined);
+    const socket = await openSocket(object, "wants=end&apart=1").catch(() => undefined);
     if (socket === "absent" || socket === "over") return null;
     if (socket !== undefined && socket !== "full")
       for await (const message of messagesOf(socket, over)) return JSON.parse(message) as Outcome;

@@ -37,6 +37,7 @@ export const ANSWERED_BY = {
   step: "queries",
   approval: "queries",
   result: "queries",
+  valueChunk: "queries",
   events: "queries",
   recorded: "queries",
 } as const satisfies Readonly<Record<string, keyof TaskParts>>;

@@ -1,6 +1,6 @@
 /** The way to a task: its object while that has it, history afterwards. */
 import { ObjectStubs, type ObjectNamespace } from "../objects/stub.ts";
-import type { Rejection } from "../shared/errors.ts";
+import { Unavailable, type Rejection } from "../shared/errors.ts";
 import { isTaskId } from "../shared/ids.ts";
 import type { Result } from "../shared/result.ts";
 import { archivedJournal } from "./history/archive.ts";
@@ -8,6 +8,7 @@ import type { TaskContract } from "./contract.ts";
 import { loadTask } from "./journal/load.ts";
 import { TaskReading } from "./journal/task-reading.ts";
 import { recorded, type RecorderQuestion } from "./recorder/recorder.ts";
+import type { LargeValue } from "./views/task-view.ts";
 
 interface TaskName {
   readonly tenant: string;
@@ -59,6 +60,16 @@ export class TaskGateway {
       (task) => task.recorded(question),
       (reading) => reading.of((loaded, source) => recorded(loaded, source, question)),
     );
+  }
+
+  /** A value as its task's object has it, each chunk asked for when it is taken. Throws where the object has it no longer. */
+  async *valueChunks(tenant: string, id: string, value: LargeValue): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let from = 0; from < value.bytes;) {
+      const chunk = await this.ask(tenant, id, (task) => task.valueChunk(value, from));
+      if (chunk === null) throw new Unavailable("The value is kept no longer", null);
+      from += chunk.byteLength;
+      yield chunk;
+    }
   }
 
   /** A finished task as history kept it. */

@@ -45,6 +45,8 @@ export const LIMITS = {
 
   /** A value up to this size travels inside its event, a larger one in payload chunks (a row holds 2 MB). */
   inlineValueBytes: 32 * KIB,
+  /** A larger output is read in chunks of this size while its reader takes it: nobody keeps a whole one in memory by reading slowly. */
+  valueChunkBytes: 256 * KIB,
   /** One row of the journal or of payloads; the platform allows 2 MB, encodings and keys need room. */
   rowBytes: 1 * MIB,
   /** Recently read values an object keeps parsed, so that a fan-out does not read its input once per step. */

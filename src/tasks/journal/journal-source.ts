@@ -1,7 +1,7 @@
 /** Where a task's facts and values are read: its object's storage, an archive, a file. */
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import { carriedBy } from "../../engine/facts/carried-value.ts";
-import type { RecordedValue } from "../../engine/facts/value.ts";
+import type { RecordedValue, StoredValue } from "../../engine/facts/value.ts";
 import type { Json } from "../../shared/json.ts";
 import { assert } from "../../shared/result.ts";
 
@@ -20,7 +20,12 @@ export interface JournalSource {
   readonly rowWith: (seq: number) => JournalRow | undefined;
   /** `undefined` where the value is no longer kept. */
   readonly value: (recorded: RecordedValue) => Json | undefined;
+  /** Where a value is that can be read in chunks; `null` where it stands in an event. Archives have whole ones only. */
+  readonly payloadOf?: (recorded: RecordedValue) => Payload | null;
 }
+
+/** A value in payload chunks: `bytes` of JSON in UTF-8. */
+export type Payload = Extract<StoredValue, { readonly payload: number }>;
 
 /** Rows and values at hand, to be read as a journal. */
 export function journalSource(rows: readonly JournalRow[], payloads: ReadonlyMap<number, Json>): JournalSource {
@@ -42,9 +47,15 @@ export function valueOfEvent<T extends Json | undefined>(
   seq: number,
   source: { readonly value: (recorded: RecordedValue) => T },
 ): Json | T {
+  const stored = storedInEvent(row, seq);
+  return "value" in stored ? stored.value : source.value(stored);
+}
+
+/** What event `seq` of a row has for the value that it carries. */
+export function storedInEvent(row: JournalRow, seq: number): StoredValue {
   const event = row.events[row.events.length - 1 - (row.seq - seq)];
   assert(event !== undefined, `no event ${seq} in row ${row.seq}`);
   const stored = carriedBy(event);
   assert(stored !== undefined, `event ${seq} (${event.type}) carries no value`);
-  return "value" in stored ? stored.value : source.value(stored);
+  return stored;
 }

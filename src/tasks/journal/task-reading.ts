@@ -8,7 +8,7 @@ import { eventView, isLastEvent, type EventView } from "../views/event-view.ts";
 import { hasSaid } from "../../engine/rules/decisions.ts";
 import { approvalNumbered, stepAt, type TaskState } from "../../engine/state/state.ts";
 import type { StoredValue } from "../../engine/facts/value.ts";
-import type { ResultReading, SelectionView, StepDetail, TaskView } from "../views/task-view.ts";
+import type { Apart, ResultReading, SelectionView, StepDetail, TaskView } from "../views/task-view.ts";
 import { whyOf } from "../../agents/selection/why.ts";
 import { stepViews, type StepView } from "../views/step-view.ts";
 import { degradedSteps, taskHead, type TaskHead } from "../views/view.ts";
@@ -55,14 +55,15 @@ export class TaskReading {
     return explained;
   }
 
-  step(id: string): StepDetail | null {
+  /** `apart`: a large output is not read; it is said where it is. */
+  step(id: string, apart = false): (StepDetail & Apart) | null {
     const step = this.#state.stepByPath.get(id);
     if (step === undefined) return null;
     const { phase, index } = step;
-    const output = phase.status === "completed" ? this.#value(phase.output) : undefined;
+    const output = phase.status === "completed" ? this.#output(phase.output, apart) : undefined;
     const [view] = this.steps(index, 1) as readonly [StepView];
     const selections = this.#selections(index);
-    return { ...view, ...(selections.length > 0 && { selections }), ...(output !== undefined && { output }) };
+    return { ...view, ...(selections.length > 0 && { selections }), ...output };
   }
 
   #selections(index: number): readonly SelectionView[] {
@@ -103,15 +104,16 @@ export class TaskReading {
     return this.events(Math.max(0, seq - LAST_EVENTS), LAST_EVENTS).findLast(isLastEvent)?.seq ?? seq;
   }
 
-  /** `null` while the task has not ended. */
-  result(): ResultReading | null {
+  /** `null` while the task has not ended. `apart`: as for a step. */
+  result(apart = false): ResultReading | null {
     const { end } = this.#state;
     if (end === null) return null;
-    const output = end.output === null ? null : this.#value(end.output);
-    if (output === undefined) return { expired: true };
+    const made = end.output === null ? { output: null } : this.#output(end.output, apart);
+    if (made === undefined) return { expired: true };
     const degraded = degradedSteps(this.#state);
     const more = { ...(degraded.length > 0 && { degraded }), ...(this.#state.isPartial && { partial: true as const }) };
-    return { status: end.status, output, error: errorView(end.error), ...more };
+    const { output, ...large } = made;
+    return { status: end.status, output, error: errorView(end.error), ...more, ...large };
   }
 
   /** Up to `limit` events after number `after`. */
@@ -125,6 +127,14 @@ export class TaskReading {
       }
     }
     return views;
+  }
+
+  #output(stored: StoredValue, apart: boolean): ({ readonly output: Json } & Apart) | undefined {
+    const isLarge = apart && !("value" in stored) && stored.bytes > LIMITS.valueChunkBytes;
+    const place = isLarge ? this.#source.payloadOf?.(stored) : undefined;
+    if (place) return { output: null, large: { payload: place.payload, bytes: place.bytes, life: this.#state.createdAt } };
+    const output = this.#value(stored);
+    return output === undefined ? undefined : { output };
   }
 
   #value(stored: StoredValue): Json | undefined {

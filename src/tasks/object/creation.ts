@@ -35,14 +35,14 @@ export class Creation {
   /**
    * Creates the task. With `waitMs` it answers when the task has ended, or earlier once the object could sleep: who waits
    * for a short task needs no second request. `archived`: history has the task, its object does not. A submission with
-   * another task's past in it comes as JSON in UTF-8.
+   * another task's past in it comes as JSON in UTF-8. `apart`: a large output is left out, to be read by itself.
    */
-  async submit(submission: Submission | Uint8Array, waitMs: number): Promise<Created> {
-    const submitted = await this.#once(submissionFrom(submission));
+  async submit(submission: Submission | Uint8Array, waitMs: number, apart = false): Promise<Created> {
+    const submitted = await this.#once(submissionFrom(submission), [], apart);
     if (!submitted.ok || submitted.value.isReplay || submitted.value.result !== null || waitMs === 0) return submitted;
     await this.#waiters.wait(waitMs);
     const reading = await this.#runner.reading();
-    return ok({ head: reading.head(), isReplay: false, result: reading.result() });
+    return ok({ head: reading.head(), isReplay: false, result: reading.result(apart) });
   }
 
   /**
@@ -88,13 +88,13 @@ export class Creation {
   }
 
   /** `inputs`: what holds before it does anything. */
-  #once(submission: Submission, inputs: readonly TaskInput[] = []): Promise<Created> {
-    const created = this.#create(submission, inputs);
+  #once(submission: Submission, inputs: readonly TaskInput[] = [], apart = false): Promise<Created> {
+    const created = this.#create(submission, inputs, apart);
     this.#last = created;
     return created;
   }
 
-  async #create(submission: Submission, inputs: readonly TaskInput[]): Promise<Created> {
+  async #create(submission: Submission, inputs: readonly TaskInput[], apart: boolean): Promise<Created> {
     const { tenant, task, fingerprint } = submission;
     const before = await this.#runner.ready();
     if (before !== null) return answerRepetition(before, fingerprint);
@@ -113,7 +113,7 @@ export class Creation {
       ...(shared.past === undefined ? [] : inputsOfPast(shared.past)),
     ]);
     const reading = new TaskReading(loaded, this.#runner.journal);
-    return ok({ head: reading.head(), isReplay: false, result: reading.result() });
+    return ok({ head: reading.head(), isReplay: false, result: reading.result(apart) });
   }
 
   /** Whoever goes on where another one of the same place failed asks that one. What is kept no longer is done again. */

@@ -13,7 +13,7 @@ import { LIMITS } from "../limits.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { RecordedValue, StoredValue, Values } from "../../engine/facts/value.ts";
 import type { StoredTexts } from "../history/archive.ts";
-import { valueOfEvent, type JournalRow, type JournalSource } from "../journal/journal-source.ts";
+import { storedInEvent, valueOfEvent, type JournalRow, type JournalSource, type Payload } from "../journal/journal-source.ts";
 import { ValueCache } from "./value-cache.ts";
 
 /** What an instance of the object has cost so far, in rows as they are billed: an alarm that is set is one, too. */
@@ -141,15 +141,38 @@ export class Journal implements JournalSource, StoredTexts, Values {
     return text + decoder.decode();
   }
 
+  payloadOf(recorded: RecordedValue): Payload | null {
+    if ("payload" in recorded) return recorded;
+    const stored = storedInEvent(this.#rowOf(recorded.seq), recorded.seq);
+    return "value" in stored ? null : this.payloadOf(stored);
+  }
+
+  /** Bytes of a payload after the first `from`, as many as its row has and a chunk may; `null` where there are none. */
+  payloadChunk(payload: number, from: number): Uint8Array | null {
+    if (!this.#has("payload")) return null;
+    const [row] = this.#sql.exec<{ chunk: ArrayBuffer }>(
+      "SELECT substr(body, ?, ?) AS chunk FROM payload WHERE id = ? AND part = ?",
+      (from % LIMITS.rowBytes) + 1,
+      LIMITS.valueChunkBytes,
+      payload,
+      Math.floor(from / LIMITS.rowBytes),
+    );
+    return row === undefined || row.chunk.byteLength === 0 ? null : new Uint8Array(row.chunk);
+  }
+
   rowWith(seq: number): JournalRow | undefined {
     const [row] = this.#sql.exec<RowText>("SELECT seq, at, events FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", seq);
     return row && { seq: row.seq, at: row.at, events: JSON.parse(row.events) as TaskEvent[] };
   }
 
   #readEventValue(seq: number): Json {
+    return valueOfEvent(this.#rowOf(seq), seq, this);
+  }
+
+  #rowOf(seq: number): JournalRow {
     const row = this.rowWith(seq);
     assert(row !== undefined, `no row holds event ${seq}`);
-    return valueOfEvent(row, seq, this);
+    return row;
   }
 
   #write(statement: string, ...bindings: unknown[]): void {

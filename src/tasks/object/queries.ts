@@ -12,7 +12,7 @@ import { NO_POSITIONS, positionAtGate, positionsInLines, withDetails, type WaitD
 import type { TaskPorts } from "../ports.ts";
 import { recorded, type RecorderQuestion } from "../recorder/recorder.ts";
 import { TaskReading } from "../journal/task-reading.ts";
-import type { ResultReading, StepDetail, TaskView } from "../views/task-view.ts";
+import type { Apart, LargeValue, ResultReading, StepDetail, TaskView } from "../views/task-view.ts";
 import type { TaskRunner } from "./runner.ts";
 
 /** Everywhere `null` says that there is no such task. */
@@ -44,9 +44,10 @@ export class Queries {
     return this.#detailed((reading, details) => reading.steps(from, limit).map((step) => withDetails(step, details)));
   }
 
-  async step(step: string): Promise<StepDetail | "unknown" | null> {
+  /** `apart`: a large output is left out, to be read by `valueChunk`. */
+  async step(step: string, apart?: boolean): Promise<(StepDetail & Apart) | "unknown" | null> {
     return this.#detailed((reading, details) => {
-      const detail = reading.step(step);
+      const detail = reading.step(step, apart);
       return detail === null ? "unknown" : withDetails(detail, details);
     });
   }
@@ -56,8 +57,15 @@ export class Queries {
     return this.#read((reading) => reading.approval(number, link) ?? "unknown");
   }
 
-  async result(): Promise<ResultReading | Unfinished | null> {
-    return this.#read((reading) => reading.result() ?? { unfinished: true, status: reading.head().status });
+  /** `apart`: as for a step. */
+  async result(apart?: boolean): Promise<ResultReading | Unfinished | null> {
+    return this.#read((reading) => reading.result(apart) ?? { unfinished: true, status: reading.head().status });
+  }
+
+  /** The next bytes of a value, after the first `from`; `null` also where this task has it no longer. */
+  async valueChunk({ payload, life }: LargeValue, from: number): Promise<Uint8Array | null> {
+    const loaded = await this.#runner.ready();
+    return loaded?.state.createdAt === life ? this.#runner.journal.payloadChunk(payload, from) : null;
   }
 
   async events(after: number, limit: number): Promise<readonly EventView[] | null> {

@@ -25,7 +25,7 @@ export async function createTask(
   if (sent instanceof Uint8Array && sent.byteLength > LIMITS.forkBytes) return err(forkTooLarge(`${sent.byteLength}`));
   const reserved = await reservePlace(submission, services, now);
   if (reserved?.type === "taken") return (await recall(submission, services)) ?? withoutPlace(submission, reserved.by, services);
-  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(sent, waitMs));
+  const answer = await services.tasks.ask(tenant, task, (stub) => stub.submit(sent, waitMs, true));
   if (!answer.ok || answer.value.head.finished_at !== null) await giveUpPlace(submission, reserved, services);
   if (answer.ok) return answer;
   return answer.error === "archived" ? recallFromHistory(services, submission) : err(answer.error);

@@ -9,6 +9,7 @@ import { linesIn, type JournalHeader } from "../recorder/journal-file.ts";
 import { recorded, type RecorderQuestion } from "../recorder/recorder.ts";
 import { diffOf } from "../recorder/task-diff.ts";
 import { accepted } from "../../http/problem.ts";
+import { pulledBody } from "../../http/pulled-body.ts";
 import { playedAgain, taskDiff } from "./recorder-schemas.ts";
 import { createRouter, defineRoute, json, type Api } from "../../http/route.ts";
 import { found } from "./tasks.ts";
@@ -85,24 +86,10 @@ export const recorderRoutes = createRouter<TaskServices>()
       ),
       id,
     );
+    const headers = { "content-type": "application/x-ndjson", "content-disposition": `attachment; filename="${id}.ndjson"` };
     // The framework's types know JSON and text alone.
-    return fileResponse(pages, id) as never;
+    return c.body(pulledBody(pages), 200, headers) as never;
   });
-
-/** Pulled, not pushed: whoever reads slowly keeps no more of it in memory. */
-function fileResponse(pages: AsyncGenerator<Uint8Array>, id: string): Response {
-  const body = new ReadableStream<Uint8Array>({
-    pull: async (controller) => {
-      const { done, value } = await pages.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: async () => void (await pages.return(undefined)),
-  });
-  return new Response(body, {
-    headers: { "content-type": "application/x-ndjson", "content-disposition": `attachment; filename="${id}.ndjson"` },
-  });
-}
 
 /** The lines of the file, some at a time. */
 async function* fileOf(header: Uint8Array, page: (after: number, last: number) => Promise<Uint8Array>): AsyncGenerator<Uint8Array> {

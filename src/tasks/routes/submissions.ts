@@ -15,6 +15,7 @@ import { EndedTask, TaskHead } from "../views/view.ts";
 import { traceContextOf } from "../../http/trace-context.ts";
 import { requestedWait } from "../../http/waiting.ts";
 import { endWithin } from "./end-within.ts";
+import { outputAnswer } from "./output-answer.ts";
 import type { TaskServices } from "../services.ts";
 
 export const idempotencyHeader = z.object({ "idempotency-key": z.string().min(1).max(LIMITS.idempotencyKeyLength).optional() });
@@ -72,12 +73,12 @@ export const submissionRoutes = createRouter<TaskServices>()
     if (isReplay && request.idempotencyKey !== null) c.header("Idempotent-Replayed", "true");
     c.header("Location", `/api/v1/tasks/${head.id}`);
     if (wait > 0 && result !== null && "output" in result) {
-      const ended: EndedTask = { id: head.id, ...result };
-      return c.json(ended, 200);
+      return outputAnswer<EndedTask>(c, head.id, { id: head.id, ...result });
     }
     if (isExisting) c.header("Existing-Task", "true");
     const ended = await endWithin(c, head.id, Math.max(0, wait - (Date.now() - startedAt)));
-    return ended === null ? c.json(await current(c, head, wait), isExisting ? 200 : 202) : c.json(ended, 200);
+    if (ended !== null) return outputAnswer<EndedTask>(c, head.id, ended);
+    return c.json(await current(c, head, wait), isExisting ? 200 : 202);
   })
   .openapi(batchRoute, async (c) => {
     const request = requestOf(c, c.req.valid("header")["idempotency-key"], 0);

@@ -13,6 +13,7 @@ import { StepView } from "../views/step-view.ts";
 import { TASK_STATUS, TaskHead, TaskResult } from "../views/view.ts";
 import { requestedWait } from "../../http/waiting.ts";
 import { endWithin } from "./end-within.ts";
+import { outputAnswer } from "./output-answer.ts";
 import type { TaskServices } from "../services.ts";
 
 const taskParams = z.object({ id: z.string() });
@@ -182,13 +183,13 @@ export const taskRoutes = createRouter<TaskServices>()
     const ended = await endWithin(c, id, requestedWait(c, c.req.valid("query").wait));
     if (ended !== null) {
       const { id: _, ...body } = ended;
-      return c.json(body, 200);
+      return outputAnswer<z.infer<typeof TaskResult>>(c, id, body);
     }
     const result = found(
       await c.var.services.tasks.read(
         tenant,
         id,
-        (task) => task.result(),
+        (task) => task.result(true),
         (reading) => reading.result() ?? { expired: true as const },
       ),
       id,
@@ -199,8 +200,7 @@ export const taskRoutes = createRouter<TaskServices>()
       );
     if ("expired" in result)
       throw new Refused(rejection("result_expired", "The result was too large to be archived and its retention has ended"));
-    const body: z.infer<typeof TaskResult> = result;
-    return c.json(body, 200);
+    return outputAnswer<z.infer<typeof TaskResult>>(c, id, result);
   })
   .openapi(stepsRoute, async (c) => {
     const { id } = c.req.valid("param");
@@ -226,13 +226,13 @@ export const taskRoutes = createRouter<TaskServices>()
       await c.var.services.tasks.read(
         c.var.principal.tenant,
         id,
-        (task) => task.step(step_id),
+        (task) => task.step(step_id, true),
         (reading) => reading.step(step_id) ?? ("unknown" as const),
       ),
       id,
     );
     if (step === "unknown") throw new Refused(rejection("not_found", `The task has no step "${step_id}"`));
-    return c.json(step, 200);
+    return outputAnswer<StepDetail>(c, id, step);
   })
   .openapi(cancelRoute, async (c) => {
     const { principal, services } = c.var;

@@ -18,5 +18,18 @@ export const StepDetail = StepView.extend({
 export type StepDetail = z.infer<typeof StepDetail>;
 export type SelectionView = NonNullable<StepDetail["selections"]>[number];
 
+/** Where a value is that its reader takes in chunks, as JSON in UTF-8. */
+export interface LargeValue {
+  readonly payload: number;
+  readonly bytes: number;
+  /** When its task was created: another one may come under the same id. */
+  readonly life: number;
+}
+
+/** What is read may be too large for one answer: then `output` is `null`, and `large` says where it is. */
+export interface Apart {
+  readonly large?: LargeValue;
+}
+
 /** A result whose value is kept no longer has `expired`. */
-export type ResultReading = TaskResult | { readonly expired: true };
+export type ResultReading = (TaskResult & Apart) | { readonly expired: true };
