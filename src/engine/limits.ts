@@ -2,6 +2,7 @@
 import { LIMITS as LANGUAGE } from "../language/limits.ts";
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
 const SECOND = 1_000;
 
 export const LIMITS = {
@@ -22,6 +23,8 @@ export const LIMITS = {
 
   /** A value up to this size also stays in memory with the task's state: ten thousand of them fit. */
   residentValueBytes: 1 * KIB,
+  /** All values of a task that are not that small: they are read one after the other, but exported, forked and kept together. */
+  taskBytes: 256 * MIB,
 
   /** What the holder of an attempt gets on top of its timeout before the attempt counts as lost. */
   leaseGraceMs: 10 * SECOND,

@@ -7,7 +7,13 @@ export interface SizeBounds {
   readonly depth: number;
 }
 
-export function passesBound(value: Json, { length, depth }: SizeBounds): "too_large" | "too_deep" | null {
+export function passesBound(value: Json, bounds: SizeBounds): "too_large" | "too_deep" | null {
+  const length = leastLength(value, bounds);
+  return typeof length === "number" ? null : length;
+}
+
+/** The least that its JSON can be long: numbers count one, and texts as if nothing in them had to be escaped. */
+export function leastLength(value: Json, { length, depth }: SizeBounds): number | "too_large" | "too_deep" {
   let left = length;
   const count = (part: Json, room: number): "too_large" | "too_deep" | null => {
     left -= typeof part === "string" ? part.length + 2 : 1;
@@ -16,19 +22,21 @@ export function passesBound(value: Json, { length, depth }: SizeBounds): "too_la
     if (room === 0) return "too_deep";
     left -= 1;
     if (Array.isArray(part)) {
+      left -= Math.max(0, part.length - 1);
       for (const item of part as readonly Json[]) {
-        left -= 1;
         const passed = count(item, room - 1);
         if (passed !== null) return passed;
       }
       return null;
     }
+    let isFirst = true;
     for (const [name, member] of Object.entries(part)) {
-      left -= name.length + 4;
+      left -= name.length + (isFirst ? 3 : 4);
+      isFirst = false;
       const passed = count(member as Json, room - 1);
       if (passed !== null) return passed;
     }
     return null;
   };
-  return count(value, depth);
+  return count(value, depth) ?? length - left;
 }

@@ -32,6 +32,8 @@ export const LIMITS = {
   /** A filter by who submitted: a type and an id. */
   actorKeyLength: 300,
 
+  /** An agent's input, which may be made of several values: as much as two of the largest. */
+  callInputBytes: 32 * MIB,
   signalBytes: 1 * MIB,
   /** Approvals in one message, and in one statement that writes them: each may hold some 40 KB of comments, and D1 binds 2 MB. */
   approvalsPerMessage: 20,

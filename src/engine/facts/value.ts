@@ -22,6 +22,8 @@ export interface Values {
   readonly stage: (seq: number, value: Json) => void;
   /** `null` when the value is larger than a value may be. */
   readonly write: (value: Json) => StoredValue | null;
+  /** Where a value is that was read from the record; `null` where it was not. */
+  readonly recorded?: (value: Json) => RecordedValue | null;
 }
 
 /** What state keeps of the value in event `seq`: the value if it is small, else where to find it. */
@@ -37,8 +39,26 @@ export function readValue(stored: StoredValue, values: Values): Json {
   return "value" in stored ? stored.value : values.read(stored);
 }
 
+/** How much of it is new to the journal: what is referred to is there already. */
+export function newBytes(stored: StoredValue, lastPayload: number): number {
+  if ("seq" in stored || ("payload" in stored && stored.payload <= lastPayload)) return 0;
+  return stored.bytes ?? 0;
+}
+
 export const VALUE_TOO_LARGE: Failure = {
   code: "result_too_large",
   message: "The result is larger than a value may be; keep less of it",
+  retryable: false,
+};
+
+export const VALUE_TOO_DEEP: Failure = {
+  code: "result_too_deep",
+  message: `The result nests deeper than ${LIMITS.jsonDepth} levels, as deep as a body may; make it flatter`,
+  retryable: false,
+};
+
+export const TASK_TOO_LARGE: Failure = {
+  code: "task_too_large",
+  message: `The values of the task together are larger than ${LIMITS.taskBytes} bytes; pass values on as they are, which takes nothing, or keep less of them`,
   retryable: false,
 };

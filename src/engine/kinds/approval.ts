@@ -1,10 +1,10 @@
 /** A step that asks people. What they decide on is recorded with its hash before anybody is asked. */
+import { recorded } from "../rules/recorded.ts";
 import { excerpt } from "../../shared/text.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import { expressionError } from "../facts/failure.ts";
 import { hashOf } from "../facts/payload-hash.ts";
-import { VALUE_TOO_LARGE } from "../facts/value.ts";
 import { LIMITS } from "../limits.ts";
 import { decided } from "../rules/decisions.ts";
 import { startedFacts } from "../rules/started.ts";
@@ -22,8 +22,8 @@ export const approval: Kind<NodeOf<"approval">> = {
     if (!title.ok) return [...started, ...failStep(state, step, expressionError(step, "title", title.error), world)];
     const payload = node.payload.evaluate(scope);
     if (!payload.ok) return [...started, ...failStep(state, step, expressionError(step, "payload", payload.error), world)];
-    const stored = world.values.write(payload.value);
-    if (stored === null) return [...started, ...failStep(state, step, VALUE_TOO_LARGE, world)];
+    const stored = recorded(state, payload.value, world);
+    if (!stored.ok) return [...started, ...failStep(state, step, stored.error, world)];
     const number = state.approvals.length + 1;
     const due_at = node.dueMs === null ? undefined : world.now + node.dueMs;
     return [
@@ -33,7 +33,7 @@ export const approval: Kind<NodeOf<"approval">> = {
         step: path,
         approval: number,
         title: excerpt(typeof title.value === "string" ? title.value : JSON.stringify(title.value), LIMITS.textLength),
-        payload: stored,
+        payload: stored.value,
         hash: hashOf(payload.value),
         assignees: node.assignees,
         quorum: node.quorum,

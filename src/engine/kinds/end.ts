@@ -6,7 +6,7 @@ import { scopeOfStep } from "../state/scope.ts";
 import { cancelSteps, failStep } from "../rules/step.ts";
 import { startedFacts } from "../rules/started.ts";
 import { asText } from "../../language/expressions/template.ts";
-import { VALUE_TOO_LARGE } from "../facts/value.ts";
+import { recorded } from "../rules/recorded.ts";
 import type { Kind } from "./kind.ts";
 
 export const end: Kind<NodeOf<"end">> = {
@@ -33,8 +33,9 @@ export const end: Kind<NodeOf<"end">> = {
     }
     const value = output?.evaluate(scope) ?? { ok: true, value: null };
     if (!value.ok) return [...started, ...failStep(state, step, expressionError(step, "output", value.error), world)];
-    const stored = world.values.write(value.value);
-    if (stored === null) return [...started, ...failStep(state, step, VALUE_TOO_LARGE, world)];
-    return [...started, { type: "step.completed", step: step.path, output: stored }, ...rest(), { type: "task.completed", output: stored }];
+    const stored = recorded(state, value.value, world);
+    if (!stored.ok) return [...started, ...failStep(state, step, stored.error, world)];
+    const result = stored.value;
+    return [...started, { type: "step.completed", step: step.path, output: result }, ...rest(), { type: "task.completed", output: result }];
   },
 };

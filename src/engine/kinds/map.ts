@@ -11,6 +11,8 @@ import type { Json } from "../../shared/json.ts";
 import { type Failure, expressionError } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
 import type { NodeOf } from "../../language/graph.ts";
+import { err } from "../../shared/result.ts";
+import { recorded } from "../rules/recorded.ts";
 import { startChild } from "../rules/kept.ts";
 import { evaluateOver } from "../state/scope.ts";
 import { childrenOf, failStep } from "../rules/step.ts";
@@ -118,9 +120,9 @@ function complete(state: TaskState, step: Step<NodeOf<"map">>, { outputs, chunk 
   const parts = outputs ?? [];
   // Known before any is read: all of them at once might not fit the memory.
   const bytes = parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
-  const output = bytes > LIMITS.valueBytes ? null : world.values.write(listOf(parts, chunk !== null, world));
-  if (output === null) return failStep(state, step, VALUE_TOO_LARGE, world);
-  return [{ type: "step.completed", step: step.path, output }];
+  const output = bytes > LIMITS.valueBytes ? err(VALUE_TOO_LARGE) : recorded(state, listOf(parts, chunk !== null, world), world);
+  if (!output.ok) return failStep(state, step, output.error, world);
+  return [{ type: "step.completed", step: step.path, output: output.value }];
 }
 
 /** In the order of the items; `null` for one that failed. */

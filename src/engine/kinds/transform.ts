@@ -4,7 +4,7 @@ import { scopeOfStep } from "../state/scope.ts";
 import { expressionError } from "../facts/failure.ts";
 import { failStep } from "../rules/step.ts";
 import { startedFacts } from "../rules/started.ts";
-import { VALUE_TOO_LARGE } from "../facts/value.ts";
+import { recorded } from "../rules/recorded.ts";
 import type { Kind } from "./kind.ts";
 
 export const transform: Kind<NodeOf<"transform">> = {
@@ -12,8 +12,8 @@ export const transform: Kind<NodeOf<"transform">> = {
     const started = startedFacts(state, step);
     const value = step.node.output.evaluate(() => scopeOfStep(state, step, world.values));
     if (!value.ok) return [...started, ...failStep(state, step, expressionError(step, "output", value.error), world)];
-    const output = world.values.write(value.value);
-    if (output === null) return [...started, ...failStep(state, step, VALUE_TOO_LARGE, world)];
-    return [...started, { type: "step.completed", step: step.path, output }];
+    const output = recorded(state, value.value, world);
+    if (!output.ok) return [...started, ...failStep(state, step, output.error, world)];
+    return [...started, { type: "step.completed", step: step.path, output: output.value }];
   },
 };

@@ -9,6 +9,7 @@ import type { Json } from "../../shared/json.ts";
 import type { Amounts } from "../../shared/money.ts";
 import type { Reserved } from "../facts/call.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";
+import { PassedOn } from "../facts/passed-on.ts";
 import type { RecordedValue } from "../facts/value.ts";
 import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../world.ts";
 
@@ -23,11 +24,13 @@ export function recordedWorld(moment: Moment, read: (recorded: RecordedValue) =>
     caching: (_target, step) => cachingIn(moment, step),
     hedging: () => ({ calls: 0, hedges: 0 }),
   };
+  const passedOn = new PassedOn();
   return {
     now: moment.at,
     agents: lookup,
     values: {
-      read,
+      read: (place) => passedOn.read(place, read(place)),
+      recorded: (value) => passedOn.placeOf(value),
       stage: () => undefined, // what is recorded is read where it is
       write: (value) => (utf8ToBytes(JSON.stringify(value)).length > LIMITS.valueBytes ? null : { value }),
     },

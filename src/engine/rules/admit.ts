@@ -2,6 +2,8 @@
  * What an input establishes. Stale and repeated inputs establish nothing: a reply counts only while its attempt is in
  * flight (the fence), and only the reply that settled an attempt may be repeated.
  */
+import { roomFor } from "./recorded.ts";
+import { TASK_TOO_LARGE } from "../facts/value.ts";
 import { causedBy } from "../../shared/actor.ts";
 import type { Admission } from "../facts/input.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
@@ -107,6 +109,7 @@ function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): 
   if (state.keptSignals >= LIMITS.keptSignals) {
     return err(rejection("limit_reached", `A task keeps at most ${LIMITS.keptSignals} signals that no step has taken`));
   }
+  if (roomFor(state) < 0) return err(rejection("limit_reached", TASK_TOO_LARGE.message));
   return ok(receive(state, input, world));
 }
 

@@ -17,7 +17,8 @@ import type { Ensemble } from "../../language/staffing.ts";
 import type { TaskState } from "../state/state.ts";
 import type { AgentStep, Attempt, EnsembleReply } from "../state/step-state.ts";
 import { failStep, type ReleasedAttempt } from "./step.ts";
-import { readValue, type StoredValue } from "../facts/value.ts";
+import { newBytes, readValue, TASK_TOO_LARGE, type StoredValue } from "../facts/value.ts";
+import { roomFor } from "./recorded.ts";
 import type { World } from "../world.ts";
 
 /** What comes with a reply, whatever it says. */
@@ -41,6 +42,7 @@ export function completeAttempt(
   world: World,
 ): readonly TaskEvent[] {
   const { node } = step;
+  if (newBytes(reply.output, state.lastPayload) > roomFor(state)) return failAttempt(state, step, attempt, TASK_TOO_LARGE, world, reply);
   const others = othersOf(step, attempt);
   if (node.ensemble === null || node.ensemble.mode === "first") {
     const facts = completion("step.completed", step, attempt, reply);

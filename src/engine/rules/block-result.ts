@@ -13,6 +13,7 @@ import { isCutShort } from "../aspects/table.ts";
 import type { TaskState } from "../state/state.ts";
 import { readValue, VALUE_TOO_LARGE, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
+import { recorded } from "./recorded.ts";
 
 /** Facts when the steps of a frame have settled; none where nobody waits for it any more. */
 export function concludeFrame(state: TaskState, frame: Frame, world: World): readonly TaskEvent[] {
@@ -75,8 +76,8 @@ function outcomeOf(state: TaskState, frame: Frame, world: World): Outcome {
       ? ok(sinkOutputs(state, frame, world))
       : block.output.evaluate(() => scopeIn(state, frame, block.outputReads, world.values));
   if (!value.ok) return { error: { code: "expression_error", message: `output: ${value.error}`, retryable: false } };
-  const stored = world.values.write(value.value);
-  return stored === null ? { error: VALUE_TOO_LARGE } : { stored };
+  const stored = recorded(state, value.value, world);
+  return stored.ok ? { stored: stored.value } : { error: stored.error };
 }
 
 /** What the outputs weigh together, known before any is read: all of them at once might not fit the memory. */

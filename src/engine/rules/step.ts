@@ -8,6 +8,7 @@ import { type Frame, isSettled, type Step } from "../state/step-state.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import { unsettledSteps, type TaskState } from "../state/state.ts";
 import type { World } from "../world.ts";
+import { recorded } from "./recorded.ts";
 
 /** Facts when a step fails for good; what is inside it ends with it. */
 export function failStep(state: TaskState, step: Step, error: Failure, world: World): readonly TaskEvent[] {
@@ -20,7 +21,9 @@ function failure(state: TaskState, step: Step, error: Failure, world: World): Ta
   if (onError.type !== "output") return { type: "step.failed", step: step.path, error, ...more };
   const output = onError.output.evaluate(() => scopeOfStep(state, step, world.values));
   if (!output.ok) return { type: "step.failed", step: step.path, error: expressionError(step, "on_error", output.error), ...more };
-  return { type: "step.completed", step: step.path, output: world.values.write(output.value) ?? { value: null }, degraded: error, ...more };
+  const stored = recorded(state, output.value, world);
+  if (!stored.ok) return { type: "step.failed", step: step.path, error: stored.error, ...more };
+  return { type: "step.completed", step: step.path, output: stored.value, degraded: error, ...more };
 }
 
 function childrenFact(state: TaskState, step: Step): { readonly children?: readonly string[] } {

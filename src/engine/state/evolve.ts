@@ -33,7 +33,8 @@ import { keep } from "../rules/kept.ts";
 import type { Graph } from "../../language/graph.ts";
 import { stepNamed, type TaskState } from "./state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type PastAttempt, type Step } from "./step-state.ts";
-import { resident, type StoredValue } from "../facts/value.ts";
+import { newBytes, resident, type StoredValue } from "../facts/value.ts";
+import { carriedBy } from "../facts/carried-value.ts";
 import { nextLookAt, scheduleLook } from "../rules/wake.ts";
 
 /** State after the first fact of a journal. */
@@ -41,6 +42,7 @@ export function begin(graph: Graph, created: TaskCreated, at: number): TaskState
   const { library: _, ...kept } = created;
   const state = initialState(graph, { ...kept, input: resident(created.input, 1), definition: DROPPED }, at);
   state.seq = 1;
+  countValue(state, created.input);
   return state;
 }
 
@@ -51,8 +53,15 @@ export function evolve(state: TaskState, events: readonly TaskEvent[], at: numbe
   for (const event of events) {
     state.seq++;
     state.at = at;
+    countValue(state, carriedBy(event));
     applyEvent(state, event);
   }
+}
+
+function countValue(state: TaskState, stored: StoredValue | undefined): void {
+  if (stored?.bytes === undefined) return;
+  state.valueBytes += newBytes(stored, state.lastPayload);
+  if ("payload" in stored && stored.payload > state.lastPayload) state.lastPayload = stored.payload;
 }
 
 function applyEvent(state: TaskState, event: TaskEvent): void {

@@ -87,6 +87,10 @@ export interface TaskState extends AspectStates {
   input: StoredValue;
   /** The number of the last event. */
   seq: number;
+  /** Of all values that are too large to stay in memory. */
+  valueBytes: number;
+  /** The last of the values that have rows of their own: those after it are new. */
+  lastPayload: number;
   /** When the last event was recorded. */
   at: number;
   startedAt: number | null;
@@ -241,6 +245,8 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     createdAt: at,
     input: created.input,
     seq: 0,
+    valueBytes: 0,
+    lastPayload: 0,
     at,
     startedAt: null,
     paused: false,

@@ -164,7 +164,8 @@ function toJson(value: unknown, budget: Budget, left = { bytes: LIMITS.valueByte
       return value;
     case "number":
       if (!Number.isFinite(value)) throw new Error(`The result ${value} is no JSON number; was something divided by zero?`);
-      return value;
+      // JSON that is written has no other zero.
+      return value === 0 ? 0 : value;
     case "bigint":
       return Number(value);
     case "object":

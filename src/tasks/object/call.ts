@@ -8,6 +8,7 @@ import { scopeOfStep } from "../../engine/state/scope.ts";
 import { stepNamed } from "../../engine/state/state.ts";
 import { liveAttempt, targetOfStep, type AgentStep } from "../../engine/state/step-state.ts";
 import type { StoredValue, Values } from "../../engine/facts/value.ts";
+import { passesBound } from "../../shared/json-size.ts";
 import { jsonToBytes } from "../../shared/json-bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { hexFromText } from "../../shared/random.ts";
@@ -45,6 +46,9 @@ export function callOf(
   const step = stepNamed(state, at.step) as AgentStep;
   const input = step.node.input.evaluate(() => scopeOfStep(state, step, values));
   if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
+  // What is referred to often may be a thousand times as large as what there is.
+  if (passesBound(input.value, { length: LIMITS.callInputBytes, depth: Number.POSITIVE_INFINITY }) !== null)
+    return err({ code: "expression_error", message: `input: it is larger than ${LIMITS.callInputBytes} bytes`, retryable: false });
   const target = targetOfStep(step);
   const { tenant, task, workflow, deadline_at, origin } = state.created;
   return ok({
@@ -60,9 +64,11 @@ export function callOf(
 
 /** As another isolate can be given it. An input that is made of several values may be larger than one may be. */
 export function carried(call: AgentCall): Result<CarriedCall, Failure> {
-  const input = jsonToBytes(call.input);
-  if (input.byteLength <= LIMITS.valueBytes) return ok({ ...call, input });
-  const message = `Step "${call.stepId}", input: it has ${input.byteLength} bytes, a value has at most ${LIMITS.valueBytes}`;
+  // Counted before it is copied.
+  const isLarge = passesBound(call.input, { length: LIMITS.valueBytes, depth: Number.POSITIVE_INFINITY }) !== null;
+  const input = isLarge ? null : jsonToBytes(call.input);
+  if (input !== null && input.byteLength <= LIMITS.valueBytes) return ok({ ...call, input });
+  const message = `Step "${call.stepId}", input: it has more than ${LIMITS.valueBytes} bytes, a value has at most so many`;
   return err({ code: "expression_error", message, retryable: false });
 }
 

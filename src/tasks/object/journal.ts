@@ -11,6 +11,7 @@ import { assert } from "../../shared/result.ts";
 import type { Json } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
+import { PassedOn } from "../../engine/facts/passed-on.ts";
 import type { RecordedValue, StoredValue, Values } from "../../engine/facts/value.ts";
 import type { StoredTexts } from "../history/archive.ts";
 import { storedInEvent, valueOfEvent, type JournalRow, type JournalSource, type Payload } from "../journal/journal-source.ts";
@@ -29,6 +30,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
   readonly #cache = new ValueCache();
   /** Values of events that the present transaction has not written yet. */
   readonly #staged = new Map<number, Json>();
+  readonly #passedOn = new PassedOn();
   #exists: boolean | null = null;
   #nextPayload: number | null = null;
   readonly cost: Cost = { rowsWritten: 0, alarmsSet: 0 };
@@ -82,6 +84,8 @@ export class Journal implements JournalSource, StoredTexts, Values {
 
   /** Where a value goes: into its event if it is small, else into payload rows. `null` when it is too large for either. */
   write(value: Json): StoredValue | null {
+    const known = this.recorded(value);
+    if (known !== null) return known;
     const text = JSON.stringify(value);
     return text.length <= LIMITS.inlineValueBytes ? inlineValue(value, text.length) : this.#writePayload(text);
   }
@@ -93,7 +97,11 @@ export class Journal implements JournalSource, StoredTexts, Values {
 
   read(recorded: RecordedValue): Json {
     const staged = "seq" in recorded ? this.#staged.get(recorded.seq) : undefined;
-    return staged ?? this.value(recorded);
+    return this.#passedOn.read(recorded, staged ?? this.value(recorded));
+  }
+
+  recorded(value: Json): RecordedValue | null {
+    return this.#passedOn.placeOf(value);
   }
 
   stage(seq: number, value: Json): void {
@@ -183,6 +191,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
   forget(): void {
     this.#exists = null;
     this.#nextPayload = null;
+    this.#passedOn.forget();
     this.#cache.clear();
     this.#staged.clear();
   }

@@ -1,4 +1,5 @@
 /** What a task hands to those it starts, made from its journal: always the same, however often it is asked for. */
+import { passesBound } from "../../shared/json-size.ts";
 import { compileWorkflow } from "../../language/compile.ts";
 import { familyTooLarge, loanOf, shareOf, sharesOfChains } from "../../engine/aspects/table.ts";
 import { smaller } from "../../language/budget-definition.ts";
@@ -150,6 +151,7 @@ export class ChildSubmissions {
     now: number,
   ): Result<Submission, Failure> {
     if (isTooLarge(input)) return err(INPUT_TOO_LARGE);
+    if (state.graph.rules > 0 && isTooDeep(input)) return err(INPUT_TOO_DEEP);
     const compiled = compileWorkflow(definition, state.graph.rules);
     if (!compiled.ok) return err({ code: "invalid_definition", message: `Workflow "${name}" is not valid any more`, retryable: false });
     const { library } = this.#created();
@@ -219,10 +221,22 @@ function unknownWorkflow(reference: string): Failure {
 }
 
 /** Whoever cannot record its input never begins, however often it is started. */
-const isTooLarge = (input: Json): boolean => jsonToBytes(input).byteLength > LIMITS.valueBytes;
+function isTooLarge(input: Json): boolean {
+  // Counted before it is copied: what is referred to often may be a thousand times as large as what there is.
+  const passed = passesBound(input, { length: LIMITS.valueBytes, depth: Number.POSITIVE_INFINITY });
+  return passed !== null || jsonToBytes(input).byteLength > LIMITS.valueBytes;
+}
+
+const isTooDeep = (input: Json): boolean => passesBound(input, { length: LIMITS.valueBytes, depth: LIMITS.jsonDepth }) === "too_deep";
 const INPUT_TOO_LARGE: Failure = {
   code: "input_too_large",
   message: "The input is larger than a value may be; hand on less of it",
+  retryable: false,
+};
+
+const INPUT_TOO_DEEP: Failure = {
+  code: "input_too_deep",
+  message: `The input nests deeper than ${LIMITS.jsonDepth} levels; make it flatter`,
   retryable: false,
 };
 

@@ -18,6 +18,8 @@ import { create, fold, transition, type Transition } from "../../../src/engine/t
 import { taskHead } from "../../../src/tasks/views/view.ts";
 import { nextWakeAt } from "../../../src/engine/rules/wake.ts";
 import type { Target } from "../../../src/language/staffing.ts";
+import { LIMITS } from "../../../src/engine/limits.ts";
+import { PassedOn } from "../../../src/engine/facts/passed-on.ts";
 import { readValue } from "../../../src/engine/facts/value.ts";
 import type { AgentChoice, AgentLookup, Choice, DeclaredCaching, Wanted, World } from "../../../src/engine/world.ts";
 import { microsOf } from "../../../src/shared/money.ts";
@@ -117,6 +119,7 @@ export class Scenario {
   readonly #costs: { readonly [agent: string]: number };
   readonly #lookup: AgentLookup;
   readonly #recorded = new Map<number, Json>();
+  readonly #passedOn = new PassedOn();
 
   constructor(steps: Steps, options: Options = {}) {
     this.graph = graphOf({ steps, ...("output" in options && { output: options.output }) }, options.rules);
@@ -151,9 +154,13 @@ export class Scenario {
       now: this.now,
       agents: this.agentsUnknown ? null : this.#lookup,
       values: {
-        read: (recorded) => ("seq" in recorded ? (this.#recorded.get(recorded.seq) ?? null) : null),
+        read: (recorded) => this.#passedOn.read(recorded, "seq" in recorded ? (this.#recorded.get(recorded.seq) ?? null) : null),
+        recorded: (value) => this.#passedOn.placeOf(value),
         stage: (seq, value) => void this.#recorded.set(seq, value),
-        write: (value) => ({ value }),
+        write: (value) => {
+          const bytes = JSON.stringify(value).length;
+          return bytes > LIMITS.residentValueBytes ? { value, bytes } : { value };
+        },
       },
       inlinePlaces: 6,
       calledAt: (step, attempt) => this.calledAt.get(`${step}/${attempt}`) ?? null,
