@@ -1,6 +1,7 @@
 /** Several agents at once, and when their replies decide. */
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
+import { readValue } from "../../../src/engine/facts/value.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 import { completes, fails, failsForGood, given, step, type Options, type Scenario } from "./scenario.ts";
 
@@ -14,7 +15,10 @@ function asking(ensemble: Record<string, unknown>, options: Options = {}, more: 
   const retry = { max_attempts: 2, delay: "1s", jitter: "none" };
   return given([step("a", { ensemble, retry, ...more })], { agents, ...options });
 }
-const outputOf = (task: Scenario): unknown => (task.state.end?.output as { readonly value: { readonly a: unknown } } | undefined)?.value.a;
+const outputOf = (task: Scenario): unknown => {
+  const output = task.state.end?.output ?? null;
+  return output === null ? undefined : (readValue(output, task.world().values) as { readonly a: unknown }).a;
+};
 
 /** Whoever was asked, attempt after attempt. */
 const startsOf = (task: Scenario): readonly string[] =>

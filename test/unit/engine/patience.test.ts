@@ -16,7 +16,8 @@ describe("a step whose agent asks for patience", () => {
     task.when(busy("a", 20_000, 1, { status })).then("attempt.declined a#1 (slow down)", "step.waiting a");
     expect(task.view()).toMatchObject({
       status: "waiting",
-      waiting_on: { until: new Date(STARTED_AT + 20_000).toISOString() },
+      // For how long it goes on; when it asks again the agent has said.
+      waiting_on: { until: new Date(STARTED_AT + 3_600_000).toISOString() },
       steps: [{ earlier: [{ end: "declined", code: "agent_unavailable", message: "slow down" }] }],
     });
     expect(task.last.commands).toMatchObject([{ type: "settled", outcome: { class: "throttled", heldUntil: STARTED_AT + 20_000 } }]);
