@@ -33,7 +33,8 @@ import { keep } from "../rules/kept.ts";
 import type { Graph } from "../../language/graph.ts";
 import { stepNamed, type TaskState } from "./state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type PastAttempt, type Step } from "./step-state.ts";
-import { newBytes, resident, type StoredValue } from "../facts/value.ts";
+import { resident, type StoredValue } from "../facts/value.ts";
+import { countValue } from "./value-bytes.ts";
 import { carriedBy } from "../facts/carried-value.ts";
 import { nextLookAt, scheduleLook } from "../rules/wake.ts";
 
@@ -56,12 +57,6 @@ export function evolve(state: TaskState, events: readonly TaskEvent[], at: numbe
     countValue(state, carriedBy(event));
     applyEvent(state, event);
   }
-}
-
-function countValue(state: TaskState, stored: StoredValue | undefined): void {
-  if (stored?.bytes === undefined) return;
-  state.valueBytes += newBytes(stored, state.lastPayload);
-  if ("payload" in stored && stored.payload > state.lastPayload) state.lastPayload = stored.payload;
 }
 
 function applyEvent(state: TaskState, event: TaskEvent): void {

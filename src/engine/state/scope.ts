@@ -6,7 +6,8 @@ import { outerOf, stepIn } from "./frame.ts";
 import { type Frame, isKind, isSettled, type Step } from "./step-state.ts";
 import type { NodeOf } from "../../language/graph.ts";
 import type { Read } from "../../language/reads.ts";
-import { taskVariable, type TaskState } from "./state.ts";
+import type { TaskState } from "./state.ts";
+import { taskVariable } from "./task-variable.ts";
 import { readValue, type Values } from "../facts/value.ts";
 
 /**

@@ -9,7 +9,6 @@
 import type { By } from "../../shared/actor.ts";
 import type { StepKind } from "../../language/kinds/table.ts";
 import type { EndStatus } from "../facts/event.ts";
-import type { Json } from "../../shared/json.ts";
 import { aspectStates, type AspectsOfChild, type AspectStates } from "../aspects/shapes.ts";
 import type { Waiting } from "../facts/waiting.ts";
 import { Agenda } from "./agenda.ts";
@@ -221,20 +220,6 @@ export function statusOf(state: TaskState): TaskStatus {
   if (state.live > 0) return "running";
   if (state.waiting.size + state.retrying.size + state.queued + state.children.size > 0) return "waiting";
   return state.startedAt === null ? "queued" : "running";
-}
-
-/** What expressions know of the task; nothing in it ever changes. */
-export function taskVariable(state: TaskState): Json {
-  const { task, task_type, workflow, priority, tags, scheduled_at } = state.created;
-  return {
-    id: task,
-    type: task_type ?? null,
-    workflow: { name: workflow.name, version: workflow.version },
-    priority,
-    tags,
-    created_at: new Date(state.createdAt).toISOString(),
-    scheduled_at: scheduled_at === undefined ? null : new Date(scheduled_at).toISOString(),
-  };
 }
 
 /** Room for everything; the first frame is opened by whoever folds `task.created`. */
