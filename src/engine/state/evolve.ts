@@ -35,26 +35,23 @@ import { stepNamed, type TaskState } from "./state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type PastAttempt, type Step } from "./step-state.ts";
 import { resident, type StoredValue } from "../facts/value.ts";
 import { countValue } from "./value-bytes.ts";
-import { carriedBy } from "../facts/carried-value.ts";
 import { nextLookAt, scheduleLook } from "../rules/wake.ts";
 
 /** State after the first fact of a journal. */
 export function begin(graph: Graph, created: TaskCreated, at: number): TaskState {
   const { library: _, ...kept } = created;
-  const state = initialState(graph, { ...kept, input: resident(created.input, 1), definition: DROPPED }, at);
+  // The definition lives on in the graph; keeping its text as well would double a large task.
+  const state = initialState(graph, { ...kept, input: resident(created.input, 1), definition: { value: null } }, at);
   state.seq = 1;
-  countValue(state, created.input);
+  countValue(state, created);
   return state;
 }
-
-/** The definition lives on in the graph; keeping its text as well would double a large task. */
-const DROPPED: StoredValue = { value: null };
 
 export function evolve(state: TaskState, events: readonly TaskEvent[], at: number): void {
   for (const event of events) {
     state.seq++;
     state.at = at;
-    countValue(state, carriedBy(event));
+    countValue(state, event);
     applyEvent(state, event);
   }
 }
