@@ -33,7 +33,7 @@ import { keep } from "../rules/kept.ts";
 import type { Graph } from "../../language/graph.ts";
 import { stepNamed, type TaskState } from "./state.ts";
 import { keyOfTarget, liveAttempt, targetOfStep, type AgentStep, type PastAttempt, type Step } from "./step-state.ts";
-import { resident, type StoredValue } from "../facts/value.ts";
+import { resident } from "../facts/value.ts";
 import { countValue } from "./value-bytes.ts";
 import { nextLookAt, scheduleLook } from "../rules/wake.ts";
 
