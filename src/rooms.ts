@@ -14,6 +14,7 @@ import { openTasks, openTaskStore, tasksRoom } from "./tasks/room.ts";
 import { bulkRoom, openBulk } from "./bulk/room.ts";
 import { schedulesRoom, openSchedules } from "./schedules/room.ts";
 import { estimatesRoom } from "./estimates/room.ts";
+import { backupRoom, openBackup } from "./backup/room.ts";
 import { AgentObject } from "./agents/object/agent-object.ts";
 import { CacheObject } from "./cache/cache-object.ts";
 import { GateObject } from "./gates/gate-object.ts";
@@ -41,6 +42,7 @@ export const ROOMS: readonly Room[] = [
   bulkRoom,
   schedulesRoom,
   estimatesRoom,
+  backupRoom,
 ];
 
 for (const { workflows = [] } of ROOMS) addBuiltinWorkflows(workflows);
@@ -76,8 +78,13 @@ function open(base: Base) {
   });
   const schedules = openSchedules(base, tasks.services);
   const auth = openAuth(base);
+  const lending = [auth, agents, workflows, webhooks, schedules];
+  const backup = openBackup(
+    base,
+    lending.flatMap(({ registered }) => registered),
+  );
   return {
-    services: { ...agents.services, ...cache.services, ...schedules.services, ...auth.services, checks: tasks.checks },
+    services: { ...backup.services, ...agents.services, ...cache.services, ...schedules.services, ...auth.services, checks: tasks.checks },
     ports: {
       tasks: tasks.ports,
       agents: agents.ports,
@@ -147,7 +154,8 @@ export function createApi() {
     .route(BASE_PATH, webhooksRoom.routes)
     .route(BASE_PATH, schedulesRoom.routes)
     .route(BASE_PATH, cacheRoom.routes)
-    .route(BASE_PATH, authRoom.routes);
+    .route(BASE_PATH, authRoom.routes)
+    .route(BASE_PATH, backupRoom.routes);
   serveDocument(app, ROOMS);
   return app;
 }

@@ -4,6 +4,7 @@ import { rejection, type Rejection } from "../shared/errors.ts";
 import { log, messageOf } from "../shared/log.ts";
 import { operation } from "../shared/operation.ts";
 import { err, ok } from "../shared/result.ts";
+import type { AgentRecord } from "./agent.ts";
 import type { AgentRegistration } from "./registry/registration.ts";
 import type { Expectation } from "./registry/registry.ts";
 import type { AgentServices } from "./services.ts";
@@ -46,6 +47,24 @@ export const deleteAgent = operation(
     return ok(null);
   },
 );
+
+/** `agent`: as a file has it. What follows is done once for all of them, by `agentsRestored`. */
+export const restoreAgent = operation("agents:write", async (actor, { agents }: AgentServices, agent: AgentRecord, overwrites: boolean) =>
+  agents.restore(actor.tenant, agent, overwrites, byOf(actor), Date.now()),
+);
+
+/** What has to know of agents that an import has brought knows of them. */
+export async function agentsRestored(
+  tenant: string,
+  { directory, agentObject, pokeWaiting }: AgentServices,
+  restored: readonly AgentRecord[],
+): Promise<void> {
+  await directory.changed(tenant, Date.now());
+  for (const agent of restored) {
+    await told(agent.id, agentObject(tenant, agent.id).registered({ tenant, agent: agent.id }, "changed"));
+    await pokeWaiting(tenant, agent);
+  }
+}
 
 export const noAgent = (id: string): Rejection => rejection("not_found", `There is no agent "${id}"`);
 

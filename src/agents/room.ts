@@ -9,6 +9,7 @@ import { AgentDirectory } from "./directory.ts";
 import type { AttemptName, StartAnswer } from "./object/admission.ts";
 import { AgentGateway } from "./object/gateway.ts";
 import type { AgentPorts, AgentsPort, HoldersPort } from "./port.ts";
+import { registeredAgents } from "./registry/registered-agents.ts";
 import { AgentRegistry } from "./registry/registry.ts";
 import type { AgentServices } from "./services.ts";
 import { callBuiltin, isBuiltinAgent, type BuiltinWork } from "./transports/builtin.ts";
@@ -100,6 +101,7 @@ export function openAgents({ env, config, db, urlPolicy }: Base, { holders, poke
   const services: AgentServices = { config, agents, directory, agentObject, pokeWaiting: poke };
   return {
     services,
+    registered: [registeredAgents(services, urlPolicy)],
     port,
     ports,
     /** What an agent's calls came to, as they arrive gathered. */

@@ -1,10 +1,11 @@
 /** API keys: made, recognised, listed, revoked. */
-import { and, asc, eq, getTableColumns, gt, isNull, lt } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gt, isNull, lt, or } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { createHash, timingSafeEqual } from "node:crypto";
-import { full, insertWhere } from "../records/limit.ts";
+import { full, insertWhere, type Limit } from "../records/limit.ts";
+import type { Restored } from "../records/registered.ts";
 import type { By } from "../shared/actor.ts";
-import type { Rejection } from "../shared/errors.ts";
+import { rejection, type Rejection } from "../shared/errors.ts";
 import { newId } from "../shared/ids.ts";
 import { isKeyText, newKeyText, SHOWN_LENGTH } from "./key-text.ts";
 import { LIMITS } from "./limits.ts";
@@ -12,7 +13,8 @@ import { err, ok, type Result } from "../shared/result.ts";
 import { principal, rootPrincipal, type Principal } from "../shared/principal.ts";
 import { apiKeys } from "./tables.ts";
 
-export type ApiKey = Omit<typeof apiKeys.$inferSelect, "hash">;
+export type HashedKey = typeof apiKeys.$inferSelect;
+export type ApiKey = Omit<HashedKey, "hash">;
 
 interface Seen {
   readonly hash: string;
@@ -73,10 +75,7 @@ export class ApiKeys {
     by: By,
     now: number,
   ): Promise<Result<ApiKey & { readonly key: string }, Rejection>> {
-    const limit = {
-      room: lt(this.#db.$count(apiKeys, and(eq(apiKeys.tenant, tenant), isNull(apiKeys.revokedAt))), LIMITS.keysPerTenant),
-      detail: `A tenant has at most ${LIMITS.keysPerTenant} keys; revoke one first`,
-    };
+    const limit = this.#limit(tenant);
     const key = newKeyText();
     const row: ApiKey = {
       id: newId("key", now),
@@ -93,6 +92,43 @@ export class ApiKeys {
     };
     const inserted = await insertWhere(this.#db, apiKeys, { ...row, hash: digest(key).toString("hex") }, limit.room).run();
     return inserted.meta.changes > 0 ? ok({ ...row, key }) : err(full(limit));
+  }
+
+  /** As `list`, with the hashes: what a copy of them needs. */
+  async hashed(tenant: string, after: string | null, limit: number): Promise<readonly HashedKey[]> {
+    return this.#db
+      .select()
+      .from(apiKeys)
+      .where(and(eq(apiKeys.tenant, tenant), after === null ? undefined : gt(apiKeys.id, after)))
+      .orderBy(asc(apiKeys.id))
+      .limit(limit);
+  }
+
+  /** Puts a key there as a file has it. One that has been revoked here stays revoked. */
+  async restore(key: HashedKey, overwrites: boolean): Promise<Result<Restored, Rejection>> {
+    const { tenant, id, hash } = key;
+    const known = or(eq(apiKeys.hash, hash), and(eq(apiKeys.tenant, tenant), eq(apiKeys.id, id)));
+    const before = await this.#db.select().from(apiKeys).where(known).get();
+    const refused = (why: string) => err(rejection("already_exists", `Key "${id}" ${why}`));
+    if (before === undefined) {
+      const limit = this.#limit(tenant);
+      const room = key.revokedAt === null ? limit.room : undefined;
+      const inserted = await insertWhere(this.#db, apiKeys, key, room).onConflictDoNothing().run();
+      return inserted.meta.changes > 0 ? ok("created") : err(full(limit));
+    }
+    if (before.tenant !== tenant || before.id !== id || before.hash !== hash) return refused("is another one here");
+    if (meaningOf(before) === meaningOf(key)) return ok("unchanged");
+    if (before.revokedAt !== null && key.revokedAt === null) return refused("has been revoked here, for ever; make another one");
+    if (!overwrites) return refused("is otherwise here");
+    const isAsBefore = before.revokedAt === null ? isNull(apiKeys.revokedAt) : undefined;
+    const written = await this.#db
+      .update(apiKeys)
+      .set(key)
+      .where(and(eq(apiKeys.hash, hash), isAsBefore))
+      .run();
+    if (written.meta.changes === 0) return refused("has been revoked just now");
+    this.#forget(hash);
+    return ok("replaced");
   }
 
   async list(tenant: string, after: string | null, limit: number): Promise<readonly ApiKey[]> {
@@ -117,8 +153,19 @@ export class ApiKeys {
       .update(apiKeys)
       .set({ revokedAt: now, updatedBy: by })
       .where(and(eq(apiKeys.hash, row.hash), isNull(apiKeys.revokedAt)));
-    for (const [key, seen] of seenByKey) if (seen.hash === row.hash) seenByKey.delete(key);
+    this.#forget(row.hash);
     return true;
+  }
+
+  #limit(tenant: string): Limit {
+    return {
+      room: lt(this.#db.$count(apiKeys, and(eq(apiKeys.tenant, tenant), isNull(apiKeys.revokedAt))), LIMITS.keysPerTenant),
+      detail: `A tenant has at most ${LIMITS.keysPerTenant} keys; revoke one first`,
+    };
+  }
+
+  #forget(hash: string): void {
+    for (const [key, seen] of seenByKey) if (seen.hash === hash) seenByKey.delete(key);
   }
 
   #remember(key: string, holder: Principal, expiresAt: number | null, now: number): Principal {
@@ -132,6 +179,11 @@ export class ApiKeys {
     }
     return holder;
   }
+}
+
+/** The same for keys that do the same for their holders. */
+function meaningOf({ name, roles, agent, expiresAt, revokedAt }: HashedKey): string {
+  return JSON.stringify([name, [...roles].toSorted(), agent, expiresAt, revokedAt === null]);
 }
 
 function digest(text: string): Buffer {

@@ -4,7 +4,7 @@ import { rejection } from "../shared/errors.ts";
 import { missingScope, operation } from "../shared/operation.ts";
 import { err, ok } from "../shared/result.ts";
 import type { Role } from "../shared/scopes.ts";
-import type { ApiKeys } from "./keys.ts";
+import type { ApiKeys, HashedKey } from "./keys.ts";
 
 interface Keys {
   readonly keys: ApiKeys;
@@ -30,4 +30,9 @@ export const createKey = operation("keys:write", async (actor, { keys }: Keys, {
 
 export const revokeKey = operation("keys:write", async (actor, { keys }: Keys, id: string) =>
   (await keys.revoke(actor.tenant, id, byOf(actor), Date.now())) ? ok(null) : err(rejection("not_found", `There is no key "${id}"`)),
+);
+
+/** `key`: as a file has it. */
+export const restoreKey = operation("keys:write", async (actor, { keys }: Keys, key: HashedKey, overwrites: boolean) =>
+  keys.restore({ ...key, updatedBy: key.revokedAt === null ? byOf(actor) : key.updatedBy }, overwrites),
 );

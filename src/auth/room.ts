@@ -3,6 +3,7 @@ import { LIMITS } from "./limits.ts";
 import { SCOPES } from "./scopes.ts";
 import { keyRoutes } from "./routes.ts";
 import { ApiKeys } from "./keys.ts";
+import { registeredKeys } from "./registered-keys.ts";
 import { requestCredit } from "./request-credit.ts";
 
 export const authRoom = {
@@ -23,9 +24,11 @@ declare global {
 
 export function openAuth({ env, config, db }: Base) {
   const permit = async (caller: string): Promise<boolean> => (await env.REQUESTS.limit({ key: caller })).success;
+  const keys = new ApiKeys(db, config.rootApiKey);
   return {
+    registered: [registeredKeys({ keys })],
     services: {
-      keys: new ApiKeys(db, config.rootApiKey),
+      keys,
       mayRequest: requestCredit(permit, LIMITS.requestsPerPermit).take,
       guesses: requestCredit(permit, LIMITS.guessesPerPermit),
     },

@@ -46,7 +46,11 @@ export function page<T>(
   const data = items.slice(0, limit);
   const last = data.at(-1);
   const hasMore = items.length > limit && last !== undefined;
-  return { data, next_cursor: hasMore ? Buffer.from(JSON.stringify([listOf(c), positionOf(last)])).toString("base64url") : null };
+  return { data, next_cursor: hasMore ? cursorAt(c, positionOf(last)) : null };
+}
+
+export function cursorAt(c: Context, position: unknown): string {
+  return Buffer.from(JSON.stringify([listOf(c), position])).toString("base64url");
 }
 
 /** What is listed: the path and the filters, as a short text. */

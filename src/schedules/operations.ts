@@ -4,7 +4,8 @@ import { byOf, type Actor } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { operation } from "../shared/operation.ts";
 import { err, ok, type Result } from "../shared/result.ts";
-import type { ScheduleDraft } from "./schedule.ts";
+import type { Restored } from "../records/registered.ts";
+import type { ScheduleCopy, ScheduleDraft } from "./schedule.ts";
 import type { ScheduleContract } from "./schedule-contract.ts";
 import type { ScheduleServices } from "./services.ts";
 
@@ -16,6 +17,26 @@ export const putSchedule = operation(
   async (actor, { schedules }: Schedules, schedule: string, draft: Omit<ScheduleDraft, "by">, expected: Expected) => {
     const name = { tenant: actor.tenant, schedule };
     return schedules.ask(name, (object) => object.put(name, { ...draft, by: byOf(actor) }, expected));
+  },
+);
+
+/** `copy`: as a file has it. Its times count from now on. */
+export const restoreSchedule = operation(
+  "schedules:write",
+  async (actor, { schedules }: Schedules, { head, ...copy }: ScheduleCopy, overwrites: boolean): Promise<Result<Restored, Rejection>> => {
+    const name = { tenant: actor.tenant, schedule: head.name };
+    const made = { at: head.createdAt, by: head.createdBy ?? null, pauseReason: head.paused?.reason ?? null };
+    const { timing, overlap, catchUp, description, taskType } = head;
+    const paused = head.paused !== null;
+    const draft = { timing, overlap, catchUp, description, taskType, ...copy, paused, by: byOf(actor), made };
+    const before = await schedules.ask(name, (object) => object.copy());
+    const isSame = before?.fingerprint === copy.fingerprint && (before.head.paused !== null) === paused;
+    if (before !== null && !isSame && !overwrites) {
+      return err(rejection("already_exists", `Schedule "${head.name}" is another one`));
+    }
+    const put = await schedules.ask(name, (object) => object.put(name, draft, before === null ? "none" : before.head.revision));
+    if (!put.ok) return put;
+    return ok(before === null ? "created" : isSame ? "unchanged" : "replaced");
   },
 );
 

@@ -5,6 +5,7 @@ import { SCOPES } from "./scopes.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import type { TaskServices } from "../tasks/services.ts";
 import { ScheduleGateway } from "./gateway.ts";
+import { registeredSchedules } from "./registered-schedules.ts";
 import { ScheduleList } from "./schedule-list.ts";
 import { schedulePorts } from "./scheduled-task.ts";
 import type { ScheduleServices } from "./services.ts";
@@ -30,5 +31,5 @@ declare global {
 /** `tasks`: what a run is submitted by. */
 export function openSchedules({ env, db }: Base, tasks: TaskServices) {
   const services: ScheduleServices = { ...tasks, schedules: new ScheduleGateway(env.SCHEDULES), scheduleList: new ScheduleList(db) };
-  return { services, ports: schedulePorts(() => services) };
+  return { services, registered: [registeredSchedules(services)], ports: schedulePorts(() => services) };
 }

@@ -5,7 +5,7 @@ import type { Rejection } from "../shared/errors.ts";
 import type { Result } from "../shared/result.ts";
 import type { Progress } from "./progress.ts";
 import type { LoggedRun, Reason, RunOutcome } from "./run-entry.ts";
-import type { ScheduleDraft, ScheduleHead } from "./schedule.ts";
+import type { ScheduleCopy, ScheduleDraft, ScheduleHead } from "./schedule.ts";
 
 /** Which schedule; objects are named `{tenant}/{schedule}`. */
 export interface ScheduleName {
@@ -39,6 +39,8 @@ export interface ScheduleContract {
   /** The list does not have it: it is put there again, if there is one. Never fails. */
   listAgain(): Promise<void>;
   read(): Promise<ScheduleReading | null>;
+  /** What makes it again, elsewhere or later. */
+  copy(): Promise<ScheduleCopy | null>;
   /** Newest first, before a place in the log. */
   runs(outcome: RunOutcome | undefined, before: number | null, limit: number): Promise<readonly LoggedRun[] | null>;
   pause(reason: string | null, by?: By): Promise<Result<ScheduleReading, Rejection> | null>;

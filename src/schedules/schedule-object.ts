@@ -24,7 +24,16 @@ import { freshProgress, plannedRun, roomIn, withStarting } from "./progress.ts";
 import type { LoggedRun, RunOutcome } from "./run-entry.ts";
 import { RunLog } from "./run-log.ts";
 import { RunStarter } from "./run-starter.ts";
-import { changedRecord, isSameTiming, isUnchanged, newRecord, steeredRecord, type ScheduleDraft, type ScheduleRecord } from "./schedule.ts";
+import {
+  changedRecord,
+  isSameTiming,
+  isUnchanged,
+  newRecord,
+  steeredRecord,
+  type ScheduleCopy,
+  type ScheduleDraft,
+  type ScheduleRecord,
+} from "./schedule.ts";
 import type { PutSchedule, ScheduleContract, ScheduleName, SchedulePorts, ScheduleReading, TriggeredRun } from "./schedule-contract.ts";
 import { ScheduleStore } from "./schedule-store.ts";
 import { TimeSettler } from "./time-settler.ts";
@@ -76,6 +85,11 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
     if (record === null) return null;
     await this.repairAlarm();
     return this.#reading(this.#store.record ?? record);
+  }
+
+  async copy(): Promise<ScheduleCopy | null> {
+    const { record } = this.#store;
+    return record && { head: record.head, task: this.#store.task, fingerprint: record.fingerprint, origin: record.origin };
   }
 
   async runs(outcome: RunOutcome | undefined, before: number | null, limit: number): Promise<readonly LoggedRun[] | null> {

@@ -65,10 +65,21 @@ export interface ScheduleDraft extends Pick<ScheduleHead, "timing" | "overlap" |
   readonly fingerprint: string;
   readonly origin: string;
   readonly by?: By;
+  /** Of one that a copy has: when and by whom it was made, and why it is paused. */
+  readonly made?: { readonly at: number; readonly by: By | null; readonly pauseReason: string | null };
+}
+
+/** What makes a schedule again as it is. */
+export interface ScheduleCopy {
+  readonly head: ScheduleHead;
+  readonly task: string;
+  readonly fingerprint: string;
+  readonly origin: string;
 }
 
 export function newRecord(tenant: string, name: string, incarnation: string, draft: ScheduleDraft, now: number): ScheduleRecord {
-  const paused = draft.paused === true ? pausedNow(null, now) : null;
+  const paused = draft.paused === true ? pausedNow(draft.made?.pauseReason ?? null, now) : null;
+  const maker = draft.made === undefined ? draft.by : draft.made.by;
   return {
     v: 1,
     tenant,
@@ -79,9 +90,10 @@ export function newRecord(tenant: string, name: string, incarnation: string, dra
       revision: 1,
       ...headOf(draft),
       paused,
-      createdAt: now,
+      createdAt: draft.made?.at ?? now,
       updatedAt: now,
-      ...(draft.by && { createdBy: draft.by, updatedBy: draft.by }),
+      ...(maker && { createdBy: maker }),
+      ...(draft.by && { updatedBy: draft.by }),
     },
     fingerprint: draft.fingerprint,
     origin: draft.origin,
@@ -93,7 +105,8 @@ export function newRecord(tenant: string, name: string, incarnation: string, dra
 export function changedRecord(record: ScheduleRecord, draft: ScheduleDraft, now: number): ScheduleRecord {
   const { paused } = record.head;
   const wasPaused = paused !== null;
-  const changed = draft.paused === null || draft.paused === wasPaused ? paused : draft.paused ? pausedNow(null, now) : null;
+  const changed =
+    draft.paused === null || draft.paused === wasPaused ? paused : draft.paused ? pausedNow(draft.made?.pauseReason ?? null, now) : null;
   return {
     ...record,
     head: { ...revised(record.head, draft.by, now), ...headOf(draft), paused: changed },

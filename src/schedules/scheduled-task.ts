@@ -20,6 +20,11 @@ export function shownTask(kept: string): JsonObject {
   return withSecret(JSON.parse(kept) as SubmissionBody, () => null) as JsonObject;
 }
 
+/** As it was put; a secret that does not open is left out. */
+export function openedTask(kept: string, keyring: Keyring, tenant: string, schedule: string): SubmissionBody {
+  return withSecret(JSON.parse(kept) as SubmissionBody, (sealed) => keyring.open(sealed, secretPlace(tenant, schedule)));
+}
+
 /** What the objects of schedules need. `services` are there when one of them asks for something. */
 export function schedulePorts(services: () => ScheduleServices): SchedulePorts {
   return {
@@ -40,8 +45,7 @@ export function schedulePorts(services: () => ScheduleServices): SchedulePorts {
 /** The id of the task. A repetition starts nothing, whatever has become of the schedule meanwhile. */
 async function submitRun(run: RunSubmission, services: ScheduleServices): Promise<Result<string, Rejection>> {
   const { tenant, schedule, at, key, task, origin, by = { type: "schedule", id: schedule } } = run;
-  const place = secretPlace(tenant, schedule);
-  const body = withSecret(JSON.parse(task) as SubmissionBody, (sealed) => services.config.keyring.open(sealed, place));
+  const body = openedTask(task, services.config.keyring, tenant, schedule);
   const actor = delegate(tenant, by, ["tasks:write"]);
   const request = { idempotencyKey: scheduledTaskKey(schedule, key), traceparent: null, origin, waitMs: 0 };
   const submitted = await submitTask(actor, services, body, request, { schedule, at });
@@ -56,6 +60,7 @@ function withSecret(body: SubmissionBody, change: (secret: string) => string | n
   return { ...body, webhook: { url: webhook.url, ...(secret !== null && { secret }) } };
 }
 
-function secretPlace(tenant: string, schedule: string): string {
+/** Where the sealed secret of its webhook belongs. */
+export function secretPlace(tenant: string, schedule: string): string {
   return `schedules/${tenant}/${schedule}/webhook`;
 }

@@ -7,7 +7,7 @@ import { operation } from "../shared/operation.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import type { WrittenWebhook } from "./registry.ts";
 import type { WebhookServices } from "./services.ts";
-import type { WebhookChange, WebhookRegistration } from "./webhook.ts";
+import type { WebhookChange, WebhookRecord, WebhookRegistration } from "./webhook.ts";
 
 export const registerWebhook = operation("webhooks:write", async (actor, services: WebhookServices, given: WebhookRegistration) => {
   const made = await services.webhookRegistry.register(actor.tenant, given, byOf(actor), Date.now());
@@ -33,6 +33,16 @@ export const deleteWebhook = operation("webhooks:write", async (actor, services:
   await announce(actor, services, id);
   return ok(null);
 });
+
+/** `webhook`: as a file has it. */
+export const restoreWebhook = operation(
+  "webhooks:write",
+  async (actor, services: WebhookServices, webhook: WebhookRecord, overwrites: boolean) => {
+    const restored = await services.webhookRegistry.restore(actor.tenant, webhook, overwrites, byOf(actor), Date.now());
+    if (restored.ok && restored.value !== "unchanged") await announce(actor, services, webhook.id);
+    return restored;
+  },
+);
 
 export const noWebhook = (id: string): Rejection => rejection("not_found", `There is no webhook "${id}"`);
 

@@ -4,6 +4,7 @@ import type { By } from "../shared/actor.ts";
 import { and, asc, eq, inArray, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { full, insertWhere, type Limit } from "../records/limit.ts";
+import type { Restored } from "../records/registered.ts";
 import { overLatest, unexpected } from "../records/revision.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
 import { derivedId, newId } from "../shared/ids.ts";
@@ -80,6 +81,28 @@ export class WebhookRegistry {
     const limit = this.#limit(tenant, false);
     if (!(await this.#insert(tenant, record, limit, now))) return err(full(limit));
     return ok({ record, ...(given.secret === undefined && { secret }) });
+  }
+
+  /** Puts an endpoint there as a file has it, its secrets sealed as they are. */
+  async restore(tenant: string, webhook: WebhookRecord, overwrites: boolean, by: By, now: number): Promise<Result<Restored, Rejection>> {
+    const { id } = webhook;
+    const restored = { ...webhook, updatedAt: now, updatedBy: by };
+    const written = await this.#write(tenant, id, (before) => {
+      if (this.#meaning(tenant, before) === this.#meaning(tenant, webhook)) return ok(before);
+      if (!overwrites || before.isAdHoc) return err(rejection("already_exists", `Webhook "${id}" is registered otherwise`));
+      const epoch = Math.max(before.epoch, webhook.epoch) + 1;
+      return ok({ ...restored, epoch, revision: Math.max(before.revision, webhook.revision) + 1 });
+    });
+    if (written !== null) return written.ok ? ok(written.value.updatedAt === now ? "replaced" : "unchanged") : written;
+    const limit = this.#limit(tenant, false);
+    const isNew = await this.#insert(tenant, { ...restored, revision: webhook.revision + 1 }, limit, now);
+    return isNew ? ok("created") : err(full(limit));
+  }
+
+  /** The same for endpoints that are told the same, under the same secret. */
+  #meaning(tenant: string, { id, url, events, description, isAdHoc, secret, disabled }: WebhookRecord): string {
+    const opened = this.#keyring.open(secret, secretPlace(tenant, id, "signing")) ?? `sealed ${secret}`;
+    return JSON.stringify([url, [...events].toSorted(), description, isAdHoc, opened, disabled === null]);
   }
 
   /** The endpoint that a task brought along, made when it is the first one to. */

@@ -7,7 +7,9 @@ import { webhookRoutes } from "./routes/webhooks.ts";
 import { WebhookGateway } from "./gateway.ts";
 import { Notifier } from "./notifier.ts";
 import { postDelivery } from "./signed-post.ts";
+import { registeredWebhooks } from "./registered-webhooks.ts";
 import { WebhookRegistry } from "./registry.ts";
+import type { WebhookServices } from "./services.ts";
 import type { WebhookPorts } from "./webhook-contract.ts";
 import type { WebhookObject } from "./webhook-object.ts";
 
@@ -37,8 +39,10 @@ export function openWebhooks({ env, config: { keyring }, db, urlPolicy }: Base) 
     disable: ({ tenant, webhook }, epoch, disabled) => webhookRegistry.disable(tenant, webhook, epoch, disabled),
     post: (tenant, record, delivery) => postDelivery(tenant, record, delivery, keyring, urlPolicy),
   };
+  const services: WebhookServices = { webhooks: new Notifier(webhookRegistry, webhookObjects, keyring), webhookRegistry, webhookObjects };
   return {
-    services: { webhooks: new Notifier(webhookRegistry, webhookObjects, keyring), webhookRegistry, webhookObjects },
+    services,
+    registered: [registeredWebhooks(services)],
     ports,
     purge: (now: number) => webhookRegistry.purge(now - LIMITS.deliveryRetentionMs - 2 * LIMITS.webhookUsedMs),
   };

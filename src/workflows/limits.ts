@@ -17,6 +17,8 @@ export const LIMITS = {
   lintEvaluations: 10_000,
   /** A registered definition is one row of D1, which holds 2 MB. */
   definitionBytes: 1_800 * KIB,
+  /** Definitions that are copied at once: an isolate has 128 MB, and more than one copies. */
+  copiedBytes: 2 * MIB,
   workflowsPerTenant: 1_000,
   /** Names that a tenant has ever registered: what a deleted one's versions were numbered is remembered. */
   workflowNames: 10_000,

@@ -5,7 +5,7 @@
 import type { Expected } from "../shared/expected.ts";
 import { and, asc, desc, eq, gt, lt, max, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { insertWhere, reachedLimit, roomIn, type Limit } from "../records/limit.ts";
+import { insertWhere, reachedLimit, roomIn } from "../records/limit.ts";
 import { overLatest, unexpected } from "../records/revision.ts";
 import type { By } from "../shared/actor.ts";
 import { rejection, type Rejection } from "../shared/errors.ts";
@@ -18,6 +18,7 @@ import { readDescriptions, type WorkflowDescription } from "./descriptions.ts";
 import { ofName, readName } from "./names.ts";
 import { workflowNames, workflows } from "./tables.ts";
 import { malformedReference, unknownChannel, unknownName, unknownVersion } from "./unknown-reference.ts";
+import { named, versionLimits } from "./version-limits.ts";
 
 export interface WorkflowVersion {
   readonly name: string;
@@ -158,7 +159,7 @@ export class WorkflowRegistry {
       if (latest?.definition === definition) return ok({ ...latest, isNew: false });
       const { retired } = await readName(this.#db, tenant, name);
       const made = { name, version: Math.max(before, retired) + 1, definition, createdAt: now, createdBy: by };
-      const limits = this.#limits(tenant, name, before, retired);
+      const limits = versionLimits(this.#db, tenant, name, before, retired);
       const newest = sql`(select max(version) from ${workflows} where ${named(tenant, name)})`;
       const used = sql`(select retired from ${workflowNames} where ${ofName(tenant, name)})`;
       const isAsRead = sql`coalesce(${newest}, 0) = ${before} and coalesce(${used}, 0) = ${retired}`;
@@ -242,29 +243,7 @@ export class WorkflowRegistry {
       known.map((workflow) => workflow.name),
     );
   }
-
-  /** `before`: the newest version, or 0. */
-  #limits(tenant: string, name: string, before: number, retired: number): readonly Limit[] {
-    const db = this.#db;
-    const versions = {
-      room: lt(db.$count(workflows, named(tenant, name)), LIMITS.versionsPerWorkflow),
-      detail: `A workflow has at most ${LIMITS.versionsPerWorkflow} versions; delete some first`,
-    };
-    if (before > 0) return [versions];
-    const names = sql`(select count(distinct ${workflows.name}) from ${workflows} where ${eq(workflows.tenant, tenant)})`;
-    const registered = {
-      room: lt(names, LIMITS.workflowsPerTenant),
-      detail: `A tenant has at most ${LIMITS.workflowsPerTenant} workflows; delete one first`,
-    };
-    const everUsed = {
-      room: lt(db.$count(workflowNames, eq(workflowNames.tenant, tenant)), LIMITS.workflowNames),
-      detail: `A tenant has used at most ${LIMITS.workflowNames} names; take one that was used before`,
-    };
-    return retired > 0 ? [registered] : [registered, everUsed];
-  }
 }
-
-const named = (tenant: string, name: string) => and(eq(workflows.tenant, tenant), eq(workflows.name, name));
 
 function changed(name: string, actual: number, expected: Expected): Rejection | null {
   return unexpected(`Workflow "${name}" is`, actual, expected, "version");

@@ -5,6 +5,8 @@ import { SCOPES } from "./scopes.ts";
 import { routes } from "./routes/routes.ts";
 import type { AgentDirectory } from "../agents/directory.ts";
 import { ChannelStore } from "./channel-store.ts";
+import { WorkflowCopies } from "./copies.ts";
+import { registeredWorkflows } from "./registered-workflows.ts";
 import { WorkflowRegistry } from "./registry.ts";
 import type { WorkflowServices } from "./services.ts";
 
@@ -18,6 +20,7 @@ export const workflowsRoom = {
 } as const satisfies Room;
 
 export function openWorkflows({ db }: Base, directory: AgentDirectory) {
-  const services: WorkflowServices = { workflows: new WorkflowRegistry(db), channels: new ChannelStore(db), directory };
-  return { services };
+  const workflows = new WorkflowRegistry(db);
+  const services: WorkflowServices = { workflows, channels: new ChannelStore(db), directory };
+  return { services, registered: registeredWorkflows(new WorkflowCopies(db, workflows)) };
 }

@@ -2,7 +2,7 @@ import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core"
 import type { By } from "../shared/actor.ts";
 import type { Channels } from "./channels.ts";
 
-/** PERSISTED. Versions of registered workflows; a row never changes. */
+/** PERSISTED. Versions of registered workflows; a row never changes, unless an import is told to overwrite it. */
 export const workflows = sqliteTable(
   "workflows",
   {

@@ -50,6 +50,7 @@ describe("the code", () => {
       "src/schedules/run-log.ts",
       "src/cache/entry-index.ts",
       "src/cache/lines.ts",
+      "src/backup/file-line.ts",
     ])
       expect(sources.find((file) => file.path === path)?.text, path).toContain("PERSISTED");
   });

@@ -1,17 +1,19 @@
 /** The agents of a tenant in D1: register, read, delete; and what their objects publish about them. */
 import type { Expected } from "../../shared/expected.ts";
 import type { By } from "../../shared/actor.ts";
-import { and, eq, lt, lte, notExists, sql, type SQL } from "drizzle-orm";
+import { and, asc, eq, gt, lt, lte, notExists, sql, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere, reachedLimit, roomIn, type Limit } from "../../records/limit.ts";
+import type { Restored } from "../../records/registered.ts";
 import { overLatest, unexpected } from "../../records/revision.ts";
 import { rejection, rejectionOf, type Rejection } from "../../shared/errors.ts";
 import type { Keyring } from "../../shared/keyring.ts";
 import { LIMITS } from "../limits.ts";
+import { canonicalJson, type Json } from "../../shared/json.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { newSigningSecret } from "../../shared/signing.ts";
 import type { AgentState } from "../agent-state.ts";
-import { declaredOf, secretPlace, type AgentRecord } from "../agent.ts";
+import { declaredOf, registrationOf, secretPlace, type AgentRecord } from "../agent.ts";
 import { BUILTIN_AGENTS, isBuiltinAgent } from "../transports/builtin.ts";
 import { registrationFaults } from "./registration-check.ts";
 import type { AgentRegistration } from "./registration.ts";
@@ -74,6 +76,43 @@ export class AgentRegistry {
     if (builtin !== undefined) return builtin;
     const row = await this.#db.select({ record: agents.record }).from(agents).where(at(tenant, id)).get();
     return row?.record ?? null;
+  }
+
+  /** Those that were registered, in the order of ids, after one. */
+  async page(tenant: string, after: string | null, limit: number): Promise<readonly AgentRecord[]> {
+    const rows = await this.#db
+      .select({ record: agents.record })
+      .from(agents)
+      .where(and(eq(agents.tenant, tenant), after === null ? undefined : gt(agents.id, after)))
+      .orderBy(asc(agents.id))
+      .limit(limit);
+    return rows.map(({ record }) => record);
+  }
+
+  /** Puts an agent there as a file has it, its secrets sealed as they are. */
+  async restore(tenant: string, agent: AgentRecord, overwrites: boolean, by: By, now: number): Promise<Result<Restored, Rejection>> {
+    const { id } = agent;
+    if (isBuiltinAgent(id)) return err(rejection("name_reserved", `"${id}" is the id of a built-in agent`));
+    return overLatest(`Agent "${id}" is`, async () => {
+      const before = await this.find(tenant, id);
+      if (before !== null && this.#meaning(tenant, before) === this.#meaning(tenant, agent)) return ok("unchanged");
+      if (before !== null && !overwrites) return err(rejection("already_exists", `Agent "${id}" is registered otherwise`));
+      const record = { ...agent, updatedAt: now, updatedBy: by, revision: Math.max(before?.revision ?? 0, agent.revision) + 1 };
+      const limits = this.#limits(tenant, JSON.stringify(record).length, before);
+      if (await this.#write(tenant, record, before, roomIn(limits))) return ok(before === null ? "created" : "replaced");
+      if ((await this.find(tenant, id))?.revision !== before?.revision) return "raced";
+      const reached = await reachedLimit(this.#db, limits);
+      return reached === null ? "raced" : err(reached);
+    });
+  }
+
+  /** The same for what was registered alike, however often, with the same secrets. */
+  #meaning(tenant: string, agent: AgentRecord): string {
+    const { id, auth, signing } = agent;
+    const opened = (sealed: string, field: "auth" | "signing"): string =>
+      this.#keyring.open(sealed, secretPlace(tenant, id, field)) ?? `sealed ${sealed}`;
+    const secrets = [auth && [auth.type, auth.name, opened(auth.sealed, "auth")], signing === "" ? null : opened(signing, "signing")];
+    return canonicalJson([registrationOf(agent), secrets] as unknown as Json);
   }
 
   /** `keepsAuth`: credentials that are not given again stay, as a change of something else means. */
