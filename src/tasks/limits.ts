@@ -100,8 +100,8 @@ export const LIMITS = {
 
   /** All that a fork is made of, as it travels between objects: RPC carries 32 MiB. */
   forkBytes: 24 * MIB,
-  /** Lines of an export that travel together, unless a single one is longer. */
-  exportPageBytes: 4 * MIB,
+  /** Lines of an export that travel together, unless a single one is longer: so much is kept of it for who does not read. */
+  exportPageBytes: 1 * MIB,
   /** A file that is imported: as text, as lines, as events and as an archive it is in memory at once. */
   importBytes: 8 * MIB,
   /** Values of a task that are read to compare it with another, and those of them that are shown: all, and one … */
