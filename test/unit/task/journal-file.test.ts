@@ -2,10 +2,12 @@
 import { expect, test } from "vitest";
 import type { TaskEvent } from "../../../src/engine/facts/event.ts";
 import { journalSource } from "../../../src/tasks/journal/journal-source.ts";
+import { LIMITS } from "../../../src/tasks/limits.ts";
 import { journalPage, linesIn } from "../../../src/tasks/recorder/journal-file.ts";
 import { createdEvent } from "../engine/scenario.ts";
 
-const text = "x".repeat(3 * 1024 * 1024);
+// Two of them are more than a page.
+const text = "x".repeat(LIMITS.exportPageBytes * 0.75);
 const completed = (step: string, payload: number): TaskEvent => ({ type: "step.completed", step, output: { payload, bytes: text.length } });
 const events: readonly TaskEvent[] = [
   { ...createdEvent(), webhook: { url: "https://hooks.example", secret: "sealed" } },
