@@ -36,10 +36,12 @@ export function readYaml(text: string, maxBytes: number): Result<Json, YamlFault
 /** A value as YAML, which reads back as the same value; `null` when it has more parts than are worth it. */
 export function writeYaml(value: Json): string | null {
   if (countParts(value) > LIMITS.yamlValues) return null;
-  const document = new Document(value, { version: "1.2", schema: "core", aliasDuplicateObjects: false });
+  // What is something else in YAML 1.1 is in quotes too: half of all readers have that.
+  const document = new Document(value, { version: "1.2", schema: "core", compat: "yaml-1.1", aliasDuplicateObjects: false });
   visit(document, {
     Scalar: (_, node) => {
-      if (typeof node.value === "string" && IN_QUOTES.test(node.value)) node.type = "QUOTE_DOUBLE";
+      const { value: text } = node;
+      if (typeof text === "string" && (IN_QUOTES.test(text) || isReadOtherwise(text))) node.type = "QUOTE_DOUBLE";
     },
   });
   return document.toString({ lineWidth: 0, doubleQuotedAsJSON: true });
@@ -48,6 +50,11 @@ export function writeYaml(value: Json): string | null {
 /** Text that does not survive as it is: control characters and marks, space where it begins, lines of nothing but space. */
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const IN_QUOTES = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\ufeff]|^\s|\n +(?:\n|$)/;
+
+/** What some reader takes for a number, a time, a merge or a default, beyond what the library knows of. */
+const isReadOtherwise = (text: string): boolean => text.length <= LONGEST_SCALAR && READ_OTHERWISE.some((pattern) => pattern.test(text));
+const LONGEST_SCALAR = 256;
+const READ_OTHERWISE = [/^(?:=|<<)$/, /^[-+.]?\d[\d_.,:+-]*(?:e[-+]?\d+)?$/i, /^[-+]?0[xob][\da-f_]+$/i, /^\d{4}-\d\d?-\d\d?[Tt\s]/];
 
 /** Carries a fault out of the tree. */
 class Fault extends Error {

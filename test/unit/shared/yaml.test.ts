@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import type { Json } from "../../../src/shared/json.ts";
 import { LIMITS } from "../../../src/tasks/limits.ts";
 import { readYaml, writeYaml } from "../../../src/shared/yaml.ts";
@@ -140,5 +141,26 @@ describe("what YAML must not say", () => {
     for (const part of ["a,", "[],", ",", "\n"]) expect(faultOf(`[${part.repeat(900_000)}`), part).toContain("tokens");
     for (const part of ["- a\n", "? a\n", "# a\n", "%A\n"]) expect(faultOf(part.repeat(500_000)), part).toContain("tokens");
     expect(faultOf(`a: "${"x".repeat(2_000)}"`, 1_000)).toContain("more than 1000 bytes");
+  });
+});
+
+describe("a text that others take for something else", () => {
+  const texts =
+    "y n yes no on off Yes NO On true Null ~ null 12:30 1:2:3 12:30:45.5 1_000 0o17 017 0x1F 0b11 1e3 .5 5. +1 -1_0 .inf -.INF .nan 2026-01-31 2026-1-1T1:02:03Z << = 1,000".split(
+      " ",
+    );
+
+  test.each([...texts, "2026-01-31 10:00:00", ""])("%s is written so that every reader has it as it is", (text) => {
+    const written = writeYaml({ value: text, [text]: [text] }) as string;
+    expect(written).toContain(`value: "${text}"`);
+    for (const options of [{ version: "1.1" }, { version: "1.2", schema: "core" }] as const) {
+      expect(parse(written, { ...options, merge: true })).toEqual({ value: text, [text]: [text] });
+    }
+  });
+
+  test("others are not in quotes", () => {
+    expect(writeYaml({ timeout: "10m", use: "study@3", id: "no-op", rest: "3rd" })).toBe(
+      "timeout: 10m\nuse: study@3\nid: no-op\nrest: 3rd\n",
+    );
   });
 });
