@@ -1,6 +1,7 @@
 /** How a step asks agents, as its author writes it. */
 import { z } from "zod";
 import { LIMITS } from "./limits.ts";
+import { keepEveryName } from "../shared/every-name.ts";
 import { parseDuration } from "../shared/time.ts";
 import { duration, expression, identifier, positiveDuration, template } from "./definition-words.ts";
 
@@ -24,10 +25,11 @@ export const selectDefinition = z
     policy: z.enum(POLICIES).optional(),
     version: z.string().min(1).max(64).optional(),
     region: identifier.optional(),
-    labels: z
-      .record(identifier, z.string().max(LIMITS.nameLength))
-      .refine((labels) => Object.keys(labels).length <= LIMITS.tags, `at most ${LIMITS.tags} labels`)
-      .optional(),
+    labels: keepEveryName(
+      z
+        .record(identifier, z.string().max(LIMITS.nameLength))
+        .refine((labels) => Object.keys(labels).length <= LIMITS.tags, `at most ${LIMITS.tags} labels`),
+    ).optional(),
     exclude: z.array(identifier).max(LIMITS.excludedAgents).optional(),
     max_cost_usd: z.number().min(0).optional(),
     /** CEL; steps with equal values get the same agent. */

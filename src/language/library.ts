@@ -9,3 +9,7 @@ export interface LibraryEntry {
 
 /** By how they are referred to. */
 export type Library = { readonly [reference: string]: LibraryEntry };
+
+/** Of a name that an object has by birth there is none either. */
+export const entryOf = (library: Library, reference: string): LibraryEntry | undefined =>
+  Object.hasOwn(library, reference) ? library[reference] : undefined;

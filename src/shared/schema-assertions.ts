@@ -79,7 +79,8 @@ function textFault(keyword: string, said: unknown, text: string, known: KnownSch
     }
     case "format": {
       // A format is a hint; the library's expressions are for what people write, not for megabytes.
-      const matches = text.length <= LIMITS.schemaFormatLength ? format[said as string] : undefined;
+      const matches =
+        text.length <= LIMITS.schemaFormatLength && Object.hasOwn(format, said as string) ? format[said as string] : undefined;
       spend(text.length);
       return matches === undefined || matches(text) ? null : `String does not match format "${String(said)}".`;
     }

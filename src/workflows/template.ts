@@ -121,13 +121,13 @@ class Example {
   #object({ properties, required }: JsonObject, depth: number): Json | undefined {
     const fields = isJsonObject(properties) ? properties : {};
     const usual = Object.keys(fields).filter((name) => isSaid(this.resolved(fields[name])["default"]));
-    const values: Record<string, Json> = {};
+    const values = new Map<string, Json>();
     for (const name of new Set([...(isTextList(required) ? required : []), ...usual])) {
       const value = this.of(Object.hasOwn(fields, name) ? fields[name] : {}, depth + 1);
       if (value === undefined) return undefined;
-      values[name] = value;
+      values.set(name, value);
     }
-    return values;
+    return Object.fromEntries(values);
   }
 
   /** `#/$defs/name` and the like. */

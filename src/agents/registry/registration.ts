@@ -1,6 +1,7 @@
 /** How an agent registers: the body of `PUT /agents/{id}`. What it declares here, selection and protection act on. */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { keepEveryName } from "../../shared/every-name.ts";
 import { SIGNING_SECRET } from "../../shared/signing.ts";
 import { parseDuration } from "../../shared/time.ts";
 
@@ -113,7 +114,7 @@ export const registrationFields = {
     .optional(),
   /** The longest one attempt may take; a step's own timeout is cut to it. */
   timeout: between("1ms", "365d").optional(),
-  labels: z.record(identifier, z.string().max(LIMITS.nameLength)).optional(),
+  labels: keepEveryName(z.record(identifier, z.string().max(LIMITS.nameLength))).optional(),
   region: identifier.optional(),
   /** Its share under the policy `weighted`. */
   weight: z.number().min(0.001).max(1_000).optional(),

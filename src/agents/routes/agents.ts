@@ -214,12 +214,12 @@ function matches({ agent: record, state }: KnownAgent, { capability, tag, status
 /** RFC 7396. */
 function merged(target: Json, patch: Json): Json {
   if (!isJsonObject(patch)) return patch;
-  const result: Record<string, Json> = isJsonObject(target) ? { ...target } : {};
+  const result = new Map(isJsonObject(target) ? Object.entries(target) : []);
   for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete result[name];
-    else result[name] = merged(result[name] ?? null, value);
+    if (value === null) result.delete(name);
+    else result.set(name, merged(result.get(name) ?? null, value));
   }
-  return result;
+  return Object.fromEntries(result);
 }
 
 function registeredBody({ agent: record, signingSecret }: Registered): AgentBody {

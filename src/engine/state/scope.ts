@@ -103,7 +103,8 @@ function outside(state: TaskState, values: Values): MapPart | null {
 }
 
 function outsideReading(state: TaskState, id: string, values: Values): StepReading {
-  return outside(state, values)?.steps[id] ?? NOT_SETTLED;
+  const { steps = {} } = outside(state, values) ?? {};
+  return (Object.hasOwn(steps, id) ? steps[id] : undefined) ?? NOT_SETTLED;
 }
 
 /** What a map runs over: a list, or something that is none, or why there is nothing. Always the same for a step. */

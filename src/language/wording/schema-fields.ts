@@ -30,7 +30,7 @@ function memberOf(value: unknown, segment: PropertyKey): unknown {
 
 function memberSchema(schema: Schema, segment: PropertyKey): Schema | undefined {
   const { def } = schema._zod;
-  if (def.type === "object") return def.shape[String(segment)] as Schema | undefined;
+  if (def.type === "object") return Object.hasOwn(def.shape, segment) ? (def.shape[String(segment)] as Schema) : undefined;
   if (def.type === "array") return def.element as Schema;
   return def.type === "record" ? (def.valueType as Schema) : undefined;
 }

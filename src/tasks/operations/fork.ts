@@ -108,12 +108,13 @@ function editedSteps(outputs: JsonObject, { edited }: ForkOrigin, { graph }: Wor
     const ids = path.split("/").map((part) => part.replace(/\[\d+\]$/, ""));
     const node = nodeAt(graph, ids);
     // What is inside a block is known by what it is about, which only the task itself can tell.
-    if (node === undefined || (edited[path] === undefined && ids.length > 1)) {
-      const known = graph.steps.map((step) => step.id).slice(0, LIMITS.faults);
-      const message = `${pointer("outputs", path)}: there is no such step; there are ${known.join(", ")}, and those inside them that the task has begun`;
+    const known = Object.hasOwn(edited, path) ? edited[path] : undefined;
+    if (node === undefined || (known === undefined && ids.length > 1)) {
+      const names = graph.steps.map((step) => step.id).slice(0, LIMITS.faults);
+      const message = `${pointer("outputs", path)}: there is no such step; there are ${names.join(", ")}, and those inside them that the task has begun`;
       return err(rejection("unknown_point", message));
     }
-    steps.push({ path, kind: node.kind, output, of: edited[path]?.of ?? null });
+    steps.push({ path, kind: node.kind, output, of: known?.of ?? null });
   }
   return ok(steps);
 }

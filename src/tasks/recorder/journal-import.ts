@@ -14,6 +14,7 @@ import type { Rules } from "../../language/rules.ts";
 import { graphOfPart } from "../../language/part-graph.ts";
 import { VALUES } from "../../engine/replay/replay-facts.ts";
 import { carriedBy } from "../../engine/facts/carried-value.ts";
+import { keepEveryName } from "../../shared/every-name.ts";
 import type { Json } from "../../shared/json.ts";
 import { checkedText } from "../../shared/json-text.ts";
 import { schemaProblem } from "../../shared/json-schema.ts";
@@ -159,7 +160,7 @@ function graphIn({ definition, library, spread, tags, task, task_type = "", rule
   return graph === null ? err("it is a part of a map that the definition does not have") : ok(graph);
 }
 
-const libraryShape = z.record(z.string(), z.looseObject({ name: z.string(), version: z.int(), definition: z.string() }));
+const libraryShape = keepEveryName(z.record(z.string(), z.looseObject({ name: z.string(), version: z.int(), definition: z.string() })));
 
 function brokenEntry(value: Json, rules: Rules): string | null {
   const shape = libraryShape.safeParse(value);

@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { budgetDefinition } from "../../language/budget-definition.ts";
 import { duration, moment } from "../../language/definition-words.ts";
+import { keepEveryName } from "../../shared/every-name.ts";
 import { LIMITS } from "../limits.ts";
 import { whatToRun } from "./task-schemas.ts";
 
@@ -17,8 +18,7 @@ export const forkBody = z
           "The step that is done again, with all that depends on it; or the last event that both share. Without it, as the task stands",
       }),
     input: z.unknown().optional().openapi({ description: "In the place of the task's" }),
-    outputs: z
-      .record(z.string().min(1).max(LIMITS.textLength), z.unknown())
+    outputs: keepEveryName(z.record(z.string().min(1).max(LIMITS.textLength), z.unknown()))
       .optional()
       .openapi({
         description: "By step, in the place of what it came to; what depends on it is done again",

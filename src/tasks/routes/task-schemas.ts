@@ -5,6 +5,7 @@ import { budgetDefinition } from "../../language/budget-definition.ts";
 import { debounceDefinition } from "../../language/debounce.ts";
 import type { WorkflowDefinition } from "../../language/definition.ts";
 import { duration, moment } from "../../language/definition-words.ts";
+import { keepEveryName } from "../../shared/every-name.ts";
 import { isJsonObject } from "../../shared/json.ts";
 import { LIMITS } from "../limits.ts";
 import { parseReference } from "../../language/workflow-reference.ts";
@@ -69,30 +70,34 @@ const options = {
 /** Options of the contract that this version does not have yet: never taken for input. */
 const UNAVAILABLE = ["goal"];
 
+const isShort = (body: { readonly type?: unknown }): boolean => body.type !== undefined && !("input" in body);
+
 const optionNames = new Set(Object.keys(options));
 
 /**
  * A submission. With a `type` and without an `input`, fields that are no options are the input
  * (`{"type": "simple", "message": "Hello"}`); otherwise an unknown field is refused.
  */
-export const submission = z
-  .looseObject(options)
-  .superRefine(
-    (body, context) => {
-      const refuse = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
-      const isShort = body.type !== undefined && !("input" in body);
-      for (const name of Object.keys(body)) {
-        if (context.issues.length >= LIMITS.faults) break;
-        if (UNAVAILABLE.includes(name)) refuse(name, "this option is not available");
-        else if (!optionNames.has(name) && !isShort) refuse(name, "unknown field");
-      }
-      if (body.type === undefined && body.workflow === undefined) refuse("type", 'expected a "type" or a "workflow"');
-      if (body.type !== undefined && body.workflow !== undefined) refuse("workflow", 'expected a "type" or a "workflow", not both');
-    },
-    // Beside other faults too, so that all are told at once.
-    { when: ({ value }) => isJsonObject(value) },
-  )
-  .openapi("TaskSubmission", { example: { type: "simple", message: "Hello" } });
+export const submission = keepEveryName(
+  z
+    .looseObject(options)
+    .superRefine(
+      (body, context) => {
+        const refuse = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
+        for (const name of Object.keys(body)) {
+          if (context.issues.length >= LIMITS.faults) break;
+          if (UNAVAILABLE.includes(name)) refuse(name, "this option is not available");
+          else if (!optionNames.has(name) && !isShort(body)) refuse(name, "unknown field");
+        }
+        if (body.type === undefined && body.workflow === undefined) refuse("type", 'expected a "type" or a "workflow"');
+        if (body.type !== undefined && body.workflow !== undefined) refuse("workflow", 'expected a "type" or a "workflow", not both');
+      },
+      // Beside other faults too, so that all are told at once.
+      { when: ({ value }) => isJsonObject(value) },
+    )
+    .openapi("TaskSubmission", { example: { type: "simple", message: "Hello" } }),
+  (body) => (isShort(body) ? null : "unknown field"),
+);
 export type SubmissionBody = z.infer<typeof submission>;
 
 export function isOption(name: string): boolean {

@@ -17,7 +17,7 @@ import { childTaskId } from "../../shared/ids.ts";
 import type { Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { jsonToBytes } from "../../shared/json-bytes.ts";
-import type { Library, LibraryEntry } from "../../language/library.ts";
+import { entryOf, type Library, type LibraryEntry } from "../../language/library.ts";
 import { LIMITS } from "../limits.ts";
 import { assert, err, ok, type Result } from "../../shared/result.ts";
 import { childSpan } from "../object/call.ts";
@@ -107,7 +107,7 @@ export class ChildSubmissions {
       const message = `${LIMITS.childDepth} tasks are inside each other; does a workflow start itself?`;
       return err({ code: "nested_too_deep", message, retryable: false });
     }
-    const entry = this.library()[step.node.workflow];
+    const entry = entryOf(this.library(), step.node.workflow);
     if (entry === undefined) return err(unknownWorkflow(step.node.workflow));
     const input = step.node.input.evaluate(() => scopeOfStep(state, step, this.#journal));
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });
@@ -131,7 +131,7 @@ export class ChildSubmissions {
       const message = `${LIMITS.chainDepth} tasks have started each other in a row; a chain ends there`;
       return err({ code: "chain_too_long", message, retryable: false });
     }
-    const entry = this.library()[chain.workflow];
+    const entry = entryOf(this.library(), chain.workflow);
     if (entry === undefined) return err(unknownWorkflow(chain.workflow));
     const input = this.#chainInput(loaded, chain);
     if (!input.ok) return err({ code: "expression_error", message: input.error, retryable: false });

@@ -96,7 +96,7 @@ class Scanner {
 
   #other(token: string, bound: Bound, isTest: boolean): void {
     this.isPath = false;
-    const closer = CLOSERS[token];
+    const closer = CLOSERS.get(token);
     if (closer !== undefined) this.sequence(closer, bound, isTest);
     if (closer !== undefined || isQuoted(token)) this.#rest(null, bound, isTest);
   }
@@ -179,7 +179,11 @@ class Scanner {
   }
 }
 
-const CLOSERS: { readonly [opener: string]: string } = { "(": ")", "[": "]", "{": "}" };
+const CLOSERS: ReadonlyMap<string, string> = new Map([
+  ["(", ")"],
+  ["[", "]"],
+  ["{", "}"],
+]);
 const isName = (token: string): boolean => /^[A-Za-z_]/.test(token) && !isQuoted(token);
 const isQuoted = (token: string): boolean => token.endsWith('"') || token.endsWith("'");
 
