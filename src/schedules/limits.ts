@@ -21,6 +21,10 @@ export const LIMITS = {
   scheduleGraceMs: 10 * SECOND,
   /** Runs that are decided upon and not started yet; while there are so many no time is looked at. Bounds the work of an alarm. */
   scheduleStarts: 20,
+  /** Times that were missed are made up for at most so fast by one schedule in an isolate … */
+  scheduleMakesUp: { atOnce: 20, perSecond: 10 },
+  /** … and so fast by all of a tenant, so that others are answered in between. */
+  tenantMakesUp: { atOnce: 50, perSecond: 50 },
   /** Tasks of a schedule that are remembered as running, the latest. */
   scheduleRunning: 20,
   /** Times of a cron that are counted one by one when they were missed: each takes a tenth of a millisecond or two. */

@@ -4,12 +4,14 @@
  * R1. A run is submitted under a key that follows from the schedule and its time, before it is recorded. Whoever dies in
  *     between leaves it to be submitted again, which starts nothing new.
  * R2. What is decided after something was awaited is decided on what is stored by then.
- * R3. Trouble moves a run to later and is met again by the alarm; it never throws.
+ * R3. What makes up for a time that was missed waits for its turn; what is punctual does not.
+ * R4. Trouble moves a run to later and is met again by the alarm; it never throws.
  */
 import { meaningOf, type Rejection } from "../shared/errors.ts";
 import { LIMITS } from "./limits.ts";
 import { log, messageOf } from "../shared/log.ts";
 import type { Result } from "../shared/result.ts";
+import { turnToMakeUp } from "./make-up-turns.ts";
 import { isTrouble } from "../objects/trouble.ts";
 import { overlapVerdict, SUPERSEDED } from "./overlap.ts";
 import {
@@ -28,19 +30,28 @@ import type { RunLog } from "./run-log.ts";
 import type { Overlap, ScheduleRecord } from "./schedule.ts";
 import type { SchedulePorts } from "./schedule-contract.ts";
 import type { ScheduleStore } from "./schedule-store.ts";
+import type { Times } from "./times.ts";
 
 export class RunStarter {
   readonly #store: ScheduleStore;
   readonly #log: RunLog;
   readonly #ports: () => SchedulePorts;
+  readonly #timesOf: (record: ScheduleRecord) => Times;
   /** Writes all of it or nothing. */
   readonly #atomically: (change: () => void) => void;
   #working: Promise<void> | null = null;
   /** Tasks that have ended. Written down with the next run only: asking again would do as well. */
   readonly #ended = new Set<string>();
 
-  constructor(store: ScheduleStore, log: RunLog, ports: () => SchedulePorts, atomically: (change: () => void) => void) {
+  constructor(
+    store: ScheduleStore,
+    log: RunLog,
+    ports: () => SchedulePorts,
+    timesOf: (record: ScheduleRecord) => Times,
+    atomically: (change: () => void) => void,
+  ) {
     this.#store = store;
+    this.#timesOf = timesOf;
     this.#log = log;
     this.#ports = ports;
     this.#atomically = atomically;
@@ -59,7 +70,20 @@ export class RunStarter {
   }
 
   async #workThrough(): Promise<void> {
-    for (let record = this.#store.record; record !== null && (await this.#turn(record)); record = this.#store.record);
+    do await this.#leaveTimeForOthers();
+    while (this.#store.record !== null && (await this.#turn(this.#store.record)));
+  }
+
+  async #leaveTimeForOthers(): Promise<void> {
+    const { record, progress } = this.#store;
+    const [next] = progress.starting;
+    const now = Date.now();
+    if (record === null || next === undefined || next.key !== null || next.retryAt > now || !this.#wasMissed(record, next.at, now)) return;
+    await turnToMakeUp(record.tenant, record.head.name);
+  }
+
+  #wasMissed(record: ScheduleRecord, time: number, now: number): boolean {
+    return now - this.#timesOf(record).startOf(time) > LIMITS.scheduleGraceMs;
   }
 
   /** Whether another turn may find something to do. */

@@ -50,7 +50,7 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
     super(ctx, env, ports);
     const asks = (): SchedulePorts => this.ports;
     const atomically = (change: () => void): void => this.atomically(change);
-    this.#starter = new RunStarter(this.#store, this.#log, asks, atomically);
+    this.#starter = new RunStarter(this.#store, this.#log, asks, (record) => this.#settler.timesOf(record), atomically);
     this.#entry = new ListEntry(this.#store, asks, atomically, () => this.wipe());
   }
 

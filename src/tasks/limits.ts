@@ -42,6 +42,13 @@ export const LIMITS = {
   /** Tasks that start each other in a row when they end. */
   chainDepth: 100,
 
+  /** Tasks that one family starts in an isolate: a healthy one is not slowed, a hostile one leaves time for others … */
+  familyStarts: { atOnce: 50, perSecond: 12 },
+  /** … as do many families of one tenant. */
+  tenantStarts: { atOnce: 200, perSecond: 50 },
+  /** A turn to start a task is waited for so long by an object that is awake; a later one is left to its alarm. */
+  startTurnMs: 10 * SECOND,
+
   /** Tasks that are known beforehand to come of a workflow, and are few: they are set aside as they are. */
   familyFew: 1_000,
 

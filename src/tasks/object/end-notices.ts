@@ -6,6 +6,7 @@ import type { Chained } from "../../engine/facts/created.ts";
 import { readValue } from "../../engine/facts/value.ts";
 import { errorView } from "../views/waiting-view.ts";
 import { LIMITS } from "../limits.ts";
+import { Unavailable } from "../../shared/errors.ts";
 import { assert } from "../../shared/result.ts";
 import { outcomeOf } from "../child-outcome.ts";
 import type { GateEntry } from "./errands/gate-entry.ts";
@@ -13,6 +14,7 @@ import type { Invalidations } from "./errands/invalidations.ts";
 import type { Orphans } from "./errands/orphans.ts";
 import { ChildSubmissions } from "../submission/child-submission.ts";
 import type { Journal } from "./journal.ts";
+import { startTurn } from "./start-turns.ts";
 import type { EndedTask, TaskPorts } from "../ports.ts";
 import type { Loaded } from "../journal/load.ts";
 
@@ -79,6 +81,7 @@ export class EndNotices {
       chains.map(async (chain, index): Promise<Chained> => {
         const submission = this.#submissions.chained(loaded, chains, index, end?.at ?? 0);
         if (!submission.ok) return { workflow: chain.workflow, error: submission.error };
+        if (!(await startTurn(loaded.state))) throw new Unavailable("A chained task is not started yet", "others of its family come first");
         await this.#ports.tasks.start(submission.value, false);
         return { workflow: chain.workflow, task: submission.value.task };
       }),

@@ -4,6 +4,7 @@
  * K1. Everything said to a child is safe to repeat, and is repeated by the alarm and by every new instance until it shows:
  *     that it was started, that it pauses and goes on with this task.
  * K2. Asking a child to begin is asking what it came to: so an end that nobody told of is found.
+ * K3. They are asked in the turns of the family, one turn at a time, so that no task waits behind all children of another.
  */
 import { stepAt } from "../../../engine/state/state.ts";
 import { againAt, Reminders, tryToTell } from "../../../objects/errands.ts";
@@ -14,6 +15,7 @@ import type { ChildOutcome } from "../../messages.ts";
 import type { TasksPort } from "../../ports.ts";
 import { ChildSubmissions, type ChildTask } from "../../submission/child-submission.ts";
 import type { TaskRunner } from "../runner.ts";
+import { startTurn } from "../start-turns.ts";
 import type { CommandOf, TaskErrand } from "./task-errand.ts";
 
 type OfChild = CommandOf<"start_child" | "steer_children">;
@@ -28,6 +30,9 @@ export class Children implements TaskErrand<OfChild> {
   readonly #reminders = new Reminders();
   /** Those that may be about to begin, because this instance asks them to. */
   readonly #starting = new Map<string, number>();
+  /** Those whose turn has not come. */
+  readonly #line = new Map<string, { readonly loaded: Loaded; readonly child: ChildTask }>();
+  #isTakingTurns = false;
 
   constructor(tasks: TasksPort, runner: TaskRunner) {
     this.#tasks = tasks;
@@ -40,7 +45,7 @@ export class Children implements TaskErrand<OfChild> {
     for (const command of commands) {
       if (command.type === "steer_children") for (const task of children.keys()) void this.#steer(loaded, task);
       // Ended in the same flush, it is not there any more.
-      else if (children.has(command.task)) void this.#start(loaded, command);
+      else if (children.has(command.task)) this.#enter(loaded, command);
     }
   }
 
@@ -48,7 +53,7 @@ export class Children implements TaskErrand<OfChild> {
     const { children, steeredAt } = loaded.state;
     for (const [task, { step, branch, startedAt }] of children) {
       if (!this.#reminders.isDue(task, Math.max(startedAt, steeredAt), now)) continue;
-      void this.#start(loaded, { task, step: stepAt(loaded.state, step).path, branch });
+      this.#enter(loaded, { task, step: stepAt(loaded.state, step).path, branch });
     }
   }
 
@@ -60,6 +65,7 @@ export class Children implements TaskErrand<OfChild> {
   startOver(): void {
     this.#reminders.clear();
     this.#starting.clear();
+    this.#line.clear();
     this.#submissions.startOver();
   }
 
@@ -81,6 +87,22 @@ export class Children implements TaskErrand<OfChild> {
       ...(undoing !== null && state.children.has(task) && { undo: this.#runner.journal.write(undoing) ?? UNKNOWN }),
     }));
     this.#reminders.heard(task);
+  }
+
+  #enter(loaded: Loaded, child: ChildTask): void {
+    this.#line.set(child.task, { loaded, child });
+    if (!this.#isTakingTurns) void this.#takeTurns();
+  }
+
+  async #takeTurns(): Promise<void> {
+    this.#isTakingTurns = true;
+    for (const [task, { loaded, child }] of this.#line) {
+      const isWanted = loaded.state.children.has(task);
+      // Where the turn is far away the alarm finds all of them again.
+      if (isWanted && !(await startTurn(loaded.state))) this.#line.clear();
+      else if (this.#line.delete(task) && isWanted) void this.#start(loaded, child);
+    }
+    this.#isTakingTurns = false;
   }
 
   async #start(loaded: Loaded, child: ChildTask): Promise<void> {
