@@ -3,6 +3,7 @@ import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { Pace } from "../../src/objects/pace.ts";
 import { RunLog } from "../../src/schedules/run-log.ts";
 import { ScheduleList } from "../../src/schedules/schedule-list.ts";
 import { LIMITS } from "../../src/schedules/limits.ts";
@@ -188,6 +189,18 @@ describe("times that were missed", () => {
     if (first?.outcome === "missed") expect(first).toMatchObject({ task_id: null, reason: { code: "missed" } });
     await comeTo("away", at(5));
     expect(timesOf(await runsOf("away"))[0]).toBe(at(5));
+  });
+
+  test("are made up for in turns, and what is punctual waits for none", async () => {
+    await put("taking-turns", { catch_up: "all", overlap: "allow" });
+    const at = await hoursFrom("taking-turns");
+    const turn = vi.spyOn(Pace.prototype, "turn");
+    const turns = () => turn.mock.calls.filter(([key]) => key.endsWith("/taking-turns")).length;
+    await comeTo("taking-turns", at(4) + HOUR / 2);
+    expect(turns()).toBe(5);
+    await comeTo("taking-turns", at(5));
+    expect(await runsOf("taking-turns")).toHaveLength(6);
+    expect(turns()).toBe(5);
   });
 
   test("for a month, every second, cost no more than a few", async () => {
