@@ -46,6 +46,7 @@ export const SHARED_REJECTIONS = defineRejections({
   name_reserved: conflict("The name is reserved"),
   in_use: conflict("It is in use"),
   invalid_state: conflict("The task's status does not allow this"),
+  idempotency_conflict: conflict("The idempotency key was used for another request", 422),
   precondition_failed: conflict("It was changed meanwhile", 412),
   precondition_required: conflict("If-Match is required", 428),
   unavailable: later("Temporarily unavailable", 503),

@@ -45,6 +45,11 @@ export function scheduledTaskKey(schedule: string, run: string): string {
   return `\0schedule/${schedule}/${run}`;
 }
 
+/** What a member of a batch is submitted under, as if it were a key of a caller's, and none that one could have. */
+export function batchMemberKey(key: string, index: number): string {
+  return `\0batch/${key}/${index}`;
+}
+
 /** Whether a tenant's task can have this id. */
 export function isTaskId(tenant: string, id: string): boolean {
   return /^task_[0-9a-hjkmnp-tv-z]{30}$/.test(id) && withCheck(tenant, id.slice(5, 5 + BODY_LENGTH)) === id;

@@ -7,6 +7,7 @@ export const ANSWERED_BY = {
   begin: "creation",
   join: "creation",
   recall: "creation",
+  recallEarlierMember: "creation",
 
   pause: "steering",
   resume: "steering",

@@ -7,7 +7,6 @@ export const REJECTIONS = defineRejections({
   not_finished: { ...conflict("The task has not finished"), retryable: true },
   debounce_conflict: { ...conflict("Another kind of task waits under the key"), retryable: true },
   result_expired: conflict("The result is no longer kept", 410),
-  idempotency_conflict: conflict("The idempotency key was used for another request", 422),
 });
 
 declare module "../shared/errors.ts" {

@@ -13,6 +13,9 @@ import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { describe, expect, test, vi } from "vitest";
 import worker from "../../src/index.ts";
+import { taskIdFromKey } from "../../src/shared/ids.ts";
+import type { Submission } from "../../src/tasks/submission/submission.ts";
+import { submissionFingerprint } from "../../src/tasks/submission/fingerprint.ts";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
 import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import type { HistoryRow } from "../../src/tasks/history/port.ts";
@@ -61,6 +64,63 @@ async function forgotten(id: string): Promise<void> {
     ),
   ).toEqual([]);
 }
+
+/** A member of a batch as the first release accepted it: under the id of the key `{key}/{index}`, and of the first rules. */
+async function memberOfThen(key: string, body: { readonly workflow: object; readonly input: number }): Promise<string> {
+  const task = taskIdFromKey("default", key);
+  const stub = stubOf(task) as unknown as { readonly submit: (submission: Submission, waitMs: number) => Promise<unknown> };
+  await stub.submit(
+    {
+      tenant: "default",
+      task,
+      type: null,
+      workflow: { name: null, version: null },
+      definition: JSON.stringify(body.workflow),
+      input: body.input,
+      priority: 5,
+      tags: [],
+      deadlineAt: null,
+      queueTtlMs: 60_000,
+      onNoAgent: "wait",
+      failFast: false,
+      fingerprint: submissionFingerprint(body),
+      traceparent: `00-${"1".repeat(32)}-${"1".repeat(16)}-01`,
+      origin: "https://example.test",
+    },
+    0,
+  );
+  return task;
+}
+
+test("a batch that the first release accepted is recognised when it comes again, while its tasks are there and afterwards", async () => {
+  const body = { workflow: { steps: [{ id: "a", type: "transform", output: "${ input }" }] }, input: 1 };
+  const id = await memberOfThen("of-then/0", body);
+  const again = async (input: number): Promise<unknown[]> => {
+    const { body: answer } = await api<{ data: { status: number; task?: { id: string }; problem?: { task_id: string } }[] }>(
+      "POST",
+      "/tasks/batch",
+      { tasks: [{ ...body, input }] },
+      { "idempotency-key": "of-then" },
+    );
+    return answer.data.map(({ status, task, problem }) => [status, task?.id ?? problem?.task_id]);
+  };
+  await untilEnded(id);
+  expect([await again(1), await again(2)]).toEqual([[[202, id]], [[422, id]]]);
+  await forgotten(id);
+  expect([await again(1), await again(2)]).toEqual([[[202, id]], [[422, id]]]);
+
+  // What came under such a key alone, now, is nobody's member.
+  const plain = await submit({ ...body, input: 3 }, { "idempotency-key": "of-now/0" });
+  await forgotten(plain);
+  const { body: batch } = await api<{ data: { status: number; task: { id: string } }[] }>(
+    "POST",
+    "/tasks/batch",
+    { tasks: [{ ...body, input: 3 }] },
+    { "idempotency-key": "of-now" },
+  );
+  expect(batch.data[0]?.status).toBe(202);
+  expect(batch.data[0]?.task.id).not.toBe(plain);
+});
 
 describe("archive", () => {
   test("everything a reader could ask of the object is still there when the object is gone", async () => {

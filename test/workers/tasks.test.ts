@@ -241,6 +241,48 @@ describe("idempotency", () => {
     const again = await api<typeof first.body>("POST", "/tasks/batch", batch, { "idempotency-key": "batch-1" });
     expect(again.body.data[0]?.task?.id).toBe(first.body.data[0]?.task?.id);
   });
+
+  test("an entry of a batch never meets a task under a key that looks like its own, whichever comes first", async () => {
+    const plain = (key: string, n: number) => api<{ id: string }>("POST", "/tasks", { type: "simple", n }, { "idempotency-key": key });
+    const batch = (key: string, n: number) =>
+      api<{ data: { status: number; task: { id: string } }[] }>(
+        "POST",
+        "/tasks/batch",
+        { tasks: [{ type: "simple", n }] },
+        { "idempotency-key": key },
+      );
+    const [before, after] = [await plain("meets/0", 1), await batch("meets", 1)];
+    expect([before.status, after.body.data[0]?.status]).toEqual([202, 202]);
+    expect(after.body.data[0]?.task.id).not.toBe(before.body.id);
+    expect((await batch("meets", 2)).body.data[0]?.status).toBe(422);
+    const [first, second] = [await batch("met", 1), await plain("met/0", 2)];
+    expect([first.body.data[0]?.status, second.status]).toEqual([202, 202]);
+    expect((await plain("met/0", 1)).status).toBe(422);
+  });
+
+  test("a signal under the key of another one is refused; the same again counts once, also after the end", async () => {
+    const id = await submit({
+      workflow: {
+        steps: [
+          { id: "hear", type: "signal", name: "go" },
+          { id: "also", type: "signal", name: "on", needs: ["hear"] },
+        ],
+      },
+    });
+    const say = (name: string, payload: unknown, key: string) =>
+      api("POST", `/tasks/${id}/signals/${name}`, { payload }, { "idempotency-key": key });
+    const conflict = { status: 422, body: { code: "idempotency_conflict", task_id: id } };
+    expect((await say("go", { a: 1, b: 2 }, "k")).status).toBe(202);
+    expect(await say("go", { a: 2 }, "k")).toMatchObject(conflict);
+    expect(await say("on", { a: 1, b: 2 }, "k")).toMatchObject(conflict);
+    expect((await say("go", { b: 2, a: 1 }, "k")).status).toBe(202);
+    expect(await taskOf(id)).toMatchObject({ status: "waiting", waiting_on: { name: "on" } });
+    expect((await say("on", 3, "other")).status).toBe(202);
+    await untilEnded(id);
+    expect((await say("on", 3, "other")).status).toBe(202);
+    expect(await say("on", 4, "other")).toMatchObject(conflict);
+    expect(await resultOf(id)).toEqual({ also: 3 });
+  });
 });
 
 describe("values", () => {

@@ -209,8 +209,14 @@ export type CoreEvent =
       readonly undo?: StoredValue;
     })
   | (OfStep & { readonly type: "timer.fired" })
-  /** `key`: under which it came, so that it counts once. */
-  | (OfActor & { readonly type: "signal.received"; readonly name: string; readonly payload: StoredValue; readonly key: string })
+  /** `key`: under which it came, so that it counts once; `fingerprint`: what is recognised when it comes again under a caller's key. */
+  | (OfActor & {
+      readonly type: "signal.received";
+      readonly name: string;
+      readonly payload: StoredValue;
+      readonly key: string;
+      readonly fingerprint?: string;
+    })
   | (OfApproval & {
       readonly type: "approval.requested";
       readonly title: string;

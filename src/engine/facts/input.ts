@@ -65,8 +65,14 @@ export type CoreInput =
    * to call the agent, or to hand the attempt to its worker, gives it back, and its slot with it.
    */
   | (OfAttempt & { readonly type: "decline"; readonly reason: string; readonly retryAt: number; readonly isReturned?: true })
-  /** Something from outside that a step waits for, or will. It counts once under its key. */
-  | (OfActor & { readonly type: "signal"; readonly name: string; readonly payload: Json; readonly key: string })
+  /** Something from outside that a step waits for, or will. It counts once under its key, and another one under that is refused. */
+  | (OfActor & {
+      readonly type: "signal";
+      readonly name: string;
+      readonly payload: Json;
+      readonly key: string;
+      readonly fingerprint?: string;
+    })
   /** A person's word on approval number so-and-so. */
   | (OfActor & {
       readonly type: "decide";

@@ -29,6 +29,7 @@ export interface PastSignal {
   readonly name: string;
   readonly payload: Json;
   readonly key: string;
+  readonly fingerprint?: string;
 }
 
 export interface Past {

@@ -3,19 +3,22 @@
  * that it matches, once, and whether it matches is asked once of every step.
  */
 import { causedBy } from "../../shared/actor.ts";
+import { rejection, type Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
-import { assert } from "../../shared/result.ts";
+import { assert, err, ok } from "../../shared/result.ts";
 import { durationText } from "../../shared/time.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { TaskEvent } from "../facts/event.ts";
-import type { InputOf } from "../facts/input.ts";
+import type { Admission, InputOf } from "../facts/input.ts";
 import type { NodeOf } from "../../language/graph.ts";
+import { LIMITS } from "../limits.ts";
 import { scopeOfStep, withName } from "../state/scope.ts";
+import { roomFor } from "../rules/recorded.ts";
 import { failStep } from "../rules/step.ts";
 import { startedFacts } from "../rules/started.ts";
-import { stepAt, type TaskState } from "../state/state.ts";
+import { statusOf, stepAt, type TaskState } from "../state/state.ts";
 import { isKind, type Step } from "../state/step-state.ts";
-import { readValue, resident, type StoredValue } from "../facts/value.ts";
+import { readValue, resident, TASK_TOO_LARGE, type StoredValue } from "../facts/value.ts";
 import type { World } from "../world.ts";
 import type { Kind } from "./kind.ts";
 
@@ -35,12 +38,41 @@ export const signal: Kind<NodeOf<"signal">> = {
   due: (state, step, world) => [{ type: "timer.fired", step: step.path }, ...failStep(state, step, timedOut(step.node), world)],
 };
 
-/** Facts when a signal comes: it is kept, or taken at once by a step that waits for it. */
-export function receive(state: TaskState, input: InputOf<"signal">, world: World): readonly TaskEvent[] {
-  const { name, payload: value, key } = input;
+/** What a signal establishes. What came once under its key is there, whatever has become of it. */
+export function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): Admission {
+  const { name, key } = input;
+  if (state.signalKeys.has(key)) return isSame(state.signalKeys.get(key), input.fingerprint) ? ok([]) : err(keyInUse(state));
+  if (!canReceive(state, name)) {
+    const known = [...new Set(state.graph.steps.flatMap(({ listens }) => [...listens]))];
+    const hint = known.length === 0 ? "no step of this task waits for signals" : `its steps wait for ${known.join(", ")}`;
+    const message = `No step of this task can receive the signal "${name}" any more, or ever could; ${hint}`;
+    const facts = { task_status: statusOf(state) };
+    return err(rejection("signal_unexpected", state.end === null ? message : "The task has ended", { facts }));
+  }
+  if (state.keptSignals >= LIMITS.keptSignals) {
+    return err(rejection("limit_reached", `A task keeps at most ${LIMITS.keptSignals} signals that no step has taken`));
+  }
+  if (roomFor(state) < 0) return err(rejection("limit_reached", TASK_TOO_LARGE.message));
+  return ok(receive(state, input, world));
+}
+
+/** Of what came without a caller's key, or was recorded by the first release, nothing is known. */
+const isSame = (known: string | undefined, said: string | undefined): boolean =>
+  known === undefined || said === undefined || known === said;
+
+function keyInUse({ created }: TaskState): Rejection {
+  return rejection("idempotency_conflict", "The idempotency key was used for a different signal; use a new key", {
+    facts: { task_id: created.task },
+  });
+}
+
+/** It is kept, or taken at once by a step that waits for it. */
+function receive(state: TaskState, input: InputOf<"signal">, world: World): readonly TaskEvent[] {
+  const { name, payload: value, key, fingerprint } = input;
   const payload = world.values.write(value);
   assert(payload !== null, "a signal is smaller than a value may be");
-  const received: TaskEvent = { type: "signal.received", name, payload, key, ...causedBy(input) };
+  const said = { name, payload, key, ...(fingerprint !== undefined && { fingerprint }) };
+  const received: TaskEvent = { type: "signal.received", ...said, ...causedBy(input) };
   for (const index of state.listening.get(name) ?? []) {
     const step = stepAt(state, index);
     if (isKind(step, "signal") && matches(state, step, value, world)) {
@@ -51,7 +83,7 @@ export function receive(state: TaskState, input: InputOf<"signal">, world: World
 }
 
 /** Whether any step may still wait for it. */
-export function canReceive(state: TaskState, name: string): boolean {
+function canReceive(state: TaskState, name: string): boolean {
   return state.end === null && state.ending === null && [...pendingListeners(state, name)].length > 0;
 }
 

@@ -28,8 +28,12 @@ function inputsOfCore(fact: TaskEvent, moment: Moment, read: (stored: StoredValu
     case "step.kept":
     case "child.kept":
       return [past(moment, read)];
-    case "signal.received":
-      return [{ type: "signal", name: fact.name, payload: read(fact.payload), key: fact.key, ...causedBy(fact) }];
+    case "signal.received": {
+      const { name, key, fingerprint } = fact;
+      return [
+        { type: "signal", name, payload: read(fact.payload), key, ...(fingerprint !== undefined && { fingerprint }), ...causedBy(fact) },
+      ];
+    }
     case "approval.decided":
       return [decision(fact, read)];
     case "approval.link_withdrawn":

@@ -2,8 +2,6 @@
  * What an input establishes. Stale and repeated inputs establish nothing: a reply counts only while its attempt is in
  * flight (the fence), and only the reply that settled an attempt may be repeated.
  */
-import { roomFor } from "./recorded.ts";
-import { TASK_TOO_LARGE } from "../facts/value.ts";
 import { causedBy } from "../../shared/actor.ts";
 import type { Admission } from "../facts/input.ts";
 import { rejection, type Rejection } from "../../shared/errors.ts";
@@ -20,7 +18,7 @@ import type { InputOf, TaskInput } from "../facts/input.ts";
 import { admitKeep } from "./kept.ts";
 import { childFailure } from "../facts/failure.ts";
 import { decide, withdrawLink } from "./decisions.ts";
-import { canReceive, receive } from "../kinds/signal.ts";
+import { admitSignal } from "../kinds/signal.ts";
 import { statusOf, stepAt, type TaskState } from "../state/state.ts";
 import { isKind, liveAttempt, targetOfStep, type AgentStep, type Attempt, type Step } from "../state/step-state.ts";
 import type { World } from "../world.ts";
@@ -94,24 +92,6 @@ function admitPause(state: TaskState, input: InputOf<"pause" | "resume">): Admis
 }
 
 type Reply = InputOf<"claim" | "accept" | "heartbeat" | "complete" | "fail" | "lose" | "grant" | "decline">;
-
-function admitSignal(state: TaskState, input: InputOf<"signal">, world: World): Admission {
-  const { name, key } = input;
-  // What came once under its key is there, whatever has become of it.
-  if (state.signalKeys.has(key)) return NOTHING;
-  if (!canReceive(state, name)) {
-    const known = [...new Set(state.graph.steps.flatMap(({ listens }) => [...listens]))];
-    const hint = known.length === 0 ? "no step of this task waits for signals" : `its steps wait for ${known.join(", ")}`;
-    const message = `No step of this task can receive the signal "${name}" any more, or ever could; ${hint}`;
-    const facts = { task_status: statusOf(state) };
-    return err(rejection("signal_unexpected", state.end === null ? message : "The task has ended", { facts }));
-  }
-  if (state.keptSignals >= LIMITS.keptSignals) {
-    return err(rejection("limit_reached", `A task keeps at most ${LIMITS.keptSignals} signals that no step has taken`));
-  }
-  if (roomFor(state) < 0) return err(rejection("limit_reached", TASK_TOO_LARGE.message));
-  return ok(receive(state, input, world));
-}
 
 function admitChild(
   state: TaskState,

@@ -48,7 +48,9 @@ function signalsIn(state: TaskState, record: readonly TaskEvent[], read: (stored
   return seqs.flatMap((seq): readonly PastSignal[] => {
     const event = record[seq - 1];
     const payload = event?.type === "signal.received" ? read(event.payload) : undefined;
-    return event?.type !== "signal.received" || payload === undefined ? [] : [{ name: event.name, payload, key: event.key }];
+    if (event?.type !== "signal.received" || payload === undefined) return [];
+    const { name, key, fingerprint } = event;
+    return [{ name, payload, key, ...(fingerprint !== undefined && { fingerprint }) }];
   });
 }
 

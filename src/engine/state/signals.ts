@@ -5,15 +5,15 @@ import { type TaskState } from "./state.ts";
 import type { Step } from "./step-state.ts";
 import { resident } from "../facts/value.ts";
 
-export function keepSignal(state: TaskState, { name, payload, key }: EventOf<"signal.received">): void {
+export function keepSignal(state: TaskState, { name, payload, key, fingerprint }: EventOf<"signal.received">): void {
   const kept = state.signals.get(name);
   const signal = { seq: state.seq, payload: resident(payload, state.seq) };
   if (kept === undefined) state.signals.set(name, [signal]);
   else kept.push(signal);
   state.keptSignals++;
-  state.signalKeys.add(key);
+  state.signalKeys.set(key, fingerprint);
   // The oldest have been repeated by now, or will not be.
-  const [oldest] = state.signalKeys;
+  const [oldest] = state.signalKeys.keys();
   if (state.signalKeys.size > LIMITS.keptSignals && oldest !== undefined) state.signalKeys.delete(oldest);
 }
 

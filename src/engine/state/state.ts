@@ -152,8 +152,8 @@ export interface TaskState extends AspectStates {
   readonly signals: Map<string, KeptSignal[]>;
   readonly listening: Map<string, Set<number>>;
   keptSignals: number;
-  /** Keys under which signals came, so that none counts twice. */
-  readonly signalKeys: Set<string>;
+  /** Keys under which signals came, so that none counts twice, with the fingerprint of each. */
+  readonly signalKeys: Map<string, string | undefined>;
   /** Steps that ask people, in order: an approval's number is its place here, from 1. */
   readonly approvals: number[];
   /** What aspects ask people, by number of the approval. */
@@ -265,7 +265,7 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     signals: new Map(),
     listening: new Map(),
     keptSignals: 0,
-    signalKeys: new Set(),
+    signalKeys: new Map(),
     approvals: [],
     asks: new Map(),
     undoable: [],

@@ -9,7 +9,7 @@ import type { ChildOutcome, Submitted } from "../messages.ts";
 import type { TaskPorts } from "../ports.ts";
 import { graphFor } from "../journal/load.ts";
 import { TaskReading } from "../journal/task-reading.ts";
-import { answerRepetition } from "../submission/repetition.ts";
+import { answerEarlierMember, answerRepetition } from "../submission/repetition.ts";
 import type { Deletion } from "./deletion.ts";
 import type { EndWaiters } from "./end-waiters.ts";
 import { replaceInput } from "./replace-input.ts";
@@ -80,6 +80,12 @@ export class Creation {
   async recall(fingerprint: string): Promise<Result<Submitted, Rejection> | null> {
     const loaded = await this.#runner.ready();
     return loaded && answerRepetition(loaded, fingerprint);
+  }
+
+  /** As `recall`, for a member of a batch that may have been submitted by the first release. */
+  async recallEarlierMember(fingerprint: string): Promise<Result<Submitted, Rejection> | "other" | null> {
+    const loaded = await this.#runner.ready();
+    return loaded && answerEarlierMember(loaded, fingerprint);
   }
 
   /** Whoever has begun to submit it is through. */

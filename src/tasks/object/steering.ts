@@ -39,9 +39,10 @@ export class Steering {
     await this.#runner.apply({ type: isPaused ? "pause" : "resume", by: "parent" });
   }
 
-  /** Something that a step waits for, or will. It counts once under its key. */
-  async signal(name: string, payload: Json, key: string, by?: By): Promise<Result<TaskHead, Rejection> | null> {
-    return this.#say({ type: "signal", name, payload, key, ...causedBy({ actor: by }) });
+  /** Something that a step waits for, or will. It counts once under its key; `fingerprint`: what it is recognised by then. */
+  async signal(name: string, payload: Json, key: string, by?: By, fingerprint?: string): Promise<Result<TaskHead, Rejection> | null> {
+    const recognised = fingerprint !== undefined && { fingerprint };
+    return this.#say({ type: "signal", name, payload, key, ...recognised, ...causedBy({ actor: by }) });
   }
 
   /** A person's word on an approval of this task, by its number. */

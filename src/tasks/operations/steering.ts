@@ -4,6 +4,7 @@ import { rejection, type Rejection } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import { operation } from "../../shared/operation.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
+import { signalFingerprint } from "../submission/fingerprint.ts";
 import type { TaskServices } from "../services.ts";
 import type { TaskContract } from "../contract.ts";
 import type { TaskHead } from "../views/view.ts";
@@ -45,16 +46,20 @@ export const resumeTask = operation("tasks:write", async (actor, { tasks }: Task
 export interface Signal {
   readonly name: string;
   readonly payload: Json;
-  /** Under which it counts once. */
-  readonly key: string;
+  /** Under which it counts once; without one a repetition of the same `request` counts once. */
+  readonly key: string | null;
+  readonly request: string;
 }
 
-export const sendSignal = operation("tasks:write", async (actor, { tasks }: Tasks, id: string, { name, payload, key }: Signal) =>
+export const sendSignal = operation("tasks:write", async (actor, { tasks }: Tasks, id: string, { name, payload, key, request }: Signal) =>
   change(
     tasks,
     actor.tenant,
     id,
-    (task) => task.signal(name, payload, key, byOf(actor)),
+    (task) =>
+      key === null
+        ? task.signal(name, payload, request, byOf(actor))
+        : task.signal(name, payload, key, byOf(actor), signalFingerprint(name, payload)),
     ({ status }) => err(rejection("signal_unexpected", "The task has ended", { facts: { task_status: status } })),
   ),
 );

@@ -1,7 +1,7 @@
 /** From a submitted body to a task in its object. */
 import { byOf, type Actor } from "../../shared/actor.ts";
 import type { Rejection } from "../../shared/errors.ts";
-import { newTaskId, taskIdFromKey } from "../../shared/ids.ts";
+import { batchMemberKey, newTaskId, taskIdFromKey } from "../../shared/ids.ts";
 import { pointer, type Json } from "../../shared/json.ts";
 import { operation } from "../../shared/operation.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
@@ -14,7 +14,7 @@ import { newFamily } from "../submission/family.ts";
 import { planSubmission } from "../submission/plan.ts";
 import type { Submission } from "../submission/submission.ts";
 import { joinBurst, withoutKey } from "./burst.ts";
-import { recall, type Identity } from "./recall.ts";
+import { recall, recallEarlierMember, type Identity } from "./recall.ts";
 import { runnableOf, type DefinitionServices } from "./runnable.ts";
 import { createTask, type CreateServices } from "./create.ts";
 
@@ -67,9 +67,8 @@ export const submitTasks = operation(
     for (let from = 0; from < bodies.length; from += AT_ONCE) {
       const turn = bodies.slice(from, from + AT_ONCE).map(async (body, offset) => {
         if (!body.ok) return body;
-        const own = { ...request, idempotencyKey: key === null ? null : `${key}/${from + offset}` };
         // The others are on their way: this one's trouble is its own.
-        return submitTask(actor, services, body.value, own).catch((error: unknown) => err(troubleOf(error)));
+        return submitMember(actor, services, body.value, request, key, from + offset).catch((error: unknown) => err(troubleOf(error)));
       });
       answers.push(...(await Promise.all(turn)));
     }
@@ -78,6 +77,20 @@ export const submitTasks = operation(
 );
 
 const AT_ONCE = 10;
+
+async function submitMember(
+  actor: Actor,
+  services: SubmitServices,
+  body: SubmissionBody,
+  request: Omit<Request, "idempotencyKey">,
+  key: string | null,
+  index: number,
+): Promise<Result<Submitted, Rejection>> {
+  if (key === null) return submitTask(actor, services, body, { ...request, idempotencyKey: null });
+  const earlier = { tenant: actor.tenant, task: taskIdFromKey(actor.tenant, `${key}/${index}`), fingerprint: submissionFingerprint(body) };
+  const accepted = await recallEarlierMember(earlier, services);
+  return accepted ?? submitTask(actor, services, body, { ...request, idempotencyKey: batchMemberKey(key, index) });
+}
 
 /** Why a task like this would be refused now; `null` when it would not. Nothing comes of asking. */
 export async function submissionRefusal(

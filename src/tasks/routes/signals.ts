@@ -15,7 +15,7 @@ const signalRoute = defineRoute({
   operationId: "sendSignal",
   summary: "Send a signal",
   description:
-    "A step that waits for it takes it at once; one that comes early is kept for its step. 409 when no step can ever receive it. With an `Idempotency-Key` it counts once.",
+    "A step that waits for it takes it at once; one that comes early is kept for its step. 409 when no step can ever receive it. With an `Idempotency-Key` it counts once; another signal under the same key is refused.",
   access: sendSignal.scope,
   maxBodyBytes: LIMITS.signalBytes,
   request: {
@@ -29,7 +29,7 @@ const signalRoute = defineRoute({
 export const signalRoutes = createRouter<TaskServices>().openapi(signalRoute, async (c) => {
   const { id, name } = c.req.valid("param");
   // A request that got lost on the way to the task and is sent again there counts once as well.
-  const key = c.req.valid("header")["idempotency-key"] ?? c.get("requestId");
+  const keys = { key: c.req.valid("header")["idempotency-key"] ?? null, request: c.get("requestId") };
   const payload = (c.req.valid("json").payload ?? null) as Json;
-  return c.json(accepted(await sendSignal(c.var.principal, c.var.services, id, { name, payload, key })), 202);
+  return c.json(accepted(await sendSignal(c.var.principal, c.var.services, id, { name, payload, ...keys })), 202);
 });

@@ -1,4 +1,4 @@
-/** What a request is recognised by when it comes again under its idempotency key. PERSISTED in `task.created`. */
+/** What a request is recognised by when it comes again under its idempotency key. PERSISTED in `task.created`, `signal.received`. */
 import { createHash } from "node:crypto";
 import { canonicalJson, type Json } from "../../shared/json.ts";
 
@@ -7,6 +7,8 @@ export const submissionFingerprint = (body: object): string => sha256(body as Js
 
 export const forkFingerprint = (task: string, body: object, isRetry: boolean): string =>
   sha256([isRetry ? "retry" : "fork", task, body as Json]);
+
+export const signalFingerprint = (name: string, payload: Json): string => sha256([name, payload]);
 
 /** A run means the same task however the schedule has changed since it was submitted first. */
 export const scheduledFingerprint = (schedule: string): string => `scheduled by ${schedule}`;

@@ -18,4 +18,14 @@ export function answerRepetition(loaded: Loaded, fingerprint: string | null): Re
   return ok({ head: new TaskReading(loaded, NO_SOURCE).head(), isReplay: true, result: null });
 }
 
+/**
+ * The answer to a member of a batch that was submitted when such members shared their ids with what came under a key like
+ * theirs; `other` for a task that is none of these.
+ */
+export function answerEarlierMember(loaded: Loaded, fingerprint: string): Result<Submitted, Rejection> | "other" {
+  const { created } = loaded.state;
+  const canBeMember = created.rules === undefined && created.forked === undefined;
+  return canBeMember ? answerRepetition(loaded, fingerprint) : "other";
+}
+
 const NO_SOURCE = { rowsAfter: () => [], rowWith: () => undefined, value: () => undefined };

@@ -107,6 +107,21 @@ describe("a signal", () => {
     expect(task.status).toBe("waiting");
   });
 
+  test("under the key of another one is refused, before and after restarts; one of which nothing is known is the same", () => {
+    const marked = (fingerprint?: string): TaskInput => ({ ...signal(1, "paid", "k"), ...(fingerprint !== undefined && { fingerprint }) });
+    const task = given([hear(), hear({ id: "again", needs: ["hear"] })]).when(marked("one"));
+    task.when(marked("another")).then();
+    expect(refusalOf(task)).toMatchObject({ code: "idempotency_conflict" });
+    task.last = { ...task.last, state: task.rebuilt() };
+    task.when(marked("another"));
+    expect(refusalOf(task)).toMatchObject({ code: "idempotency_conflict" });
+    task.when(marked("one"), marked()).then();
+    expect(refusalOf(task)).toBeNull();
+    const before = given([hear(), hear({ id: "again", needs: ["hear"] })]).when(marked());
+    before.when(marked("another")).then();
+    expect(refusalOf(before)).toBeNull();
+  });
+
   test("that nobody can receive is refused with the status", () => {
     const task = given([hear(), step("last", { needs: ["hear"] })]).when(signal(1, "paid!"));
     expect(refusalOf(task)).toMatchObject({ code: "signal_unexpected", facts: { task_status: "waiting" } });
