@@ -115,4 +115,6 @@ const KEPT_NOWHERE: GateStore = {
   delete: () => undefined,
   limit: () => null,
   putLimit: () => undefined,
+  newest: () => null,
+  putNewest: () => undefined,
 };

@@ -1,6 +1,6 @@
 /** What the object of a key answers to, and what it asks of tasks: plain data in, promises of plain data out. */
 import type { Burst } from "./burst.ts";
-import type { Entered, Entrant, Reserved } from "./gate.ts";
+import type { Entered, Entrant, Reserved } from "./entrant.ts";
 
 /** Which gate; objects are named `{tenant}/{key}`. */
 export interface GateName {

@@ -10,7 +10,8 @@ import { RoomObject } from "../objects/room-object.ts";
 import { log } from "../shared/log.ts";
 import { burstNow, type Burst } from "./burst.ts";
 import type { GateContract, GateName, GatePorts } from "./gate-contract.ts";
-import { Gate, type Entered, type Entrant, type Reserved } from "./gate.ts";
+import type { Entered, Entrant, Reserved } from "./entrant.ts";
+import { Gate } from "./gate.ts";
 import { GateRows } from "./gate-rows.ts";
 import { LIMITS } from "./limits.ts";
 import type { Holding } from "./member.ts";
@@ -54,13 +55,14 @@ export abstract class GateObject<Env> extends RoomObject<Env, GatePorts, GateNam
   // --- Waking and leaving ---
 
   protected override wake(name: GateName): void | Promise<void> {
-    if (this.#current.isEmpty && (this.#rows.burst?.latestAt ?? 0) <= Date.now()) return this.wipe();
+    if (this.#current.isEmpty && this.#neededUntil <= Date.now()) return this.wipe();
     for (const place of this.#change(name, (gate, now) => gate.toVerify(now))) this.#tell(name, place);
   }
 
   /** At the end one more alarm finds that nobody is left. */
   protected override nextWake(now: number): number {
-    return this.#current.nextAt(now) ?? this.#rows.burst?.latestAt ?? now + LIMITS.slotVerifyMs;
+    const until = this.#neededUntil;
+    return this.#current.nextAt(now) ?? (until > now ? until : now + LIMITS.slotVerifyMs);
   }
 
   protected override forget(): void {
@@ -70,6 +72,11 @@ export abstract class GateObject<Env> extends RoomObject<Env, GatePorts, GateNam
   }
 
   // --- Inside ---
+
+  /** By what it remembers, be nobody there. */
+  get #neededUntil(): number {
+    return Math.max(this.#rows.burst?.latestAt ?? 0, this.#current.remembersUntil);
+  }
 
   get #current(): Gate {
     return (this.#gate ??= new Gate(this.#rows));

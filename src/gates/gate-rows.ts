@@ -2,7 +2,7 @@
 import { JsonRows, Tables } from "../objects/table.ts";
 import type { Burst } from "./burst.ts";
 import type { GateLimit, GateStore } from "./gate.ts";
-import type { Member } from "./member.ts";
+import type { Member, Newest } from "./member.ts";
 
 export class GateRows implements GateStore {
   readonly #kv: SyncKvStorage;
@@ -21,6 +21,9 @@ export class GateRows implements GateStore {
 
   readonly limit = (): GateLimit | null => this.#kv.get<GateLimit>("limit") ?? null;
   readonly putLimit = (limit: GateLimit): void => this.#kv.put("limit", limit);
+
+  readonly newest = (): Newest | null => this.#kv.get<Newest>("newest") ?? null;
+  readonly putNewest = (newest: Newest): void => this.#kv.put("newest", newest);
 
   get burst(): Burst | null {
     return this.#kv.get<Burst>("burst") ?? null;

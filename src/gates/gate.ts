@@ -8,43 +8,21 @@
  * G3. A place is a lease (`shared/leases.ts`). One that is reserved for a task to be is given up unless that shows itself.
  * G4. Whoever cancels those before it goes by the order of submission, not of arrival: the newest wins, however late its
  *     predecessors come. Who runs keeps its place until it has ended.
+ * G5. Of those that say so none begins after one that was submitted later, whatever has become of that one. The last of them
+ *     that has begun is remembered for as long as one before it may be held back.
  */
 import { LIMITS } from "./limits.ts";
 import { earliest } from "../objects/alarm.ts";
 import { Leases } from "../objects/leases.ts";
 import { RankedLine } from "../objects/ranked-line.ts";
-import { isBefore, type Dismissed, type Holding, type Member, type Waiting } from "./member.ts";
+import { outdatedIn, type Entered, type Entrant, type Reserved } from "./entrant.ts";
+import { isBefore, type Dismissed, type Holding, type Member, type Newest, type Waiting } from "./member.ts";
 
 /** PERSISTED. Who said last how many there may be. */
 export interface GateLimit {
   readonly limit: number;
   readonly saidAt: number;
 }
-
-export type Overlap = "queue" | "reject" | "cancel_previous" | "return_existing";
-
-export interface Entrant {
-  readonly task: string;
-  readonly submittedAt: number;
-  readonly priority: number;
-  readonly limit: number;
-  readonly overlap: Overlap;
-  /** The tasks that wait for it: it never cancels one of them. */
-  readonly above?: readonly string[];
-}
-
-export type Entered =
-  | { readonly type: "admitted"; readonly grant: number }
-  /** `position`: 1 for who is next, `null` when the line is too long to be told. */
-  | { readonly type: "waiting"; readonly position: number | null }
-  /** There is no place, and it does not wait; `by`: one of those that have one. */
-  | { readonly type: "refused"; readonly by: string }
-  /** A later one has taken its place. */
-  | { readonly type: "canceled"; readonly by: string };
-
-export type Reserved =
-  | { readonly type: "reserved"; readonly grant: number; readonly isNew: boolean }
-  | { readonly type: "taken"; readonly by: string };
 
 /** Where a gate outlives the instance. Writing is synchronous. */
 export interface GateStore {
@@ -53,6 +31,8 @@ export interface GateStore {
   readonly delete: (task: string) => void;
   readonly limit: () => GateLimit | null;
   readonly putLimit: (limit: GateLimit) => void;
+  readonly newest: () => Newest | null;
+  readonly putNewest: (newest: Newest) => void;
 }
 
 const keyOf = ({ task }: { readonly task: string }): string => task;
@@ -63,6 +43,7 @@ export class Gate {
   readonly #places: Leases<Holding>;
   readonly #dismissed: Map<string, Dismissed>;
   #limit: GateLimit;
+  #newest: Newest | null;
   /** Those that cancel, and those that are to end: few, or none. */
   readonly #cancelers: Set<string>;
   readonly #ending: Set<string>;
@@ -73,6 +54,7 @@ export class Gate {
     this.#store = store;
     const members = store.members();
     this.#limit = store.limit() ?? { limit: 1, saidAt: 0 };
+    this.#newest = store.newest();
     this.#line = new RankedLine(
       members.filter((member) => member.state === "waiting"),
       keyOf,
@@ -95,13 +77,21 @@ export class Gate {
     return this.#places.size + this.#line.length + this.#dismissed.size === 0;
   }
 
+  /** Until when it knows of somebody who may make others outdated; 0 when of nobody. */
+  get remembersUntil(): number {
+    return this.#newest === null ? 0 : this.#newest.submittedAt + LIMITS.gateMemoryMs;
+  }
+
   /** A task that exists wants to run. Asking again changes nothing, and tells it again what it may not have heard. */
   enter(entrant: Entrant, now: number): Entered {
     const { task } = entrant;
     const canceled = this.#dismissed.get(task);
     if (canceled !== undefined) return { type: "canceled", by: canceled.by };
     const place = this.#places.get(task);
-    if (place !== undefined) return { type: "admitted", grant: this.#regrant(known(place), now).grant };
+    if (place !== undefined) {
+      this.#began(place);
+      return { type: "admitted", grant: this.#regrant(known(place), now).grant };
+    }
     if (this.#line.get(task) === undefined) {
       this.#takeLimit(entrant);
       this.#admit(now);
@@ -125,7 +115,8 @@ export class Gate {
     const by = this.#occupant();
     if (by !== null) return { type: "taken", by };
     const grant = this.#places.nextGrant(now);
-    this.#places.keep({ state: "holding", task, submittedAt, grant, verifyAt: now + LIMITS.gateReserveMs, reserved: true });
+    const verifyAt = now + LIMITS.gateReserveMs;
+    this.#places.keep({ state: "holding", task, submittedAt, grant, verifyAt, reserved: true, ...outdatedIn(entrant) });
     return { type: "reserved", grant, isNew: true };
   }
 
@@ -141,7 +132,17 @@ export class Gate {
       this.#line.leave(next);
       const grant = this.#places.nextGrant(now);
       this.#news.push(this.#places.keep({ ...member, state: "holding", grant, verifyAt: now + LIMITS.slotVerifyMs }));
+      this.#began(member);
     }
+  }
+
+  /** Those before it that are not to begin any more leave the line. */
+  #began({ task, submittedAt, outdated }: Omit<Member, "state">): void {
+    const began = { task, submittedAt };
+    if (outdated === undefined || (this.#newest !== null && !isBefore(this.#newest, began))) return;
+    this.#newest = began;
+    this.#store.putNewest(began);
+    for (const waiter of [...this.#line.all]) if (waiter.outdated === "cancel" && isBefore(waiter, began)) this.#dismiss(waiter, task);
   }
 
   /** Gives a place back, or leaves the line. With a number only the place of that grant. */
@@ -205,6 +206,8 @@ export class Gate {
   /** Gets into line, or why not. */
   #join(entrant: Entrant): Entered | null {
     const { task, submittedAt, priority, overlap } = entrant;
+    if (entrant.outdated === "cancel" && this.#newest !== null && isBefore(entrant, this.#newest))
+      return { type: "canceled", by: this.#newest.task };
     const by = overlap === "reject" ? this.#occupant() : null;
     if (by !== null) return { type: "refused", by };
     const canceler = this.#cancelerOf(entrant);
@@ -217,7 +220,7 @@ export class Gate {
     }
     if (this.#line.length >= LIMITS.gateLine) return { type: "waiting", position: null };
     const rank = submittedAt - priority * LIMITS.agingMs;
-    const waiter: Waiting = { state: "waiting", task, submittedAt, rank, ...(cancels && { cancels }) };
+    const waiter: Waiting = { state: "waiting", task, submittedAt, rank, ...(cancels && { cancels }), ...outdatedIn(entrant) };
     this.#line.enter(waiter);
     this.#store.put(waiter);
     return null;

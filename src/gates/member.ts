@@ -8,6 +8,8 @@ interface AnyMember {
   readonly submittedAt: number;
   /** Those before it are to end. */
   readonly cancels?: true;
+  /** It does not begin after a later one, and those before it that say the same do not begin after it. */
+  readonly outdated?: "cancel";
 }
 
 export interface Waiting extends AnyMember, Ranked {
@@ -30,6 +32,12 @@ export interface Dismissed extends AnyMember {
 
 export type Member = Waiting | Holding | Dismissed;
 
-export function isBefore(one: AnyMember, other: AnyMember): boolean {
+/** The last in the order of submission of those that have begun and say that an outdated one is canceled. */
+export interface Newest {
+  readonly task: string;
+  readonly submittedAt: number;
+}
+
+export function isBefore(one: Newest, other: Newest): boolean {
   return one.submittedAt !== other.submittedAt ? one.submittedAt < other.submittedAt : one.task < other.task;
 }

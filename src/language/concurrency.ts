@@ -13,6 +13,8 @@ export const concurrencyDefinition = z.strictObject({
   limit: z.int().min(1).max(LIMITS.gateLimit),
   /** What becomes of a task that finds no place; it waits unless said. */
   overlap: z.enum(["queue", "reject", "cancel_previous", "return_existing"]).optional(),
+  /** What becomes of a task that has not begun when one that was submitted later has; it runs unless said. */
+  outdated: z.enum(["run", "cancel"]).optional(),
 });
 export type ConcurrencyDefinition = z.infer<typeof concurrencyDefinition>;
 
@@ -21,20 +23,23 @@ export interface GateTerms {
   readonly key: string;
   readonly limit: number;
   readonly overlap: "queue" | "reject" | "cancel_previous" | "return_existing";
+  /** It does not begin after one of its key that was submitted later. */
+  readonly outdated?: "cancel";
 }
 
 export interface Concurrency {
   readonly key: Expression | null;
   readonly limit: number;
   readonly overlap: GateTerms["overlap"];
+  readonly outdated: "run" | "cancel";
 }
 
 export function compileConcurrency(
-  { key, limit, overlap }: ConcurrencyDefinition,
+  { key, limit, overlap = "queue", outdated = "run" }: ConcurrencyDefinition,
   rules: Rules,
 ): Result<Concurrency, readonly ExpressionProblem[]> {
   const compiled = key === undefined ? ok(null) : compileKey(key, rules);
-  return compiled.ok ? ok({ key: compiled.value, limit, overlap: overlap ?? "queue" }) : compiled;
+  return compiled.ok ? ok({ key: compiled.value, limit, overlap, outdated }) : compiled;
 }
 
 /** An expression that names what a task belongs with: it is evaluated before the task begins. */
@@ -54,9 +59,9 @@ export interface TaskToBe {
   readonly tags: readonly string[];
 }
 
-export function gateOf({ key, limit, overlap }: Concurrency, of: TaskToBe): Result<GateTerms, string> {
+export function gateOf({ key, limit, overlap, outdated }: Concurrency, of: TaskToBe): Result<GateTerms, string> {
   const text = key === null ? nameOf(of) : keyFrom(key, of);
-  return text.ok ? ok({ key: text.value, limit, overlap }) : text;
+  return text.ok ? ok({ key: text.value, limit, overlap, ...(outdated === "cancel" && { outdated }) }) : text;
 }
 
 export function keyFrom(key: Expression, { task, type, workflow, input, priority, tags }: TaskToBe): Result<string, string> {

@@ -58,6 +58,42 @@ function heldAgent(): { readonly open: () => void } {
 
 beforeEach(() => registerAgent("worker"));
 
+describe("a task that is held back", () => {
+  const terms = (key: string, outdated?: string) => ({
+    workflow: WORK,
+    concurrency: { key: `"${key}"`, limit: 1, ...(outdated !== undefined && { outdated }) },
+  });
+  const HOUR = 3_600_000;
+
+  test("is canceled where it is outdated by a newer one that has run, if its key says so; unless said it runs", async () => {
+    countedAgent();
+    const held = await submit({ ...terms("dated", "cancel"), start_at: "1h" });
+    const runs = await submit({ ...terms("undated"), start_at: "1h" });
+    for (const newer of [terms("dated", "cancel"), terms("undated")]) {
+      expect(await untilEnded(await submit(newer))).toMatchObject({ status: "completed" });
+    }
+    await vi.waitUntil(async () => (await membersOf("dated")).length === 0);
+    clockAhead(HOUR / 2);
+    await runDurableObjectAlarm(gateStub("dated"));
+    await abortAllDurableObjects().catch(() => undefined);
+    clockAhead(HOUR / 2 + 1_000);
+    expect(await untilEnded(held)).toMatchObject({ status: "canceled", started_at: null });
+    expect(await untilEnded(runs)).toMatchObject({ status: "completed" });
+  });
+
+  test("stands for a burst and is as new as the input that it was given last", async () => {
+    countedAgent();
+    const burst = { ...terms("burst", "cancel"), debounce: { key: '"burst"', for: "1h" } };
+    const id = await submit(burst);
+    clockAhead(1_000);
+    expect(await untilEnded(await submit(terms("burst", "cancel")))).toMatchObject({ status: "completed" });
+    clockAhead(1_000);
+    expect(await submit(burst)).toBe(id);
+    clockAhead(HOUR + 1_000);
+    expect(await untilEnded(id)).toMatchObject({ status: "completed" });
+  });
+});
+
 describe("tasks under one key", () => {
   test("run as many at once as the limit says, all of them in the end", async () => {
     const agent = countedAgent();

@@ -2,7 +2,7 @@
  * A task that does not wait for a place: whether there is one is decided by its key's object before the task exists. The
  * place is the task's own once it enters; one that nobody takes up is free again after a while.
  */
-import type { Reserved } from "../../gates/gate.ts";
+import type { Reserved } from "../../gates/entrant.ts";
 import { rejection, Unavailable, type Rejection } from "../../shared/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
@@ -19,7 +19,14 @@ export async function reservePlace(
   const { tenant, task, gate, priority } = submission;
   if (gate === undefined || (gate.overlap !== "reject" && gate.overlap !== "return_existing")) return null;
   const name = { tenant, key: gate.key };
-  const entrant = { task, priority, submittedAt: now, limit: gate.limit, overlap: gate.overlap };
+  const entrant = {
+    task,
+    priority,
+    submittedAt: now,
+    limit: gate.limit,
+    overlap: gate.overlap,
+    ...(gate.outdated && { outdated: gate.outdated }),
+  };
   return services.gates.ask(name, (object) => object.reserve(name, entrant));
 }
 

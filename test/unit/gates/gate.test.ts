@@ -1,8 +1,9 @@
 /** Who may run under a key, over thousands of random schedules: against the rules in their plainest form. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Gate, type Entrant, type GateLimit, type GateStore, type Overlap } from "../../../src/gates/gate.ts";
-import { isBefore, type Member } from "../../../src/gates/member.ts";
+import type { Entrant, Overlap } from "../../../src/gates/entrant.ts";
+import { Gate, type GateLimit, type GateStore } from "../../../src/gates/gate.ts";
+import { isBefore, type Member, type Newest } from "../../../src/gates/member.ts";
 import { LIMITS } from "../../../src/shared/limits.ts";
 
 /** As text, like the rows that it stands for. */
@@ -14,6 +15,9 @@ class Memory implements GateStore {
   readonly delete = (task: string): void => void this.rows.delete(task);
   readonly limit = (): GateLimit | null => this.said;
   readonly putLimit = (limit: GateLimit): void => void (this.said = limit);
+  last: Newest | null = null;
+  readonly newest = (): Newest | null => this.last;
+  readonly putNewest = (newest: Newest): void => void (this.last = newest);
 }
 
 const NOW = 1_000_000;
@@ -84,6 +88,36 @@ describe("a gate", () => {
     expect(wide.admitted().at(-1)?.task).toBe("child");
   });
 
+  test("cancels what is outdated, if that says so, long after the newer one has ended and however it waits", () => {
+    const memory = new Memory();
+    const gate = new Gate(memory);
+    const cancels = { outdated: "cancel" } as const;
+    gate.enter(entrant("newer", { submittedAt: NOW + 10, ...cancels }), NOW);
+    gate.leave("newer", NOW);
+    expect(gate.isEmpty).toBe(true);
+    const later = new Gate(memory);
+    expect(later.remembersUntil).toBe(NOW + 10 + 365 * 86_400_000);
+    expect(later.enter(entrant("held", { submittedAt: NOW, ...cancels }), NOW)).toEqual({ type: "canceled", by: "newer" });
+    expect(later.enter(entrant("runs", { submittedAt: NOW }), NOW)).toMatchObject({ type: "admitted" });
+    later.enter(entrant("waits", { submittedAt: NOW + 20, ...cancels }), NOW);
+    later.enter(entrant("waits anyway", { submittedAt: NOW + 21 }), NOW);
+    later.enter(entrant("urgent", { submittedAt: NOW + 30, priority: 9, ...cancels }), NOW);
+    later.leave("runs", NOW);
+    expect(later.admitted().map(({ task }) => task)).toEqual(["runs", "urgent"]);
+    expect(later.toCancel).toEqual([{ task: "waits", by: "urgent" }]);
+    expect(later.position("waits anyway")).toBe(1);
+  });
+
+  test("counts a place that was kept for a task once that has begun", () => {
+    const gate = new Gate(new Memory());
+    const newer = entrant("newer", { submittedAt: NOW + 10, overlap: "reject", outdated: "cancel" });
+    gate.reserve(newer, NOW);
+    expect(gate.remembersUntil).toBe(0);
+    gate.enter(newer, NOW);
+    gate.leave("newer", NOW);
+    expect(gate.enter(entrant("held", { outdated: "cancel" }), NOW)).toEqual({ type: "canceled", by: "newer" });
+  });
+
   test("cancels no more than the limit makes necessary", () => {
     const gate = new Gate(new Memory());
     for (const [index, task] of ["a", "b", "c"].entries()) {
@@ -100,6 +134,7 @@ describe("a gate", () => {
 });
 
 const tasks = fc.constantFrom("t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7");
+const outdated = { outdated: fc.constantFrom("cancel" as const, undefined) };
 const moves = fc.oneof(
   {
     weight: 8,
@@ -109,6 +144,7 @@ const moves = fc.oneof(
       priority: fc.nat(9),
       limit: fc.integer({ min: 1, max: 4 }),
       overlap: fc.constantFrom<Overlap>("queue", "queue", "reject", "cancel_previous", "return_existing"),
+      ...outdated,
     }),
   },
   { weight: 5, arbitrary: fc.record({ type: fc.constant("leave" as const), task: tasks }) },
@@ -146,7 +182,8 @@ function play(schedule: Schedule, afterEach: (told: Told) => void): void {
     } else {
       const at = submittedAt.get(move.task) ?? now;
       submittedAt.set(move.task, at);
-      const { type, ...terms } = move;
+      const { type, outdated, ...said } = move;
+      const terms = { ...said, ...(outdated !== undefined && { outdated }) };
       if (type === "enter") gate.enter({ ...terms, submittedAt: at }, now);
       else if (type === "reserve") gate.reserve({ ...terms, submittedAt: at }, now);
     }

@@ -23,7 +23,8 @@ export const hold = {
       required: ["waiting_on"],
       fold: (state, { waiting_on: on }) => {
         if (on.type !== "concurrency") return holdUntil(state, on.type, on.until);
-        state.hold = { type: "concurrency", since: state.at };
+        const inputAt = state.hold?.type === "debounce" ? state.hold.inputAt : state.createdAt;
+        state.hold = { type: "concurrency", since: state.at, inputAt };
         state.clocks.push({ at: state.at + state.created.queue_ttl_ms, type: "queue" });
       },
       fault: notHeld,
@@ -81,6 +82,7 @@ export const hold = {
       key: z.string().min(1).max(LIMITS.gateKeyLength),
       limit: number.max(LIMITS.gateLimit),
       overlap: z.enum(["queue", "reject", "cancel_previous", "return_existing"]),
+      outdated: z.literal("cancel").optional(),
     }),
     until: time,
   },
@@ -119,7 +121,7 @@ const isInLine = ({ hold: held, end }: TaskState): boolean => held?.type === "co
 const keyOf = ({ created }: TaskState): string => created.gate?.key ?? "";
 
 function holdUntil(state: TaskState, type: "timer" | "debounce", until: number): void {
-  state.hold = { type, until };
+  state.hold = type === "timer" ? { type, until } : { type, until, inputAt: state.at };
   state.starts.push({ at: until, type: "begin" });
 }
 

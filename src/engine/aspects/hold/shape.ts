@@ -51,9 +51,11 @@ export type HoldTimer =
 export type Hold =
   /** It has just been created. */
   | { readonly type: "new" }
-  | { readonly type: "timer" | "debounce"; readonly until: number }
+  | { readonly type: "timer"; readonly until: number }
+  /** `inputAt`: when it was given the input that it has. */
+  | { readonly type: "debounce"; readonly until: number; readonly inputAt: number }
   /** In the line of its gate. */
-  | { readonly type: "concurrency"; readonly since: number };
+  | { readonly type: "concurrency"; readonly since: number; readonly inputAt: number };
 
 export function initialHold({ start_at, debounce, gate }: HoldOfCreated): Hold | null {
   return start_at === undefined && debounce === undefined && gate === undefined ? null : { type: "new" };

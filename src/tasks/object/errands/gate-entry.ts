@@ -3,7 +3,7 @@
  * again: that it wants to come in by the alarm and by every new instance, that it has ended by the gate, which asks.
  */
 import { tasksAbove } from "../../../engine/facts/created.ts";
-import type { Entered } from "../../../gates/gate.ts";
+import type { Entered } from "../../../gates/entrant.ts";
 import { againAt, Reminders, tryToTell } from "../../../objects/errands.ts";
 import { log, messageOf } from "../../../shared/log.ts";
 import type { GatesPort } from "../../ports.ts";
@@ -73,16 +73,18 @@ export class GateEntry implements TaskErrand {
 
   async #enter({ state }: Loaded): Promise<void> {
     const { tenant, task, gate, priority } = state.created;
-    if (gate === undefined) return;
+    if (gate === undefined || state.hold?.type !== "concurrency") return;
     const above = state.graph.rules === 0 ? [] : tasksAbove(state.created);
     this.#reminders.carriedOut(ENTRY);
     const name = { tenant, key: gate.key };
     const entrant = {
       task,
       priority,
-      submittedAt: state.createdAt,
+      // The task of a burst is as new as its input.
+      submittedAt: state.hold.inputAt,
       limit: gate.limit,
       overlap: gate.overlap,
+      ...(gate.outdated && { outdated: gate.outdated }),
       ...(above.length > 0 && { above }),
     };
     await tryToTell("gate not entered", async () => {
