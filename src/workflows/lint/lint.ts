@@ -12,6 +12,7 @@ import { deadlineWarnings } from "./deadlines.ts";
 import { PossibleOutcomes } from "./possible-outcomes.ts";
 import { fieldWarnings } from "./fields.ts";
 import { literalWarnings } from "./literals.ts";
+import { needWarnings } from "./needs.ts";
 import { sourceTree } from "./source-tree.ts";
 import { ownPlaceWarnings } from "./own-places.ts";
 import { reachabilityWarnings } from "./reachability.ts";
@@ -27,6 +28,7 @@ export function lintWorkflow(workflow: Workflow, context: LintContext): readonly
   const warnings: readonly Warning[] = [
     ...graph.warnings,
     ...reachabilityWarnings(root, new PossibleOutcomes(root)),
+    ...needWarnings(root),
     ...fieldWarnings(root, workflow, shapes),
     ...literalWarnings(root, definition),
     ...boundWarnings(root, shapes),

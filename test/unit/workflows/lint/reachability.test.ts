@@ -99,6 +99,13 @@ describe("an end that needs nothing", () => {
   ])("is meant where %s", (_, definition) => expect(lint(definition)).toEqual([]));
 });
 
+describe("a need", () => {
+  test("that is named twice is told where it is named again", () => {
+    const twice = steps(step("a"), step("b"), step("c", { needs: ["a", "b", "a"] }));
+    expect(lint(twice)).toMatchObject([{ code: "repeated_need", pointer: "/steps/2/needs/2", message: expect.stringContaining('"a"') }]);
+  });
+});
+
 describe("a condition that is always the same", () => {
   test.each<[string, object, string, string]>([
     ["always true", steps(step("a", { when: "1 < 2" })), "/steps/0/when", "leave the condition out"],
