@@ -142,7 +142,8 @@ export class Gate {
     if (outdated === undefined || (this.#newest !== null && !isBefore(this.#newest, began))) return;
     this.#newest = began;
     this.#store.putNewest(began);
-    for (const waiter of [...this.#line.all]) if (waiter.outdated === "cancel" && isBefore(waiter, began)) this.#dismiss(waiter, task);
+    const overtaken = this.#line.all.filter((waiter) => waiter.outdated === "cancel" && isBefore(waiter, began));
+    for (const waiter of overtaken) this.#dismiss(waiter, task);
   }
 
   /** Gives a place back, or leaves the line. With a number only the place of that grant. */
