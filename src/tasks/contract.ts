@@ -31,6 +31,7 @@ export const ANSWERED_BY = {
   childEnded: "children",
   poke: "agentRefresh",
   delete: "deletion",
+  relist: "relisting",
 
   head: "queries",
   task: "queries",

@@ -109,6 +109,8 @@ export const LIMITS = {
   forkBytes: 24 * MIB,
   /** Lines of an export that travel together, unless a single one is longer: so much is kept of it for who does not read. */
   exportPageBytes: 1 * MIB,
+  /** Tasks that are listed again in one request: each writes its archive, which may be large. */
+  relistedTasks: 100,
   /** A file that is imported: as text, as lines, as events and as an archive it is in memory at once. */
   importBytes: 8 * MIB,
   /** Values of a task that are read to compare it with another, and those of them that are shown: all, and one … */

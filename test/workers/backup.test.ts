@@ -1,11 +1,11 @@
 /** What is registered comes back from its file and works as before; a file that is not right changes nothing. */
 import { env, exports } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { newSigningSecret } from "../../src/shared/signing.ts";
 import { lineText } from "../../src/backup/file-line.ts";
 import { LIMITS } from "../../src/backup/limits.ts";
 import { readConfig } from "../../src/shared/config.ts";
-import { api, calls, resultOf, ROOT_KEY, submit, untilEnded } from "./harness.ts";
+import { api, calls, resultOf, ROOT_KEY, submit, untilEnded, untilStatus } from "./harness.ts";
 import { registerWebhook, untilRequests, verified } from "./endpoints.ts";
 import { comeTo, ECHO, hoursFrom, putSchedule, runsOf, scheduleOf } from "./timetable.ts";
 
@@ -228,6 +228,37 @@ describe("what is registered", () => {
     expect(linesIn(first).length).toBeLessThanOrEqual(LIMITS.fileRecords);
     expect((await importFile(second)).body.counts["agent"]).toEqual(count("unchanged", linesIn(second).length));
     expect((await importFile(fileOf([...linesIn(first), ...linesIn(second)]))).body.code).toBe("limit_reached");
+    await loseEverything();
+  });
+});
+
+describe("the list of tasks", () => {
+  test("is made again from the tasks, those that live and those that have ended", async () => {
+    const ended = await submit({ type: "simple", message: "kept" });
+    await untilEnded(ended);
+    const living = await submit({ workflow: { steps: [{ id: "wait", type: "wait", for: "1h" }] } });
+    const asking = await submit({ workflow: { steps: [{ id: "ok", type: "approval", title: "May it?" }] } });
+    for (const id of [living, asking]) await untilStatus(id, "waiting");
+    const relist = (tasks: readonly string[], headers: Record<string, string> = {}) => api("POST", "/registry/tasks", { tasks }, headers);
+    const listed = async () => (await api<{ data: { id: string; status: string }[] }>("GET", "/tasks")).body.data;
+    await vi.waitUntil(
+      async () => (await env.DB.prepare("SELECT count(*) AS n FROM archive_parts WHERE id = ?").bind(ended).first("n")) !== 0,
+    );
+    for (const table of ["tasks", "approvals", "archive_parts"]) await env.DB.exec(`DELETE FROM ${table}`);
+    const nobody = `${ended.slice(0, -1)}${ended.endsWith("0") ? "1" : "0"}`;
+    const answered = await relist([ended, living, asking, living, nobody, "none"]);
+    expect(answered).toMatchObject({ status: 200, body: { listed: 3, missing: [nobody, "none"] } });
+    expect((await listed()).map(({ id, status }) => [id, status]).toSorted()).toEqual(
+      [
+        [ended, "completed"],
+        [living, "waiting"],
+        [asking, "waiting"],
+      ].toSorted(),
+    );
+    expect((await api<{ data: unknown[] }>("GET", "/approvals")).body.data).toMatchObject([{ task_id: asking, status: "pending" }]);
+    expect(await env.DB.prepare("SELECT count(*) AS n FROM archive_parts WHERE id = ?").bind(ended).first("n")).not.toBe(0);
+    const made = await api<{ key: string }>("POST", "/keys", { name: "developer", roles: ["developer"] });
+    expect((await relist([ended], { authorization: `Bearer ${made.body.key}` })).status).toBe(403);
     await loseEverything();
   });
 });

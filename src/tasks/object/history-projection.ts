@@ -117,6 +117,14 @@ export class HistoryProjection {
     return { parts: archive.parts.length, bytes: archive.bytes };
   }
 
+  /** Writes all that history should have. Throws while it does not answer. */
+  async tellAgain(loaded: Loaded): Promise<void> {
+    if (loaded.state.end !== null) return void (await this.archive(loaded));
+    if (!isListed(loaded)) return;
+    const asked = this.#approvalsOf(loaded.state).all.map(({ row }) => row);
+    await this.#ports.history.write(rowOf(loaded), asked);
+  }
+
   /** The task was deleted; there may be another one under its id. */
   startOver(): void {
     this.#seen = null;

@@ -32,6 +32,7 @@ import { QueueMessages } from "./errands/queue-messages.ts";
 import { SlotReleases } from "./errands/slot-releases.ts";
 import { SlotRequests } from "./errands/slot-requests.ts";
 import { HistoryProjection } from "./history-projection.ts";
+import { Relisting } from "./relisting.ts";
 import { Queries } from "./queries.ts";
 import { TaskRunner } from "./runner.ts";
 import { Steering } from "./steering.ts";
@@ -54,6 +55,7 @@ export class TaskParts {
   readonly creation: Creation;
   readonly steering: Steering;
   readonly queries: Queries;
+  readonly relisting: Relisting;
 
   constructor(ctx: DurableObjectState, ports: TaskPorts) {
     this.runner = new TaskRunner(ctx.storage, ports, {
@@ -121,6 +123,7 @@ export class TaskParts {
     this.creation = new Creation(ports, runner, this.waiters, this.deletion);
     this.steering = new Steering(runner, this.creation);
     this.queries = new Queries(ports, runner, cache, gate);
+    this.relisting = new Relisting(runner, this.projection);
   }
 
   #committed(loaded: Loaded, { commands, events, firstSeq, at }: Commit): void {

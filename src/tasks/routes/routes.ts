@@ -4,6 +4,7 @@ import type { TaskServices } from "../services.ts";
 import { submissionRoutes } from "./submissions.ts";
 import { taskRoutes } from "./tasks.ts";
 import { importRoutes } from "./imports.ts";
+import { relistingRoutes } from "./relisting.ts";
 import { forkRoutes } from "./forks.ts";
 import { recorderRoutes } from "./recorder.ts";
 import { eventRoutes } from "./events.ts";
@@ -16,6 +17,7 @@ export const routes = createRouter<TaskServices>()
   .route("/", submissionRoutes)
   .route("/", taskRoutes)
   .route("/", importRoutes)
+  .route("/", relistingRoutes)
   .route("/", forkRoutes)
   .route("/", recorderRoutes)
   .route("/", eventRoutes)
