@@ -106,6 +106,7 @@ test("a map that has failed is through with its other parts as soon as they know
       type: "map",
       over: "input.list",
       on_error: "continue",
+      on_item_failure: "cancel",
       steps: [{ id: "pick", capability: "slow", when: "item % 70 == 0", timeout: "20d" }],
     },
     { id: "month", type: "wait", for: "30d", needs: ["wide"], run_if: "all_settled" },

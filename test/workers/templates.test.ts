@@ -69,7 +69,11 @@ describe("templates", () => {
     // Whoever sends this as it is has not canceled everything.
     const bulk = body.data.find(({ type }) => type === "bulk");
     expect(bulk).toMatchObject({ builtin: true, example: { input: { action: "cancel", filter: { tag: expect.any(String) } } } });
-    for (const { example } of body.data) expect(await untilEnded(await submit({ ...example }))).toMatchObject({ status: "completed" });
+    for (const { example } of body.data) {
+      const id = await submit({ ...example });
+      // A bulk order stays open for a while: there may be tasks that nobody has heard of yet.
+      if (example?.["type"] !== "bulk") expect(await untilEnded(id)).toMatchObject({ status: "completed" });
+    }
   });
 
   test("are read one by one by whatever can be submitted", async () => {
