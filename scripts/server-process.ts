@@ -2,6 +2,7 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
+import { runtimeUnder, type RuntimeProcess } from "./runtime-process.ts";
 
 const READY_MS = 60_000;
 const STOP_MS = 5_000;
@@ -42,6 +43,11 @@ export class ServerProcess {
 
   get rootKey(): string {
     return this.#options.settings?.["ROOT_API_KEY"] ?? /^ROOT_API_KEY=(\S+)$/m.exec(this.output)?.[1] ?? "";
+  }
+
+  /** The runtime that it has now. */
+  get runtime(): RuntimeProcess {
+    return runtimeUnder(this.#process?.pid ?? 0, this.#folder);
   }
 
   async start(): Promise<void> {

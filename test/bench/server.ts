@@ -1,9 +1,9 @@
 /** Starts a target under the launcher that all of them share, and reads what its process has used. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
+import { runtimeUnder } from "../../scripts/runtime-process.ts";
 import { progress } from "./report.ts";
 import { answerTo, pause, until, within } from "./patience.ts";
 
@@ -70,14 +70,14 @@ export async function launch({ name, port, state, args, migrate, ready }: Launch
   const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ["ignore", "ignore", "inherit"] });
   const url = `http://127.0.0.1:${port}`;
   await answers(`${url}${ready}`, child, name);
-  const pid = runtimeOf(child.pid as number, state);
+  const { pid, cpuSeconds, peakBytes, resetPeak } = runtimeUnder(child.pid as number, state);
   return {
     url,
     pid,
     inspectorPort,
-    cpuSeconds: () => cpuSecondsOf(pid),
-    peakBytes: () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024,
-    resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, "5"),
+    cpuSeconds,
+    peakBytes,
+    resetPeak,
     stop: () => stop(child, name),
   };
 }
@@ -110,47 +110,4 @@ async function answers(url: string, child: ChildProcess, name: string): Promise<
     return (await answerTo(url, READY_MS).catch(() => null))?.status === 200;
   };
   await until(`${name} to be ready at ${url}`, START_MS, isReady, 100);
-}
-
-/** Of the launcher's runtimes (another one is its proxy) the one that holds the state. */
-function runtimeOf(launcher: number, state: string): number {
-  const parents = new Map<number, number>();
-  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    const stat = statOf(Number(entry));
-    if (stat !== null) parents.set(Number(entry), Number(stat.fields[1]));
-  }
-  const isDescendant = (pid: number): boolean => {
-    for (let at: number | undefined = pid; at !== undefined && at > 1; at = parents.get(at)) if (at === launcher) return true;
-    return false;
-  };
-  const found = [...parents.keys()].find((pid) => statOf(pid)?.command === "workerd" && isDescendant(pid) && holds(pid, state));
-  if (found === undefined) throw new Error("No runtime under the launcher");
-  return found;
-}
-
-function holds(pid: number, folder: string): boolean {
-  return readdirSync(`/proc/${pid}/fd`).some((fd) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${folder}/`);
-    } catch {
-      return false; // closed meanwhile
-    }
-  });
-}
-
-function statOf(pid: number): { readonly command: string; readonly fields: readonly string[] } | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const end = text.lastIndexOf(")");
-    return { command: text.slice(text.indexOf("(") + 1, end), fields: text.slice(end + 2).split(" ") };
-  } catch {
-    return null;
-  }
-}
-
-const TICKS_PER_SECOND = 100;
-
-function cpuSecondsOf(pid: number): number {
-  const fields = statOf(pid)?.fields ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

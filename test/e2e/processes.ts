@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
+import type { RuntimeProcess } from "../../scripts/runtime-process.ts";
 import { ServerProcess, type ServerOptions } from "../../scripts/server-process.ts";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import type { TaskView } from "../../src/tasks/views/task-view.ts";
@@ -56,6 +57,10 @@ export class Server {
 
   get rootKey(): string {
     return this.#process.rootKey;
+  }
+
+  get runtime(): RuntimeProcess {
+    return this.#process.runtime;
   }
 
   get output(): string {
