@@ -206,7 +206,10 @@ test("a deadline ends a task and all that work for it, whoever dies", { timeout:
 });
 
 test("a map that fails ends its other parts soon, although its task goes on for a month", { timeout: 120_000 }, async () => {
-  const steps = [wide({ on_error: "continue", on_item_failure: "cancel" }), { id: "month", type: "wait", for: "30d", needs: ["wide"], run_if: "all_settled" }];
+  const steps = [
+    wide({ on_error: "continue", on_item_failure: "cancel" }),
+    { id: "month", type: "wait", for: "30d", needs: ["wide"], run_if: "all_settled" },
+  ];
   await always(
     () => busy(steps, 3),
     async (id) => {

@@ -103,17 +103,8 @@ function decision(
   return { type: "decide", approval, decision: word, by, roles: ["admin"], ...(voice !== undefined && { voice }), ...said };
 }
 
-function childInput({
-  type: _,
-  step: __,
-  branch: ___,
-  task,
-  status,
-  output,
-  error,
-  failed_items,
-  ...members
-}: EventOf<"child.ended">): TaskInput {
+function childInput(fact: EventOf<"child.ended">): TaskInput {
+  const { type: _, step: __, branch: ___, task, status, output, error, failed_items, ...members } = fact;
   const said = { output: output ?? null, error: error ?? null, isWorded: true as const, failedItems: failed_items ?? 0 };
   return { type: "child", task, status, ...said, ...members };
 }

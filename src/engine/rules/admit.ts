@@ -93,10 +93,8 @@ function admitPause(state: TaskState, input: InputOf<"pause" | "resume">): Admis
 
 type Reply = InputOf<"claim" | "accept" | "heartbeat" | "complete" | "fail" | "lose" | "grant" | "decline">;
 
-function admitChild(
-  state: TaskState,
-  { type: _, task, status, output, error, isWorded, failedItems, undo, ...members }: InputOf<"child">,
-): Admission {
+function admitChild(state: TaskState, input: InputOf<"child">): Admission {
+  const { type: _, task, status, output, error, isWorded, failedItems, undo, ...members } = input;
   const child = state.children.get(task);
   if (child === undefined) return NOTHING; // heard of already, or not wanted any more
   const step = stepAt(state, child.step);
