@@ -33,7 +33,7 @@ export function leastLength(value: Json, { length, depth }: SizeBounds): number 
     for (const [name, member] of Object.entries(part)) {
       left -= name.length + (isFirst ? 3 : 4);
       isFirst = false;
-      const passed = count(member as Json, room - 1);
+      const passed = count(member, room - 1);
       if (passed !== null) return passed;
     }
     return null;

@@ -16,7 +16,7 @@ export class KnownSchemas {
 
   /** Throws where a reference has no form that could be followed. */
   constructor(schema: Keywords) {
-    this.#byUri = dereference(schema as Parameters<typeof dereference>[0]) as { readonly [uri: string]: Subschema };
+    this.#byUri = dereference(schema);
     this.asksForRest = hasKeyword(schema, ["unevaluatedProperties", "unevaluatedItems"]);
     for (const pattern of patternsIn(schema)) this.pattern(pattern);
   }

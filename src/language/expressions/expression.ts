@@ -103,7 +103,7 @@ export function compileExpression(
     isConstant: references.steps.length === 0 && references.names.size === 0,
     outputOf: outputPath(parsed.ast),
     evaluate: (scope, budget) =>
-      evaluate({ source, root: parsed.ast as unknown as Node, rules, yieldsJson }, scope, budget ?? new Budget()),
+      evaluate({ source, root: parsed.ast, rules, yieldsJson }, scope, budget ?? new Budget()),
   });
 }
 

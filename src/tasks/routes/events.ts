@@ -60,7 +60,7 @@ export const eventRoutes = createRouter<TaskServices>().openapi(eventsRoute, asy
     const events = found(opened, id);
     if (events === "full") throw new Refused(rejection("unavailable", "The task has too many live readers", READ_AGAIN));
     // So a client that has seen the end stops asking.
-    if (events === "over" && !isSocket) return c.body(null, 204) as never;
+    if (events === "over" && !isSocket) return c.body(null, 204);
     const live = events === "over" ? events : { events, stop, standing: watchCredentials(c) };
     if (live !== "over" && !isSocket) return eventStream(live);
     const { response, done } = eventSocket(live, c.req.header("sec-websocket-protocol"));
