@@ -79,7 +79,7 @@ async function send({ as, send: make }: Hostile): Promise<Answer> {
     signal: AbortSignal.timeout(60_000),
   });
   const told = (await response.json()) as { readonly code?: string; readonly id?: string; readonly status?: string };
-  if (told.id === undefined) return { status: response.status, code: String(told.code ?? ""), task: null };
+  if (told.id === undefined) return { status: response.status, code: told.code ?? "", task: null };
   const { status, error } = await server.ended(told.id);
   return { status: response.status, code: error?.code ?? "", task: status };
 }

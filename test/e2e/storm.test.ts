@@ -4,7 +4,7 @@ import { storm, twiceIn } from "../storm/storm.ts";
 
 test("under a mixed load and three SIGKILLs nothing is lost, done twice, left untold, unasked or wrong", async () => {
   const seed = Number(process.env["STORM_SEED"] ?? Math.floor(Math.random() * 1_000_000));
-  const { accepted, calls, kills, byKind: _, ...faults } = await storm({ seed, seconds: 60, kills: 3 });
+  const { accepted, calls, kills, byKind: _, ...faults } = await storm({ seed, seconds: 45, kills: 3 });
   console.log(`storm: seed ${seed}, ${kills} kills, ${accepted} tasks, ${calls} calls`);
   expect({ seed, ...faults }).toEqual({ seed, lost: [], twice: [], untold: [], unasked: [], wrong: [] });
   expect(kills).toBeGreaterThan(0);

@@ -16,7 +16,7 @@ type Chars = bigint;
 const OTHERS = 128;
 const ALL: Chars = (1n << 129n) - 1n;
 const bit = (code: number): Chars => 1n << BigInt(Math.min(code, OTHERS));
-const of = (text: string): Chars => [...text].reduce((all, char) => all | bit(char.charCodeAt(0)), 0n);
+const of = (text: string): Chars => Array.from(text).reduce((all, char) => all | bit(char.charCodeAt(0)), 0n);
 const span = (from: number, to: number): Chars => {
   let all: Chars = 0n;
   for (let code = from; code <= Math.min(to, OTHERS); code++) all |= bit(code);

@@ -19,6 +19,11 @@ export function inTurn<T>(run: () => T): T {
   }
 }
 
+/** Work of a turn that is no expression's: writing what one has made. */
+export function countInTurn(steps: number): void {
+  if (turn !== null) turn.steps += steps;
+}
+
 /** It is time that others had theirs. */
 export const isTurnOver = (): boolean => turn !== null && turn.steps > LIMITS.turnSteps;
 

@@ -51,5 +51,6 @@ export const isObject = (value: unknown): value is object => typeof value === "o
 /** As it stands in a map: numbers and truth values are keys by how they are written. */
 export function keyText(key: unknown): string {
   if (!isObject(key)) return String(key);
-  return typeof key.valueOf() === "bigint" ? String(key.valueOf()) : outerTypeName(key);
+  const value: unknown = key.valueOf();
+  return typeof value === "bigint" ? String(value) : outerTypeName(key);
 }

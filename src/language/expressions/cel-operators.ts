@@ -112,6 +112,6 @@ function compare(left: unknown, right: unknown, texts: Texts): number | undefine
   if (typeof left === "string" && typeof right === "string") return texts.compare(left, right);
   if (typeof left === "boolean" && typeof right === "boolean") return Number(left) - Number(right);
   if (left instanceof Date && right instanceof Date) return left.getTime() - right.getTime();
-  if (left instanceof Duration && right instanceof Duration) return Number(left.valueOf()) - Number(right.valueOf());
+  if (left instanceof Duration && right instanceof Duration) return left.valueOf() - right.valueOf();
   return undefined;
 }

@@ -102,8 +102,7 @@ export function compileExpression(
     paths: references.paths,
     isConstant: references.steps.length === 0 && references.names.size === 0,
     outputOf: outputPath(parsed.ast),
-    evaluate: (scope, budget) =>
-      evaluate({ source, root: parsed.ast, rules, yieldsJson }, scope, budget ?? new Budget()),
+    evaluate: (scope, budget) => evaluate({ source, root: parsed.ast, rules, yieldsJson }, scope, budget ?? new Budget()),
   });
 }
 

@@ -18,7 +18,7 @@ export function matches(text: string, pattern: string, budget: Budget): boolean 
 }
 
 /** Words, one of which has to be there. */
-const isPlain = (pattern: string): boolean => [...pattern].every((character) => !SIGNS.has(character));
+const isPlain = (pattern: string): boolean => Array.from(pattern).every((character) => !SIGNS.has(character));
 const SIGNS: ReadonlySet<string> = new Set("\\^$.[]()*+?{}");
 
 interface Compiled {

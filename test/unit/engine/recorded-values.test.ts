@@ -54,7 +54,7 @@ describe("a result", () => {
       { id: "pos", type: "transform", when: "1.0 / steps.a.output > 0.0", output: 1 },
     ];
     const zero = new Scenario(steps);
-    expect(Object.is((resultsOf(zero)[0]?.output as { readonly value: Json }).value, 0)).toBe(true);
+    expect(resultsOf(zero)[0]?.output).toMatchObject({ value: 0 });
     expect(resultsOf(zero).map(({ step }) => step)).toContain("pos");
   });
 });

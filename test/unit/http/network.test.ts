@@ -17,7 +17,7 @@ test.each([
   expect(networkOf(address)).toBe(network);
 });
 
-test.each(["", "local", "1:2:3", "1:2:3:4:5:6:7:8:9", "::1::2", "g::1", (":".repeat(10_000))])(
+test.each(["", "local", "1:2:3", "1:2:3:4:5:6:7:8:9", "::1::2", "g::1", ":".repeat(10_000)])(
   "what is no address stands for itself: %s",
   (text) => {
     expect(networkOf(text)).toBe(text);

@@ -19,6 +19,7 @@ describe("a schema", () => {
     for (const around of [
       (next: object) => ({ allOf: [next, next] }),
       (next: object) => ({ anyOf: [next, next] }),
+      // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
       (next: object) => ({ if: next, then: next, else: next }),
       (next: object) => ({ not: { anyOf: [next, next] } }),
     ]) {
