@@ -248,7 +248,7 @@ describe("the list of tasks", () => {
     const nobody = `${ended.slice(0, -1)}${ended.endsWith("0") ? "1" : "0"}`;
     const answered = await relist([ended, living, asking, living, nobody, "none"]);
     expect(answered).toMatchObject({ status: 200, body: { listed: 3, missing: [nobody, "none"] } });
-    expect((await listed()).map(({ id, status }) => [id, status]).toSorted()).toEqual(
+    expect((await listed()).map(({ id, status }) => [id, status]).toSorted((one, other) => one.localeCompare(other))).toEqual(
       [
         [ended, "completed"],
         [living, "waiting"],
