@@ -1,5 +1,6 @@
 /** `npm start`: the whole service on this machine. Further arguments go to `wrangler dev`. */
 import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { readConfig } from "../src/shared/config.ts";
@@ -19,14 +20,26 @@ if (!config.ok) {
 const passedOn = process.argv.slice(2);
 const at = passedOn.findIndex((argument) => /^--persist-to(=|$)/.test(argument));
 const persistence = at === -1 ? [] : passedOn.slice(at, passedOn[at] === "--persist-to" ? at + 2 : at + 1);
-const migrations = spawnSync(process.execPath, [wrangler, "d1", "migrations", "apply", "DB", "--local", ...persistence], {
-  cwd: root,
-  env,
-  encoding: "utf8",
-});
-if (migrations.status !== 0) {
-  console.error(migrations.stdout, migrations.stderr);
-  process.exit(1);
+const folder = persistence.length === 0 ? join(root, ".wrangler", "state") : (persistence.at(-1) ?? "").replace(/^--persist-to=/, "");
+
+/** Which migrations the database of the folder has had: looking for them takes longer than anything else of a start. */
+const marker = join(folder, "migrations.txt");
+const wanted = readdirSync(join(root, "migrations"))
+  .filter((name) => name.endsWith(".sql"))
+  .toSorted()
+  .join("\n");
+const isMigrated = existsSync(join(folder, "v3", "d1")) && existsSync(marker) && readFileSync(marker, "utf8") === wanted;
+if (!isMigrated) {
+  const migrations = spawnSync(process.execPath, [wrangler, "d1", "migrations", "apply", "DB", "--local", ...persistence], {
+    cwd: root,
+    env,
+    encoding: "utf8",
+  });
+  if (migrations.status !== 0) {
+    console.error(migrations.stdout, migrations.stderr);
+    process.exit(1);
+  }
+  writeFileSync(marker, wanted);
 }
 
 console.log(`ROOT_API_KEY=${config.value.rootApiKey}`);
