@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Server, until } from "./processes.ts";
 
-const TASKS = Number(process.env["FORK_BOMB_TASKS"] ?? 80);
+const TASKS = Number(process.env["FORK_BOMB_TASKS"] ?? 150);
 /** Long enough for as many tasks, one after the other. */
 const PATIENCE_MS = 60_000 + TASKS * 200;
 

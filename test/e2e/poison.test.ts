@@ -31,7 +31,7 @@ afterAll(async () => {
   agent.stop();
 });
 
-describe("a task that kills the runtime whenever it is worked on", () => {
+describe("a task that kills the runtime whenever it is worked on", { timeout: 200_000 }, () => {
   test("is sealed after a few deaths, and those beside it complete, each of their steps once", async () => {
     const chain = Array.from({ length: 4 }, (_, index) => ({
       id: `s${index}`,
@@ -47,13 +47,14 @@ describe("a task that kills the runtime whenever it is worked on", () => {
         const task = await server.task(poisoned).catch(() => null);
         return task?.status === "failed" && task;
       },
-      90_000,
+      150_000,
     );
     expect(ended.error).toMatchObject({ code: "poisoned", message: expect.stringContaining('"boom"') });
     const counted = deaths;
     for (const id of beside) expect(await server.ended(id)).toMatchObject({ status: "completed" });
     expect(counted).toBeGreaterThanOrEqual(5);
-    expect(counted).toBeLessThanOrEqual(8);
+    // On a slow machine some do not count: the runtime had lived too long before them.
+    expect(counted).toBeLessThanOrEqual(20);
     expect(deaths).toBe(counted);
     for (const id of beside) {
       const completions = (await server.events(id)).filter(({ type }) => type === "step.completed");
