@@ -4,8 +4,7 @@
  */
 import type { z } from "zod";
 import { LIMITS } from "./limits.ts";
-
-type Schema = z.core.$ZodTypes;
+import { bare, optionsFor, type Schema } from "./schema-parts.ts";
 
 /** The schema itself, which from now on finds lists that are too long first, and then looks no further. */
 export function boundLists<T extends z.core.$ZodType>(schema: T): T {
@@ -27,31 +26,17 @@ class ListWalk {
   #items = 0;
 
   issueIn(schema: Schema, value: unknown, path: readonly PropertyKey[]): z.core.$ZodRawIssue | null {
-    const { def } = schema._zod;
+    const inner = bare(schema);
+    const { def } = inner._zod;
     switch (def.type) {
-      case "optional":
-      case "nonoptional":
-      case "nullable":
-      case "default":
-      case "readonly":
-        return this.issueIn(def.innerType as Schema, value, path);
-      case "lazy":
-        return this.issueIn(def.getter() as Schema, value, path);
-      case "pipe":
-        return this.issueIn(def.in as Schema, value, path);
       case "array":
-        return Array.isArray(value) ? this.#issueInList(schema as z.core.$ZodArray, value, path) : null;
+        return Array.isArray(value) ? this.#issueInList(inner as z.core.$ZodArray, value, path) : null;
       case "object":
         return this.#issueInObject(def, value, path);
       case "record":
         return this.#issueInMembers(value, path, () => def.valueType as Schema);
       case "union":
-        return this.#issueInOptions(
-          def.options as readonly Schema[],
-          "discriminator" in def ? String(def.discriminator) : null,
-          value,
-          path,
-        );
+        return this.#issueInOptions(def, value, path);
       default:
         return null;
     }
@@ -102,17 +87,16 @@ class ListWalk {
   }
 
   /** Where it is a list, the option that takes the longest. */
-  #issueInOptions(options: readonly Schema[], discriminator: string | null, value: unknown, path: readonly PropertyKey[]) {
+  #issueInOptions(union: z.core.$ZodUnionDef, value: unknown, path: readonly PropertyKey[]) {
     if (typeof value !== "object" || value === null) return null;
     const before = this.#items;
     let [last, items]: [z.core.$ZodRawIssue | null, number] = [null, before];
-    for (const option of options) {
-      if (discriminator !== null && !isChosen(option, discriminator, value)) continue;
+    for (const option of optionsFor(union, value)) {
       if (Array.isArray(value) && !takesLists(option)) continue;
       this.#items = before;
       last = this.issueIn(option, value, path);
       items = Math.max(items, this.#items);
-      if (last === null && discriminator === null) break;
+      if (last === null && !("discriminator" in union)) break;
     }
     this.#items = items;
     return last;
@@ -128,24 +112,10 @@ function mostItems(schema: z.core.$ZodArray): number {
   return most;
 }
 
-function isChosen(option: Schema, discriminator: string, value: object): boolean {
-  const { def } = option._zod;
-  const field = def.type === "object" ? def.shape[discriminator] : undefined;
-  return field?._zod.values?.has((value as { readonly [name: string]: unknown })[discriminator] as z.core.util.Primitive) ?? false;
-}
-
 function takesLists(option: Schema): boolean {
   const { def } = option._zod;
-  switch (def.type) {
-    case "optional":
-    case "nonoptional":
-    case "nullable":
-    case "default":
-    case "readonly":
-      return takesLists(def.innerType as Schema);
-    case "union":
-      return (def.options as readonly Schema[]).some(takesLists);
-    default:
-      return def.type === "array" || def.type === "lazy";
-  }
+  // What is named later is not looked up here: it may be a list.
+  if (def.type === "lazy" || def.type === "array") return true;
+  const inner = bare(option);
+  return inner._zod.def.type === "union" ? (inner._zod.def.options as readonly Schema[]).some(takesLists) : inner._zod.def.type === "array";
 }

@@ -1,7 +1,7 @@
 /** Which fields the schema of a document allows at a place. */
 import type { z } from "zod";
+import { bare, optionsFor, type Schema } from "../../shared/schema-parts.ts";
 
-type Schema = z.core.$ZodTypes;
 export type Path = readonly PropertyKey[];
 
 /** Fields of the object at `path`, in the schema's order; where several shapes are allowed, those of all that fit its `type`. */
@@ -37,29 +37,7 @@ function memberSchema(schema: Schema, segment: PropertyKey): Schema | undefined 
 
 /** What a schema comes to for a value, without what is around it; of a union all that it may be. */
 function optionsOf(schema: Schema, value: unknown): readonly Schema[] {
-  const { def } = schema._zod;
-  switch (def.type) {
-    case "optional":
-    case "nonoptional":
-    case "nullable":
-    case "default":
-    case "readonly":
-      return optionsOf(def.innerType as Schema, value);
-    case "lazy":
-      return optionsOf(def.getter() as Schema, value);
-    case "union": {
-      const options = def.options as readonly Schema[];
-      const discriminator = "discriminator" in def ? String(def.discriminator) : null;
-      const chosen = discriminator === null ? options : options.filter((option) => takes(option, discriminator, value));
-      return chosen.flatMap((option) => optionsOf(option, value));
-    }
-    default:
-      return [schema];
-  }
-}
-
-function takes(option: Schema, discriminator: string, value: unknown): boolean {
-  const { def } = option._zod;
-  const field = def.type === "object" ? def.shape[discriminator] : undefined;
-  return field?._zod.values?.has(memberOf(value, discriminator) as z.core.util.Primitive) ?? false;
+  const inner = bare(schema);
+  const { def } = inner._zod;
+  return def.type === "union" ? optionsFor(def, value).flatMap((option) => optionsOf(option, value)) : [inner];
 }
