@@ -11,15 +11,18 @@ const PATIENCE_MS = 60_000 + TASKS * 200;
 
 let server: Server;
 
-const ITSELF_TWICE = {
+const startsTwice = (workflow: string) => ({
+  id: "twice",
+  type: "map",
+  over: "${ [1, 2] }",
+  // Whether it does nobody can tell before it runs.
+  steps: [{ id: "again", type: "workflow", workflow, when: "input.go", input: { go: true } }],
+});
+/** Its family grows for half a minute, however fast the machine is: there is time to cancel it. */
+const SLOWLY = {
   steps: [
-    {
-      id: "twice",
-      type: "map",
-      over: "${ [1, 2] }",
-      // Whether it does nobody can tell before it runs.
-      steps: [{ id: "again", type: "workflow", workflow: "bomb-of-steps", when: "input.go", input: { go: true } }],
-    },
+    { id: "nap", type: "wait", for: "4s" },
+    { ...startsTwice("slow-bomb"), needs: ["nap"] },
   ],
 };
 const endsIn = (workflow: string) => ({
@@ -30,7 +33,8 @@ const ECHO = { workflow: { steps: [{ id: "echo", type: "transform", output: "${ 
 
 beforeAll(async () => {
   server = await Server.start({ settings: { FAMILY_TASKS: String(TASKS) } });
-  await server.call("PUT", "/workflows/bomb-of-steps", ITSELF_TWICE);
+  await server.call("PUT", "/workflows/bomb-of-steps", { steps: [startsTwice("bomb-of-steps")] });
+  await server.call("PUT", "/workflows/slow-bomb", SLOWLY);
   await server.call("PUT", "/workflows/bomb-of-ends", { steps: ECHO.workflow.steps });
   await server.call("PUT", "/workflows/bomb-of-ends-too", endsIn("bomb-of-ends"));
   await server.call("PUT", "/workflows/bomb-of-ends", endsIn("bomb-of-ends-too"));
@@ -86,7 +90,7 @@ describe("a workflow that starts itself twice", { timeout: PATIENCE_MS }, () => 
   });
 
   test("can be canceled while it grows", async () => {
-    const id = await server.submit({ type: "bomb-of-steps", input: { go: true } });
+    const id = await server.submit({ type: "slow-bomb", input: { go: true } });
     await until("it to have started others", async () => (await server.events(id)).some(({ type }) => type === "child.started"));
     expect(await server.call("POST", `/tasks/${id}/cancel`, {})).toMatchObject({ status: "canceled" });
   });
