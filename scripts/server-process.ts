@@ -57,11 +57,11 @@ export class ServerProcess {
     // A group of its own, so that a signal reaches the launcher and the runtime alike.
     const child = spawn(process.execPath, [join(checkout, "scripts", "start.ts"), ...args], {
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"], // so that it hears when this process is gone
     });
     this.#process = child;
     this.output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
     for (const end = Date.now() + READY_MS; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
       if (child.exitCode !== null) throw new Error(`The server ended:\n${this.output}`);
       const response = await fetch(`${this.origin}/ready`).catch(() => null);

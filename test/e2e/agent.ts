@@ -74,4 +74,6 @@ const server = createServer((request, response) => {
     setTimeout(finish, Number(url.searchParams.get("ms") ?? 0));
   });
 });
+// It does not outlive whoever started it, however that one ends.
+process.once("disconnect", () => process.exit());
 server.listen(Number(port), "127.0.0.1", () => process.send?.("listening"));
