@@ -69,6 +69,8 @@ export const LIMITS = {
   claimBytes: 8 * MIB,
   /** How often a worker that waits is written to: sixty bytes a minute, and one that has hung up is noticed in two. */
   claimBeatMs: 1 * SECOND,
+  /** How long a worker that is written to has to turn out to be gone, twice, before it is given work. */
+  claimProbeMs: 15,
   /** How often a worker that waits may be woken for nothing before its claim is answered. */
   claimTurns: 20,
   /** Connections of workers that wait for work of one agent. */

@@ -59,6 +59,8 @@ export interface HoldersPort {
    * handed to this one before, who has not got it.
    */
   readonly hand: (tenant: string, attempt: AttemptName, isAgain: boolean) => Promise<CarriedCall | null>;
+  /** Workers that were to have attempts had hung up: they are wanted still. */
+  readonly takeBack: (tenant: string, task: string, attempts: readonly AttemptName[]) => Promise<void>;
   readonly decline: (tenant: string, task: string, attempts: readonly AttemptName[], reason: string, retryAt: number) => Promise<void>;
 }
 

@@ -23,6 +23,7 @@ export const ANSWERED_BY = {
   verify: "attempts",
   hand: "attempts",
   decline: "attempts",
+  undelivered: "attempts",
   report: "attempts",
   heartbeat: "attempts",
 

@@ -71,6 +71,7 @@ export function openTaskStore({ env, db }: Base) {
         return handed;
       });
     },
+    takeBack: (tenant, task, attempts) => tasks.ask(tenant, task, (owner) => owner.undelivered(attempts)),
     decline: (tenant, task, attempts, reason, retryAt) => tasks.ask(tenant, task, (owner) => owner.decline(attempts, reason, retryAt)),
   };
   const claims: Claims = {

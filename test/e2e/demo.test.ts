@@ -68,14 +68,17 @@ describe("the demo", () => {
     expect(code).toBe(0);
   });
 
-  test.each([
-    ["callback", 2],
-    ["inline", 1],
-  ])("replays a recorded workflow by its dependencies while the server is killed: %s", async (dispatch, kills) => {
-    const { code, output } = await demo("--graph", recordingOf(layered(6, 6)), "--kills", String(kills), "--dispatch", dispatch);
+  test("replays a recorded workflow by its dependencies", async () => {
+    const { code, output } = await demo("--graph", recordingOf(layered(5, 8)));
     for (const line of GOOD) expect(output).toContain(line);
-    expect(output).toContain("steps          36");
-    expect(output.match(/SIGKILL/g)).toHaveLength(kills);
+    expect(output).toContain("steps          40");
+    expect(code).toBe(0);
+  });
+
+  test.each(["callback", "inline"])("replays it the same while the server is killed again and again: %s", async (dispatch) => {
+    const { code, output } = await demo("--graph", recordingOf(layered(6, 6)), "--kills", "2", "--dispatch", dispatch);
+    for (const line of GOOD) expect(output).toContain(line);
+    expect(output.match(/SIGKILL/g)).toHaveLength(2);
     expect(code).toBe(0);
   });
 

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ensureSettings } from "../../scripts/settings.ts";
-import { LIMITS } from "../../src/agents/limits.ts";
 import { Agent, Server, until } from "./processes.ts";
 
 let server: Server;
@@ -81,16 +80,16 @@ test("a slow agent that says so is called by queue, and the step completes", asy
   expect(new Set(ways)).toEqual(new Set(["queue"]));
 });
 
-test("a worker that hangs up while it waits takes no work along: the next one gets it", async () => {
+test("a worker that hung up a moment ago takes no work along: the next one gets it", async () => {
   await server.call("PUT", "/agents/digger", { kind: "pull", capabilities: ["digging"] });
   const hangsUp = new AbortController();
   const waiting = await server.fetch("/agents/digger/claim?wait=50s", { method: "POST", body: "{}", signal: hangsUp.signal });
   expect([waiting.status, waiting.headers.get("content-type")]).toEqual([200, "application/json"]);
-  hangsUp.abort();
-  await new Promise((resolve) => setTimeout(resolve, 3 * LIMITS.claimBeatMs));
-  const id = await server.submit({ workflow: { steps: [{ id: "dig", capability: "digging" }] } });
   const claim = (agent: string) => server.fetch(`/agents/${agent}/claim?wait=10s`, { method: "POST", body: "{}" });
-  const claimed = (await (await claim("digger")).json()) as { attempts: { task_id: string; context: { callback_url: string } }[] };
+  const next = await claim("digger");
+  hangsUp.abort();
+  const id = await server.submit({ workflow: { steps: [{ id: "dig", capability: "digging" }] } });
+  const claimed = (await next.json()) as { attempts: { task_id: string; context: { callback_url: string } }[] };
   expect(claimed.attempts).toMatchObject([{ task_id: id }]);
   await fetch(`${claimed.attempts[0]?.context.callback_url}/complete`, {
     method: "POST",

@@ -253,6 +253,18 @@ describe("work that is pulled", () => {
     expect((await claim("busy", "?wait=1s")).body.attempts).toEqual([]);
   });
 
+  test("is another worker's when its own had hung up, without an attempt being spent", async () => {
+    await api("PUT", "/agents/brief", { kind: "pull", capabilities: ["brief"], limits: { max_concurrency: 1 } });
+    const id = await submit({ workflow: { steps: [{ id: "s0", capability: "brief", retry: { max_attempts: 1 } }] } });
+    const first = await claim("brief", "?wait=5s");
+    await agentStub("brief").undelivered({ tenant: "default", agent: "brief" }, [{ task: id, step: "s0", attempt: 1 }]);
+    expect(await reply(first.body.attempts[0], "complete", { output: 1 })).toMatchObject({ status: 409 });
+    const second = await claim("brief", "?wait=5s");
+    expect(second.body.attempts).toMatchObject([{ task_id: id, attempt: 2 }]);
+    await reply(second.body.attempts[0], "complete", { output: 2 });
+    expect((await untilEnded(id)).status).toBe("completed");
+  });
+
   test("is begun by a worker and by nobody else", async () => {
     await api("PUT", "/agents/shy", { kind: "pull", capabilities: ["shy"] });
     const id = await submit(wide(1, "shy"));

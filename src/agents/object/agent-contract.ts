@@ -52,6 +52,8 @@ export interface AgentContract {
    * it gives what it gave before.
    */
   claim(name: AgentName, most: number, claim?: string): Promise<readonly PulledCall[] | null>;
+  /** Attempts that a claim gave, and whose worker was gone: they are wanted still. */
+  undelivered(name: AgentName, attempts: readonly AttemptName[]): Promise<void>;
   /** Places in line, `null` for who is not in it. */
   positions(names: readonly AttemptName[]): Promise<readonly (number | null)[]>;
   heartbeat(name: AgentName): Promise<AgentState>;

@@ -133,6 +133,10 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
     }));
   }
 
+  async undelivered({ tenant }: AgentName, attempts: readonly AttemptName[]): Promise<void> {
+    await this.#holders.takeBack(tenant, attempts);
+  }
+
   #admitOne(record: AgentRecord, claim: string, now: number): Slot | undefined {
     if (this.#availability.refusal(record, now) !== null) return undefined;
     return this.#slots.admit(record.limits, this.#availability.allowance(record, now), now, 1, claim)[0];
@@ -198,6 +202,8 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
     socket.close(code === 1005 || code === 1006 ? 1000 : code);
     if (this.name !== null) await this.heartbeat(this.name); // until now it was there
+    // Who looked after the worker has died: what it was woken for wakes another.
+    if (this.name !== null && code === 1006) await this.release(this.name, []);
   }
 
   // --- The alarm ---
@@ -229,8 +235,6 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
     this.#condition.forget();
   }
 
-  // --- Inside ---
-
   get #slots(): Admission {
     return (this.#admission ??= new Admission(this.#rows));
   }
@@ -239,10 +243,7 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
     return (this.#record = await this.ports.record(name.tenant, name.agent, isFresh));
   }
 
-  /**
-   * Lets in whoever may be. Those among `asking` are told by their answer, which has the number of the grant; the others
-   * through their tasks; a worker that waits, by being woken.
-   */
+  /** Lets in whoever may be. Who is `asking` is told by the answer, others through their tasks; a worker that waits is woken. */
   #admitNext(name: AgentName, record: AgentRecord | null, now: number, asking: readonly SlotRequest[]): ReadonlyMap<SlotRequest, number> {
     const refusal = this.#availability.refusal(record, now);
     if (record === null || refusal !== null) {

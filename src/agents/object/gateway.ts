@@ -23,6 +23,7 @@ export class AgentGateway {
       learn: (name, outcomes) => this.#objects.askOnce({ tenant, agent }, (object) => object.learn(name, outcomes)),
       // Under one id, so that the worker gets what it was given.
       claim: (name, most, claim = randomText(CLAIM_ID_LENGTH)) => ask((object) => object.claim(name, most, claim)),
+      undelivered: (name, attempts) => ask((object) => object.undelivered(name, attempts)),
       positions: (names) => ask((object) => object.positions(names)),
       heartbeat: (name) => ask((object) => object.heartbeat(name)),
       state: (name) => ask((object) => object.state(name)),

@@ -79,6 +79,11 @@ export class Holders {
     }
   }
 
+  /** Attempts that no worker has after all: their tasks give them to somebody else. */
+  async takeBack(tenant: string, attempts: readonly AttemptName[]): Promise<void> {
+    await Promise.all([...byTask(attempts)].map(([task, given]) => this.#port().takeBack(tenant, task, given.map(nameOf))));
+  }
+
   /** A task asks for slots. */
   asked(attempts: readonly AttemptName[]): void {
     for (const key of attempts.map(keyOfAttempt)) if (this.#handing.has(key)) this.#handing.set(key, true);

@@ -117,7 +117,9 @@ export const agentWorkRoutes = createRouter<AgentServices>()
     const waitMs = Math.min(requestedWait(c, c.req.valid("query").wait), LIMITS.claimWaitMs);
     const object = await objectOf(c, id);
     const name = { tenant: c.var.principal.tenant, agent: id };
-    const claim = { name, object, most: c.req.valid("json").max ?? 1, waitMs, watch: () => watchCredentials(c) };
+    const most = c.req.valid("json").max ?? 1;
+    const goesOn = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
+    const claim = { name, object, most, waitMs, watch: () => watchCredentials(c), goesOn };
     const answer = await answerClaim(claim, c.req.raw.signal);
     return answer as never; // written as text, not made from a value of the declared type
   });

@@ -144,6 +144,15 @@ export class Attempts {
     await Promise.all(attempts.map((at) => this.#runner.apply({ ...at, type: "decline", reason, retryAt })));
   }
 
+  /** Workers that took attempts along had hung up before they got them. */
+  async undelivered(attempts: readonly AttemptOf[]): Promise<void> {
+    if ((await this.#runner.ready()) === null) return;
+    const reason = "its worker had hung up";
+    await Promise.all(
+      attempts.map(({ step, attempt }) => this.#runner.apply({ type: "decline", step, attempt, reason, retryAt: 0, isReturned: true })),
+    );
+  }
+
   /** What came of an attempt. With a digest the same reply may come again and is answered alike. */
   async report(at: AttemptOf, outcome: Outcome, digest?: string): Promise<Answer | null> {
     const loaded = await this.#runner.ready();

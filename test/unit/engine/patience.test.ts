@@ -96,6 +96,15 @@ describe("a step whose agent asks for patience", () => {
   });
 });
 
+test("work that its worker had hung up on goes to another, as an attempt that spends none", () => {
+  const task = one({ agent: { needsSlot: true, way: "pull" } }).when({ type: "grant", step: "a", attempt: 1, isPull: true });
+  task.when({ type: "decline", step: "a", attempt: 1, reason: "gone", retryAt: 0, isReturned: true });
+  task.then("attempt.declined a#1 (gone)", "step.waiting a");
+  expect(task.last.commands).toMatchObject([{ type: "settled", slot: true, outcome: { class: "canceled" } }]);
+  task.untilWake().then("step.waiting a#2");
+  expect(task.replayed().divergence).toBeNull();
+});
+
 describe("the other steps of the task", () => {
   const all = ["a", "b", "c", "d"];
   const four = (): Scenario => given([...all.map((id) => step(id, once)), step("e", { ...once, needs: ["a"] })]);
