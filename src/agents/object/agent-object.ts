@@ -201,9 +201,9 @@ export abstract class AgentObject<Env> extends RoomObject<Env, AgentPorts, Agent
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
     socket.close(code === 1005 || code === 1006 ? 1000 : code);
-    if (this.name !== null) await this.heartbeat(this.name); // until now it was there
-    // Who looked after the worker has died: what it was woken for wakes another.
-    if (this.name !== null && code === 1006) await this.release(this.name, []);
+    if (this.name === null) return;
+    await this.heartbeat(this.name); // until now it was there
+    await this.release(this.name, []); // what it was woken for and has not taken wakes another
   }
 
   // --- The alarm ---

@@ -70,16 +70,18 @@ async function claimUntil({ name, object, most, waitMs }: Claim, first: WebSocke
   const over = AbortSignal.any([timeout, gone]);
   let socket = first;
   for (let turns = 1; ; turns++) {
-    const isWoken = await hasMessage(socket, over);
-    if (!isWoken && timeout.aborted && !gone.aborted) return [];
-    if (gone.aborted || (isWoken && !(await worker.isThere()))) {
-      await object.release(name, []); // what it was woken for, or is just about to be, wakes another
-      return [];
+    let isWoken = false;
+    // The socket is open until the work is taken: with its end whatever is not taken wakes another worker.
+    for await (const _ of messagesOf(socket, over)) {
+      if (!(await worker.isThere())) return [];
+      isWoken = true;
+      const calls = (await object.claim(name, most)) ?? [];
+      if (calls.length > 0 || timeout.aborted || turns >= LIMITS.claimTurns) return calls;
+      break;
     }
-    const calls = (await object.claim(name, most)) ?? [];
+    if (over.aborted) return [];
     // A socket that closed under us, as when the object is moved, is no reason to give up unasked.
-    const isOver = !isWoken || timeout.aborted || turns >= LIMITS.claimTurns;
-    if (calls.length > 0 || isOver) return calls;
+    if (!isWoken) return (await object.claim(name, most)) ?? [];
     socket = await openFeed(object);
   }
 }
@@ -88,9 +90,4 @@ async function openFeed(object: AgentContract): Promise<WebSocket> {
   const response = await object.fetch("https://agent/", { headers: { upgrade: "websocket" } });
   if (response.webSocket === null) throw new Refused(rejection("unavailable", await response.text(), { retryAfterMs: 1_000 }));
   return response.webSocket;
-}
-
-async function hasMessage(socket: WebSocket, over: AbortSignal): Promise<boolean> {
-  for await (const _ of messagesOf(socket, over)) return true;
-  return false;
 }
