@@ -4,6 +4,7 @@ import { durationText, parseDuration } from "../../shared/time.ts";
 import { duration } from "../definition-words.ts";
 import type { Template } from "../expressions/template.ts";
 import { dateOf } from "../expressions/timestamp.ts";
+import { LIMITS } from "../limits.ts";
 import { RULES } from "../rules.ts";
 import { objectOf, TEXT } from "../shape.ts";
 import { stepFields } from "../step-definition.ts";
@@ -31,10 +32,15 @@ interface Wait {
 const EXPECTED = {
   for: { what: 'a duration such as "10m"', isRight: (value: unknown) => typeof value === "string" && parseDuration(value) !== null },
   until: {
-    what: 'a time such as "2027-01-31T09:00:00Z"',
-    isRight: (value: unknown) => typeof value === "string" && dateOf(value, RULES) !== null,
+    what: 'a time such as "2027-01-31T09:00:00Z", at most 730 days ahead',
+    isRight: (value: unknown) => typeof value === "string" && isWithinReach(dateOf(value, RULES)),
   },
 };
+
+/** A task begins within the longest duration, and a step of it waits as long again. */
+function isWithinReach(date: Date | null): boolean {
+  return date !== null && date.getTime() <= Date.now() + 2 * LIMITS.durationMs;
+}
 
 export const wait: KindDefinition<z.infer<typeof schema>, Wait> = {
   synonyms: [{ words: "delay sleep timer pause" }],

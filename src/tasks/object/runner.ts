@@ -277,12 +277,7 @@ export class TaskRunner {
 
   #record(loaded: Loaded, events: readonly TaskEvent[]): void {
     this.#recovery.free();
-    try {
-      recordDecided({ storage: this.#storage, journal: this.journal, alarm: this.alarm, effects: this.#effects }, loaded, events);
-    } catch (error) {
-      this.#drop();
-      throw error;
-    }
+    recordDecided({ storage: this.#storage, journal: this.journal, alarm: this.alarm, effects: this.#effects }, loaded, events);
   }
 
   /** The storage was emptied. */

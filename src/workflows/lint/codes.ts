@@ -5,6 +5,7 @@ export const LINT_CODES = {
   constant_condition: "A condition reads nothing that can change: it always holds, or never.",
   condition_never_holds: "A condition asks for what cannot be when it is asked, such as the failure of a step that has completed by then.",
   early_end: "A step ends the task as soon as the task begins, because it needs nothing.",
+  cut_off_step: "A step leads nowhere, and a step that ends the task does not wait for it.",
   repeated_need: "A step names the same step in `needs` more than once.",
   unknown_field: "An expression reads a field that the value does not have, as far as schemas and the definition tell.",
   missing_input: "A step's input lacks a field that every agent that could be asked, or the workflow that is started, requires.",

@@ -8,6 +8,7 @@ import { LIMITS } from "../limits.ts";
 import { budgetWarnings } from "./budgets.ts";
 import { boundWarnings } from "./bounds.ts";
 import type { Warning } from "./codes.ts";
+import { cutOffWarnings } from "./cut-off.ts";
 import { deadlineWarnings } from "./deadlines.ts";
 import { PossibleOutcomes } from "./possible-outcomes.ts";
 import { fieldWarnings } from "./fields.ts";
@@ -25,9 +26,11 @@ export function lintWorkflow(workflow: Workflow, context: LintContext): readonly
   const { definition, graph } = workflow;
   const root = sourceTree(workflow);
   const shapes = new ShapeInference(root, definition, context);
+  const outcomes = new PossibleOutcomes(root);
   const warnings: readonly Warning[] = [
     ...graph.warnings,
-    ...reachabilityWarnings(root, new PossibleOutcomes(root)),
+    ...reachabilityWarnings(root, outcomes),
+    ...cutOffWarnings(root, outcomes),
     ...needWarnings(root),
     ...fieldWarnings(root, workflow, shapes),
     ...literalWarnings(root, definition),

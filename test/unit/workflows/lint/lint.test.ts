@@ -44,7 +44,7 @@ describe("a text that looks like an expression", () => {
         step("a", { on_error: { output: "input.q" } }),
         { id: "ap", type: "approval", title: "{{ input.q }}?" },
         { id: "m", type: "map", over: [1], steps: [step("x")], output: "{{ item.n }}" },
-        { id: "e", type: "end", status: "failed", when: "steps.a.output.bad", error: { message: "{{ input.q }}" } },
+        { id: "e", type: "end", status: "failed", needs: ["ap", "m"], when: "steps.a.output.bad", error: { message: "{{ input.q }}" } },
       ],
       output: "steps.a.output",
     };
@@ -242,6 +242,7 @@ describe("workflows that it refers to", () => {
 describe("what can never work is refused", () => {
   test.each<[string, object, string]>([
     ["a time that is none", steps({ id: "w", type: "wait", until: "tomorrow" }), "/steps/0/until"],
+    ["a time that nobody waits for", steps({ id: "w", type: "wait", until: "9999-12-31T23:59:59Z" }), "/steps/0/until"],
     ["a duration that is none", steps({ id: "w", type: "wait", for: "${ 'soon' }" }), "/steps/0/for"],
     ["a list that is none", steps({ id: "m", type: "map", over: "'a, b'", steps: [step("x")] }), "/steps/0/over"],
     ["an expression that fails", steps(step("a", { input: { x: "${ [1, 2][5] }" } })), "/steps/0/input/x"],

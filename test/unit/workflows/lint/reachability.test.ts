@@ -99,6 +99,31 @@ describe("an end that needs nothing", () => {
   ])("is meant where %s", (_, definition) => expect(lint(definition)).toEqual([]));
 });
 
+describe("a step that leads nowhere beside an end", () => {
+  const ended = (more: object = {}, ...others: object[]): object => steps(step("a"), end("done", { needs: ["a"], ...more }), ...others);
+
+  test("may be cut off, and so may the last of several", () => {
+    expect(lint(ended({}, step("x"), step("y", { needs: ["x"] }), step("z", { needs: ["a"] })))).toMatchObject([
+      { code: "cut_off_step", pointer: "/steps/3", suggestion: '"needs": ["a","y"]' },
+      { code: "cut_off_step", pointer: "/steps/4", message: expect.stringContaining('"done" ends the task') },
+    ]);
+  });
+
+  test("may be cut off by an end with a condition, too, where nothing of it is read", () => {
+    const exit = { when: "steps.a.output.bad" };
+    const work = step("work", { needs: ["a"] });
+    expect(told(lint({ ...ended(exit, work, step("x")), output: "${ steps.work.output }" }))).toEqual(["cut_off_step /steps/3"]);
+    expect(lint({ ...ended(exit, work, step("x")), output: "${ steps.x.output }" })).toEqual([]);
+    expect(lint(ended(exit, work, step("x")))).toEqual([]);
+  });
+
+  test.each<[string, object]>([
+    ["leads to another end", ended({}, step("b"), end("other", { needs: ["b"] }))],
+    ["goes on after an end with a condition", ended({ when: "steps.a.output.bad" }, step("b", { needs: ["a"] }))],
+    ["goes on where the end is only for a failure", ended({ run_if: "any_failed" }, step("b", { needs: ["a"] }))],
+  ])("is none that %s", (_, definition) => expect(lint(definition)).toEqual([]));
+});
+
 describe("a need", () => {
   test("that is named twice is told where it is named again", () => {
     const twice = steps(step("a"), step("b"), step("c", { needs: ["a", "b", "a"] }));
