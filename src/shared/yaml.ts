@@ -44,8 +44,12 @@ export function writeYaml(value: Json): string | null {
       if (typeof text === "string" && (IN_QUOTES.test(text) || isReadOtherwise(text))) node.type = "QUOTE_DOUBLE";
     },
   });
-  return document.toString({ lineWidth: 0, doubleQuotedAsJSON: true });
+  return document.toString({ lineWidth: 0, doubleQuotedAsJSON: true }).replaceAll(LINE_BREAKS_OF_OTHERS, escaped);
 }
+
+/** Some are line breaks to readers of YAML 1.1, also inside quotes, which whatever has one is in. */
+const LINE_BREAKS_OF_OTHERS = /[\u007f-\u009f\u2028\u2029\ufeff]/g;
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** Text that does not survive as it is: control characters and marks, space where it begins, lines of nothing but space. */
 // oxlint-disable-next-line no-control-regex -- they are what is looked for

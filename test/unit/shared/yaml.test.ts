@@ -150,6 +150,13 @@ describe("a text that others take for something else", () => {
       " ",
     );
 
+  test("what some readers take for a line break is escaped, in keys too", () => {
+    const text = "a\u0085b\u2028c\u2029d\ufeff";
+    const written = writeYaml({ [text]: text }) ?? "";
+    expect(written).toMatch(/^[\n -~]*$/);
+    expect(readYaml(written, 1_000)).toEqual({ ok: true, value: { [text]: text } });
+  });
+
   test.each([...texts, "2026-01-31 10:00:00", ""])("%s is written so that every reader has it as it is", (text) => {
     const written = writeYaml({ value: text, [text]: [text] }) as string;
     expect(written).toContain(`value: "${text}"`);
