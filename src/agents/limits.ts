@@ -55,7 +55,7 @@ export const LIMITS = {
   /** How long one answer that asks for patience keeps the calls of all tasks from its agent: one of them finds out whether it goes on. */
   patienceMs: 60 * SECOND,
   /** How often the consumer of a queued call says that it is there: calls that are over sooner cost no request more. */
-  renewMs: 5 * SECOND,
+  renewMs: 2.5 * SECOND,
   /** Silent intervals after which an agent with heartbeats is offline; failed probes after which one is unhealthy. */
   missedHeartbeats: 3,
   failedProbes: 3,

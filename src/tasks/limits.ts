@@ -69,7 +69,7 @@ export const LIMITS = {
   unclaimedMs: 30 * SECOND,
   /** A lease that ends so late ends later still by as much: its reply may be on its way in. */
   lateLeaseMs: 500,
-  /** A consumer of a queued call is silent after this: it has said nothing once … */
+  /** A consumer of a queued call is silent after this: it has said nothing twice … */
   consumerSilentMs: 7 * SECOND,
   /** … and dead when it says nothing for so long again. With the alarm half a minute away its attempt is sent again within a minute. */
   consumerLookMs: 12 * SECOND,
