@@ -24,7 +24,7 @@ export interface Claim {
 /** What is refused is refused before the answer begins. `signal` aborts when the worker hangs up, where that is known. */
 export function answerClaim(claim: Claim, signal: AbortSignal): Promise<Response> {
   const answer = answered(claim, signal);
-  claim.goesOn(answer);
+  claim.goesOn(answer.catch(() => null)); // what it throws is told to the worker
   return answer;
 }
 
