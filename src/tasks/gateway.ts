@@ -17,14 +17,32 @@ interface TaskName {
 
 const nameOf = ({ tenant, id }: TaskName): string => `${tenant}/${id}`;
 
+/** The platform's own ids of objects, too: it lists those, and knows no names. */
+interface TaskNamespace<Id> extends ObjectNamespace {
+  readonly idFromString: (text: string) => Id;
+  readonly get: (id: Id) => unknown;
+}
+
 export class TaskGateway {
   readonly #namespace: ObjectNamespace;
   readonly #objects: ObjectStubs<TaskName, TaskContract>;
+  readonly #byObject: ObjectStubs<string, TaskContract>;
+  readonly #isObject: (id: string) => boolean;
   readonly #readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>;
 
-  constructor(namespace: ObjectNamespace, readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>) {
+  constructor(namespace: TaskNamespace<DurableObjectId>, readArchive: (tenant: string, id: string) => Promise<readonly string[] | null>) {
     this.#namespace = namespace;
     this.#objects = new ObjectStubs(namespace, "The task's object", nameOf);
+    const byObject = { getByName: (id: string) => namespace.get(namespace.idFromString(id)) };
+    this.#byObject = new ObjectStubs(byObject, "The task's object", (id) => id);
+    this.#isObject = (id) => {
+      try {
+        namespace.idFromString(id);
+        return true;
+      } catch {
+        return false;
+      }
+    };
     this.#readArchive = readArchive;
   }
 
@@ -36,6 +54,11 @@ export class TaskGateway {
   /** Asks the object, twice if need be. */
   ask<T>(tenant: string, id: string, question: (task: TaskContract) => Promise<T>): Promise<T> {
     return this.#objects.ask({ tenant, id }, question);
+  }
+
+  /** Asks an object by the platform's id of it; `null` where that is none of a task. Whose task it has only it can say. */
+  async askObject<T>(object: string, question: (task: TaskContract) => Promise<T>): Promise<T | null> {
+    return this.#isObject(object) ? this.#byObject.ask(object, question) : null;
   }
 
   /** Asks the object, or what history kept of it; `null` when neither knows the task. */

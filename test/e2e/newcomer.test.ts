@@ -1,16 +1,18 @@
 /** What a newcomer does first: start, register, submit, follow, read. Over real HTTP, against the production bundle. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ensureSettings } from "../../scripts/settings.ts";
-import { Agent, Server, until } from "./processes.ts";
+import { Agent, Server, temporaryFolder, until } from "./processes.ts";
 
+const folder = temporaryFolder();
 let server: Server;
 let agent: Agent;
 
 beforeAll(async () => {
-  [server, agent] = await Promise.all([Server.start(), Agent.start()]);
+  [server, agent] = await Promise.all([Server.start({ folder }), Agent.start()]);
 });
 
 afterAll(async () => {
@@ -106,6 +108,17 @@ test("the page of the API loads nothing from elsewhere", async () => {
   const page = await (await fetch(`${server.origin}/docs`)).text();
   expect(page).toContain("/openapi.json");
   expect(page).not.toMatch(/https?:\/\//);
+});
+
+test("who lists tasks again needs to know none of them", async () => {
+  const { data } = await server.call<{ data: unknown[] }>("GET", "/tasks?limit=100");
+  const script = join(import.meta.dirname, "..", "..", "scripts", "relist.ts");
+  const env = { ...process.env, ROOT_API_KEY: server.rootKey };
+  const said = execFileSync(process.execPath, [script, "--url", server.origin, "--persist-to", folder], { env, encoding: "utf8" });
+  const { objects, listed } = JSON.parse(said) as { objects: number; listed: number };
+  expect(data.length).toBeGreaterThan(0);
+  expect(listed).toBeGreaterThanOrEqual(data.length);
+  expect(objects).toBeGreaterThanOrEqual(listed);
 });
 
 test("a start adds the settings that are missing and changes nothing else", async () => {

@@ -257,6 +257,14 @@ describe("the list of tasks", () => {
     );
     expect((await api<{ data: unknown[] }>("GET", "/approvals")).body.data).toMatchObject([{ task_id: asking, status: "pending" }]);
     expect(await env.DB.prepare("SELECT count(*) AS n FROM archive_parts WHERE id = ?").bind(ended).first("n")).not.toBe(0);
+    // Who knows no ids of tasks names their objects, which the platform lists.
+    await env.DB.exec("DELETE FROM tasks");
+    const objectOf = (tenant: string, id: string): string => env.TASKS.idFromName(`${tenant}/${id}`).toString();
+    const strange = [objectOf("default", nobody), env.AGENTS.idFromName("default/a").toString(), "0".repeat(64), "none"];
+    const objects = [...[ended, living, asking].map((id) => objectOf("default", id)), ...strange];
+    expect(await api("POST", "/registry/tasks", { objects })).toMatchObject({ status: 200, body: { listed: 3, missing: strange } });
+    expect((await listed()).map(({ id }) => id).toSorted()).toEqual([ended, living, asking].toSorted());
+    expect((await api("POST", "/registry/tasks", { objects: [] })).status).toBe(400);
     const made = await api<{ key: string }>("POST", "/keys", { name: "developer", roles: ["developer"] });
     expect((await relist([ended], { authorization: `Bearer ${made.body.key}` })).status).toBe(403);
     await loseEverything();

@@ -11,10 +11,10 @@ export class Relisting {
     this.#projection = projection;
   }
 
-  /** `null`: there is no such task. Throws while history does not answer; may be repeated. */
-  async relist(): Promise<true | null> {
+  /** `null`: the tenant has no such task. Throws while history does not answer; may be repeated. */
+  async relist(tenant?: string): Promise<true | null> {
     const loaded = await this.#runner.ready();
-    if (loaded === null) return null;
+    if (loaded === null || (tenant ?? loaded.state.created.tenant) !== loaded.state.created.tenant) return null;
     await this.#projection.tellAgain(loaded);
     return true;
   }

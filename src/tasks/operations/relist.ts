@@ -4,10 +4,20 @@ import { operation } from "../../shared/operation.ts";
 import { ok } from "../../shared/result.ts";
 import type { TaskServices } from "../services.ts";
 
-/** `missing`: those of whom no object knows. May be repeated. */
-export const relistTasks = operation("tasks:relist", async ({ tenant }, { tasks }: Pick<TaskServices, "tasks">, ids: readonly string[]) => {
-  const named = [...new Set(ids)];
-  const known = await Promise.all(named.map(async (id) => isTaskId(tenant, id) && tasks.ask(tenant, id, (task) => task.relist())));
-  const missing = named.filter((_, index) => known[index] !== true);
-  return ok({ listed: named.length - missing.length, missing });
+/** Tasks by their ids, and by the ids of their objects, which the platform can list. */
+export interface Lost {
+  readonly tasks: readonly string[];
+  readonly objects: readonly string[];
+}
+
+/** `missing`: those of whom no object of the tenant knows. May be repeated. */
+export const relistTasks = operation("tasks:relist", async ({ tenant }, { tasks }: Pick<TaskServices, "tasks">, lost: Lost) => {
+  const named = [...new Set(lost.tasks)];
+  const objects = [...new Set(lost.objects)];
+  const known = await Promise.all([
+    ...named.map(async (id) => isTaskId(tenant, id) && tasks.ask(tenant, id, (task) => task.relist(tenant))),
+    ...objects.map(async (id) => tasks.askObject(id, (task) => task.relist(tenant))),
+  ]);
+  const missing = [...named, ...objects].filter((_, index) => known[index] !== true);
+  return ok({ listed: known.length - missing.length, missing });
 });

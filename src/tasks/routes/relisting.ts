@@ -6,20 +6,29 @@ import { accepted } from "../../http/problem.ts";
 import { createRouter, defineRoute, json } from "../../http/route.ts";
 import type { TaskServices } from "../services.ts";
 
+const isCountRight = (count: number): boolean => count >= 1 && count <= LIMITS.relistedTasks;
+
 const relistRoute = defineRoute({
   method: "post",
   path: "/registry/tasks",
   operationId: "relistTasks",
   summary: "List tasks again that the list has lost",
   description:
-    "Each of them writes its row, its approvals and, where it has ended, its archive again. Those of which nothing is left but what the list had are `missing`. May be repeated.",
+    "Each of them writes its row, its approvals and, where it has ended, its archive again. Tasks are named by their ids, or by the ids of their objects, which the platform lists. Those of which nothing is left but what the list had are `missing`. May be repeated.",
   access: relistTasks.scope,
   request: {
     body: {
       required: true,
       content: {
         "application/json": {
-          schema: z.strictObject({ tasks: z.array(z.string().max(LIMITS.idLength)).min(1).max(LIMITS.relistedTasks) }),
+          schema: z
+            .strictObject({
+              tasks: z.array(z.string().max(LIMITS.idLength)).max(LIMITS.relistedTasks).optional(),
+              objects: z.array(z.string().max(LIMITS.idLength)).max(LIMITS.relistedTasks).optional(),
+            })
+            .refine(({ tasks = [], objects = [] }) => isCountRight(tasks.length + objects.length), {
+              message: `expected 1 to ${LIMITS.relistedTasks} of "tasks" and "objects" together`,
+            }),
         },
       },
     },
@@ -29,6 +38,7 @@ const relistRoute = defineRoute({
   },
 });
 
-export const relistingRoutes = createRouter<TaskServices>().openapi(relistRoute, async (c) =>
-  c.json(accepted(await relistTasks(c.var.principal, c.var.services, c.req.valid("json").tasks)), 200),
-);
+export const relistingRoutes = createRouter<TaskServices>().openapi(relistRoute, async (c) => {
+  const { tasks = [], objects = [] } = c.req.valid("json");
+  return c.json(accepted(await relistTasks(c.var.principal, c.var.services, { tasks, objects })), 200);
+});
