@@ -1,15 +1,13 @@
 /**
- * HMAC-SHA256 with the key's share of the work done once. Every call of an agent signs twice, and for texts this short
- * the platform's own hashes cost several times as much in crossings as in hashing.
+ * HMAC-SHA256 with a key that is imported once. Every call of an agent signs twice: the platform takes a quarter of the time
+ * that JavaScript does for a usual body, and a tenth for one of a megabyte, which nobody else has to wait for.
  */
-import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { utf8ToBytes } from "@noble/hashes/utils.js";
+import { createHmac, createSecretKey } from "node:crypto";
 
 /** From a text to its 32 bytes. */
 export type Mac = (text: string) => Uint8Array;
 
 export function createMac(key: Uint8Array): Mac {
-  const keyed = hmac.create(sha256, key);
-  return (text) => keyed.clone().update(utf8ToBytes(text)).digest();
+  const imported = createSecretKey(key);
+  return (text) => createHmac("sha256", imported).update(text).digest();
 }
