@@ -1,5 +1,6 @@
 /** What a task's object asks of the agents, and what an agent's object asks of the tasks. */
 import type { Failure } from "../engine/facts/failure.ts";
+import type { AwakeTimer } from "../shared/awake-timer.ts";
 import type { Json } from "../shared/json.ts";
 import type { AgentCall, CallAddress, CarriedCall, Outcome } from "./transports/protocol.ts";
 import type { AttemptName, StartAnswer } from "./object/admission.ts";
@@ -26,8 +27,8 @@ export interface DirectoryPort {
 export type CancelHearing = "heard" | "refused" | "unheard";
 
 export interface AgentsPort {
-  /** Calls an agent and reads its reply. Never throws. */
-  readonly call: (call: AgentCall, controller: AbortController) => Promise<Outcome>;
+  /** Calls an agent and reads its reply. Never throws. `timer`: of whoever calls, for the time limits of all its calls. */
+  readonly call: (call: AgentCall, controller: AbortController, timer: AwakeTimer) => Promise<Outcome>;
   /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more. Never throws. */
   readonly tellCanceled: (call: CallAddress, reason: string, signal: AbortSignal) => Promise<CancelHearing>;
   readonly callbackUrl: (origin: string, attempt: AttemptAddress) => string;

@@ -18,6 +18,7 @@ import { consumeDispatches, type Claims, type DispatchMessage } from "./transpor
 import { callAgent, postNotice, probeHealth } from "./transports/http-transport.ts";
 import { OutcomeBuffer, outcomesOf, type OutcomesMessage } from "./transports/outcome-buffer.ts";
 import { cancelRequestOf, checkedAgainst } from "./transports/protocol.ts";
+import { AwakeTimer } from "../shared/awake-timer.ts";
 import type { AgentObject } from "./object/agent-object.ts";
 
 export const agentsRoom = {
@@ -68,8 +69,8 @@ export function openAgents({ env, config, db, urlPolicy }: Base, { holders, poke
   };
 
   const port: AgentsPort = {
-    call: (attempt, controller) =>
-      attempt.agent.kind === "builtin" ? callBuiltin(attempt, work) : callAgent(attempt, keyring, urlPolicy, controller),
+    call: (attempt, controller, timer) =>
+      attempt.agent.kind === "builtin" ? callBuiltin(attempt, work) : callAgent(attempt, keyring, urlPolicy, controller, timer),
     tellCanceled: async (call, reason, signal) => {
       const request = cancelRequestOf(call, reason, keyring, new Date());
       return request === null ? "refused" : postNotice(request, urlPolicy, signal);
@@ -110,12 +111,14 @@ export function openAgents({ env, config, db, urlPolicy }: Base, { holders, poke
       return agentObject(tenant, agent).learn({ tenant, agent }, [first, ...rest].flatMap(outcomesOf));
     },
     queues: {
-      "orchestrator-dispatch": (batch: MessageBatch) =>
-        consumeDispatches(batch.messages, {
+      "orchestrator-dispatch": (batch: MessageBatch) => {
+        const timer = new AwakeTimer();
+        return consumeDispatches(batch.messages, {
           ...claims,
           start: (message, { agent }) => start(message.tenant, agent, message, true),
-          call: port.call,
-        }),
+          call: (call, controller) => port.call(call, controller, timer),
+        }).finally(() => timer.rest());
+      },
     },
   };
 }

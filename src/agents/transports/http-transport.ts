@@ -19,13 +19,22 @@ import {
   type AgentRequest,
   type Outcome,
 } from "./protocol.ts";
-import { startAwakeTimer } from "../../shared/awake-timer.ts";
+import type { AwakeTimer } from "../../shared/awake-timer.ts";
 import { readText, TooLarge } from "../../shared/read-text.ts";
 import { excerpt } from "../../shared/text.ts";
 import { brokenUrlRule, type UrlPolicy } from "../../shared/url-guard.ts";
 
-/** `controller` ends the call: at its timeout, or early by whoever made it, who then does not care about the outcome. */
-export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPolicy, controller: AbortController): Promise<Outcome> {
+/**
+ * `controller` ends the call: at its timeout, by the timer, or early by whoever made it, who then does not care about the
+ * outcome.
+ */
+export async function callAgent(
+  call: AgentCall,
+  keyring: Keyring,
+  policy: UrlPolicy,
+  controller: AbortController,
+  timer: AwakeTimer,
+): Promise<Outcome> {
   const startedAt = Date.now();
   const fail = (error: Failure, isGone = false): Outcome => ({
     type: "failed",
@@ -38,7 +47,7 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
   if (broken !== null)
     return fail({ code: "url_refused", message: `The URL of agent "${call.agent.id}" is not allowed: ${broken}`, retryable: false });
   let isTimedOut = false;
-  const stopTimer = startAwakeTimer(Math.min(call.timeoutMs, LIMITS.awaitMs), () => {
+  const liftLimit = timer.start(Math.min(call.timeoutMs, LIMITS.awaitMs), () => {
     isTimedOut = true;
     controller.abort();
   });
@@ -73,7 +82,7 @@ export async function callAgent(call: AgentCall, keyring: Keyring, policy: UrlPo
     if (trouble === "reset" || trouble === "overloaded") return { type: "lost", message: messageOf(error) };
     return fail({ code: "agent_unreachable", message: `The agent could not be reached: ${messageOf(error)}`, retryable: true }, true);
   } finally {
-    stopTimer();
+    liftLimit();
   }
 }
 

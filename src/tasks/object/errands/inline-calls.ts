@@ -2,6 +2,7 @@
 import type { Outcome } from "../../../agents/transports/protocol.ts";
 import type { Attempt } from "../../../engine/state/step-state.ts";
 import { aside } from "../../../objects/errands.ts";
+import { AwakeTimer } from "../../../shared/awake-timer.ts";
 import { backoffMs } from "../../../shared/backoff.ts";
 import { messageOf } from "../../../shared/log.ts";
 import type { Loaded } from "../../journal/load.ts";
@@ -24,6 +25,7 @@ export class InlineCalls implements TaskErrand<OfCall> {
   readonly #agents: Agents;
   readonly #attempts: Attempts;
   readonly #pool: CallPool;
+  readonly #timer = new AwakeTimer();
 
   constructor(ports: TaskPorts, runner: TaskRunner, agents: Agents, attempts: Attempts, pool: CallPool) {
     this.#ports = ports;
@@ -77,8 +79,17 @@ export class InlineCalls implements TaskErrand<OfCall> {
       key: keyOf(at),
       isFirst: attempt.slot,
       call: (controller, left) => this.#outcome(at, attempt, controller, left),
-      done: (outcome) => void aside("reply not recorded, the alarm calls again", this.#attempts.replied(at, outcome)),
+      done: (outcome) => void aside("reply not recorded, the alarm calls again", this.#replied(at, outcome)),
     });
+  }
+
+  /** The next call is under way by then, if there is one. */
+  async #replied(at: AttemptOf, outcome: Outcome): Promise<void> {
+    try {
+      await this.#attempts.replied(at, outcome);
+    } finally {
+      if (this.#pool.isIdle) this.#timer.rest();
+    }
   }
 
   /** Never throws: what goes wrong on our side is trouble of the platform for the attempt. */
@@ -95,7 +106,7 @@ export class InlineCalls implements TaskErrand<OfCall> {
       left();
       const call = callOf(loaded, at, agent, this.#runner.journal, this.#ports, Date.now());
       if (!call.ok) return { type: "failed", error: call.error };
-      const outcome = await this.#ports.agents.call(call.value, controller);
+      const outcome = await this.#ports.agents.call(call.value, controller, this.#timer);
       this.#agents.heard(id, outcome);
       const isGone = outcome.type === "failed" && outcome.isGone === true && !controller.signal.aborted;
       if (isGone) this.#agents.distrust(loaded);
