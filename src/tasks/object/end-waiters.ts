@@ -13,13 +13,16 @@ export class EndWaiters {
   async wait(waitMs: number): Promise<void> {
     const until = Date.now() + Math.min(waitMs, LIMITS.lingerAwakeMs);
     await new Promise<void>((resolve) => {
-      this.#waiters.push(resolve);
       const look = (): void => {
         const leftMs = until - Date.now();
-        if (leftMs > 0 && this.#isAwake()) setTimeout(look, Math.min(LIMITS.lingerMs, leftMs));
+        if (leftMs > 0 && this.#isAwake()) timer = setTimeout(look, Math.min(LIMITS.lingerMs, leftMs));
         else resolve();
       };
-      setTimeout(look, Math.min(LIMITS.lingerMs, waitMs));
+      let timer = setTimeout(look, Math.min(LIMITS.lingerMs, waitMs));
+      this.#waiters.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
     });
   }
 

@@ -44,6 +44,7 @@ export class HistoryProjection {
   #asked: (AllAsked & { readonly state: TaskState; readonly seq: number }) | null = null;
   /** The status in the last row this instance sent. */
   #told: TaskStatus | null = null;
+  #quietTimer: ReturnType<typeof setTimeout> | undefined;
   /** Approvals that this instance has sent, as they were, and those that it knows to be stored. */
   readonly #toldApprovals = new Map<number, string>();
   readonly #storedApprovals = new Map<number, string>();
@@ -64,11 +65,12 @@ export class HistoryProjection {
 
   /** After every commit. */
   committed(loaded: Loaded, isFirst: boolean): void {
+    if (loaded.state.end !== null) clearTimeout(this.#quietTimer);
     if (!isListed(loaded)) return;
     const status = statusOf(loaded.state);
     this.#tellApprovals(loaded);
     if (isFirst) {
-      setTimeout(() => this.#tellIfLive(loaded), LIMITS.historyQuietMs);
+      this.#quietTimer = setTimeout(() => this.#tellIfLive(loaded), LIMITS.historyQuietMs);
     } else if (status === "paused" || this.#told === "paused" || (this.#told === "waiting" && status === "running")) {
       this.#tell(loaded);
     }
