@@ -58,6 +58,8 @@ export const LIMITS = {
   valueChunkBytes: 256 * KIB,
   /** One row of the journal or of payloads; the platform allows 2 MB, encodings and keys need room. */
   rowBytes: 1 * MIB,
+  /** Rows of its journal that an instance keeps as it wrote them, so that the archive need not read them again. */
+  residentJournalUnits: 64 * KIB,
   /** Recently read values an object keeps parsed, so that a fan-out does not read its input once per step. */
   valueCacheBytes: 8 * MIB,
 

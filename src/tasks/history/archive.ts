@@ -28,10 +28,9 @@ export function archiveOf(journal: StoredTexts): Archive {
   const writer = new PartWriter();
   writer.add(JSON.stringify({ v: 1 }), 0);
   let before = 0;
-  // Without its definition nothing of a task could be read back: it is kept whatever its size.
-  let definition: number | null = null;
+  let first: string | null = null;
   for (const { seq, at, events } of journal.rowTexts()) {
-    if (before === 0) definition = definitionPayload(JSON.parse(events) as TaskEvent[]);
+    first ??= events;
     const isFull = writer.bytes > LIMITS.archiveBytes;
     const kept = isFull ? JSON.stringify((JSON.parse(events) as TaskEvent[]).map(withoutOutput)) : events;
     writer.add(`{"seq":${seq},"at":${at},"events":${kept}}`, before + 1);
@@ -39,7 +38,8 @@ export function archiveOf(journal: StoredTexts): Archive {
   }
   for (const { payload, bytes } of journal.payloadSizes()) {
     const isTooMuch = bytes > LIMITS.archiveValueBytes || writer.bytes + bytes > LIMITS.archiveBytes;
-    if (isTooMuch && payload !== definition) continue;
+    // Without its definition nothing of a task could be read back: it is kept whatever its size.
+    if (isTooMuch && payload !== definitionPayload(JSON.parse(first ?? "[]") as TaskEvent[])) continue;
     writer.add(`{"payload":${payload},"value":${journal.payloadText(payload)}}`, 0);
   }
   return { parts: writer.parts, bytes: writer.bytes };

@@ -31,7 +31,11 @@ export class Journal implements JournalSource, StoredTexts, Values {
   /** Values of events that the present transaction has not written yet. */
   readonly #staged = new Map<number, Json>();
   readonly #passedOn = new PassedOn();
+  /** The rows of a journal that this instance has written from the first on, while they are small together: its archive is made of them. */
+  #texts: RowText[] | null = null;
+  #textUnits = 0;
   #exists: boolean | null = null;
+  #hasPayloads: boolean | null = null;
   #nextPayload: number | null = null;
   readonly cost: Cost = { rowsWritten: 0, alarmsSet: 0 };
 
@@ -47,10 +51,17 @@ export class Journal implements JournalSource, StoredTexts, Values {
     return this.#sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table).toArray().length > 0;
   }
 
+  get #isThereAPayload(): boolean {
+    return (this.#hasPayloads ??= this.#has("payload"));
+  }
+
   create(): void {
     // An integer primary key costs one row per insert; a text key or an index would double it.
     this.#write("CREATE TABLE journal (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL)");
     this.#exists = true;
+    this.#hasPayloads = false;
+    this.#texts = [];
+    this.#textUnits = 0;
   }
 
   /** Appends the facts that follow number `after`. */
@@ -58,7 +69,9 @@ export class Journal implements JournalSource, StoredTexts, Values {
     let seq = after;
     for (const texts of rowsOf(events)) {
       seq += texts.length;
-      this.#write("INSERT INTO journal (seq, at, events) VALUES (?, ?, ?)", seq, at, `[${texts.join(",")}]`);
+      const row = { seq, at, events: `[${texts.join(",")}]` };
+      this.#write("INSERT INTO journal (seq, at, events) VALUES (?, ?, ?)", row.seq, row.at, row.events);
+      this.#keep(row);
     }
     this.#staged.clear();
   }
@@ -67,8 +80,14 @@ export class Journal implements JournalSource, StoredTexts, Values {
     for (const row of this.#rows(seq)) yield { seq: row.seq, at: row.at, events: JSON.parse(row.events) as TaskEvent[] };
   }
 
+  #keep(row: RowText): void {
+    this.#textUnits += row.events.length;
+    if (this.#textUnits > LIMITS.residentJournalUnits) this.#texts = null;
+    this.#texts?.push(row);
+  }
+
   rowTexts(): Iterable<RowText> {
-    return this.#rows(0);
+    return this.#texts ?? this.#rows(0);
   }
 
   #rows(after: number): Iterable<RowText> {
@@ -76,7 +95,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
   }
 
   payloadSizes(): Iterable<{ payload: number; bytes: number }> {
-    if (!this.#has("payload")) return [];
+    if (!this.#isThereAPayload) return [];
     return this.#sql.exec<{ payload: number; bytes: number }>(
       "SELECT id AS payload, sum(length(body)) AS bytes FROM payload GROUP BY id ORDER BY id",
     );
@@ -133,6 +152,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
     this.#write(
       "CREATE TABLE IF NOT EXISTS payload (id INTEGER NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (id, part)) WITHOUT ROWID",
     );
+    this.#hasPayloads = true;
     return this.#sql.exec<{ next: number }>("SELECT coalesce(max(id), 0) + 1 AS next FROM payload").one().next;
   }
 
@@ -157,7 +177,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
 
   /** Bytes of a payload after the first `from`, as many as its row has and a chunk may; `null` where there are none. */
   payloadChunk(payload: number, from: number): Uint8Array | null {
-    if (!this.#has("payload")) return null;
+    if (!this.#isThereAPayload) return null;
     const [row] = this.#sql.exec<{ chunk: ArrayBuffer }>(
       "SELECT substr(body, ?, ?) AS chunk FROM payload WHERE id = ? AND part = ?",
       (from % LIMITS.rowBytes) + 1,
@@ -190,7 +210,9 @@ export class Journal implements JournalSource, StoredTexts, Values {
   /** Forgets what a rolled-back transaction may have left in memory. */
   forget(): void {
     this.#exists = null;
+    this.#hasPayloads = null;
     this.#nextPayload = null;
+    this.#texts = null;
     this.#passedOn.forget();
     this.#cache.clear();
     this.#staged.clear();

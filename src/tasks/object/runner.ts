@@ -277,7 +277,12 @@ export class TaskRunner {
 
   #record(loaded: Loaded, events: readonly TaskEvent[]): void {
     this.#recovery.free();
-    recordDecided({ storage: this.#storage, journal: this.journal, alarm: this.alarm, effects: this.#effects }, loaded, events);
+    try {
+      recordDecided({ storage: this.#storage, journal: this.journal, alarm: this.alarm, effects: this.#effects }, loaded, events);
+    } catch (error) {
+      this.#drop();
+      throw error;
+    }
   }
 
   /** The storage was emptied. */
