@@ -142,6 +142,15 @@ export const LIMITS = {
   archiveDelayMs: 1 * SECOND,
   /** … and to the alarm that archives it if this instance could not. */
   archiveLatestMs: 30 * SECOND,
+  /** Archives of an isolate that are written together: so many, so much (D1 binds 2 MB), each no larger than this … */
+  gatheredTogether: 50,
+  gatheredUnits: 256 * KIB,
+  gatheredArchiveUnits: 32 * KIB,
+  /** … of as many as may lie ready: what is beyond that is written by itself. */
+  gatheredTasks: 500,
+  /** How long a task waits for another one to write its archive, looking again and again, before it does so itself. */
+  gatherWaitMs: 5 * SECOND,
+  gatherLookMs: 50,
   /** One part of an archive; D1 binds values up to 2 MB. */
   archivePartBytes: 1 * MIB,
   /** A single value larger than this stays in the object until its retention ends. */

@@ -18,6 +18,7 @@ import type { WorkflowServices } from "../workflows/services.ts";
 import { archivedOutcome } from "./child-outcome.ts";
 import { TaskGateway } from "./gateway.ts";
 import { ApprovalRows } from "./history/approval-rows.ts";
+import { ArchiveGathering } from "./history/archive-gathering.ts";
 import { ArchiveStore } from "./history/archive-store.ts";
 import { consumeHistory } from "./history/history-queue.ts";
 import type { ApprovalRow, HistoryRow } from "./history/port.ts";
@@ -135,10 +136,10 @@ export function openTasks({ env, config }: Base, store: TaskStore, { agents, lea
       publish: async (row) => void (await env.HISTORY.send(row)),
       publishApprovals: async (rows) => void (await env.HISTORY.sendBatch(rows.map((body) => ({ body })))),
       write: (row, asked) => archive.writeRow(row, asked),
-      archive: async (row, parts, asked) => {
-        await archive.write(row, parts, asked);
-        env.ANALYTICS.writeDataPoint(taskPoint(row));
-      },
+      archives: new ArchiveGathering(async (finished) => {
+        await archive.write(finished);
+        for (const { row } of finished) env.ANALYTICS.writeDataPoint(taskPoint(row));
+      }),
       remove: (tenant, task) => archive.remove(tenant, task),
     },
     tasks: eachOther(tasks),

@@ -17,10 +17,12 @@ import { taskIdFromKey } from "../../src/shared/ids.ts";
 import type { Submission } from "../../src/tasks/submission/submission.ts";
 import { submissionFingerprint } from "../../src/tasks/submission/fingerprint.ts";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
+import { archiveOf } from "../../src/tasks/history/archive.ts";
 import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import type { HistoryRow } from "../../src/tasks/history/port.ts";
 import { Statements } from "../../src/tasks/history/statements.ts";
 import { LIMITS } from "../../src/tasks/limits.ts";
+import { Journal } from "../../src/tasks/object/journal.ts";
 import { HistoryProjection } from "../../src/tasks/object/history-projection.ts";
 import { TaskRows, type TaskFilter } from "../../src/tasks/history/task-rows.ts";
 import {
@@ -37,8 +39,10 @@ import {
   untilEnded,
   untilStatus,
 } from "./harness.ts";
+import { putAway } from "./recordings.ts";
 
 const DAY_MS = 86_400_000;
+const list = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
 
 async function archived(id: string): Promise<void> {
   await vi.waitUntil(
@@ -215,6 +219,21 @@ describe("archive", () => {
     await forgotten(id);
     expect(await api("GET", `/tasks/${id}/result`)).toMatchObject({ status: 410, body: { code: "result_expired" } });
     expect(await taskOf(id)).toMatchObject({ status: "completed" });
+  });
+
+  test("many that end together are put away by a few calls of D1, each as it is stored in its object", async () => {
+    await registerAgent("worker");
+    const ids = await Promise.all(list(40).map(() => submit({ workflow: { steps: [{ id: "a", capability: "worker" }] } })));
+    const written = vi.spyOn(ArchiveStore.prototype, "write");
+    for (const id of ids) await putAway(id);
+    expect(written.mock.calls.length).toBeLessThan(ids.length / 2);
+    expect(written.mock.calls.flatMap(([tasks]) => tasks.map(({ row }) => row.head.id)).toSorted()).toEqual(ids.toSorted());
+    for (const id of ids.slice(0, 5)) {
+      const { results } = await env.DB.prepare("SELECT body FROM archive_parts WHERE id = ?").bind(id).all<{ body: string }>();
+      const stored = await runInDurableObject(stubOf(id), (_, { storage }) => archiveOf(new Journal(storage.sql)).parts[0]?.body ?? "");
+      // What is recorded once it is stored is not in it.
+      expect(stored.startsWith(results[0]?.body ?? "none")).toBe(true);
+    }
   });
 
   test("a short task costs D1 few rows", async () => {

@@ -3,7 +3,7 @@ import { and, asc, eq, isNotNull, lt, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { log, messageOf } from "../../shared/log.ts";
 import { LIMITS } from "../limits.ts";
-import type { ApprovalRow, ArchivePart, HistoryRow } from "./port.ts";
+import type { ApprovalRow, ArchivePart, FinishedTask, HistoryRow } from "./port.ts";
 import type { Statements } from "./statements.ts";
 import { approvals, archiveParts, tasks, taskTags } from "./tables.ts";
 
@@ -18,13 +18,18 @@ export class ArchiveStore {
     this.#kv = kv;
   }
 
-  /** Stores a task's last row and its archive. Doing it again changes nothing. */
-  async write(row: HistoryRow, parts: readonly ArchivePart[], asked: readonly ApprovalRow[] = []): Promise<void> {
-    const [first, ...rest] = parts.map((part) => this.#statements.insertPart(row.tenant, row.head.id, part));
-    // The row comes with the first part: a small task is one transaction. Large ones follow part by part.
-    const rows = [...this.#statements.upsertTasks([row]), ...this.#statements.upsertApprovals(asked)];
-    await this.#statements.run([...rows, ...(first === undefined ? [] : [first])]);
-    for (const part of rest) await this.#statements.run([part]);
+  /** Stores the last rows of tasks and their archives. Doing it again changes nothing. */
+  async write(finished: readonly FinishedTask[]): Promise<void> {
+    const firsts: D1PreparedStatement[] = [];
+    const others: D1PreparedStatement[] = [];
+    for (const { row, parts } of finished) {
+      for (const part of parts) (part.part === 0 ? firsts : others).push(this.#statements.insertPart(row.tenant, row.head.id, part));
+    }
+    // Rows come with the first parts: small tasks are one transaction. Large ones follow part by part.
+    const rows = this.#statements.upsertTasks(finished.map(({ row }) => row));
+    const asked = this.#statements.upsertApprovals(finished.flatMap(({ approvals }) => approvals));
+    await this.#statements.run([...rows, ...asked, ...firsts]);
+    for (const part of others) await this.#statements.run([part]);
   }
 
   /** Stores a task's row and what it asks people. Doing it again changes nothing. */

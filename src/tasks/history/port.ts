@@ -1,6 +1,7 @@
 /** What history takes from a task's object. */
 import type { ApprovalHead } from "../views/approval-view.ts";
 import type { TaskHead } from "../views/view.ts";
+import type { ArchiveGathering } from "./archive-gathering.ts";
 
 export interface HistoryPort {
   /** Whether history has a task that its object has forgotten. */
@@ -11,10 +12,18 @@ export interface HistoryPort {
   readonly publishApprovals: (rows: readonly ApprovalRow[]) => Promise<void>;
   /** Writes a status row and what people are asked, and answers once they are there. */
   readonly write: (row: HistoryRow, approvals: readonly ApprovalRow[]) => Promise<void>;
-  /** Writes the last row, what people were asked, and the archive, and answers once all are there. */
-  readonly archive: (row: HistoryRow, parts: readonly ArchivePart[], approvals: readonly ApprovalRow[]) => Promise<void>;
+  /** Where a task that has ended lies until it is stored, by itself or with others. */
+  readonly archives: ArchiveGathering;
   /** Forgets all of a task. */
   readonly remove: (tenant: string, task: string) => Promise<void>;
+}
+
+/** All that history keeps of a task that has ended. */
+export interface FinishedTask {
+  readonly row: HistoryRow;
+  readonly parts: readonly ArchivePart[];
+  /** What people were asked. */
+  readonly approvals: readonly ApprovalRow[];
 }
 
 /** PERSISTED in the queue and D1: an approval as it stood at event `seq` of its task. */

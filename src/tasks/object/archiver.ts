@@ -8,6 +8,7 @@ import type { HistoryProjection } from "./history-projection.ts";
 import type { TaskRunner } from "./runner.ts";
 
 export class Archiver {
+  readonly #storage: DurableObjectStorage;
   readonly #runner: TaskRunner;
   readonly #notices: EndNotices;
   readonly #projection: HistoryProjection;
@@ -17,7 +18,14 @@ export class Archiver {
   /** What was started in a chain, once this instance knows that everybody has heard. */
   #chained: readonly Chained[] | null = null;
 
-  constructor(runner: TaskRunner, notices: EndNotices, projection: HistoryProjection, cancellations: CancelRequests) {
+  constructor(
+    storage: DurableObjectStorage,
+    runner: TaskRunner,
+    notices: EndNotices,
+    projection: HistoryProjection,
+    cancellations: CancelRequests,
+  ) {
+    this.#storage = storage;
     this.#runner = runner;
     this.#notices = notices;
     this.#projection = projection;
@@ -45,7 +53,9 @@ export class Archiver {
     const loaded = await this.#runner.loaded();
     if (loaded.state.end === null || loaded.state.archivedAt !== null) return;
     if (afterMs > 0) {
-      const told = this.#tell(loaded).catch((error: unknown) => log("warn", "not everybody heard of the end", { error: messageOf(error) }));
+      const told = this.#tellAndOffer(loaded).catch((error: unknown) =>
+        log("warn", "not everybody heard of the end", { error: messageOf(error) }),
+      );
       await this.#pause(afterMs);
       await told;
     }
@@ -53,6 +63,13 @@ export class Archiver {
     await this.#cancellations.said();
     const archive = await this.#projection.archive(loaded);
     await this.#runner.apply({ type: "archive", ...archive, ...(chained.length > 0 && { chained }) });
+  }
+
+  /** Another object may write the archive, which this one's output gate does not hold back: the journal is durable first. */
+  async #tellAndOffer(loaded: Loaded): Promise<void> {
+    await this.#tell(loaded);
+    await this.#storage.sync();
+    this.#projection.offer(loaded);
   }
 
   async #tell(loaded: Loaded): Promise<readonly Chained[]> {

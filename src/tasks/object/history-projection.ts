@@ -13,6 +13,7 @@ import { nextWakeAt } from "../../engine/rules/wake.ts";
 import { statusOf, type TaskState, type TaskStatus } from "../../engine/state/state.ts";
 import { Projection } from "../../objects/projection.ts";
 import { log, messageOf } from "../../shared/log.ts";
+import type { Offer } from "../history/archive-gathering.ts";
 import { archiveOf } from "../history/archive.ts";
 import type { ApprovalRow, HistoryRow } from "../history/port.ts";
 import type { Loaded } from "../journal/load.ts";
@@ -44,6 +45,8 @@ export class HistoryProjection {
   #asked: (AllAsked & { readonly state: TaskState; readonly seq: number }) | null = null;
   /** The status in the last row this instance sent. */
   #told: TaskStatus | null = null;
+  /** Its archive, once it is made. */
+  #offered: { readonly offer: Offer; readonly bytes: number } | null = null;
   #quietTimer: ReturnType<typeof setTimeout> | undefined;
   /** Approvals that this instance has sent, as they were, and those that it knows to be stored. */
   readonly #toldApprovals = new Map<number, string>();
@@ -109,26 +112,45 @@ export class HistoryProjection {
     if (this.#told !== status && !isShortWait && this.#current !== this.#known) this.#tell(loaded);
   }
 
+  /** Whoever writes archives next may take this one along. The end is durable by then. */
+  offer(loaded: Loaded): void {
+    // A part of a map's items is in the result of that.
+    if (loaded.state.created.spread !== undefined || this.#offered !== null) return;
+    const { parts, bytes } = archiveOf(this.#journal);
+    const approvals = this.#approvalsOf(loaded.state).all.map(({ row }) => row);
+    this.#offered = { offer: this.#ports.history.archives.offer({ row: rowOf(loaded), parts, approvals }, Date.now()), bytes };
+  }
+
   /** Writes the last row and the archive. Throws while history does not answer. */
   async archive(loaded: Loaded): Promise<{ readonly parts: number; readonly bytes: number }> {
-    // A part of a map's items is in the result of that.
-    if (loaded.state.created.spread !== undefined) return { parts: 0, bytes: 0 };
-    const archive = archiveOf(this.#journal);
-    const asked = this.#approvalsOf(loaded.state).all.map(({ row }) => row);
-    await this.#ports.history.archive(rowOf(loaded), archive.parts, asked);
-    return { parts: archive.parts.length, bytes: archive.bytes };
+    this.offer(loaded);
+    const offered = this.#offered;
+    if (offered === null) return { parts: 0, bytes: 0 };
+    await this.#ports.history.archives.store(offered.offer);
+    this.#offered = null;
+    return { parts: offered.offer.finished.parts.length, bytes: offered.bytes };
   }
 
   /** Writes all that history should have. Throws while it does not answer. */
   async tellAgain(loaded: Loaded): Promise<void> {
-    if (loaded.state.end !== null) return void (await this.archive(loaded));
+    if (loaded.state.end !== null) {
+      // History may have lost what it once had.
+      this.#withdraw();
+      return void (await this.archive(loaded));
+    }
     if (!isListed(loaded)) return;
     const asked = this.#approvalsOf(loaded.state).all.map(({ row }) => row);
     await this.#ports.history.write(rowOf(loaded), asked);
   }
 
+  #withdraw(): void {
+    if (this.#offered !== null) this.#ports.history.archives.withdraw(this.#offered.offer);
+    this.#offered = null;
+  }
+
   /** The task was deleted; there may be another one under its id. */
   startOver(): void {
+    this.#withdraw();
     this.#seen = null;
     this.#asked = null;
     this.#told = null;

@@ -113,6 +113,7 @@ export class TaskParts {
     this.projection = new HistoryProjection(ctx.storage.kv, ports, runner.journal);
     this.waiters = new EndWaiters(() => calls.isAwaiting);
     this.archiver = new Archiver(
+      ctx.storage,
       runner,
       new EndNotices(ports, runner.journal, orphans, invalidations, gate),
       this.projection,
