@@ -8,7 +8,8 @@ import type { Cost } from "../../src/tasks/object/journal.ts";
 
 type Env = Cloudflare.Env;
 
-export { ResultCache, Schedule, Webhook } from "../../src/index.ts";
+// Those below stand in for theirs.
+export * from "../../src/index.ts";
 
 export interface ServiceMeter {
   readonly d1RowsWritten: number;
