@@ -15,50 +15,12 @@ import { settled } from "./server.ts";
 import type { Service } from "./service.ts";
 import { median, quantile, shuffled } from "./statistics.ts";
 import { ours, plain, type Target, type Work } from "./targets.ts";
+import { takeTurn, type Cell, type Run, type Turn } from "./turns.ts";
 
 /** Rounds that are not counted: the first ones also pay for compilers and empty caches. */
 const WARM_UPS = 2;
 
-/** Runs that are compared: each so many times in one turn, so many of them at once. */
-interface Cell {
-  readonly name: string;
-  readonly runs: readonly Run[];
-  readonly times: number;
-  /** Runs before these that are not counted: caches and compilers have cooled down since the last turn. */
-  readonly warmUps?: number;
-  readonly together?: number;
-}
-
-interface Run {
-  readonly key: string;
-  readonly target: Target;
-  readonly work: Work;
-}
-
-interface Turn {
-  /** Of each run, or of all together. */
-  readonly ms: readonly number[];
-  readonly cpuSecondsPerStep: number;
-  readonly peakBytes: number;
-}
-
 let expectedCalls = 0;
-
-async function takeTurn({ target, work }: Run, { times, warmUps = 0, together = 1 }: Omit<Cell, "name" | "runs">): Promise<Turn> {
-  for (let time = 0; time < warmUps; time++) await target.run(work);
-  const ms: number[] = [];
-  target.server.resetPeak();
-  const cpuBefore = target.server.cpuSeconds();
-  for (let time = 0; time < times; time++) {
-    const startedAt = performance.now();
-    await Promise.all(Array.from({ length: together }, () => target.run(work)));
-    ms.push(performance.now() - startedAt);
-  }
-  await settled(target.server);
-  const steps = work.steps * times * together;
-  expectedCalls += steps + work.steps * warmUps;
-  return { ms, cpuSecondsPerStep: (target.server.cpuSeconds() - cpuBefore) / steps, peakBytes: target.server.peakBytes() };
-}
 
 /** What a task wrote in its own object, its archive included. */
 async function writesOf(service: Service, target: Target, work: Work): Promise<{ readonly rows: number; readonly commits: number }> {
@@ -131,6 +93,7 @@ async function measure(
       const taken = new Map<string, Turn>();
       for (const run of shuffled(cell.runs)) {
         const turn = await takeTurn(run, cell);
+        expectedCalls += turn.calls;
         taken.set(run.key, turn);
         progress(
           `  ${cell.name}, ${run.key}: ${median(turn.ms).toFixed(1)} ms, ${(turn.cpuSecondsPerStep * 1e6).toFixed(0)} µs of CPU per step`,
@@ -149,6 +112,7 @@ async function measure(
   const fanned = await writesOf(service, mine, fan);
   const d1Rows = await d1RowsPerTask(service, mine);
   const thousand = await takeTurn(of(mine, { ...fan, steps: 1_000 }), { times: 3 });
+  expectedCalls += thousand.calls;
 
   const { calls } = await agent.seen();
   if (calls !== expectedCalls) throw new Error(`The agent was called ${calls} times for ${expectedCalls} steps`);

@@ -1,13 +1,14 @@
 /**
  * `npm run bench`: figures, against equivalents measured in the same run and against bounds (`report.ts`).
  * `-- --only hedge,breaker` measures some of them, `-- --json` prints one JSON object as the last line, `-- --rounds N` has
- * the comparison take more or fewer than five turns.
+ * the comparison take more or fewer than five turns. `-- --against REF` compares with another version instead (`against.ts`).
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { admissionFigures } from "./admission.ts";
+import { compareWith } from "./against.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { budgetFigures } from "./budget.ts";
 import { breakerFigures } from "./breaker.ts";
@@ -26,7 +27,12 @@ import { Service } from "./service.ts";
 import { timerFigures } from "./timers.ts";
 
 const { values: options } = parseArgs({
-  options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "5" }, only: { type: "string" } },
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    only: { type: "string" },
+    against: { type: "string" },
+  },
 });
 
 type Measure = (agents: AgentProcess, service: Service) => Promise<Figures> | Figures;
@@ -36,7 +42,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   selection: selectionFigures,
   lint: lintFigures,
   estimate: estimateFigures,
-  comparison: (agents, service) => compare(agents, service, state, Number(options.rounds)),
+  comparison: (agents, service) => compare(agents, service, state, Number(options.rounds ?? 5)),
   hot_path: hotPathFigures,
   admission: admissionFigures,
   gates: gateFigures,
@@ -49,9 +55,23 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   recorder: recorderFigures,
 };
 
+if (options.against !== undefined) await compareVersions(options.against);
 const chosen = options.only?.split(",") ?? Object.keys(MEASURES);
 const unknown = chosen.filter((name) => !(name in MEASURES));
 if (unknown.length > 0) throw new Error(`There is no ${unknown.join(", ")} to measure; there are ${Object.keys(MEASURES).join(", ")}`);
+
+async function compareVersions(reference: string): Promise<never> {
+  const folder = mkdtempSync(join(tmpdir(), "orchestrator-bench-"));
+  const compared = await AgentProcess.start();
+  try {
+    const only = options.only?.split(",");
+    console.log(await compareWith(compared, folder, { reference, rounds: Number(options.rounds ?? 15), ...(only && { only }) }));
+  } finally {
+    compared.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  process.exit();
+}
 
 const state = mkdtempSync(join(tmpdir(), "orchestrator-bench-"));
 let isGood = false;

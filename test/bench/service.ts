@@ -9,6 +9,7 @@ import type { EventView } from "../../src/tasks/views/event-view.ts";
 import type { StepView } from "../../src/tasks/views/step-view.ts";
 import type { TaskResult } from "../../src/tasks/views/view.ts";
 import type { JsonObject } from "../../src/shared/json.ts";
+import { ServerProcess } from "../../scripts/server-process.ts";
 import { ensureSettings } from "../../scripts/settings.ts";
 import { freePort } from "../../scripts/free-port.ts";
 import { Heap } from "./heap.ts";
@@ -50,6 +51,14 @@ export class Service {
       ready: "/ready",
     });
     return new Service(server, key);
+  }
+
+  /** Another version, as its own `npm start` runs it; it has no meters. */
+  static async startCheckout(checkout: string, state: string): Promise<Service> {
+    const process = await ServerProcess.start(state, { checkout });
+    const { pid, cpuSeconds, peakBytes, resetPeak } = process.runtime;
+    const server = { url: process.origin, pid, inspectorPort: 0, cpuSeconds, peakBytes, resetPeak, stop: () => process.stop() };
+    return new Service(server, process.rootKey);
   }
 
   async register(id: string, registration: AgentRegistration): Promise<void> {

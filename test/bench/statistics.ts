@@ -17,3 +17,16 @@ export function shuffled<T>(values: readonly T[]): readonly T[] {
     .toSorted((a, b) => a.place - b.place)
     .map(({ value }) => value);
 }
+
+export interface Spread {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The median and where it lies with 95 % certainty, by ranks: nothing is assumed of how the values are distributed. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const rank = Math.max(0, Math.floor((sorted.length - 1.96 * Math.sqrt(sorted.length)) / 2));
+  return { median: median(sorted), low: sorted[rank] as number, high: sorted[sorted.length - 1 - rank] as number };
+}

@@ -13,7 +13,7 @@ export interface Work {
   readonly steps: number;
   /** How long the agent takes. */
   readonly ms?: number;
-  readonly way?: "inline" | "queue";
+  readonly way?: "inline" | "queue" | "auto";
   /** Awaited requests of the bare object at once; as many as it likes unless said. */
   readonly cap?: number;
 }
@@ -29,12 +29,15 @@ const folder = join("test", "bench");
 
 const agentUrl = ({ url }: AgentProcess, ms: number): string => `${url}/?ms=${ms}`;
 
-export async function ours(service: Service, agent: AgentProcess): Promise<Target> {
-  for (const way of ["inline", "queue"] as const)
-    for (const ms of [0, 50])
+/** How long agents take. */
+const AGENT_MS = [0, 50, 500] as const;
+
+export async function ours(service: Service, agent: AgentProcess, name = "ours"): Promise<Target> {
+  for (const way of ["inline", "queue", "auto"] as const)
+    for (const ms of AGENT_MS)
       await service.register(`${way}-${ms}`, { url: agentUrl(agent, ms), capabilities: [`${way}-${ms}`], dispatch: way });
   return {
-    name: "ours",
+    name,
     server: service.server,
     run: async ({ shape, steps, ms = 0, way = "inline" }) => {
       const step = { capability: `${way}-${ms}` };
