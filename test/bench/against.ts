@@ -11,7 +11,7 @@ import type { AgentProcess } from "./agent-process.ts";
 import { checkOut } from "./checkouts.ts";
 import { progress } from "./report.ts";
 import { Service } from "./service.ts";
-import { median, shuffled, spreadOf, type Spread } from "./statistics.ts";
+import { median, shuffled, spreadOf, verdictOn, type Spread } from "./statistics.ts";
 import { ours, plain, type Target, type Work } from "./targets.ts";
 import { takeTurn, type Cell, type Turn } from "./turns.ts";
 
@@ -22,6 +22,8 @@ type Turns = Readonly<Record<Version, Turn>>;
 
 /** Rounds that are not counted: the first ones also pay for compilers and empty caches. */
 const WARM_UPS = 1;
+/** Fewer do not come to 95 % certainty, however far apart the two are. */
+const LEAST_ROUNDS = 6;
 
 interface Shape {
   readonly work: Work;
@@ -119,14 +121,7 @@ function row(name: string, turns: readonly Turns[], figure: Figure): readonly st
   const ratio = (above: Version, below: Version): Spread => spreadOf(turns.map((turn) => figure(turn[above]) / figure(turn[below])));
   const difference = ratio("here", "there");
   const cells = [ratio("here", "bare"), ratio("there", "bare"), difference, ratio("again", "there")].map(written);
-  return [name, ...cells, verdictOn(difference)];
+  return [name, ...cells, turns.length < LEAST_ROUNDS ? "too few rounds to tell" : verdictOn(difference)];
 }
 
 const written = ({ median: middle, low, high }: Spread): string => `${middle.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
-
-/** Of what is here divided by what is there. */
-export function verdictOn({ median: middle, low, high }: Spread): string {
-  if (low <= 1 && high >= 1) return "no difference can be seen";
-  const percent = Math.abs(middle - 1) * 100;
-  return `${percent.toFixed(0)} % ${middle > 1 ? "more" : "less"}`;
-}

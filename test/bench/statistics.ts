@@ -30,3 +30,9 @@ export function spreadOf(values: readonly number[]): Spread {
   const rank = Math.max(0, Math.floor((sorted.length - 1.96 * Math.sqrt(sorted.length)) / 2));
   return { median: median(sorted), low: sorted[rank] as number, high: sorted[sorted.length - 1 - rank] as number };
 }
+
+/** Of a ratio: how much more or less, where 1 is out of the question. */
+export function verdictOn({ median: middle, low, high }: Spread): string {
+  if (low <= 1 && high >= 1) return "no difference can be seen";
+  return `${(Math.abs(middle - 1) * 100).toFixed(0)} % ${middle > 1 ? "more" : "less"}`;
+}
