@@ -63,6 +63,8 @@ export const LIMITS = {
   /** Recently read values an object keeps parsed, so that a fan-out does not read its input once per step. */
   valueCacheBytes: 8 * MIB,
 
+  /** A task that rests because its turn was long goes on after this: others get in between. */
+  turnPauseMs: 100,
   /** Inputs applied in one flush, hence in one row. */
   flushInputs: 256,
   /** How long a reply that unlocks nothing waits for company. */

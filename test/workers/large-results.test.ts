@@ -1,10 +1,10 @@
 /** Outputs that are larger than one answer: read in chunks, and none before it is wanted. */
-import { abortAllDurableObjects } from "cloudflare:test";
+import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Task } from "../../src/index.ts";
 import { LIMITS } from "../../src/tasks/limits.ts";
-import { api, methodOf, ROOT_KEY, submit, untilEnded } from "./harness.ts";
+import { api, methodOf, ROOT_KEY, stubOf, submit, untilEnded } from "./harness.ts";
 import { archived, putAway } from "./recordings.ts";
 
 const CHUNK = LIMITS.valueChunkBytes;
@@ -133,4 +133,17 @@ test("what history keeps of a task has its output as before; one that was left b
     const response = await get(path);
     expect([response.status, await response.json()]).toMatchObject([410, { code: "result_expired" }]);
   }
+});
+
+test("steps that each wrap a large value take a turn each, so that others are answered in between", async () => {
+  const steps = [0, 1, 2].map((index) => ({ id: `s${index}`, type: "transform", output: ["${ input.text }", index] }));
+  const id = await submit({ workflow: { steps, output: 1 }, input: { text: "a".repeat(6 * 1024 * 1024) } });
+  expect(await untilEnded(id)).toMatchObject({ status: "completed" });
+  const completed = await runInDurableObject(stubOf(id), (_, { storage }) =>
+    storage.sql
+      .exec<{ events: string }>("SELECT events FROM journal ORDER BY seq")
+      .toArray()
+      .map(({ events }) => events.split('"type":"step.completed"').length - 1),
+  );
+  expect(completed.filter((count) => count > 0)).toEqual([1, 1, 1]);
 });

@@ -6,7 +6,6 @@ import type { Failure } from "../facts/failure.ts";
 import { TASK_TOO_LARGE, VALUE_TOO_DEEP, VALUE_TOO_LARGE, type StoredValue } from "../facts/value.ts";
 import { LIMITS } from "../limits.ts";
 import type { TaskState } from "../state/state.ts";
-import { countInTurn } from "../../language/expressions/budget.ts";
 import type { World } from "../world.ts";
 
 /** Where a value is from now on; one that was read from the record stays where it is. */
@@ -20,8 +19,6 @@ export function recorded(state: TaskState, value: Json, { values }: World): Resu
   if (length === "too_large") return err(VALUE_TOO_LARGE);
   if (isBounded && length > LIMITS.residentValueBytes && length > roomFor(state)) return err(TASK_TOO_LARGE);
   const stored = values.write(value);
-  // Each of its bytes is made, and written before anybody else is answered.
-  countInTurn(length);
   return stored === null ? err(VALUE_TOO_LARGE) : ok(stored);
 }
 

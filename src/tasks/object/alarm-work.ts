@@ -2,7 +2,7 @@
  * What the object does when it wakes by itself: what is due, what may have been lost, and at the end putting the task
  * away. Whatever fails is tried again; a task that makes no progress is sealed, so that nothing wakes for ever.
  */
-import { nextTimer } from "../../engine/rules/wake.ts";
+import { isUnfinished, nextTimer } from "../../engine/rules/wake.ts";
 import { waitersFor } from "../../engine/state/state.ts";
 import type { Command } from "../../engine/facts/command.ts";
 import type { Errands } from "../../objects/errands.ts";
@@ -67,6 +67,8 @@ export class AlarmWork {
       return;
     }
     await projection.writeOwed(loaded, Date.now());
+    // The turn before took long: an answer to anybody else takes several moments, and gets them here.
+    if (isUnfinished(loaded.state)) await scheduler.wait(LIMITS.turnPauseMs);
     if (waitersFor(loaded.state, "agent").size > 0) {
       await agents.refresh(loaded).catch((error: unknown) => {
         log("warn", "agents not refreshed", { tenant: created.tenant, error: messageOf(error) });

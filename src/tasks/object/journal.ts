@@ -6,9 +6,11 @@
  *     event, so `(task, seq)` names one fact.
  * J2. Nothing here awaits: what is written together commits together, inside the caller's transaction.
  * J3. Asking about a task that does not exist writes nothing: tables are made by the first `create`.
+ * J4. What is read or written of values counts in the turn, a step for each byte: nobody else is answered meanwhile.
  */
 import { assert } from "../../shared/result.ts";
 import type { Json } from "../../shared/json.ts";
+import { countInTurn } from "../../language/expressions/budget.ts";
 import { LIMITS } from "../limits.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import { PassedOn } from "../../engine/facts/passed-on.ts";
@@ -106,6 +108,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
     const known = this.recorded(value);
     if (known !== null) return known;
     const text = JSON.stringify(value);
+    countInTurn(text.length);
     return text.length <= LIMITS.inlineValueBytes ? inlineValue(value, text.length) : this.#writePayload(text);
   }
 
@@ -129,10 +132,13 @@ export class Journal implements JournalSource, StoredTexts, Values {
 
   value(recorded: RecordedValue): Json {
     const key = "payload" in recorded ? `payload/${recorded.payload}` : `seq/${recorded.seq}`;
-    return this.#cache.get(key, () => ({
-      bytes: recorded.bytes,
-      value: "payload" in recorded ? this.#readPayload(recorded.payload) : this.#readEventValue(recorded.seq),
-    }));
+    return this.#cache.get(key, () => {
+      countInTurn(recorded.bytes);
+      return {
+        bytes: recorded.bytes,
+        value: "payload" in recorded ? this.#readPayload(recorded.payload) : this.#readEventValue(recorded.seq),
+      };
+    });
   }
 
   #writePayload(text: string): StoredValue | null {
@@ -142,7 +148,7 @@ export class Journal implements JournalSource, StoredTexts, Values {
     const payload = this.#nextPayload++;
     for (let part = 0; part * LIMITS.rowBytes < bytes.byteLength; part++) {
       const from = part * LIMITS.rowBytes;
-      this.#write("INSERT INTO payload (id, part, body) VALUES (?, ?, ?)", payload, part, bytes.slice(from, from + LIMITS.rowBytes));
+      this.#write("INSERT INTO payload (id, part, body) VALUES (?, ?, ?)", payload, part, bytes.subarray(from, from + LIMITS.rowBytes));
     }
     return { payload, bytes: bytes.byteLength };
   }

@@ -12,6 +12,7 @@ import { LIMITS } from "../limits.ts";
 import { assert, ok } from "../../shared/result.ts";
 import type { TaskEvent } from "../../engine/facts/event.ts";
 import type { TaskCreated } from "../../engine/facts/created.ts";
+import { inTurn } from "../../language/expressions/budget.ts";
 import type { Graph } from "../../language/graph.ts";
 import type { Failure } from "../../engine/facts/failure.ts";
 import type { InputOf, TaskInput } from "../../engine/facts/input.ts";
@@ -126,7 +127,7 @@ export class TaskRunner {
   ): Loaded {
     const now = Date.now();
     try {
-      const { state, events, commands } = this.#storage.transactionSync(() => {
+      const { state, events, commands } = this.#transaction(() => {
         this.journal.create();
         const first = create(graph, createdWith(this.journal), this.#world({ tenant, task, createdAt: now }, now), inputs);
         this.journal.append(first.events, 0, now);
@@ -205,7 +206,7 @@ export class TaskRunner {
     const { state } = loaded;
     const now = Math.max(Date.now(), state.at);
     const before = state.seq;
-    const { events, commands, answers } = this.#storage.transactionSync(() => {
+    const { events, commands, answers } = this.#transaction(() => {
       const result = transition(
         state,
         batch.map(({ make }) => make(loaded)),
@@ -221,6 +222,11 @@ export class TaskRunner {
       this.#effects.committed(loaded, { events, commands, firstSeq: before + 1, at: now });
     }
     return answers;
+  }
+
+  /** Writing what an input brings is a part of the turn that it takes. */
+  #transaction<T>(run: () => T): T {
+    return this.#storage.transactionSync(() => inTurn(run));
   }
 
   #world(name: TaskName, now: number): World {
