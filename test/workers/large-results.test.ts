@@ -137,7 +137,7 @@ test("what history keeps of a task has its output as before; one that was left b
 
 test("steps that each wrap a large value take a turn each, so that others are answered in between", async () => {
   const steps = [0, 1, 2].map((index) => ({ id: `s${index}`, type: "transform", output: ["${ input.text }", index] }));
-  const id = await submit({ workflow: { steps, output: 1 }, input: { text: "a".repeat(6 * 1024 * 1024) } });
+  const id = await submit({ workflow: { steps, output: 1 }, input: { text: "a".repeat(10 * 1024 * 1024) } });
   expect(await untilEnded(id)).toMatchObject({ status: "completed" });
   const completed = await runInDurableObject(stubOf(id), (_, { storage }) =>
     storage.sql
