@@ -98,6 +98,8 @@ export const LIMITS = {
   deathPauseMaxMs: 1 * MINUTE,
   /** How long after its beginning a death counts as that of what was begun: what kills the process does so at once. */
   deathWindowMs: 300,
+  /** A call has begun when it leaves; until then its agent is looked up, which takes no longer than this. */
+  deathStartMs: 2 * SECOND,
   /** Something that should have been done so long ago was cut off, most likely. */
   lateMs: 1 * SECOND,
   /** Steps in the view of a task; the rest are pages of `/steps`. */

@@ -53,8 +53,8 @@ describe("a task that kills the runtime whenever it is worked on", { timeout: 20
     const counted = deaths;
     for (const id of beside) expect(await server.ended(id)).toMatchObject({ status: "completed" });
     expect(counted).toBeGreaterThanOrEqual(5);
-    // On a slow machine some do not count: the runtime had lived too long before them.
-    expect(counted).toBeLessThanOrEqual(20);
+    // The first one was no recovery, and now and then one comes so late that it does not count.
+    expect(counted).toBeLessThanOrEqual(8);
     expect(deaths).toBe(counted);
     for (const id of beside) {
       const completions = (await server.events(id)).filter(({ type }) => type === "step.completed");

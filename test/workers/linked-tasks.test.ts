@@ -1,6 +1,7 @@
 /** Tasks that start tasks: sub-workflows, chains, and who is told when one ends. */
-import { runDurableObjectAlarm } from "cloudflare:test";
+import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
+import { LIMITS } from "../../src/tasks/limits.ts";
 import type { TaskHead } from "../../src/tasks/views/view.ts";
 import { agentsAnswer, api, calls, eventsOf, registerAgent, resultOf, stubOf, submit, taskOf, untilEnded, untilStatus } from "./harness.ts";
 
@@ -201,6 +202,21 @@ describe("a chain", () => {
     const next = ended.chained?.[0]?.task_id ?? "";
     await untilEnded(next);
     expect(await resultOf(next)).toBe("broken");
+  });
+
+  test("is given up, with a reason, where the runtime has died of it again and again", async () => {
+    await put("deadly", { steps: [{ id: "a", type: "transform", output: 1 }] });
+    const id = await submit({ workflow: { steps: [{ id: "a", type: "transform", output: 1 }], on_completed: { workflow: "deadly" } } });
+    await untilEnded(id);
+    // What recovery leaves behind after the last death.
+    const seq = (await eventsOf(id)).at(-1)?.seq;
+    await runInDurableObject(stubOf(id), (_, { storage }) => {
+      storage.kv.put("recovery", { v: 1, seq, deaths: LIMITS.deaths, isolate: 1, begun: false, next: 0 });
+    });
+    await abortAllDurableObjects();
+    await runDurableObjectAlarm(stubOf(id));
+    const { chained } = await vi.waitUntil(async () => ((await taskOf(id)).chained ?? null) && taskOf(id), { timeout: 5_000 });
+    expect(chained).toEqual([{ workflow: "deadly", task_id: null, error: expect.objectContaining({ code: "poisoned" }) }]);
   });
 
   test("without end is cut off, and says so", async () => {

@@ -73,7 +73,7 @@ export class Archiver {
   }
 
   async #tell(loaded: Loaded): Promise<readonly Chained[]> {
-    return (this.#chained ??= await this.#notices.send(loaded));
+    return (this.#chained ??= await this.#notices.send(loaded, this.#runner.givesUp));
   }
 
   async #pause(ms: number): Promise<void> {

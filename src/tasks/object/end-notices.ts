@@ -3,6 +3,7 @@
  * All of it is safe to repeat, and is repeated until everybody has answered; only then is the task put away.
  */
 import type { Chained } from "../../engine/facts/created.ts";
+import type { Failure } from "../../engine/facts/failure.ts";
 import { readValue } from "../../engine/facts/value.ts";
 import { errorView } from "../views/waiting-view.ts";
 import { LIMITS } from "../limits.ts";
@@ -43,13 +44,13 @@ export class EndNotices {
 
   /**
    * What was started in a chain, once everybody has heard. All at once: that one of them cannot be told keeps nobody else
-   * waiting. Throws where somebody did not answer; sending again is trying again.
+   * waiting. Throws where somebody did not answer; sending again is trying again. `givenUp`: why nothing is started.
    */
-  async send(loaded: Loaded): Promise<readonly Chained[]> {
+  async send(loaded: Loaded, givenUp: Failure | null): Promise<readonly Chained[]> {
     // A part of a map's items is nobody's task but its parent's.
     const isPart = loaded.state.created.spread !== undefined;
     const [chained, ...others] = await Promise.allSettled([
-      isPart ? [] : this.#chain(loaded),
+      isPart ? [] : this.#chain(loaded, givenUp),
       this.#tellParent(loaded),
       this.#orphans.dismiss(loaded),
       this.#dropOutdated(loaded),
@@ -73,10 +74,11 @@ export class EndNotices {
     throw new Error("the cache did not answer");
   }
 
-  async #chain(loaded: Loaded): Promise<readonly Chained[]> {
+  async #chain(loaded: Loaded, givenUp: Failure | null): Promise<readonly Chained[]> {
     const { end, graph } = loaded.state;
     const chains =
       end?.status === "completed" ? graph.onCompleted : end?.status === "failed" || end?.status === "timed_out" ? graph.onFailed : [];
+    if (givenUp !== null) return chains.map(({ workflow }) => ({ workflow, error: givenUp }));
     return Promise.all(
       chains.map(async (chain, index): Promise<Chained> => {
         const submission = this.#submissions.chained(loaded, chains, index, end?.at ?? 0);

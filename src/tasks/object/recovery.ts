@@ -5,8 +5,10 @@
  *
  * D1. Only a load that seems to follow a crash marks anything: what goes on undisturbed costs no row for it.
  * D2. The mark is durable before the work begins, and void as soon as the task has got any further.
- * D3. It stands for a moment only. Whoever just happens to be there when the process ends is seldom counted, hardly ever
- *     twice, because the pauses differ; a task that is the cause is counted every time.
+ * D3. It stands for a moment only, from when what was begun is really under way: a call, from when it has left, however long it
+ *     took until then. Whoever just happens to be there when the process ends is seldom counted, hardly ever twice, because
+ *     the pauses differ; a task that is the cause is counted every time, on a slow machine, too.
+ * D4. What an ended task still owes can be the cause as well: then what would be started by its end is given up.
  */
 import { nextWakeAt } from "../../engine/rules/wake.ts";
 import { isSettled } from "../../engine/state/step-state.ts";
@@ -96,7 +98,7 @@ export class Recovery {
   }
 
   /** `ringBy`: whoever dies now is looked for after the pause, however far away the alarm is. */
-  async #begin({ seq, created }: TaskState, ringBy: ((at: number) => void) | null): Promise<void> {
+  async #begin({ seq, created, inline }: TaskState, ringBy: ((at: number) => void) | null): Promise<void> {
     if (this.#mark?.begun !== true || this.#mark.seq !== seq) {
       const { deaths } = this;
       this.#mark = {
@@ -111,8 +113,18 @@ export class Recovery {
       ringBy?.(this.#mark.next);
       await this.#storage.sync();
     }
+    // Calls that were under way are made again, once their agents have been looked up.
+    this.#outlivedIn(ringBy !== null && inline > 0 ? LIMITS.deathStartMs : LIMITS.deathWindowMs);
+  }
+
+  /** A call of the task has left. */
+  called(): void {
+    if (this.#clearing !== null) this.#outlivedIn(LIMITS.deathWindowMs);
+  }
+
+  #outlivedIn(ms: number): void {
     if (this.#clearing !== null) clearTimeout(this.#clearing);
-    this.#clearing = setTimeout(() => this.#outlived(), LIMITS.deathWindowMs) as unknown as number;
+    this.#clearing = setTimeout(() => this.#outlived(), ms) as unknown as number;
   }
 
   /** What was begun has been done, and nobody is awaited because of it. */
@@ -155,10 +167,16 @@ function followsCrash(state: TaskState, alarmAt: number | null, now: number): bo
 
 /** Longer each time, and different for each task, so that those who died together do not die together again. */
 function pauseMs(task: string, deaths: number): number {
-  // After the last there is nothing to begin any more.
-  if (deaths >= LIMITS.deaths) return LIMITS.deathPauseMs;
+  // After the last there is nothing to begin any more, or what is left for an ended task, which should not die of it.
+  if (deaths === LIMITS.deaths) return LIMITS.deathPauseMs;
   const pause = backoffMs({ firstMs: LIMITS.deathPauseMs, factor: 3, mostMs: LIMITS.deathPauseMaxMs }, deaths);
   return Math.round(pause * (0.5 + unitFromText(`${task}/death/${deaths}`)));
+}
+
+/** What a person reads who asks why nothing was started when the task had ended. */
+export function chainsGivenUp(deaths: number): Failure {
+  const message = `The service broke down ${deaths} times in a row after this task had ended, while it started what follows, so that was given up for the sake of all others`;
+  return { code: "poisoned", message, retryable: false };
 }
 
 /** What a person reads who asks why the task was ended. */

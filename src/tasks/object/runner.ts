@@ -24,7 +24,7 @@ import { recordDecided } from "./decided-facts.ts";
 import type { Effects } from "./effects.ts";
 import { HedgeTimer } from "./hedge-timer.ts";
 import { Journal } from "./journal.ts";
-import { poisoned, Recovery } from "./recovery.ts";
+import { chainsGivenUp, poisoned, Recovery } from "./recovery.ts";
 import type { TaskPorts } from "../ports.ts";
 import { loadTask, type Loaded } from "../journal/load.ts";
 import { TaskReading } from "../journal/task-reading.ts";
@@ -110,6 +110,17 @@ export class TaskRunner {
     if (turn === "sealed") this.#seal(loaded, poisoned(loaded.state, this.#recovery.deaths));
     if (turn === "begins" && this.#loaded === loaded) this.#effects.loaded(loaded);
     return turn !== "pauses";
+  }
+
+  /** Why what follows from the task's end is given up; `null` where it is not. */
+  get givesUp(): Failure | null {
+    const { deaths } = this.#recovery;
+    return deaths >= LIMITS.deaths ? chainsGivenUp(deaths) : null;
+  }
+
+  /** A call has left. */
+  called(): void {
+    this.#recovery.called();
   }
 
   /** What woke the task has been done. */
