@@ -6,6 +6,7 @@
  *   /later?by=1   202, then calls back until it is heard
  *   /flaky?by=1   503 at first, as often per step as its input says
  *   /refuses      refuses for good
+ *   /last?by=1    answers once nobody kills the server any more
  *   /hook         the webhook, which does not hear everything at once
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -38,6 +39,7 @@ export class StormAgents {
   readonly heard = new Map<string, number>();
   unsigned = 0;
   #isOver = false;
+  readonly #calm = Promise.withResolvers<void>();
   readonly #failures = new Map<string, number>();
   readonly #refusedOnce = new Set<string>();
   readonly #server = createServer((request, response) => void this.#hear(request, response));
@@ -50,6 +52,11 @@ export class StormAgents {
     this.#isOver = true;
     this.#server.closeAllConnections();
     this.#server.close();
+  }
+
+  /** The server is killed no more. */
+  calmDown(): void {
+    this.#calm.resolve();
   }
 
   note(agent: string, { task_id: task, step_id: step }: Work, key: string): void {
@@ -104,6 +111,9 @@ export class StormAgents {
         return this.callBack(work, key, by);
       case "/refuses":
         return answer(400, { code: "refused", message: "no" });
+      case "/last":
+        await this.#calm.promise;
+        break;
       case "/flaky": {
         const failed = this.#failures.get(key) ?? 0;
         this.#failures.set(key, failed + 1);

@@ -7,7 +7,7 @@ import { freePort } from "../../scripts/free-port.ts";
 import { Server, until } from "../e2e/processes.ts";
 import { Dice } from "../unit/workflows/plans/dice.ts";
 import { pause, SECRET, StormAgents, type Asked, type Work } from "./agents.ts";
-import { CHILD, jobBy, type Job } from "./work.ts";
+import { CHILD, getsNoFurther, jobBy, type Job } from "./work.ts";
 import type { EventView } from "../../src/tasks/views/event-view.ts";
 import type { TaskView } from "../../src/tasks/views/task-view.ts";
 
@@ -99,6 +99,7 @@ class Storm {
     await put("queued", "/add?by=1", { dispatch: "queue" });
     await put("later", "/later?by=1", { dispatch: "inline" });
     await put("flaky", "/flaky?by=1", { dispatch: "inline" });
+    await put("last", "/last?by=1", { dispatch: "inline" });
     await put("refuses", "/refuses", { dispatch: "inline" });
     for (const id of ["crew-1", "crew-2"]) await put(id, "/add?by=1", { capabilities: ["crew"] });
     await this.#server.call("PUT", "/agents/pulled", { kind: "pull", capabilities: ["pulled"] });
@@ -113,6 +114,7 @@ class Storm {
     const until = Date.now() + seconds * 1_000;
     const dice = new Dice(this.#seed);
     let [isRaging, killed] = [true, 0];
+    for (const name of ["one", "two", "three"]) await this.#submit(getsNoFurther(name), name);
     const callers = Array.from({ length: CALLERS }, (_, caller) => this.#submitUntil(() => !isRaging, caller));
     while (Date.now() < until && killed < kills) {
       await pause(1_000 + dice.below(4_000));
@@ -121,6 +123,7 @@ class Storm {
       await this.#server.start();
     }
     isRaging = false;
+    this.#agents.calmDown();
     await Promise.all(callers);
     return killed;
   }
@@ -131,13 +134,17 @@ class Storm {
     for (let count = 0; !isOver(); count++) {
       const name = `${caller}-${count}`;
       const job = jobBy(dice, name);
-      const { body } = await this.#insist("POST", "/tasks", job.body, { "idempotency-key": `storm ${name}` });
-      const accepted = { id: (body as { readonly id: string }).id, job };
-      this.accepted.push(accepted);
-      followed.push(this.#follow(accepted));
+      followed.push(this.#follow(await this.#submit(job, name)));
       await pause(dice.below(200));
     }
     await Promise.all(followed);
+  }
+
+  async #submit(job: Job, name: string): Promise<Accepted> {
+    const { body } = await this.#insist("POST", "/tasks", job.body, { "idempotency-key": `storm ${name}` });
+    const accepted = { id: (body as { readonly id: string }).id, job };
+    this.accepted.push(accepted);
+    return accepted;
   }
 
   /** Does what somebody has to do for it. */

@@ -17,6 +17,13 @@ const WAYS = ["inline", "queued", "later", "pulled", "flaky"] as const;
 /** The server dies often, and a slow machine is no reason to fail. */
 const PATIENT = { timeout: "6s", retry: { max_attempts: 30, delay: "100ms", max_delay: "1s" } };
 
+/** Dies with the server each time, and gets no further as long as that is killed. */
+export const getsNoFurther = (name: string): Job => ({
+  kind: "gets no further",
+  body: { workflow: { steps: [{ id: "a", capability: "last", timeout: "2h", retry: { max_attempts: 1 } }] }, input: { name } },
+  ends: ["completed"],
+});
+
 const add = (way: string, id: string, n: unknown, more: object = {}): object => ({
   id,
   agent: way,

@@ -48,7 +48,7 @@ export class AlarmWork {
     try {
       if (failures >= LIMITS.alarmFailures) runner.seal(`The task failed to make progress ${failures} times in a row`);
       await this.#wake(loaded);
-      runner.worked();
+      runner.recovery.worked(loaded.state);
       if (failures > 0) this.#storage.kv.delete("alarm_failures");
     } catch (error) {
       // A repetition counted, not a task lost.

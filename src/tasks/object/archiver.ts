@@ -73,7 +73,7 @@ export class Archiver {
   }
 
   async #tell(loaded: Loaded): Promise<readonly Chained[]> {
-    return (this.#chained ??= await this.#notices.send(loaded, this.#runner.givesUp));
+    return (this.#chained ??= await this.#notices.send(loaded, this.#runner.recovery.givesUp));
   }
 
   async #pause(ms: number): Promise<void> {

@@ -63,6 +63,11 @@ export class Recovery {
     return this.#mark?.deaths ?? 0;
   }
 
+  /** Why what follows from the task's end is given up; `null` where it is not. */
+  get givesUp(): Failure | null {
+    return this.deaths >= LIMITS.deaths ? chainsGivenUp(this.deaths) : null;
+  }
+
   /** Until when it pauses. */
   get next(): number {
     return this.#mark?.next ?? 0;
@@ -174,7 +179,7 @@ function pauseMs(task: string, deaths: number): number {
 }
 
 /** What a person reads who asks why nothing was started when the task had ended. */
-export function chainsGivenUp(deaths: number): Failure {
+function chainsGivenUp(deaths: number): Failure {
   const message = `The service broke down ${deaths} times in a row after this task had ended, while it started what follows, so that was given up for the sake of all others`;
   return { code: "poisoned", message, retryable: false };
 }

@@ -24,7 +24,7 @@ import { recordDecided } from "./decided-facts.ts";
 import type { Effects } from "./effects.ts";
 import { HedgeTimer } from "./hedge-timer.ts";
 import { Journal } from "./journal.ts";
-import { chainsGivenUp, poisoned, Recovery } from "./recovery.ts";
+import { poisoned, Recovery } from "./recovery.ts";
 import type { TaskPorts } from "../ports.ts";
 import { loadTask, type Loaded } from "../journal/load.ts";
 import { TaskReading } from "../journal/task-reading.ts";
@@ -41,7 +41,7 @@ interface Pending {
 export class TaskRunner {
   readonly journal: Journal;
   readonly alarm: TaskAlarm;
-  readonly #recovery: Recovery;
+  readonly recovery: Recovery;
   readonly #storage: DurableObjectStorage;
   readonly #ports: TaskPorts;
   readonly #effects: Effects;
@@ -55,7 +55,7 @@ export class TaskRunner {
   constructor(storage: DurableObjectStorage, ports: TaskPorts, effects: Effects) {
     this.journal = new Journal(storage.sql);
     this.alarm = new TaskAlarm(storage, ports.settings, this.journal.cost, effects.owedAt);
-    this.#recovery = new Recovery(storage);
+    this.recovery = new Recovery(storage);
     this.#storage = storage;
     this.#ports = ports;
     this.#effects = effects;
@@ -89,11 +89,11 @@ export class TaskRunner {
     this.#loaded = loaded;
     this.alarm.isAt(alarmAt);
     const now = Date.now();
-    this.#recovery.loaded(loaded.state, alarmAt, now);
+    this.recovery.loaded(loaded.state, alarmAt, now);
     // The platform gives an alarm up after some failures; whoever looks next sets it again.
     this.alarm.keep(loaded.state, now);
-    if (this.#recovery.isFree || this.#recovery.isWatched) this.#effects.loaded(loaded);
-    else this.alarm.ringBy(Math.max(now + 1, this.#recovery.next));
+    if (this.recovery.isFree || this.recovery.isWatched) this.#effects.loaded(loaded);
+    else this.alarm.ringBy(Math.max(now + 1, this.recovery.next));
     return loaded;
   }
 
@@ -103,29 +103,13 @@ export class TaskRunner {
    */
   async mayWork(): Promise<boolean> {
     const loaded = this.#loaded;
-    if (loaded === null || this.#recovery.isFree) return true;
+    if (loaded === null || this.recovery.isFree) return true;
     // What takes a while and kills nobody comes first: the mark stands for a moment only.
     await this.freshAgents(loaded.state.created.tenant);
-    const turn = await this.#recovery.turn(loaded.state, (at) => this.alarm.ringBy(at));
-    if (turn === "sealed") this.#seal(loaded, poisoned(loaded.state, this.#recovery.deaths));
+    const turn = await this.recovery.turn(loaded.state, (at) => this.alarm.ringBy(at));
+    if (turn === "sealed") this.#seal(loaded, poisoned(loaded.state, this.recovery.deaths));
     if (turn === "begins" && this.#loaded === loaded) this.#effects.loaded(loaded);
     return turn !== "pauses";
-  }
-
-  /** Why what follows from the task's end is given up; `null` where it is not. */
-  get givesUp(): Failure | null {
-    const { deaths } = this.#recovery;
-    return deaths >= LIMITS.deaths ? chainsGivenUp(deaths) : null;
-  }
-
-  /** A call has left. */
-  called(): void {
-    this.#recovery.called();
-  }
-
-  /** What woke the task has been done. */
-  worked(): void {
-    if (this.#loaded !== null) this.#recovery.worked(this.#loaded.state);
   }
 
   /** Records the first facts of a task that does not exist yet. `inputs`: what holds before it does anything. */
@@ -146,7 +130,7 @@ export class TaskRunner {
         return first;
       });
       this.#loaded = { state };
-      this.#recovery.free();
+      this.recovery.free();
       this.#hedgeTimer.keep(state, now);
       this.#effects.committed(this.#loaded, { events, commands, firstSeq: 1, at: now });
       return this.#loaded;
@@ -163,10 +147,10 @@ export class TaskRunner {
   async apply(input: TaskInput | ((loaded: Loaded) => TaskInput), isUrgent = true): Promise<Answer> {
     const loaded = await this.ready();
     assert(loaded !== null, "an input for a task that does not exist");
-    if (!this.#recovery.isFree) {
+    if (!this.recovery.isFree) {
       if (typeof input !== "function" && input.type === "cancel") return this.#cancel(loaded, input);
-      if (this.#recovery.deaths >= LIMITS.deaths) await this.mayWork();
-      if (typeof input === "function" || input.type !== "wake") await this.#recovery.hears(loaded.state);
+      if (this.recovery.deaths >= LIMITS.deaths) await this.mayWork();
+      if (typeof input === "function" || input.type !== "wake") await this.recovery.hears(loaded.state);
     }
     await this.freshAgents(loaded.state.created.tenant);
     return new Promise((resolve, reject) => {
@@ -229,7 +213,7 @@ export class TaskRunner {
     });
     this.#hedgeTimer.keep(state, now);
     if (events.length > 0) {
-      this.#recovery.free();
+      this.recovery.free();
       this.#effects.committed(loaded, { events, commands, firstSeq: before + 1, at: now });
     }
     return answers;
@@ -293,7 +277,7 @@ export class TaskRunner {
   }
 
   #record(loaded: Loaded, events: readonly TaskEvent[]): void {
-    this.#recovery.free();
+    this.recovery.free();
     try {
       recordDecided({ storage: this.#storage, journal: this.journal, alarm: this.alarm, effects: this.#effects }, loaded, events);
     } catch (error) {
@@ -304,7 +288,7 @@ export class TaskRunner {
 
   /** The storage was emptied. */
   forget(): void {
-    this.#recovery.startOver();
+    this.recovery.startOver();
     this.#drop();
   }
 

@@ -104,7 +104,7 @@ export class InlineCalls implements TaskErrand<OfCall> {
       if (start.type === "later") return { type: "later", inMs: start.inMs };
       if (start.inMs > 0) await scheduler.wait(start.inMs, { signal: controller.signal });
       left();
-      this.#runner.called();
+      this.#runner.recovery.called();
       const call = callOf(loaded, at, agent, this.#runner.journal, this.#ports, Date.now());
       if (!call.ok) return { type: "failed", error: call.error };
       const outcome = await this.#ports.agents.call(call.value, controller, this.#timer);
