@@ -28,7 +28,7 @@ export async function exportedLines(
       const { records, next } = await exportPage(tenant, after, LIMITS.chunkRecords);
       for (const record of records) {
         const text = lineText(keyring, tenant, name, record);
-        bytes += text.length;
+        bytes += Buffer.byteLength(text);
         lines.push(text);
       }
       after = next;

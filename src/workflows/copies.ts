@@ -40,7 +40,7 @@ export class WorkflowCopies {
     const isLater = after && or(gt(name, after.name), and(eq(name, after.name), gt(version, after.version)));
     const isNext = and(eq(workflows.tenant, tenant), isLater ?? undefined);
     const sizes = await this.#db
-      .select({ name, version, bytes: sql<number>`length(${workflows.definition})` })
+      .select({ name, version, bytes: sql<number>`length(cast(${workflows.definition} as blob))` })
       .from(workflows)
       .where(isNext)
       .orderBy(asc(name), asc(version))
