@@ -179,7 +179,11 @@ export class Evaluation {
     this.budget.map(entries.length);
     const map = {};
     for (const [keyNode, valueNode] of entries) {
-      const key = keyText(this.run(keyNode, loop));
+      const keyValue = this.run(keyNode, loop);
+      // Tasks of the first rules take whatever it is by some name.
+      if (this.rules > 0 && isObject(keyValue))
+        throw failure(keyNode, "unsupported_key", `A key is a text, a number or a truth value, not a ${outerTypeName(keyValue)}`);
+      const key = keyText(keyValue);
       const value = this.run(valueNode, loop);
       if (this.rules === 0) {
         if (NEVER_KEPT.has(key)) continue;

@@ -345,6 +345,12 @@ describe("what cannot be is an error", () => {
     expect(evaluate("{input.text: 1, 'abc': 2}")).toMatchObject({ error: expect.stringContaining("twice") });
   });
 
+  test("a map whose key is no key", () => {
+    for (const key of ["[1]", "{}", "timestamp('2024-01-01T00:00:00Z')", "optional.of(1)", "int"])
+      expect(evaluate(`{${key}: 1}`)).toMatchObject({ error: expect.stringContaining("A key is a text") });
+    expect(evaluate("{1: 1, true: 2, 2u: 3, 'a': 4}")).toEqual({ 1: 1, true: 2, 2: 3, a: 4 });
+  });
+
   test("tasks of the first rules take what they took", () => {
     const old = (source: string): unknown => {
       const compiled = compileExpression(source, "any", 0);
