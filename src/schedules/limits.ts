@@ -25,6 +25,8 @@ export const LIMITS = {
   scheduleMakesUp: { atOnce: 20, perSecond: 10 },
   /** … and so fast by all of a tenant, so that others are answered in between. */
   tenantMakesUp: { atOnce: 50, perSecond: 50 },
+  /** Who changes, pauses or runs a schedule waits so long for what is being started; thousands of missed times take minutes. */
+  scheduleAnswerMs: 2 * SECOND,
   /** Tasks of a schedule that are remembered as running, the latest. */
   scheduleRunning: 20,
   /** Times of a cron that are counted one by one when they were missed: each takes a tenth of a millisecond or two. */

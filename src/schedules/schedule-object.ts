@@ -119,7 +119,7 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
     this.atomically(() => {
       this.#store.progress = withStarting(this.#store.progress, plannedRun(Date.now(), key, overlaps, by));
     });
-    await this.#catchUp();
+    await this.#beginToCatchUp();
     const run = this.#triggered(key);
     return run && ok(run);
   }
@@ -166,7 +166,7 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
       if (present?.incarnation === record.incarnation && present.head.revision === record.head.revision) this.#discard(record);
       return again("The list of schedules did not answer");
     }
-    await this.#catchUp();
+    await this.#beginToCatchUp();
     return null;
   }
 
@@ -183,7 +183,7 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
       this.#store.task = draft.task;
       if (after.head.paused !== null) this.#settler.dropWaiting(now);
     });
-    await this.#catchUp();
+    await this.#beginToCatchUp();
     return null;
   }
 
@@ -198,7 +198,7 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
       return err(rejection("schedule_state", detail));
     }
     this.atomically(() => change(record, Date.now()));
-    await this.#catchUp();
+    await this.#beginToCatchUp();
     const after = this.#store.record;
     return after && ok(this.#reading(after));
   }
@@ -213,6 +213,14 @@ export abstract class ScheduleObject<Env> extends RoomObject<Env, SchedulePorts,
   }
 
   // --- Inside ---
+
+  /** Whoever asks does not wait for what is started in its turns: that goes on meanwhile. */
+  async #beginToCatchUp(): Promise<void> {
+    const isDone = new AbortController();
+    const work = this.#catchUp().finally(() => isDone.abort());
+    this.ctx.waitUntil(work);
+    await Promise.race([work, scheduler.wait(LIMITS.scheduleAnswerMs, { signal: isDone.signal }).catch(() => undefined)]);
+  }
 
   /** Does what there is to do, and sleeps until there is more. What meets trouble is done by the alarm. */
   async #catchUp(): Promise<void> {

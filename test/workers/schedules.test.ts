@@ -203,6 +203,21 @@ describe("times that were missed", () => {
     expect(turns()).toBe(5);
   });
 
+  test("keep nobody waiting who pauses the schedule while they wait for their turns", async () => {
+    await put("held-up", { catch_up: "all", overlap: "allow" });
+    const at = await hoursFrom("held-up");
+    const comes = Promise.withResolvers<boolean>();
+    const turn = vi.spyOn(Pace.prototype, "turn").mockReturnValue(comes.promise);
+    clockAt(at(4) + HOUR / 2);
+    const waking = ring("held-up");
+    await vi.waitFor(() => expect(turn).toHaveBeenCalled());
+    expect(await api("POST", "/schedules/held-up/pause")).toMatchObject({ status: 200, body: { status: "paused" } });
+    expect(await runsOf("held-up")).toEqual([]);
+    comes.resolve(true);
+    await waking;
+    expect(await runsOf("held-up")).toHaveLength(5);
+  });
+
   test("for a month, every second, cost no more than a few", async () => {
     await put("long-away", { cron: "* * * * * *", overlap: "allow", paused: true });
     await api("POST", "/schedules/long-away/resume");
