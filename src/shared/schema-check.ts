@@ -47,11 +47,19 @@ export class SchemaCheck {
     if (schema === true) return true;
     if (schema === false) return this.#fault("False boolean schema.");
     if (++this.#depth > LIMITS.schemaDepth) throw new Error("it refers to itself without end, or too deep");
-    const own: Seen | null = this.#known.asksForRest ? { names: new Set<string>(), items: new Set<number>() } : null;
+    const own = this.#known.asksForRest ? this.#nothingSeen(value) : null;
     const isValid = this.#inPlace(schema, value, own) && this.#inside(schema, value, own);
     this.#depth--;
     if (isValid && seen !== null && own !== null) this.#merge(seen, own);
     return isValid;
+  }
+
+  /** Of what has no parts nobody asks for the rest. */
+  #nothingSeen(value: Json): Seen | null {
+    if (typeof value !== "object" || value === null) return null;
+    // A set takes as long as a few steps to make.
+    this.#spend(3);
+    return Array.isArray(value) ? { names: NO_NAMES, items: new Set<number>() } : { names: new Set<string>(), items: NO_ITEMS };
   }
 
   #spend(steps: number): void {
@@ -220,7 +228,7 @@ export class SchemaCheck {
         if (!isValid && this.#isBrief) return false;
       }
     }
-    if (own !== null) this.#merge(own, { names: looked, items: NONE });
+    if (own !== null) this.#merge(own, { names: looked, items: NO_ITEMS });
     return isValid;
   }
 
@@ -268,4 +276,5 @@ export class SchemaCheck {
   }
 }
 
-const NONE: Set<number> = new Set();
+const NO_NAMES: Set<string> = new Set();
+const NO_ITEMS: Set<number> = new Set();
