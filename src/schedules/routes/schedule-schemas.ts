@@ -115,7 +115,9 @@ export const scheduleRun = z
 export const triggeredRun = z
   .object({
     scheduled_at: time,
-    outcome: z.enum(["started", "waiting", "starting"]).openapi({ description: "`starting`: it will be; others come first, or something did not answer yet" }),
+    outcome: z
+      .enum(["started", "waiting", "starting"])
+      .openapi({ description: "`starting`: it will be; others come first, or something did not answer yet" }),
     task_id: z.string().nullable(),
   })
   .openapi("TriggeredRun");
