@@ -18,6 +18,7 @@ export default defineConfig({
               bindings: {
                 ROOT_API_KEY: "root-key-of-the-tests-0123456789abcdef",
                 ALLOW_LOOPBACK_AGENTS: "true",
+                RELAY_CALLS_PER_AGENT: "40",
                 MIGRATIONS: await readD1Migrations("migrations"),
               },
             },

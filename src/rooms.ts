@@ -6,6 +6,7 @@ import { engineRoom } from "./engine/room.ts";
 import { httpRoom } from "./http/room.ts";
 import { authRoom, openAuth } from "./auth/room.ts";
 import { agentsRoom, openAgents } from "./agents/room.ts";
+import { openRelays, relaysRoom } from "./relays/room.ts";
 import { gatesRoom, openGates } from "./gates/room.ts";
 import { cacheRoom, openCache } from "./cache/room.ts";
 import { workflowsRoom, openWorkflows } from "./workflows/room.ts";
@@ -18,6 +19,7 @@ import { backupRoom, openBackup } from "./backup/room.ts";
 import { AgentObject } from "./agents/object/agent-object.ts";
 import { CacheObject } from "./cache/cache-object.ts";
 import { GateObject } from "./gates/gate-object.ts";
+import { RelayObject } from "./relays/relay-object.ts";
 import { ScheduleObject } from "./schedules/schedule-object.ts";
 import { readConfig } from "./shared/config.ts";
 import { log } from "./shared/log.ts";
@@ -34,6 +36,7 @@ export const ROOMS: readonly Room[] = [
   httpRoom,
   authRoom,
   agentsRoom,
+  relaysRoom,
   gatesRoom,
   cacheRoom,
   workflowsRoom,
@@ -64,12 +67,14 @@ function open(base: Base) {
   const store = openTaskStore(base);
   const bulk = openBulk(() => tasks.services);
   const agents = openAgents(base, { ...store, work: { bulk: bulk.work } });
+  const relays = openRelays(base, agents.port.call);
   const gates = openGates(base, store.gatePorts);
   const cache = openCache(base, store.cachePorts);
   const webhooks = openWebhooks(base);
   const workflows = openWorkflows(base, agents.services.directory);
   const tasks = openTasks(base, store, {
     agents: agents.port,
+    relays: relays.port,
     learn: agents.learn,
     ...gates.services,
     ...cache.services,
@@ -88,6 +93,7 @@ function open(base: Base) {
     ports: {
       tasks: tasks.ports,
       agents: agents.ports,
+      relays: relays.ports,
       gates: gates.ports,
       cache: cache.ports,
       webhooks: webhooks.ports,
@@ -113,6 +119,12 @@ export class Task extends TaskObject<Cloudflare.Env> {
 export class Agent extends AgentObject<Cloudflare.Env> {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env, portsOf(env)?.agents ?? null);
+  }
+}
+
+export class Relay extends RelayObject<Cloudflare.Env> {
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env, portsOf(env)?.relays ?? null);
   }
 }
 

@@ -52,7 +52,7 @@ export interface AgentRecord {
   readonly signing: string;
   readonly cancelUrl: string | null;
   readonly expectedLatencyMs: number | null;
-  readonly dispatch: "auto" | "inline" | "queue";
+  readonly dispatch: "auto" | "inline" | "relay" | "queue";
   readonly price?: Price;
   readonly limits?: AgentLimits;
   readonly timeoutMs?: number;

@@ -2,6 +2,7 @@
 import type { Failure } from "../engine/facts/failure.ts";
 import type { AwakeTimer } from "../shared/awake-timer.ts";
 import type { Json } from "../shared/json.ts";
+import type { ReadingRoom } from "../shared/read-text.ts";
 import type { AgentCall, CallAddress, CarriedCall, Outcome } from "./transports/protocol.ts";
 import type { AttemptName, StartAnswer } from "./object/admission.ts";
 import type { AgentContract } from "./object/agent-contract.ts";
@@ -27,8 +28,11 @@ export interface DirectoryPort {
 export type CancelHearing = "heard" | "refused" | "unheard";
 
 export interface AgentsPort {
-  /** Calls an agent and reads its reply. Never throws. `timer`: of whoever calls, for the time limits of all its calls. */
-  readonly call: (call: AgentCall, controller: AbortController, timer: AwakeTimer) => Promise<Outcome>;
+  /**
+   * Calls an agent and reads its reply, into `room` where others are read beside it. Never throws. `timer`: of whoever calls,
+   * for the time limits of all its calls.
+   */
+  readonly call: (call: AgentCall, controller: AbortController, timer: AwakeTimer, room?: ReadingRoom) => Promise<Outcome>;
   /** Tells an agent, if it wants to know, that an attempt's reply is not wanted any more. Never throws. */
   readonly tellCanceled: (call: CallAddress, reason: string, signal: AbortSignal) => Promise<CancelHearing>;
   readonly callbackUrl: (origin: string, attempt: AttemptAddress) => string;

@@ -69,8 +69,8 @@ export function openAgents({ env, config, db, urlPolicy }: Base, { holders, poke
   };
 
   const port: AgentsPort = {
-    call: (attempt, controller, timer) =>
-      attempt.agent.kind === "builtin" ? callBuiltin(attempt, work) : callAgent(attempt, keyring, urlPolicy, controller, timer),
+    call: (attempt, controller, timer, room) =>
+      attempt.agent.kind === "builtin" ? callBuiltin(attempt, work) : callAgent(attempt, keyring, urlPolicy, controller, timer, room),
     tellCanceled: async (call, reason, signal) => {
       const request = cancelRequestOf(call, reason, keyring, new Date());
       return request === null ? "refused" : postNotice(request, urlPolicy, signal);

@@ -45,8 +45,16 @@ export const LIMITS = {
   /** How often is looked whether a call has left that waits for its turn: a wake-up each time, however eager the hedge. */
   hedgeLookMs: 100,
 
-  /** From here on an agent is worth a queue message: an awaiting object is billed. */
+  /** From here on an agent was worth a queue message to tasks that began before there were relays. */
   slowAgentMs: 1 * SECOND,
+  /** A call lines up for a place of the task itself while its turn comes this soon; a relay is at hand as quickly. */
+  lineUpMs: 100,
+  /** What a relay makes at once: the connections that the platform gives an object. */
+  relayCalls: 6,
+  /** Calls of a task that relays make: each is some KB here and there, and an object awaits it. Others go by queue. */
+  relayedCalls: 1_000,
+  /** An input that is larger goes by queue: what relays hold of a task is in memory twice. */
+  relayedInputBytes: 1 * MIB,
   /** Attempts that brought nothing, as a step shows them. */
   pastAttempts: 10,
 } as const;

@@ -12,6 +12,10 @@ export interface World {
   readonly values: Values;
   /** How many agents the object may await at once. */
   readonly inlinePlaces: number;
+  /** A call that is expected to take longer is cheaper by queue than by relay. */
+  readonly relayMostMs: number;
+  /** A relay that makes no calls of this task, for an attempt that is the first of those it makes. */
+  readonly relayFor: (step: string, attempt: number) => string;
   /** When the object itself called an agent; `in_line` while that waits for a place; `null` where somebody else calls. */
   readonly calledAt: (step: string, attempt: number) => number | "in_line" | null;
   /** The id of a task that a step starts as one of its branches: always the same. */

@@ -12,6 +12,12 @@ export interface Config {
   readonly allowLoopbackAgents: boolean;
   /** How many agents one task awaits at once. */
   readonly inlineCalls: number;
+  /** Calls that are expected to take longer go by queue, where they would go by relay. */
+  readonly relayMostMs: number;
+  /** How many calls one task makes by relay at once to an agent that declares no limit. */
+  readonly relayedCallsPerAgent: number;
+  /** Whether a relay makes its calls in the request that brings them, or in an alarm of its own. */
+  readonly relayCallsIn: "request" | "alarm";
   /** How many tasks may come of one submission, itself included. */
   readonly familyTasks: number;
   readonly taskRetentionMs: number;
@@ -20,7 +26,7 @@ export interface Config {
   readonly publicUrl: string | null;
 }
 
-const retention = (defaultMs: number) =>
+const duration = (defaultMs: number) =>
   z
     .string()
     .optional()
@@ -56,9 +62,12 @@ const settings = z.object({
   ENCRYPTION_KEYS: encryptionKeys,
   ALLOW_LOOPBACK_AGENTS: z.enum(["true", "false"], { error: 'expected "true" or "false"' }).optional(),
   INLINE_CALLS: z.coerce.number({ error: "expected a number" }).int().min(1).max(100).optional(),
+  RELAY_UP_TO: duration(DEFAULTS.relayMostMs),
+  RELAY_CALLS_PER_AGENT: z.coerce.number({ error: "expected a number" }).int().min(1).max(1_000).optional(),
+  RELAY_CALLS_IN: z.enum(["request", "alarm"], { error: 'expected "request" or "alarm"' }).optional(),
   FAMILY_TASKS: z.coerce.number({ error: "expected a number" }).int().min(1).max(LIMITS.familyTasksMost).optional(),
-  TASK_RETENTION: retention(DEFAULTS.taskRetentionMs),
-  HISTORY_RETENTION: retention(DEFAULTS.historyRetentionMs),
+  TASK_RETENTION: duration(DEFAULTS.taskRetentionMs),
+  HISTORY_RETENTION: duration(DEFAULTS.historyRetentionMs),
   PUBLIC_URL: z.url({ protocol: /^https?$/, error: "expected an http(s) URL" }).optional(),
 });
 
@@ -78,6 +87,9 @@ export function readConfig(env: object): Result<Config, string> {
     keyring: createKeyring([rootKey, ...data.ENCRYPTION_KEYS]),
     allowLoopbackAgents: data.ALLOW_LOOPBACK_AGENTS === "true",
     inlineCalls: data.INLINE_CALLS ?? LIMITS.inlineCalls,
+    relayMostMs: data.RELAY_UP_TO,
+    relayedCallsPerAgent: data.RELAY_CALLS_PER_AGENT ?? LIMITS.relayedCallsPerAgent,
+    relayCallsIn: data.RELAY_CALLS_IN ?? "request",
     familyTasks: data.FAMILY_TASKS ?? LIMITS.familyTasks,
     taskRetentionMs: data.TASK_RETENTION,
     historyRetentionMs: data.HISTORY_RETENTION,

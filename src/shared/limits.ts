@@ -49,6 +49,8 @@ export const LIMITS = {
   urlVerdicts: 1_000,
   /** Awaited requests of one object; the platform allows six. */
   inlineCalls: 6,
+  /** Calls of one task by relay to an agent that declares no limit: what a person who sets none can be expected to mean. */
+  relayedCallsPerAgent: 200,
   /** The longest a request to an agent is awaited: queue consumers live 15 minutes. Longer work calls back. */
   awaitMs: 14 * MINUTE,
   errorMessageLength: 1_000,
@@ -73,6 +75,8 @@ export const DEFAULTS = {
   /** With which probability an agent chosen for a deadline should meet it. */
   meetProbability: 0.95,
   queueTtlMs: 1 * HOUR,
+  /** A relay is billed as long as it awaits: from here on a queue message and its consumer are cheaper. */
+  relayMostMs: 60 * SECOND,
   priority: 5,
   /** How long a burst of submissions may last, in times of the pause that ends it. */
   debounceTimes: 10,

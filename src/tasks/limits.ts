@@ -1,6 +1,5 @@
 /** Bounds of this room, each with its reason, and those of what it stands on. Passing one is a refusal with a code, never a crash. */
-import { LIMITS as ENGINE } from "../engine/limits.ts";
-import { LIMITS as AGENTS } from "../agents/limits.ts";
+import { LIMITS as RELAYS } from "../relays/limits.ts";
 import { LIMITS as GATES } from "../gates/limits.ts";
 import { LIMITS as CACHE } from "../cache/limits.ts";
 import { LIMITS as WORKFLOWS } from "../workflows/limits.ts";
@@ -14,8 +13,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 export const LIMITS = {
-  ...ENGINE,
-  ...AGENTS,
+  ...RELAYS,
   ...GATES,
   ...CACHE,
   ...WORKFLOWS,

@@ -3,6 +3,7 @@ import type { By } from "../shared/actor.ts";
 import type { AgentsPort, DirectoryPort } from "../agents/port.ts";
 import type { CacheGateway } from "../cache/gateway.ts";
 import type { GateContract, GateName } from "../gates/gate-contract.ts";
+import type { RelaysPort } from "../relays/task-relays.ts";
 import type { HistoryPort } from "./history/port.ts";
 import type { EndStatus } from "../engine/facts/event.ts";
 import type { ChildOutcome } from "./messages.ts";
@@ -13,6 +14,7 @@ export interface TaskPorts {
   readonly settings: TaskSettings;
   readonly directory: DirectoryPort;
   readonly agents: AgentsPort;
+  readonly relays: RelaysPort;
   readonly history: HistoryPort;
   readonly tasks: TasksPort;
   readonly cache: Pick<CacheGateway, "ask" | "fill" | "free" | "invalidate">;
@@ -69,5 +71,7 @@ export interface TasksPort {
 export interface TaskSettings {
   /** How many agents the object awaits at once. */
   readonly inlineCalls: number;
+  /** A call that is expected to take longer goes by queue, not by relay. */
+  readonly relayMostMs: number;
   readonly taskRetentionMs: number;
 }

@@ -13,6 +13,7 @@ import type { GatePorts } from "../gates/gate-contract.ts";
 import type { GateGateway } from "../gates/gateway.ts";
 import { bytesToJson } from "../shared/json-bytes.ts";
 import { log, messageOf } from "../shared/log.ts";
+import type { RelaysPort } from "../relays/task-relays.ts";
 import type { WebhookServices } from "../webhooks/services.ts";
 import type { WorkflowServices } from "../workflows/services.ts";
 import { archivedOutcome } from "./child-outcome.ts";
@@ -117,6 +118,7 @@ type TaskStore = ReturnType<typeof openTaskStore>;
 /** The rooms that tasks use. */
 export interface TaskUses {
   readonly agents: AgentsPort;
+  readonly relays: RelaysPort;
   readonly learn: (messages: readonly [OutcomesMessage, ...OutcomesMessage[]]) => Promise<void>;
   readonly gates: GateGateway;
   readonly cache: CacheGateway;
@@ -124,13 +126,14 @@ export interface TaskUses {
   readonly workflows: WorkflowServices;
 }
 
-export function openTasks({ env, config }: Base, store: TaskStore, { agents, learn, gates, cache, webhooks, workflows }: TaskUses) {
+export function openTasks({ env, config }: Base, store: TaskStore, { agents, relays, learn, gates, cache, webhooks, workflows }: TaskUses) {
   const { history, approvals, archive, tasks } = store;
   const { keyring } = config;
   const ports: TaskPorts = {
-    settings: { inlineCalls: config.inlineCalls, taskRetentionMs: config.taskRetentionMs },
+    settings: { inlineCalls: config.inlineCalls, relayMostMs: config.relayMostMs, taskRetentionMs: config.taskRetentionMs },
     directory: workflows.directory,
     agents,
+    relays,
     history: {
       has: async (tenant, task) => (await history.find(tenant, task)) !== null,
       publish: async (row) => void (await env.HISTORY.send(row)),

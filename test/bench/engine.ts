@@ -18,6 +18,8 @@ const world: World = {
   agents: lookupIn(snapshotOf([{ ...echo, id: "agent_1", kind: "http", capabilities: [{ name: "work" }] }], new Map(), 0)),
   values: { read: () => null, stage: () => undefined, write: (value) => ({ value }) },
   inlinePlaces: 6,
+  relayMostMs: 60_000,
+  relayFor: () => "relay",
   calledAt: () => null,
   childTask: (step, branch) => `task_${step}_${branch}`,
 };

@@ -21,6 +21,7 @@ import { hotPathFigures } from "./hot-path.ts";
 import { lintFigures } from "./lint.ts";
 import { mapFigures } from "./maps.ts";
 import { recorderFigures } from "./recorder.ts";
+import { relayFigures } from "./relays.ts";
 import { isWithin, progress, report, type Figures } from "./report.ts";
 import { selectionFigures } from "./selection.ts";
 import { Service } from "./service.ts";
@@ -43,6 +44,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   lint: lintFigures,
   estimate: estimateFigures,
   comparison: (agents, service) => compare(agents, service, state, Number(options.rounds ?? 5)),
+  relays: (agents, service) => relayFigures(agents, service, state),
   hot_path: hotPathFigures,
   admission: admissionFigures,
   gates: gateFigures,

@@ -103,7 +103,7 @@ export const registrationFields = {
   signing_secret: signingSecret.optional(),
   cancel_url: url.optional(),
   expected_latency: duration.optional(),
-  dispatch: z.enum(["auto", "inline", "queue"]).optional(),
+  dispatch: z.enum(["auto", "inline", "relay", "queue"]).optional(),
   /** Of every capability that has none of its own. */
   price: price.optional(),
   limits: z

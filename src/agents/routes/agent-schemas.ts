@@ -69,7 +69,7 @@ export const agent = z
     auth: z.object({ type: z.enum(["bearer", "header"]), name: z.string().optional() }).nullable(),
     cancel_url: z.string().nullable(),
     expected_latency: z.string().nullable(),
-    dispatch: z.enum(["auto", "inline", "queue"]),
+    dispatch: z.enum(["auto", "inline", "relay", "queue"]),
     price: price.optional(),
     limits: z.object({ max_concurrency: z.int().optional(), rate: z.object({ count: z.int(), per: z.string() }).optional() }).optional(),
     timeout: z.string().optional(),
@@ -160,6 +160,10 @@ export const receipt = z
     candidates: z.array(receiptCandidate).readonly(),
     more: z.int().optional(),
     note: z.string().optional(),
+    way: z
+      .strictObject({ chosen: z.enum(["inline", "relay", "queue", "pull"]), why: z.string() })
+      .optional()
+      .openapi({ description: "How the call leaves, where the agent leaves that to us" }),
   })
   .openapi("Receipt");
 

@@ -20,13 +20,13 @@ import {
   type Outcome,
 } from "./protocol.ts";
 import type { AwakeTimer } from "../../shared/awake-timer.ts";
-import { readText, TooLarge } from "../../shared/read-text.ts";
+import { readText, TooLarge, type ReadingRoom } from "../../shared/read-text.ts";
 import { excerpt } from "../../shared/text.ts";
 import { brokenUrlRule, type UrlPolicy } from "../../shared/url-guard.ts";
 
 /**
  * `controller` ends the call: at its timeout, by the timer, or early by whoever made it, who then does not care about the
- * outcome.
+ * outcome. `room`: for the reply, where several are read at once.
  */
 export async function callAgent(
   call: AgentCall,
@@ -34,6 +34,7 @@ export async function callAgent(
   policy: UrlPolicy,
   controller: AbortController,
   timer: AwakeTimer,
+  room?: ReadingRoom,
 ): Promise<Outcome> {
   const startedAt = Date.now();
   const fail = (error: Failure, isGone = false): Outcome => ({
@@ -68,7 +69,7 @@ export async function callAgent(
         status,
       });
     }
-    const text = await readText(response, LIMITS.valueBytes);
+    const text = await readText(response, LIMITS.valueBytes, { room });
     if (!response.ok)
       return fail(failureOf(status, response.headers.get("retry-after"), problemIn(text), Date.now()), status === 404 || status === 410);
     return completed(text, response.headers.get("content-type"), Date.now() - startedAt);

@@ -7,8 +7,8 @@ export interface Usage {
   readonly cost_usd?: number;
 }
 
-/** How an attempt reaches its agent. */
-export type Way = "inline" | "queue" | "pull";
+/** How an attempt reaches its agent: by the task's object itself, by a relay, by a queue's consumer, or a worker takes it along. */
+export type Way = "inline" | "relay" | "queue" | "pull";
 
 /** PERSISTED, with the attempt: what was set aside for a call, and by which prices it is settled where only tokens are reported. */
 export interface Reserved {

@@ -115,6 +115,8 @@ export type CoreEvent =
       readonly type: "attempt.started";
       readonly agent: string;
       readonly way: Way;
+      /** Which relay makes the call. */
+      readonly relay?: string;
       readonly slot?: true;
       readonly hedge?: true;
       /** It takes the place of one that was turned away, in the same round. */
@@ -166,7 +168,8 @@ export type CoreEvent =
   /** Another attempt at the same step was faster, or has decided. */
   | (OfAttempt &
       OfAgent & { readonly type: "attempt.canceled"; readonly reason: "superseded" | "decided" | "expired"; readonly ms?: number })
-  | (OfAttempt & { readonly type: "attempt.lost"; readonly sends: number })
+  /** `relay`: the one that makes the call from now on. */
+  | (OfAttempt & { readonly type: "attempt.lost"; readonly sends: number; readonly relay?: string })
   /** One run of the steps inside a step: a case, an item, an iteration. */
   | (OfBranch & { readonly type: "branch.started" })
   | (OfBranch & { readonly type: "branch.completed"; readonly output: StoredValue })

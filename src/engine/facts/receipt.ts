@@ -1,4 +1,5 @@
 /** PERSISTED, in `agent.selected`: why an agent was chosen, or nobody was. */
+import type { Way } from "./call.ts";
 
 /** What became of a candidate: chosen, not chosen, or ruled out and by which rule. */
 export type Verdict =
@@ -32,4 +33,6 @@ export interface Receipt {
   readonly candidates: readonly ReceiptCandidate[];
   readonly more?: number;
   readonly note?: string;
+  /** How the call gets to the agent, where that leaves it to us, and why so. Who waits for a slot is not asked yet. */
+  readonly way?: { readonly chosen: Way; readonly why: string };
 }

@@ -35,6 +35,11 @@ export function recordedWorld(moment: Moment, read: (recorded: RecordedValue) =>
       write: (value) => (utf8ToBytes(JSON.stringify(value)).length > LIMITS.valueBytes ? null : { value }),
     },
     inlinePlaces: Number.POSITIVE_INFINITY,
+    relayMostMs: Number.POSITIVE_INFINITY,
+    relayFor: (step, attempt) => {
+      const sent = moment.find((fact) => "relay" in fact && fact.step === step && fact.attempt === attempt);
+      return sent !== undefined && "relay" in sent ? sent.relay : "";
+    },
     // A second agent was asked when it was, however long the call of the first had waited for its turn.
     calledAt: (step) => (moment.next?.type === "agent.selected" && moment.next.step === step ? null : "in_line"),
     childTask: (step, branch) => {

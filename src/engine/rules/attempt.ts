@@ -19,6 +19,7 @@ import type { AgentStep, Attempt, EnsembleReply } from "../state/step-state.ts";
 import { failStep, type ReleasedAttempt } from "./step.ts";
 import { newBytes, readValue, TASK_TOO_LARGE, type StoredValue } from "../facts/value.ts";
 import { roomFor } from "./recorded.ts";
+import { relayFor } from "./way.ts";
 import type { World } from "../world.ts";
 
 /** What comes with a reply, whatever it says. */
@@ -105,8 +106,10 @@ export function failAttempt(
 
 /** The same attempt goes out again, up to a limit; being lost is not the agent's failure. */
 export function loseAttempt(state: TaskState, step: AgentStep, attempt: Attempt, world: World): readonly TaskEvent[] {
-  if (attempt.losses < LIMITS.resends)
-    return [{ type: "attempt.lost", step: step.path, attempt: attempt.number, sends: attempt.losses + 1 }];
+  if (attempt.losses < LIMITS.resends) {
+    const relay = attempt.relay !== null && { relay: relayFor(state, step, attempt.number, world, attempt.relay) };
+    return [{ type: "attempt.lost", step: step.path, attempt: attempt.number, sends: attempt.losses + 1, ...relay }];
+  }
   const message = `The attempt was sent ${LIMITS.resends + 1} times and never answered`;
   return failAttempt(state, step, attempt, { code: "attempt_lost", message, retryable: false }, world);
 }

@@ -1,12 +1,15 @@
 /** How a step gets its agents: the first time, again, a second one beside the first, or by waiting for one to appear. */
 import { LIMITS } from "../limits.ts";
 import { hashText } from "../../shared/random.ts";
+import { passesBound } from "../../shared/json-size.ts";
 import { excerpt } from "../../shared/text.ts";
 import { attemptKey, fallBack } from "./attempt.ts";
 import { afford, allowsCall, askBeforeAgent, attemptMembers, checkStep, NO_MEMBERS, reasonToSkip } from "../aspects/table.ts";
 import { carryOut } from "./ruling.ts";
 import { type Failure, expressionError } from "../facts/failure.ts";
+import type { Way } from "../facts/call.ts";
 import type { TaskEvent } from "../facts/event.ts";
+import type { Receipt } from "../facts/receipt.ts";
 import { scopeOfStep } from "../state/scope.ts";
 import type { Selection } from "../../language/staffing.ts";
 import type { TaskState } from "../state/state.ts";
@@ -16,7 +19,7 @@ import { rejectTask } from "./ending.ts";
 import { comeBackAt, leftAlone } from "./patience.ts";
 import { startedFacts } from "./started.ts";
 import { lookUntil, nextLookAt, scheduleLook } from "./wake.ts";
-import { chooseWay } from "./way.ts";
+import { chooseWay, relayFor } from "./way.ts";
 import type { AgentChoice, Choice, Wanted, World } from "../world.ts";
 
 /** The next round of a step, or its wait for an agent. The input is evaluated to find its errors before any dispatch. */
@@ -163,7 +166,8 @@ export interface AttemptKind {
 export function begin(state: TaskState, step: AgentStep, choice: Choice, as: AttemptKind, world: World): readonly TaskEvent[] {
   const first = step.attempts + 1;
   const best = choice.agents[0] as AgentChoice;
-  const facts: TaskEvent[] = [{ type: "agent.selected", step: step.path, attempt: first, agent: best.agent, receipt: choice.receipt }];
+  const receipt = receiptWithWay(choice, state, step, world);
+  const facts: TaskEvent[] = [{ type: "agent.selected", step: step.path, attempt: first, agent: best.agent, receipt }];
   let hasStarted = step.startedSeq !== null;
   choice.agents.forEach((agent, index) => {
     const number = first + index;
@@ -173,12 +177,37 @@ export function begin(state: TaskState, step: AgentStep, choice: Choice, as: Att
       facts.push({ type: "step.waiting", step: step.path, attempt: number, waiting_on, ...as, ...members });
       return;
     }
-    const started = attemptFacts(state, step, agent, number, chooseWay(agent, state, world), as, world);
+    const started = attemptFacts(state, step, agent, number, wayFor(agent, state, step, world, false), as, world);
     if (!hasStarted) facts.push(...started.first);
     hasStarted = true;
     facts.push(members === NO_MEMBERS ? started.attempt : { ...started.attempt, ...members });
   });
   return facts;
+}
+
+/** How the call gets to the agent is told where that leaves it to us. */
+function receiptWithWay({ agents, receipt }: Choice, state: TaskState, step: AgentStep, world: World): Receipt {
+  const [best] = agents;
+  if (best === undefined || best.way !== null || best.needsSlot || state.graph.rules < 1) return receipt;
+  const { chosen, why } = wayFor(best, state, step, world, false);
+  return { ...receipt, way: { chosen, why } };
+}
+
+/** How the next call of a step gets to an agent. */
+export function wayFor(
+  agent: AgentChoice,
+  state: TaskState,
+  step: AgentStep,
+  world: World,
+  hasSlot: boolean,
+): ReturnType<typeof chooseWay> {
+  return chooseWay(agent, state, world, {
+    hasSlot,
+    isLarge: () => {
+      const input = step.node.input.evaluate(() => scopeOfStep(state, step, world.values));
+      return input.ok && passesBound(input.value, { length: LIMITS.relayedInputBytes, depth: Number.POSITIVE_INFINITY }) !== null;
+    },
+  });
 }
 
 /** An attempt begins, and with it maybe its step and the task. */
@@ -187,7 +216,7 @@ export function attemptFacts(
   step: AgentStep,
   choice: AgentChoice,
   number: number,
-  way: Extract<TaskEvent, { type: "attempt.started" }>["way"],
+  way: { readonly chosen: Way },
   as: AttemptKind,
   world: World,
 ) {
@@ -200,8 +229,9 @@ export function attemptFacts(
     step: step.path,
     attempt: number,
     agent: choice.agent,
-    way,
+    way: way.chosen,
   };
+  if (way.chosen === "relay") attempt.relay = relayFor(state, step, number, world);
   if (as.hedge) attempt.hedge = true;
   if (as.joins) attempt.joins = true;
   if (afterMs !== null) attempt.hedge_at = world.now + Math.max(1, Math.ceil(afterMs));

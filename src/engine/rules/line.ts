@@ -1,18 +1,17 @@
 /** Attempts in the line of an agent: let in, turned away, or there for too long. */
 import { afterReply, attemptTimeoutMs, cancelAttempts, othersOf, tryAgain } from "./attempt.ts";
-import { attemptFacts, begin, choose, giveUpOnAgents } from "./choose.ts";
+import { attemptFacts, begin, choose, giveUpOnAgents, wayFor } from "./choose.ts";
 import type { Failure } from "../facts/failure.ts";
 import type { EventOf, TaskEvent } from "../facts/event.ts";
 import { allowsCall } from "../aspects/table.ts";
 import type { TaskState } from "../state/state.ts";
 import { targetOfStep, type AgentStep, type Attempt } from "../state/step-state.ts";
-import { chooseWay } from "./way.ts";
 import type { AgentChoice, World } from "../world.ts";
 
 /** It got a slot; a worker of the agent that asked for work takes it along. */
 export function startInLine(state: TaskState, step: AgentStep, attempt: Attempt, isPull: boolean, world: World): readonly TaskEvent[] {
   const choice = world.agents?.find(attempt.agent, targetOfStep(step)) ?? unknownAgent(attempt.agent);
-  const way = isPull ? "pull" : chooseWay(choice, state, world, false);
+  const way = isPull ? { chosen: "pull" as const } : wayFor(choice, state, step, world, true);
   const as = attempt.hedge ? { hedge: true as const } : {};
   const started = attemptFacts(state, step, choice, attempt.number, way, as, world);
   const facts: readonly TaskEvent[] = [...started.first, { ...started.attempt, slot: true }];

@@ -14,6 +14,7 @@ export function startAttempt(state: TaskState, step: AgentStep, event: EventOf<"
     number: event.attempt,
     agent: event.agent,
     way: event.way,
+    relay: event.relay ?? null,
     startedAt: state.at,
     capability: capabilityOfStep(step),
     slot: event.slot ?? false,
@@ -44,6 +45,7 @@ export function joinLine(state: TaskState, step: AgentStep, event: OfLine): void
     number: event.attempt,
     agent: event.waiting_on.agent,
     way: null,
+    relay: null,
     startedAt: state.at,
     capability: capabilityOfStep(step),
     slot: true,
@@ -140,7 +142,12 @@ export function progressAttempt(state: TaskState, step: Step, event: EventOf<"at
   state.clocks.push({ at: leaseUntil, type: "lease", step: step.index, attempt: event.attempt });
 }
 
-export function replaceAttempt(state: TaskState, step: Step, number: number, change: (attempt: Attempt) => Attempt): void {
+/** It was lost, and is sent as if for the first time. */
+export function sendAgain(state: TaskState, step: Step, { attempt: number, sends, relay }: EventOf<"attempt.lost">): void {
+  replaceAttempt(state, step, number, (attempt) => ({ ...attempt, losses: sends, relay: relay ?? null, startedAt: state.at, claim: null }));
+}
+
+function replaceAttempt(state: TaskState, step: Step, number: number, change: (attempt: Attempt) => Attempt): void {
   if (step.phase.status !== "running") return;
   enter(state, step, {
     status: "running",

@@ -15,7 +15,7 @@ import {
   progressAttempt,
   rememberReply,
   removeAttempt,
-  replaceAttempt,
+  sendAgain,
   startAttempt,
   type OfLine,
 } from "./attempts.ts";
@@ -226,12 +226,7 @@ function applyStepEvent(state: TaskState, step: Step, event: StepEvent | AspectE
       return retryNow(state, step);
     }
     case "attempt.lost":
-      return replaceAttempt(state, step, event.attempt, (attempt) => ({
-        ...attempt,
-        losses: event.sends,
-        startedAt: state.at,
-        claim: null,
-      }));
+      return sendAgain(state, step, event);
     case "branch.started":
     case "branch.completed":
     case "branch.failed":

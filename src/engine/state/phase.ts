@@ -29,6 +29,7 @@ function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
         if (attempt.claim !== null) continue;
         state.unclaimed += by;
         if (attempt.way === "inline") state.inline += by;
+        if (attempt.relay !== null) countRelay(state, attempt.relay, by);
       }
       return;
     case "waiting":
@@ -47,6 +48,13 @@ function count(state: TaskState, step: Step, phase: Phase, by: 1 | -1): void {
     case "canceled":
       return;
   }
+}
+
+function countRelay(state: TaskState, relay: string, by: 1 | -1): void {
+  const calls = (state.relays.get(relay) ?? 0) + by;
+  if (calls === 0) state.relays.delete(relay);
+  else state.relays.set(relay, calls);
+  state.relayed += by;
 }
 
 function waiting(state: TaskState, on: Waiting["type"]): Set<number> {

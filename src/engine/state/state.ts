@@ -117,6 +117,9 @@ export interface TaskState extends AspectStates {
   live: number;
   unclaimed: number;
   inline: number;
+  /** Calls that relays make, and how many of them each. */
+  relayed: number;
+  readonly relays: Map<string, number>;
   consumed: number;
   /** Attempts in line for a slot, and when the last of them joined. */
   queued: number;
@@ -248,6 +251,8 @@ export function emptyState(graph: Graph, created: TaskCreated, at: number, root:
     live: 0,
     unclaimed: 0,
     inline: 0,
+    relayed: 0,
+    relays: new Map(),
     consumed: 0,
     queued: 0,
     queuedAt: 0,

@@ -34,6 +34,8 @@ export interface Attempt {
   readonly agent: string;
   /** `null` while it is in line for one of the agent's slots. */
   readonly way: Way | null;
+  /** Which relay makes the call; `null` where none does. */
+  readonly relay: string | null;
   readonly startedAt: number;
   /** What it was chosen for; `null` where the step names the agent. */
   readonly capability: string | null;

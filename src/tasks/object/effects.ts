@@ -20,4 +20,6 @@ export interface Effects {
   readonly loaded: (loaded: Loaded) => void;
   readonly owedAt: OwedAt;
   readonly calledAt: World["calledAt"];
+  /** One more relay, for calls of a tenant's task. */
+  readonly relayFor: (tenant: string) => string;
 }

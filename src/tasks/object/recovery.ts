@@ -103,7 +103,7 @@ export class Recovery {
   }
 
   /** `ringBy`: whoever dies now is looked for after the pause, however far away the alarm is. */
-  async #begin({ seq, created, inline }: TaskState, ringBy: ((at: number) => void) | null): Promise<void> {
+  async #begin({ seq, created, inline, relayed }: TaskState, ringBy: ((at: number) => void) | null): Promise<void> {
     if (this.#mark?.begun !== true || this.#mark.seq !== seq) {
       const { deaths } = this;
       this.#mark = {
@@ -119,7 +119,7 @@ export class Recovery {
       await this.#storage.sync();
     }
     // Calls that were under way are made again, once their agents have been looked up.
-    this.#outlivedIn(ringBy !== null && inline > 0 ? LIMITS.deathStartMs : LIMITS.deathWindowMs);
+    this.#outlivedIn(ringBy !== null && inline + relayed > 0 ? LIMITS.deathStartMs : LIMITS.deathWindowMs);
   }
 
   /** A call of the task has left. */
@@ -133,8 +133,8 @@ export class Recovery {
   }
 
   /** What was begun has been done, and nobody is awaited because of it. */
-  worked({ inline }: TaskState): void {
-    if (this.isWatched && inline === 0) this.#outlived();
+  worked({ inline, relayed }: TaskState): void {
+    if (this.isWatched && inline + relayed === 0) this.#outlived();
   }
 
   /** The task has got further, or was never disturbed. */

@@ -225,7 +225,7 @@ export class TaskRunner {
   }
 
   #world(name: TaskName, now: number): World {
-    return worldOfTask(name, this.#ports, this.journal, this.#effects.calledAt, now);
+    return worldOfTask(name, this.#ports, this.journal, this.#effects, now);
   }
 
   /** The task at its alarm, which is no longer set. `null` when there is none, or none that can be read now. */

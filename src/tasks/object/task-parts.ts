@@ -18,12 +18,12 @@ import type { Commit } from "./effects.ts";
 import { EndNotices } from "./end-notices.ts";
 import { EndWaiters } from "./end-waiters.ts";
 import { AgentRefresh } from "./errands/agent-refresh.ts";
+import { AwaitedCalls } from "./errands/awaited-calls.ts";
 import { CacheQuestions } from "./errands/cache-questions.ts";
 import { CallPool } from "./errands/call-pool.ts";
 import { CancelRequests } from "./errands/cancel-requests.ts";
 import { Children } from "./errands/children.ts";
 import { GateEntry } from "./errands/gate-entry.ts";
-import { InlineCalls } from "./errands/inline-calls.ts";
 import { Invalidations } from "./errands/invalidations.ts";
 import { Orphans } from "./errands/orphans.ts";
 import { outcomeReports } from "./errands/outcome-reports.ts";
@@ -65,6 +65,7 @@ export class TaskParts {
       },
       owedAt: (state, now) => earliest(this.errands.nextAt({ state }, now), this.projection.nextAt({ state }, now)),
       calledAt: (step, attempt) => calls.calledAt(step, attempt),
+      relayFor: (tenant) => calls.relayFor(tenant),
     });
     const { runner } = this;
 
@@ -75,7 +76,7 @@ export class TaskParts {
     const consumers = new QueueConsumers(runner);
     this.attempts = new Attempts(ports, runner, this.agents, { messages, consumers, releases });
     const pool = new CallPool(ports.settings.inlineCalls);
-    const calls = new InlineCalls(ports, runner, this.agents, this.attempts, pool);
+    const calls = new AwaitedCalls(ports, runner, this.agents, this.attempts, pool);
     const cancellations = new CancelRequests(ports, this.agents, releases, pool);
     const outcomes = outcomeReports(ports.agents);
     const slots = new SlotRequests(ports.agents, this.attempts, releases);

@@ -43,7 +43,7 @@ export const StepView = z
           attempt: z.int(),
           agent: z.string(),
           status: z.enum(["in_line", "sent", "claimed"]),
-          way: z.enum(["inline", "queue", "pull"]).nullable(),
+          way: z.enum(["inline", "relay", "queue", "pull"]).nullable(),
           hedge: z.literal(true).optional(),
           since: time,
           lease_until: time.optional(),

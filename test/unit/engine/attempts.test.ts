@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { TaskInput } from "../../../src/engine/facts/input.ts";
 import { LIMITS } from "../../../src/engine/limits.ts";
-import { completes, fails, given, step, STARTED_AT, type Scenario } from "./scenario.ts";
+import { completes, fails, given, step, STARTED_AT, type Scenario, type Steps } from "./scenario.ts";
 
 const byQueue = { agent: { way: "queue" } } as const;
 const claim = (id: string, delivery = 1_001, attempt = 1): TaskInput => ({ type: "claim", step: id, attempt, delivery });
@@ -172,28 +172,109 @@ describe("deadlines", () => {
   });
 });
 
-describe("inline or by queue", () => {
-  const wayOf = (task: ReturnType<typeof given>): unknown[] =>
-    task.journal.flatMap(({ events }) => events.flatMap((event) => (event.type === "attempt.started" ? [event.way] : [])));
-  const wide = Array.from({ length: 8 }, (_, index) => step(`s${index}`));
+const startsOf = (task: Scenario) =>
+  task.journal.flatMap(({ events }) => events.flatMap((event) => (event.type === "attempt.started" ? [event] : [])));
+const wayOf = (task: Scenario): readonly string[] => startsOf(task).map(({ way }) => way);
+const many = (count: number): Steps => Array.from({ length: count }, (_, index) => step(`s${index}`));
+const countsOf = (ways: readonly string[]): object =>
+  Object.fromEntries(
+    Map.groupBy(ways, (way) => way)
+      .entries()
+      .map(([way, all]) => [way, all.length]),
+  );
 
-  test("an agent of unknown speed is awaited while there is a place, then queued", () => {
-    expect(wayOf(given(wide, { agent: { way: null } }))).toEqual([...Array<string>(6).fill("inline"), "queue", "queue"]);
+describe("by the task itself, by relay or by queue", () => {
+  const auto = (more: object = {}) => ({ agent: { way: null, ...more } });
+
+  test("while nothing is known the task makes what finds a place, and relays the rest", () => {
+    expect(countsOf(wayOf(given(many(100), auto())))).toEqual({ inline: 6, relay: 94 });
   });
 
-  test("one that declares a second or more is queued", () => {
-    expect(wayOf(given([step("a")], { agent: { way: null, expectedLatencyMs: 1_000 } }))).toEqual(["queue"]);
-    expect(wayOf(given([step("a")], { agent: { way: null, expectedLatencyMs: 999 } }))).toEqual(["inline"]);
-  });
-
-  test("a fast one may line up for a place, as long as its turn comes soon", () => {
-    const many = Array.from({ length: 100 }, (_, index) => step(`s${index}`));
-    expect(new Set(wayOf(given(many, { agent: { way: null, expectedLatencyMs: 20 } })))).toEqual(new Set(["inline"]));
-    expect(new Set(wayOf(given(many, { agent: { way: null, expectedLatencyMs: 500 } })))).toEqual(new Set(["inline", "queue"]));
+  test.each([
+    [1, { inline: 100 }],
+    [20, { inline: 36, relay: 64 }],
+    [50, { inline: 18, relay: 82 }],
+    [500, { inline: 6, relay: 94 }],
+    [60_000, { inline: 6, relay: 94 }],
+    [60_001, { queue: 100 }],
+  ])("of agents that take %s ms, those line up whose turn comes at once, and the longest go by queue", (expectedLatencyMs, ways) => {
+    expect(countsOf(wayOf(given(many(100), auto({ expectedLatencyMs }))))).toEqual(ways);
   });
 
   test("what the task has seen of the agent counts more than what it declares", () => {
-    const task = given([step("a"), step("b", { needs: ["a"] })], { agent: { way: null, expectedLatencyMs: 10 } });
+    const task = given([step("a"), step("b", { needs: ["a"] })], auto({ expectedLatencyMs: 10 }));
+    task.when({ ...completes("a"), ms: 90_000 } as TaskInput);
+    expect(wayOf(task)).toEqual(["inline", "queue"]);
+  });
+
+  test("what holds a slot of its agent does not line up", () => {
+    const task = given(many(8), auto({ expectedLatencyMs: 1, needsSlot: true }));
+    for (let index = 0; index < 8; index++) task.when({ type: "grant", step: `s${index}`, attempt: 1, isPull: false });
+    expect(countsOf(wayOf(task))).toEqual({ inline: 6, relay: 2 });
+  });
+
+  test("the receipt says which, and why, where the agent leaves it to us", () => {
+    const wayIn = (task: Scenario) =>
+      task.journal.flatMap(({ events }) => events.flatMap((event) => (event.type === "agent.selected" ? [event.receipt.way] : []))).at(-1);
+    expect(wayIn(given(many(7), auto()))).toEqual({ chosen: "relay", why: "the task's own places are taken" });
+    expect(wayIn(given(many(7), auto({ expectedLatencyMs: 70_000 })))).toMatchObject({ chosen: "queue" });
+    expect(wayIn(given(many(7), { agent: { way: "relay" } }))).toBeUndefined();
+  });
+
+  test("a large input goes by queue, and so does what is more than relays make for one task", () => {
+    const large = { input: { text: "x".repeat(LIMITS.relayedInputBytes) }, agent: { way: "relay" as const } };
+    expect(wayOf(given([step("a", { input: "${ input.text }" }), step("b")], large))).toEqual(["queue", "relay"]);
+    expect(countsOf(wayOf(given(many(1_003), { agent: { way: "relay" } })))).toEqual({ relay: 1_000, queue: 3 });
+  });
+
+  test("a relay has six calls at most, and whoever is free first gets the next", () => {
+    const task = given([...many(14), step("later", { needs: ["s7"] })], { agent: { way: "relay" } });
+    const relays = startsOf(task).map(({ relay }) => relay);
+    expect(relays).toEqual([...Array<string>(6).fill("relay_1"), ...Array<string>(6).fill("relay_2"), "relay_3", "relay_3"]);
+    task.when(completes("s7"));
+    expect(startsOf(task).at(-1)).toMatchObject({ step: "later", relay: "relay_2" });
+  });
+
+  test("a lost call goes to another relay, as the same attempt at the same agent", () => {
+    const task = given(many(2), { agent: { way: "relay" } });
+    task.when({ type: "lose", step: "s0", attempt: 1 });
+    expect(task.last.events).toEqual([{ type: "attempt.lost", step: "s0", attempt: 1, sends: 1, relay: "relay_2" }]);
+    task.when({ type: "lose", step: "s0", attempt: 1 });
+    expect(task.last.events).toMatchObject([{ sends: 2, relay: "relay_1" }]);
+    expect(task.last.commands).toEqual([{ type: "dispatch", step: "s0", attempt: 1 }]);
+    task.when(completes("s0"), completes("s1"));
+    expect(task.status).toBe("completed");
+    expect([task.state.relayed, task.state.relays.size]).toEqual([0, 0]);
+  });
+
+  test("what an agent has accepted takes no place of a relay any more", () => {
+    const task = given(many(6), { agent: { way: "relay" } });
+    task.when({ type: "accept", step: "s0", attempt: 1 });
+    expect([...task.state.relays]).toEqual([["relay_1", 5]]);
+  });
+});
+
+describe("inline or by queue, of a task that began before there were relays", () => {
+  const wide = many(8);
+
+  test("an agent of unknown speed is awaited while there is a place, then queued", () => {
+    expect(wayOf(given(wide, { rules: 0, agent: { way: null } }))).toEqual([...Array<string>(6).fill("inline"), "queue", "queue"]);
+  });
+
+  test("one that declares a second or more is queued", () => {
+    expect(wayOf(given([step("a")], { rules: 0, agent: { way: null, expectedLatencyMs: 1_000 } }))).toEqual(["queue"]);
+    expect(wayOf(given([step("a")], { rules: 0, agent: { way: null, expectedLatencyMs: 999 } }))).toEqual(["inline"]);
+  });
+
+  test("a fast one may line up for a place, as long as its turn comes soon", () => {
+    expect(new Set(wayOf(given(many(100), { rules: 0, agent: { way: null, expectedLatencyMs: 20 } })))).toEqual(new Set(["inline"]));
+    expect(new Set(wayOf(given(many(100), { rules: 0, agent: { way: null, expectedLatencyMs: 500 } })))).toEqual(
+      new Set(["inline", "queue"]),
+    );
+  });
+
+  test("what the task has seen of the agent counts more than what it declares", () => {
+    const task = given([step("a"), step("b", { needs: ["a"] })], { rules: 0, agent: { way: null, expectedLatencyMs: 10 } });
     task.when({ ...completes("a"), ms: 5_000 } as TaskInput);
     expect(wayOf(task)).toEqual(["inline", "queue"]);
   });

@@ -85,6 +85,7 @@ const plain = fc.record({
   agent: fc.constantFrom<Partial<AgentChoice>>(
     { way: "inline" },
     { way: "queue" },
+    { way: "relay" },
     { way: null },
     { way: "inline", needsSlot: true },
     { way: "pull", needsSlot: true, timeoutMs: 5_000 },
@@ -408,6 +409,10 @@ describe("for every workflow and history", () => {
       expect(busy).toBe(live.length);
       expect(state.unclaimed).toBe(live.filter(({ claim, way }) => claim === null && way !== null).length);
       expect(state.inline).toBe(live.filter(({ claim, way }) => claim === null && way === "inline").length);
+      const relayed = live.filter(({ claim, relay }) => claim === null && relay !== null);
+      expect(state.relayed).toBe(relayed.length);
+      const byRelay = Map.groupBy(relayed, ({ relay }) => `${relay}`);
+      expect(Object.fromEntries(state.relays)).toEqual(Object.fromEntries([...byRelay].map(([relay, calls]) => [relay, calls.length])));
       expect(state.root.unsettled).toBe(state.steps.filter(({ phase }) => !isSettled(phase)).length);
     });
   });

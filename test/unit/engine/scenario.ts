@@ -115,6 +115,7 @@ export class Scenario {
   now = STARTED_AT;
   last: Transition;
   readonly #agent: AgentChoice;
+  #relays = 0;
   readonly #limited: ReadonlySet<string>;
   readonly #costs: { readonly [agent: string]: number };
   readonly #lookup: AgentLookup;
@@ -163,6 +164,8 @@ export class Scenario {
         },
       },
       inlinePlaces: 6,
+      relayMostMs: 60_000,
+      relayFor: () => `relay_${++this.#relays}`,
       calledAt: (step, attempt) => this.calledAt.get(`${step}/${attempt}`) ?? null,
       childTask: (step, branch) => `task_${step}_${branch}`,
     };
