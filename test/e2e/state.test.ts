@@ -149,6 +149,24 @@ describe.each(versions)("the state folder of %s", (version) => {
     expect(runs.filter(({ scheduled_at }) => scheduled_at === first?.scheduled_at)).toHaveLength(1);
   });
 
+  test("what was registered moves into an empty service as a file, and can be used there", async () => {
+    const { server, keys } = stage;
+    const exported = async (from: Server): Promise<string> => (await from.fetch("/registry/export")).text();
+    const recordsIn = (file: string): unknown[] => file.trim().split("\n").slice(1).map(whatIsRegistered);
+    const file = await exported(server);
+    const empty = await Server.start({ settings: manifest.settings });
+    try {
+      const headers = { "content-type": "application/x-ndjson" };
+      const answer = await empty.fetch("/registry/import", { method: "POST", headers, body: file });
+      expect(await answer.json()).toMatchObject({ refused: [] });
+      expect(recordsIn(await exported(empty))).toEqual(recordsIn(file));
+      expect(await empty.call("POST", "/tasks?wait=20s", { type: "study@stable", input: {} })).toMatchObject({ output: { version: 1 } });
+      expect((await empty.fetch("/tasks?limit=1", { headers: { authorization: `Bearer ${keys.operator}` } })).status).toBe(200);
+    } finally {
+      await empty.kill();
+    }
+  }, 60_000);
+
   test("what was registered can be read and used", async () => {
     const { server, keys } = stage;
     const listed = await server.call<{ data: { id: string }[] }>("GET", "/agents?limit=100");
@@ -180,4 +198,11 @@ interface Run {
   readonly outcome: string;
   readonly task_id: string | null;
   readonly recorded_at: string;
+}
+
+/** A line of a file of what is registered, without its proof and when it was put where. */
+function whatIsRegistered(line: string): unknown {
+  return JSON.parse(line, (name, value: unknown) =>
+    ["proof", "updated_at", "updated_by", "revision", "since"].includes(name) ? undefined : value,
+  );
 }
