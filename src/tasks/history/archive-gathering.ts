@@ -72,7 +72,7 @@ export class ArchiveGathering {
       await this.#write(offers.map(({ finished }) => finished));
       for (const offer of offers) offer.stand = "stored";
     } catch (error) {
-      for (const offer of offers) if ((offer.stand as Offer["stand"]) !== "stored") offer.stand = "apart";
+      for (const offer of offers) if (offer.stand !== "stored") offer.stand = "apart";
       throw error;
     }
   }
