@@ -2,7 +2,7 @@
  * The agents of the storm and the receiver of its webhook, in a process that outlives the server. Each writes down what it is
  * asked; what they answer follows from what they are asked, so that everybody knows what must come out.
  *
- *   /add?by=1     answers `n` and so much more, inline or by queue
+ *   /add?by=1     answers `n` and so much more, inline, by relay or by queue; with `alone` nobody else may ask for the same meanwhile
  *   /later?by=1   202, then calls back until it is heard
  *   /flaky?by=1   503 at first, as often per step as its input says
  *   /refuses      refuses for good
@@ -37,6 +37,9 @@ export class StormAgents {
   readonly told = new Map<string, string[]>();
   /** When a callback with the result was accepted, by idempotency key. */
   readonly heard = new Map<string, number>();
+  /** Keys that two callers asked for at once, of those that were to be alone. */
+  readonly crowded: string[] = [];
+  readonly #alone = new Set<string>();
   unsigned = 0;
   #isOver = false;
   readonly #calm = Promise.withResolvers<void>();
@@ -104,6 +107,11 @@ export class StormAgents {
     const key = String(request.headers["idempotency-key"]);
     const by = Number(searchParams.get("by") ?? 0);
     this.note(pathname, work, key);
+    if (searchParams.has("alone")) {
+      if (this.#alone.has(key)) this.crowded.push(key);
+      this.#alone.add(key);
+      response.on("close", () => this.#alone.delete(key));
+    }
     await pause(hashText(key, 7) % 60);
     switch (pathname) {
       case "/later":

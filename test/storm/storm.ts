@@ -27,7 +27,7 @@ export interface StormReport {
   readonly calls: number;
   /** Accepted, and never ended. */
   readonly lost: readonly string[];
-  /** Steps that completed twice, or went to agents under two keys, or were asked for after they had completed. */
+  /** Steps that completed twice, or went to agents under two keys, or were asked for after they had completed, or by two at once. */
   readonly twice: readonly string[];
   /** Ends that the webhook was not told of, and tasks that the list lacks or has with another status. */
   readonly untold: readonly string[];
@@ -96,6 +96,7 @@ class Storm {
         ...more,
       });
     await put("inline", "/add?by=1", { dispatch: "inline" });
+    await put("relayed", "/add?by=1&alone=true", { dispatch: "relay" });
     await put("queued", "/add?by=1", { dispatch: "queue" });
     await put("later", "/later?by=1", { dispatch: "inline" });
     await put("flaky", "/flaky?by=1", { dispatch: "inline" });
@@ -246,6 +247,7 @@ class Storm {
     untold.push(...(await this.#unlisted()));
     const unasked = [...this.#asking].map((id) => `${id} asks somebody, and no list has it`);
     const ids = this.accepted.map(({ id }) => id);
+    twice.push(...this.#agents.crowded.map((key) => `${key} had two callers at once`));
     if (new Set(ids).size !== ids.length) twice.push("Two submissions have one task");
     if (this.#agents.unsigned > 0) wrong.push(`${this.#agents.unsigned} requests were not signed`);
     const byKind = Object.fromEntries([...Map.groupBy(this.accepted, ({ job }) => job.kind)].map(([kind, all]) => [kind, all.length]));

@@ -12,7 +12,7 @@ export interface Job {
 }
 
 /** The ways to an agent: each adds one to `n`. */
-const WAYS = ["inline", "queued", "later", "pulled", "flaky"] as const;
+const WAYS = ["inline", "relayed", "queued", "later", "pulled", "flaky"] as const;
 
 /** The server dies often, and a slow machine is no reason to fail. */
 const PATIENT = { timeout: "6s", retry: { max_attempts: 30, delay: "100ms", max_delay: "1s" } };
@@ -155,7 +155,13 @@ const KINDS: Readonly<Record<string, Make>> = {
     // Spread over tasks of their own.
     const items = Array.from({ length: dice.chance(0.2) ? 230 : 20 }, () => n);
     const steps = [
-      { id: "each", type: "map", over: items, steps: [add(dice.pick(["inline", "queued"]), "one", "${ item }")], output: outputOf("one") },
+      {
+        id: "each",
+        type: "map",
+        over: items,
+        steps: [add(dice.pick(["inline", "relayed", "queued"]), "one", "${ item }")],
+        output: outputOf("one"),
+      },
     ];
     return completes({ workflow: { steps, output: "${ size(steps.each.output) }" } }, items.length);
   },
