@@ -23,13 +23,14 @@ import {
   type Asked,
 } from "./harness.ts";
 
-/** Fan-out, retry, callback, queue, slot, pull, ensemble, condition, degraded step and fan-in: ten kinds of step, eleven calls. */
+/** Fan-out, retry, callback, relay, queue, slot, pull, ensemble, condition, degraded step and fan-in: eleven kinds of step, twelve calls. */
 const script = {
   workflow: {
     steps: [
       { id: "split", capability: "inline", input: { n: "${ input.n }" } },
       { id: "left", capability: "inline", input: "${ steps.split.output }" },
       { id: "flaky", capability: "inline", needs: ["split"], retry: { delay: "1ms", max_attempts: 2 } },
+      { id: "relayed", capability: "relayed", needs: ["split"] },
       { id: "queued", capability: "queued", needs: ["split"] },
       { id: "called-back", capability: "callback", needs: ["split"] },
       { id: "limited", capability: "limited", needs: ["split"] },
@@ -40,7 +41,7 @@ const script = {
       {
         id: "join",
         capability: "inline",
-        needs: ["left", "flaky", "queued", "called-back", "limited", "pulled", "both", "broken"],
+        needs: ["left", "flaky", "relayed", "queued", "called-back", "limited", "pulled", "both", "broken"],
         input: ["${ steps.left.output.n }", "${ steps.broken.output }"],
       },
     ],
@@ -50,6 +51,7 @@ const script = {
 
 async function registerAll(): Promise<void> {
   await registerAgent("inline", { dispatch: "inline" });
+  await registerAgent("relayed", { dispatch: "relay" });
   await registerAgent("queued", { dispatch: "queue" });
   await registerAgent("callback", { dispatch: "inline" });
   await registerAgent("limited", { dispatch: "inline", limits: { max_concurrency: 1 } });
@@ -140,7 +142,7 @@ async function expectSame(id: string, facts: readonly string[]): Promise<void> {
   expect(essence(events)).toEqual(facts);
   expect(await resultOf(id)).toEqual({ join: { step: "join", n: 3, input: [3, "fallback"] } });
   expect(new Set(calls.map(({ key, stepId }) => `${stepId} ${key}`)).size).toBe(new Set(calls.map(({ stepId }) => stepId)).size);
-  expect(events.filter(({ type }) => type === "step.completed").length).toBe(10);
+  expect(events.filter(({ type }) => type === "step.completed").length).toBe(11);
 }
 
 /** Runs the script while `isPoint` says at which calls of an agent all objects are aborted. */
@@ -162,7 +164,7 @@ async function runAborted(isPoint: (call: number) => boolean, when: "before" | "
 }
 
 describe("a task whose object is interrupted", () => {
-  const POINTS = Array.from({ length: 11 }, (_, index) => index + 1);
+  const POINTS = Array.from({ length: 12 }, (_, index) => index + 1);
 
   test.each(POINTS)("aborted when an agent is called for the %ith time, before it has worked", async (point) => {
     const { facts } = await undisturbed();
