@@ -64,7 +64,7 @@ export class Budget {
     if (this.#bytes > LIMITS.expressionBytes) {
       throw new BudgetPassed({
         code: "budget",
-        message: `The expression makes values of more than ${LIMITS.expressionBytes} bytes on its way; make less in one expression`,
+        message: `The expression is too large: it makes values of more than ${LIMITS.expressionBytes} bytes on its way; make less in one expression`,
       });
     }
   }
