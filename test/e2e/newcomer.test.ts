@@ -73,7 +73,7 @@ test("an agent that cannot be reached is tried again and then fails the step, wi
 });
 
 test("a slow agent that says so is called by queue, and the step completes", async () => {
-  await server.call("PUT", "/agents/declared", { url: agent.url("/work?ms=50"), capabilities: ["declared"], expected_latency: "20s" });
+  await server.call("PUT", "/agents/declared", { url: agent.url("/work?ms=50"), capabilities: ["declared"], expected_latency: "90s" });
   const id = await server.submit({
     workflow: { steps: Array.from({ length: 20 }, (_, index) => ({ id: `q${index}`, capability: "declared" })) },
   });
