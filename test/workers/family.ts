@@ -11,6 +11,7 @@ import { TaskReading } from "../../src/tasks/journal/task-reading.ts";
 import type { TaskView } from "../../src/tasks/views/task-view.ts";
 import { api, calls, ENDED, stubOf } from "./harness.ts";
 import { requestsTo, webhookStub } from "./endpoints.ts";
+import { isUnderWay } from "./interruptions.ts";
 
 export interface Member {
   readonly id: string;
@@ -99,7 +100,7 @@ export async function drive(
     expect(rounds, `not over: ${summary(family)}`).toBeLessThan(400);
     await act(family);
     quiet = heightOf(family) === before ? quiet + 1 : 0;
-    if (quiet >= QUIET_ROUNDS) {
+    if (quiet >= (isUnderWay() ? PATIENT_ROUNDS : QUIET_ROUNDS)) {
       await ringNext(family, webhooks, rings);
       quiet = 0;
     }
@@ -107,8 +108,9 @@ export async function drive(
   }
 }
 
-/** Until what was sent has arrived. */
+/** Until what was sent has arrived; longer while it is known to be on its way. */
 const QUIET_ROUNDS = 3;
+const PATIENT_ROUNDS = 100;
 const isAllPutAway = (family: Family): boolean => family.size > 0 && [...family.values()].every(isPutAway);
 const heightOf = (family: Family): number => [...family.values()].reduce((sum, { events }) => sum + events.length, 0);
 

@@ -11,6 +11,7 @@ import { vi } from "vitest";
 import { ArchiveStore } from "../../src/tasks/history/archive-store.ts";
 import { hashText } from "../../src/shared/random.ts";
 import { Errands } from "../../src/objects/errands.ts";
+import { Pace } from "../../src/objects/pace.ts";
 import { HistoryProjection } from "../../src/tasks/object/history-projection.ts";
 import { EndNotices } from "../../src/tasks/object/end-notices.ts";
 import { Journal } from "../../src/tasks/object/journal.ts";
@@ -41,6 +42,11 @@ let wanted = 0;
 let ended = 0;
 /** Between a commit that ends the process and the end. */
 let isDying = false;
+/** Calls that have not come back, of the process that there is now. */
+let underWay = new Set<symbol>();
+
+/** Whether something that was sent has not arrived yet, as far as is known: only while something may be interrupted. */
+export const isUnderWay = (): boolean => underWay.size > 0;
 
 /** How often each moment has come since the last time that anything was interrupted. */
 export const momentCounts = (): ReadonlyMap<Moment, number> => new Map(counts);
@@ -81,20 +87,31 @@ const EFFECTS = [
   [EndNotices.prototype, "send"],
 ] as const;
 
+/** What is only waited for. */
+const WAITS = [[Pace.prototype, "turn"]] as const;
+
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 type Methods = Record<string, Method>;
 /** Taken before anything is watched. */
 const withOriginal = (of: readonly (readonly [object, string])[]) =>
   of.map(([prototype, name]) => ({ methods: prototype as Methods, name, original: (prototype as Methods)[name] as Method }));
-const [calls, effects, commits] = [withOriginal(CALLS), withOriginal(EFFECTS), withOriginal([[Journal.prototype, "append"]])];
+const [calls, waits, effects] = [withOriginal(CALLS), withOriginal(WAITS), withOriginal(EFFECTS)];
+const commits = withOriginal([[Journal.prototype, "append"]]);
 
 function watch(): void {
   for (const { methods, name, original } of calls) {
     vi.spyOn(methods, name).mockImplementation(async function (this: unknown, ...args: unknown[]) {
-      await moment(`${name} before`);
-      const answer = await original.apply(this, args);
-      await moment(`${name} after`);
-      return answer;
+      return whileUnderWay(async () => {
+        await moment(`${name} before`);
+        const answer = await original.apply(this, args);
+        await moment(`${name} after`);
+        return answer;
+      });
+    });
+  }
+  for (const { methods, name, original } of waits) {
+    vi.spyOn(methods, name).mockImplementation(function (this: unknown, ...args: unknown[]) {
+      return whileUnderWay(async () => original.apply(this, args));
     });
   }
   for (const { methods, name, original } of commits) {
@@ -111,12 +128,23 @@ function watch(): void {
   }
 }
 
+async function whileUnderWay<T>(work: () => Promise<T>): Promise<T> {
+  const [call, all] = [Symbol("call"), underWay];
+  all.add(call);
+  try {
+    return await work();
+  } finally {
+    all.delete(call);
+  }
+}
+
 let how: How = "abort";
 
 /** Does something while objects are ended at the moments that are chosen. */
 export async function interrupted<T>(at: Choice, action: () => Promise<T>, by: How = "abort"): Promise<T> {
   counts.clear();
   [wanted, ended, isDying, how, choose] = [0, 0, false, by, at];
+  underWay = new Set();
   watch();
   let isOver = false;
   const watching = (async () => {
@@ -129,6 +157,7 @@ export async function interrupted<T>(at: Choice, action: () => Promise<T>, by: H
       const ending = how === "abort" ? abortAllDurableObjects() : evictAllDurableObjects().catch(() => undefined);
       isDying = false;
       await ending;
+      underWay = new Set();
     }
   })();
   try {

@@ -12,6 +12,7 @@ import { stepNamed, type TaskState } from "../../../src/engine/state/state.ts";
 import type { StepNode, NodeOf } from "../../../src/language/graph.ts";
 import type { Json } from "../../../src/shared/json.ts";
 import { newFamily } from "../../../src/tasks/submission/family.ts";
+import { runs } from "../runs.ts";
 import { createdEvent, given, STARTED_AT, type Steps } from "./scenario.ts";
 
 interface Definition {
@@ -191,7 +192,7 @@ describe("a family of tasks ends at its bound", () => {
       fc.property(fc.record({ a: definition, b: definition, c: definition }), fc.integer({ min: 1, max: 120 }), (definitions, most) => {
         expect(new Run(definitions, "a", most).tasks).toBeLessThanOrEqual(most);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(75) },
     );
   });
 });

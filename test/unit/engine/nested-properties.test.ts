@@ -11,6 +11,7 @@ import { stepViews } from "../../../src/tasks/views/step-view.ts";
 import { nextWakeAt } from "../../../src/engine/rules/wake.ts";
 import { spending } from "./arbitrary-budget.ts";
 import { essence } from "./essence.ts";
+import { runs } from "../runs.ts";
 import { completes, fails, Scenario, type Options, type Steps } from "./scenario.ts";
 
 type Draft = Record<string, unknown>;
@@ -191,8 +192,8 @@ function play(
   return task;
 }
 
-const holds = (check: (steps: Steps, with_: Options, schedule: readonly Move[]) => void, numRuns = 600): void =>
-  fc.assert(fc.property(workflows, options, moves, check), { numRuns });
+const holds = (check: (steps: Steps, with_: Options, schedule: readonly Move[]) => void, usual = 200): void =>
+  fc.assert(fc.property(workflows, options, moves, check), { numRuns: runs(usual) });
 
 const eventsOf = (task: Scenario): readonly TaskEvent[] => task.journal.flatMap(({ events }) => events);
 const isSettling = ({ type }: TaskEvent): boolean => ["step.completed", "step.failed", "step.skipped", "step.canceled"].includes(type);
@@ -251,7 +252,7 @@ describe("for every nested workflow and history", () => {
         if (wrong !== null) expect(wrong.seq).toBeGreaterThanOrEqual(lost);
         else expect(() => stepViews(state, 0, state.steps.length)).not.toThrow();
       }),
-      { numRuns: 300 },
+      { numRuns: runs(100) },
     );
   });
 
@@ -274,7 +275,7 @@ describe("for every nested workflow and history", () => {
   test("what the task asks of the world follows from its facts", () => {
     holds((steps, with_, schedule) => {
       play(steps, with_, schedule, (task) => expect(task.last.commands).toEqual(task.last.events.flatMap(commandsFor)));
-    }, 200);
+    }, 100);
   });
 
   test("a step settles once, a branch ends once, and no task is started twice", () => {

@@ -14,6 +14,7 @@ import { nextWakeAt } from "../../../src/engine/rules/wake.ts";
 import type { AgentChoice } from "../../../src/engine/world.ts";
 import { spending } from "./arbitrary-budget.ts";
 import { essence } from "./essence.ts";
+import { runs } from "../runs.ts";
 import { completes, decides, fails, Scenario, STARTED_AT, type Options, type Steps } from "./scenario.ts";
 
 const SIZE = 7;
@@ -169,14 +170,14 @@ function play(
   return task;
 }
 
-const holds = (check: (steps: Steps, with_: Options, schedule: readonly Move[]) => void, numRuns = 1_000): void =>
-  fc.assert(fc.property(workflows, options, moves, check), { numRuns });
+const holds = (check: (steps: Steps, with_: Options, schedule: readonly Move[]) => void, usual = 300): void =>
+  fc.assert(fc.property(workflows, options, moves, check), { numRuns: runs(usual) });
 
 describe("for every workflow and history", () => {
   test("the same history gives the same journal", () => {
     holds((steps, with_, schedule) => {
       expect(play(steps, with_, schedule).journal).toEqual(play(steps, with_, schedule).journal);
-    }, 300);
+    }, 150);
   });
 
   test("the journal rebuilds the state", () => {
@@ -216,7 +217,7 @@ describe("for every workflow and history", () => {
         if (wrong !== null) expect(wrong.seq).toBeGreaterThanOrEqual(lost);
         else expect(() => stepViews(state, 0, state.steps.length)).not.toThrow();
       }),
-      { numRuns: 300 },
+      { numRuns: runs(150) },
     );
   });
 
@@ -240,7 +241,7 @@ describe("for every workflow and history", () => {
   test("what the task asks of the world follows from its facts", () => {
     holds((steps, with_, schedule) => {
       play(steps, with_, schedule, (task) => expect(task.last.commands).toEqual(task.last.events.flatMap(commandsFor)));
-    }, 200);
+    }, 100);
   });
 
   test("no attempt is started twice, and none at a step that has settled", () => {
@@ -441,7 +442,7 @@ describe("for every workflow and history", () => {
         if (arrivals.length > 0) task.when(...arrivals);
         else task.untilWake();
       }
-    }, 300);
+    }, 150);
   });
 });
 

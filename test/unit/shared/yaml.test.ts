@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import type { Json } from "../../../src/shared/json.ts";
 import { LIMITS } from "../../../src/tasks/limits.ts";
 import { readYaml, writeYaml } from "../../../src/shared/yaml.ts";
+import { runs } from "../runs.ts";
 
 const BYTES = LIMITS.definitionBytes;
 const valueOf = (text: string): Json => {
@@ -76,7 +77,7 @@ describe("what YAML says", () => {
       fc.property(fc.oneof(text, fc.array(text), fc.dictionary(text, fc.array(fc.dictionary(text, text)))), (json) => {
         expect(valueOf(writeYaml(json) ?? "")).toEqual(json);
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(300) },
     );
     const same = { x: 1 };
     expect(writeYaml([same, same])).not.toContain("*");
