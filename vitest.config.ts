@@ -6,8 +6,7 @@ export default defineConfig({
     // Those with real processes wait most of the time: three side by side keep two cores busy, and none of them starved.
     maxWorkers: 3,
     projects: [
-      // The pure parts leave nothing behind: their files share a process and what it has loaded.
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", isolate: false, testTimeout: 120_000 } },
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", testTimeout: 120_000 } },
       {
         plugins: [
           cloudflareTest(async () => ({
